@@ -1,0 +1,3 @@
+//! Reverse-mode automatic differentiation.
+
+#![forbid(unsafe_code)]

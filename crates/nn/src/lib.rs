@@ -1,0 +1,3 @@
+//! Neural network layers, losses, optimizers and training.
+
+#![forbid(unsafe_code)]
