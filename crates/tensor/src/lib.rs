@@ -1,5 +1,31 @@
-//! Strided f32 arrays and their kernels.
+//! Strided f32 arrays and their kernels: the ground that gradus stands on. Knows nothing of gradients.
 
+#[allow(clippy::assign_op_pattern)] // the operator is a macro token, its assigning form cannot be named
+mod arithmetic;
+mod buffer;
+mod construct;
+mod elementwise;
+mod error;
+mod format;
+mod functions;
+mod indices;
 mod isa;
+mod layout;
+mod matmul;
+pub mod memory;
+mod par;
+mod random;
+mod reduce;
+pub mod shape;
+mod strided;
+mod tensor;
+mod views;
 
+pub use error::{OrFail, ShapeError};
+pub use indices::Indices;
 pub use isa::Isa;
+pub use layout::{ResolvedSlice, Slice};
+pub use random::{Rng, RngState};
+pub use shape::{Axes, Shape};
+pub use tensor::Tensor;
+pub use views::resolve_reshape;

@@ -1,0 +1,98 @@
+//! Integers beside the floating-point tensors: labels, positions of maxima, rows of an embedding.
+
+use crate::{
+    error::{OrFail, ShapeError},
+    shape::Shape,
+    views::resolve_reshape,
+};
+use std::sync::Arc;
+
+/// An n-dimensional array of integers, row-major. Cloning is cheap.
+///
+/// ```
+/// # use gradus_tensor::Indices;
+/// let labels = Indices::from([3, 1, 4]);
+/// assert_eq!(labels.get([2]), 4);
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Indices {
+    elements: Arc<[i32]>,
+    shape: Shape,
+}
+
+impl Indices {
+    /// Indices of this shape, row-major.
+    ///
+    /// # Panics
+    /// When the number of elements is not the product of the sizes.
+    #[track_caller]
+    pub fn new(elements: impl Into<Arc<[i32]>>, shape: impl AsRef<[usize]>) -> Indices {
+        let (elements, shape) = (elements.into(), Shape::new(shape.as_ref()));
+        if shape.checked_len() != Some(elements.len()) {
+            ShapeError::new(format!("indices: {} elements do not fill shape {shape}", elements.len())).fail()
+        }
+        Indices { elements, shape }
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.elements.len()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.elements.is_empty()
+    }
+
+    /// The elements, row-major.
+    pub fn as_slice(&self) -> &[i32] {
+        &self.elements
+    }
+
+    /// The element at `index`, one entry an axis.
+    ///
+    /// # Panics
+    /// When the index is out of range or has the wrong number of entries.
+    #[track_caller]
+    pub fn get(&self, index: impl AsRef<[usize]>) -> i32 {
+        let index = index.as_ref();
+        if index.len() != self.shape.len_axes() || index.iter().zip(&self.shape[..]).any(|(i, n)| i >= n) {
+            ShapeError::new(format!("index {index:?} is out of range for shape {}", self.shape)).fail()
+        }
+        self.elements[index.iter().zip(&self.shape[..]).fold(0, |flat, (i, n)| flat * n + i)]
+    }
+
+    /// The same elements under another shape.
+    ///
+    /// # Panics
+    /// When the number of elements differs.
+    #[track_caller]
+    pub fn reshape(&self, shape: impl AsRef<[usize]>) -> Indices {
+        let shape = resolve_reshape(&self.shape, shape.as_ref()).or_fail();
+        Indices { elements: self.elements.clone(), shape }
+    }
+}
+
+impl<const N: usize> From<[i32; N]> for Indices {
+    fn from(elements: [i32; N]) -> Indices {
+        Indices::new(elements, [N])
+    }
+}
+
+impl From<Vec<i32>> for Indices {
+    fn from(elements: Vec<i32>) -> Indices {
+        let shape = [elements.len()];
+        Indices::new(elements, shape)
+    }
+}
+
+impl FromIterator<i32> for Indices {
+    fn from_iter<I: IntoIterator<Item = i32>>(elements: I) -> Indices {
+        Indices::from(elements.into_iter().collect::<Vec<i32>>())
+    }
+}

@@ -1,0 +1,303 @@
+//! Shapes, axes, and the rules by which shapes combine.
+
+use crate::error::ShapeError;
+use smallvec::SmallVec;
+use std::{fmt, ops::Deref};
+
+/// The sizes of a tensor's axes. Up to four axes take no heap; rank 0 is a scalar.
+#[derive(PartialEq, Eq, Hash, Default)]
+pub struct Shape(SmallVec<[usize; 4]>);
+
+impl Shape {
+    /// A shape with these sizes.
+    pub fn new(sizes: &[usize]) -> Shape {
+        Shape(SmallVec::from_slice(sizes))
+    }
+
+    /// The number of elements, or `None` when it does not fit an `isize`.
+    pub fn checked_len(&self) -> Option<usize> {
+        let nonzero = self.iter().filter(|&&n| n != 0);
+        let len = nonzero.copied().try_fold(1usize, usize::checked_mul)?;
+        (len <= isize::MAX as usize / size_of::<f32>()).then_some(if self.contains(&0) { 0 } else { len })
+    }
+
+    /// The number of elements: the product of the sizes, 1 for a scalar.
+    pub fn len(&self) -> usize {
+        self.iter().product()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.contains(&0)
+    }
+
+    /// The same shape with the size of one axis replaced.
+    pub fn with(&self, axis: usize, size: usize) -> Shape {
+        let mut shape = self.clone();
+        shape.0[axis] = size;
+        shape
+    }
+
+    /// The same shape with an axis of this size put before position `axis`.
+    pub fn insert(&self, axis: usize, size: usize) -> Shape {
+        let mut shape = self.clone();
+        shape.0.insert(axis, size);
+        shape
+    }
+
+    /// The same shape without one axis.
+    pub fn remove(&self, axis: usize) -> Shape {
+        let mut shape = self.clone();
+        shape.0.remove(axis);
+        shape
+    }
+}
+
+impl Clone for Shape {
+    // SmallVec's own clone goes element by element; shapes are cloned once per operation.
+    #[inline]
+    fn clone(&self) -> Shape {
+        Shape(SmallVec::from_slice(&self.0))
+    }
+}
+
+impl Deref for Shape {
+    type Target = [usize];
+    #[inline]
+    fn deref(&self) -> &[usize] {
+        &self.0
+    }
+}
+
+impl AsRef<[usize]> for Shape {
+    fn as_ref(&self) -> &[usize] {
+        self
+    }
+}
+
+impl From<&[usize]> for Shape {
+    fn from(sizes: &[usize]) -> Shape {
+        Shape::new(sizes)
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Shape {
+    fn from(sizes: [usize; N]) -> Shape {
+        Shape::new(&sizes)
+    }
+}
+
+impl FromIterator<usize> for Shape {
+    fn from_iter<I: IntoIterator<Item = usize>>(sizes: I) -> Shape {
+        Shape(sizes.into_iter().collect())
+    }
+}
+
+impl<const N: usize> PartialEq<[usize; N]> for Shape {
+    fn eq(&self, other: &[usize; N]) -> bool {
+        self[..] == other[..]
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &self[..])
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &self[..])
+    }
+}
+
+/// The position of an axis counted from the front (`0`) or from the back (`-1` is the last).
+pub fn resolve_axis(op: &str, axis: isize, shape: &[usize]) -> Result<usize, ShapeError> {
+    let rank = shape.len() as isize;
+    let position = if axis < 0 { axis + rank } else { axis };
+    if (0..rank).contains(&position) {
+        return Ok(position as usize);
+    }
+    Err(ShapeError::new(match rank {
+        0 => format!("{op}: axis {axis} of a scalar: shape [] has no axes"),
+        _ => format!("{op}: axis {axis} is out of range for shape {shape:?}: use {}..={}", -rank, rank - 1),
+    }))
+}
+
+/// The axes that a reduction goes over: some, or all of them.
+///
+/// `2`, `-1`, `[0, 2]`, a slice or a `Vec` of axes; [`Axes::all`] for every axis. The empty list is no axis at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Axes(Option<SmallVec<[isize; 4]>>);
+
+impl Axes {
+    /// Every axis.
+    pub fn all() -> Axes {
+        Axes(None)
+    }
+
+    /// The positions, sorted, for a tensor of this shape; an error for an axis out of range or named twice.
+    pub fn resolve(&self, op: &str, shape: &[usize]) -> Result<SmallVec<[usize; 4]>, ShapeError> {
+        let Some(axes) = &self.0 else { return Ok((0..shape.len()).collect()) };
+        let mut found = SmallVec::new();
+        for &axis in axes {
+            let position = resolve_axis(op, axis, shape)?;
+            if found.contains(&position) {
+                return Err(ShapeError::new(format!("{op}: axis {axis} of shape {shape:?} is named twice")));
+            }
+            found.push(position);
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+}
+
+impl From<isize> for Axes {
+    fn from(axis: isize) -> Axes {
+        Axes(Some(SmallVec::from_slice(&[axis])))
+    }
+}
+
+impl<const N: usize> From<[isize; N]> for Axes {
+    fn from(axes: [isize; N]) -> Axes {
+        Axes(Some(SmallVec::from_slice(&axes)))
+    }
+}
+
+impl From<&[isize]> for Axes {
+    fn from(axes: &[isize]) -> Axes {
+        Axes(Some(SmallVec::from_slice(axes)))
+    }
+}
+
+impl From<Vec<isize>> for Axes {
+    fn from(axes: Vec<isize>) -> Axes {
+        Axes(Some(SmallVec::from_vec(axes)))
+    }
+}
+
+/// The shape of a reduction's result: the axes become 1, or go away.
+pub fn reduced(shape: &[usize], axes: &[usize], keepdims: bool) -> Shape {
+    let kept = shape.iter().enumerate().filter_map(|(i, &n)| match (axes.contains(&i), keepdims) {
+        (false, _) => Some(n),
+        (true, true) => Some(1),
+        (true, false) => None,
+    });
+    kept.collect()
+}
+
+/// The shape that two shapes broadcast to, by NumPy's rule: axes are aligned at the back; sizes are equal, or one
+/// of them is 1 or missing.
+pub fn broadcast(op: &str, a: &[usize], b: &[usize]) -> Result<Shape, ShapeError> {
+    if a == b {
+        return Ok(Shape::new(a));
+    }
+    let rank = a.len().max(b.len());
+    let from_back = |s: &[usize], i: usize| if i < s.len() { s[s.len() - 1 - i] } else { 1 };
+    let mut sizes: SmallVec<[usize; 4]> = SmallVec::from_elem(1, rank);
+    for i in 0..rank {
+        sizes[rank - 1 - i] = match (from_back(a, i), from_back(b, i)) {
+            (m, n) if m == n => m,
+            (1, n) => n,
+            (m, 1) => m,
+            (m, n) => return Err(not_broadcastable(op, a, b, i, m, n)),
+        };
+    }
+    Ok(Shape(sizes))
+}
+
+#[cold]
+fn not_broadcastable(op: &str, a: &[usize], b: &[usize], i: usize, m: usize, n: usize) -> ShapeError {
+    let axis = -(i as isize) - 1;
+    let mut text = format!("{op}: shapes {a:?} and {b:?} do not broadcast (axis {axis}: {m} and {n})");
+    // A vector meant for the rows of a matrix is the usual slip.
+    let hint = |rows: &[usize], v: &[usize]| v.len() == 1 && rows.len() >= 2 && rows[rows.len() - 2] == v[0];
+    if hint(a, b) {
+        text += &format!("; hint: reshape the second to [{}, 1]", b[0]);
+    } else if hint(b, a) {
+        text += &format!("; hint: reshape the first to [{}, 1]", a[0]);
+    }
+    ShapeError::new(text)
+}
+
+/// The shape of the matrix product of these shapes: `[.., m, k] · [.., k, n] = [.., m, n]`, batch axes broadcast; a
+/// vector on the left is a row, on the right a column, and its axis goes away.
+pub fn matmul(a: &[usize], b: &[usize]) -> Result<Shape, ShapeError> {
+    if a.is_empty() || b.is_empty() {
+        return Err(ShapeError::new(format!(
+            "matmul: {a:?} · {b:?}: both sides need at least one axis; multiply by a scalar with *"
+        )));
+    }
+    let (rows, inner_a) = if a.len() == 1 { (None, a[0]) } else { (Some(a[a.len() - 2]), a[a.len() - 1]) };
+    let (inner_b, columns) = if b.len() == 1 { (b[0], None) } else { (b[b.len() - 2], Some(b[b.len() - 1])) };
+    if inner_a != inner_b {
+        let mut text = format!(
+            "matmul: inner dimensions differ: {a:?} · {b:?}: left has {inner_a} columns, right has {inner_b} rows"
+        );
+        if columns == Some(inner_a) {
+            let mut flipped = b.to_vec();
+            let last = flipped.len() - 1;
+            flipped.swap(last, last - 1);
+            text += &format!("; hint: right.t() would be {flipped:?}");
+        } else if rows == Some(inner_b) {
+            let mut flipped = a.to_vec();
+            let last = flipped.len() - 1;
+            flipped.swap(last, last - 1);
+            text += &format!("; hint: left.t() would be {flipped:?}");
+        }
+        return Err(ShapeError::new(text));
+    }
+    let batch = |s: &[usize]| Shape::new(&s[..s.len().saturating_sub(2)]);
+    let batch = broadcast("matmul: batch axes", &batch(a), &batch(b))?;
+    Ok(batch.iter().copied().chain(rows).chain(columns).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broadcasting_follows_numpy() {
+        let ok = |a: &[usize], b: &[usize]| broadcast("add", a, b).unwrap().to_vec();
+        assert_eq!(ok(&[2, 3], &[3]), [2, 3]);
+        assert_eq!(ok(&[2, 1], &[3]), [2, 3]);
+        assert_eq!(ok(&[], &[4, 5]), [4, 5]);
+        assert_eq!(ok(&[0, 1], &[1, 7]), [0, 7]);
+        assert_eq!(ok(&[1], &[0]), [0]);
+        let error = broadcast("add", &[32, 10], &[32]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "add: shapes [32, 10] and [32] do not broadcast (axis -1: 10 and 32); hint: reshape the second to [32, 1]"
+        );
+        assert!(broadcast("add", &[0], &[2]).is_err());
+    }
+
+    #[test]
+    fn matrix_products_of_every_rank() {
+        let ok = |a: &[usize], b: &[usize]| matmul(a, b).unwrap().to_vec();
+        assert_eq!(ok(&[2, 3], &[3, 4]), [2, 4]);
+        assert_eq!(ok(&[3], &[3]), [0usize; 0]);
+        assert_eq!(ok(&[3], &[3, 4]), [4]);
+        assert_eq!(ok(&[2, 3], &[3]), [2]);
+        assert_eq!(ok(&[5, 1, 2, 3], &[7, 3, 4]), [5, 7, 2, 4]);
+        assert_eq!(ok(&[7, 2, 3], &[3]), [7, 2]);
+        let error = matmul(&[32, 784], &[512, 784]).unwrap_err().to_string();
+        assert!(error.ends_with("hint: right.t() would be [784, 512]"), "{error}");
+    }
+
+    #[test]
+    fn sizes_that_overflow_are_noticed() {
+        assert_eq!(Shape::new(&[usize::MAX, 2]).checked_len(), None);
+        assert_eq!(Shape::new(&[usize::MAX, 2, 0]).checked_len(), None);
+        assert_eq!(Shape::new(&[1 << 20, 0]).checked_len(), Some(0));
+        assert_eq!(Shape::new(&[]).checked_len(), Some(1));
+    }
+
+    #[test]
+    fn axes_count_from_both_ends() {
+        assert_eq!(Axes::from([-1, 0]).resolve("sum", &[2, 3, 4]).unwrap()[..], [0, 2]);
+        assert_eq!(Axes::all().resolve("sum", &[2, 3]).unwrap()[..], [0, 1]);
+        assert!(Axes::from([0, -2]).resolve("sum", &[2, 3]).is_err());
+        assert!(resolve_axis("sum", 2, &[2, 3]).unwrap_err().to_string().contains("-2..=1"));
+    }
+}
