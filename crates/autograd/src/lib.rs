@@ -1,3 +1,29 @@
-//! Reverse-mode automatic differentiation.
+//! Reverse-mode automatic differentiation of any order, with a gradient checker.
 
 #![forbid(unsafe_code)]
+
+pub mod check;
+mod gradients;
+pub mod op;
+pub mod ops;
+mod param;
+pub mod reference;
+mod replay;
+
+mod sweep;
+mod tape;
+mod value;
+mod var;
+
+pub use gradients::Gradients;
+pub use op::Op;
+pub use param::{Param, ParamId};
+pub use tape::Tape;
+pub use value::{At, Formula, Imply, Is, Scalar, Value, c, eager};
+pub use var::Var;
+
+/// What programs that differentiate import: `use gradus_autograd::prelude::*`.
+pub mod prelude {
+    pub use crate::{At, Gradients, Param, Tape, Value, Var, c, eager, ops::methods::*};
+    pub use gradus_tensor::{Axes, Indices, Rng, Slice, Tensor};
+}

@@ -34,6 +34,8 @@ functions! {
     abs = |x| x.abs();
     /// 1 where x > 0, else 0.
     positive = |x| if x > 0.0 { 1.0 } else { 0.0 };
+    /// The square.
+    square = |x| x * x;
     /// -1, 0 or 1 by the sign of x; NaN stays NaN.
     sign = |x| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x };
 }

@@ -256,10 +256,7 @@ macro_rules! slice_from {
 slice_from!(i32, isize, usize);
 
 /// Checks that `axes` names every axis of `shape` once and gives their positions.
-pub(crate) fn resolve_permutation(
-    axes: &[isize],
-    shape: &[usize],
-) -> Result<SmallVec<[usize; 4]>, ShapeError> {
+pub fn resolve_permutation(axes: &[isize], shape: &[usize]) -> Result<SmallVec<[usize; 4]>, ShapeError> {
     let mut found: SmallVec<[usize; 4]> = SmallVec::new();
     for &axis in axes {
         let position = resolve_axis("permute", axis, shape)?;

@@ -24,7 +24,7 @@ mod views;
 pub use error::{OrFail, ShapeError};
 pub use indices::Indices;
 pub use isa::Isa;
-pub use layout::{ResolvedSlice, Slice};
+pub use layout::{ResolvedSlice, Slice, resolve_permutation};
 pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
 pub use tensor::Tensor;

@@ -4,6 +4,7 @@ use crate::{
     error::{OrFail, ShapeError},
     layout::{Layout, Slice, resolve_permutation},
     shape::{Shape, resolve_axis},
+    strided::Positions,
     tensor::Tensor,
 };
 
@@ -86,6 +87,31 @@ impl Tensor {
     pub fn slice(&self, axis: isize, slice: impl Into<Slice>) -> Tensor {
         let axis = resolve_axis("slice", axis, self.shape()).or_fail();
         self.view(self.layout.slice(axis, &slice.into()).or_fail())
+    }
+
+    /// Zeros, but for this tensor's elements at the places of an axis of length `size` that `slice` names: the reverse
+    /// of [`Tensor::slice`].
+    ///
+    /// # Panics
+    /// When there is no such axis, the range leaves it, or has another number of places.
+    #[track_caller]
+    pub fn unslice(&self, axis: isize, slice: impl Into<Slice>, size: usize) -> Tensor {
+        let axis = resolve_axis("unslice", axis, self.shape()).or_fail();
+        let whole = Layout::contiguous(self.shape().with(axis, size));
+        let part = whole.slice(axis, &slice.into()).or_fail();
+        if &part.shape != self.shape() {
+            ShapeError::new(format!(
+                "unslice: axis {axis} of shape {} has {} elements, the slice has {} places",
+                self.shape(),
+                self.shape()[axis],
+                part.shape[axis]
+            ))
+            .fail()
+        }
+        Tensor::written(whole.shape, |out| {
+            out.fill(0.0);
+            Positions::new(&part).zip(self.iter()).for_each(|(at, x)| out[at] = x);
+        })
     }
 
     /// The part at one index of an axis, without that axis.

@@ -1,0 +1,151 @@
+//! Examples for the laws: random shapes and values, attributes and inputs.
+
+use gradus_tensor::{Indices, Rng, Tensor};
+
+/// One example of an operation: its attributes and inputs that fit them.
+#[derive(Clone, Debug)]
+pub struct Sample<O> {
+    /// The operation with its attributes.
+    pub op: O,
+    /// Its inputs.
+    pub inputs: Vec<Tensor>,
+}
+
+impl<O> Sample<O> {
+    /// An example.
+    pub fn new(op: O, inputs: impl Into<Vec<Tensor>>) -> Sample<O> {
+        Sample { op, inputs: inputs.into() }
+    }
+}
+
+/// Inputs that an operation must refuse.
+#[derive(Clone, Debug)]
+pub struct ErrorCase<O> {
+    /// The operation with its attributes.
+    pub op: O,
+    /// The shapes of the inputs.
+    pub shapes: Vec<Vec<usize>>,
+    /// How the message begins.
+    pub message: &'static str,
+}
+
+impl<O> ErrorCase<O> {
+    /// A case.
+    pub fn new(op: O, shapes: &[&[usize]], message: &'static str) -> ErrorCase<O> {
+        ErrorCase { op, shapes: shapes.iter().map(|s| s.to_vec()).collect(), message }
+    }
+}
+
+/// A source of random shapes and values. Its size bounds the ranks and lengths, so that a failing case can be tried
+/// again smaller.
+#[derive(Debug)]
+pub struct Gen {
+    rng: Rng,
+    size: usize,
+}
+
+/// Lengths that kernels treat alike are of no use: around vector widths, and primes.
+const LENGTHS: [usize; 14] = [1, 2, 3, 0, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33];
+/// Samples are differenced element by element, so they stay small.
+const MOST_ELEMENTS: usize = 600;
+
+impl Gen {
+    /// The generator of a seed; sizes run from 0, the smallest cases, to 5.
+    pub fn new(seed: u64, size: usize) -> Gen {
+        Gen { rng: Rng::seed(seed), size: size.min(5) }
+    }
+
+    /// The random generator beneath.
+    pub fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+
+    /// An integer from `low..=high`.
+    pub fn between(&mut self, low: usize, high: usize) -> usize {
+        low + self.rng.below(high - low + 1)
+    }
+
+    /// The length of an axis, 0 and 1 included.
+    pub fn length(&mut self) -> usize {
+        let most = [2, 4, 6, 9, 12, 14][self.size];
+        LENGTHS[self.rng.below(most)]
+    }
+
+    /// The length of an axis, at least 1.
+    pub fn positive_length(&mut self) -> usize {
+        self.length().max(1)
+    }
+
+    /// A shape of rank 0 to 5.
+    pub fn shape(&mut self) -> Vec<usize> {
+        let rank = self.rng.below(self.size + 1);
+        self.shape_of_rank(rank)
+    }
+
+    /// A shape without a zero.
+    pub fn positive_shape(&mut self) -> Vec<usize> {
+        self.shape().iter().map(|&n| n.max(1)).collect()
+    }
+
+    /// A shape with so many axes.
+    pub fn shape_of_rank(&mut self, rank: usize) -> Vec<usize> {
+        let mut left = MOST_ELEMENTS;
+        let mut length = || {
+            let n = self.length().min(left);
+            left /= n.max(1);
+            n
+        };
+        (0..rank).map(|_| length()).collect()
+    }
+
+    /// Two shapes that broadcast to one.
+    pub fn broadcast_pair(&mut self) -> (Vec<usize>, Vec<usize>) {
+        let whole = self.shape();
+        let part = |rng: &mut Rng| -> Vec<usize> {
+            let skip = if rng.below(3) == 0 { rng.below(whole.len() + 1) } else { 0 };
+            whole[skip..].iter().map(|&n| if rng.below(4) == 0 { 1 } else { n }).collect()
+        };
+        let pair = (part(&mut self.rng), part(&mut self.rng));
+        if self.rng.below(2) == 0 { pair } else { (whole, pair.1) }
+    }
+
+    /// An axis of a shape that has one, counted from the front or from the back.
+    pub fn axis(&mut self, rank: usize) -> isize {
+        self.rng.below(2 * rank) as isize - rank as isize
+    }
+
+    /// Some of the axes, in any order.
+    pub fn axes(&mut self, rank: usize) -> Vec<isize> {
+        let mut axes: Vec<isize> = (0..rank as isize).collect();
+        self.rng.shuffle(&mut axes);
+        axes.truncate(self.rng.below(rank + 1));
+        axes.into_iter().map(|a| if self.rng.below(2) == 0 { a } else { a - rank as isize }).collect()
+    }
+
+    /// Values spread evenly over `low..high`.
+    pub fn values(&mut self, shape: impl AsRef<[usize]>, low: f32, high: f32) -> Tensor {
+        Tensor::uniform(shape, low, high, &mut self.rng)
+    }
+
+    /// Normally distributed values.
+    pub fn normal(&mut self, shape: impl AsRef<[usize]>) -> Tensor {
+        Tensor::randn(shape, &mut self.rng)
+    }
+
+    /// Values of either sign, at least `gap` away from zero.
+    pub fn nonzero(&mut self, shape: impl AsRef<[usize]>, gap: f32) -> Tensor {
+        self.normal(shape).map(|x| if x < 0.0 { x - gap } else { x + gap })
+    }
+
+    /// Values of which several are equal.
+    pub fn tied(&mut self, shape: impl AsRef<[usize]>) -> Tensor {
+        self.normal(shape).map(|x| (x * 2.0).round() / 2.0)
+    }
+
+    /// Indices in `0..n`, with repeats.
+    pub fn indices(&mut self, shape: impl AsRef<[usize]>, n: usize) -> Indices {
+        let len = shape.as_ref().iter().product();
+        let elements: Vec<i32> = (0..len).map(|_| self.rng.below(n) as i32).collect();
+        Indices::new(elements, shape)
+    }
+}

@@ -1,0 +1,93 @@
+//! The gradients that a sweep found.
+
+use crate::{
+    param::{Param, ParamId},
+    var::Var,
+};
+use gradus_tensor::Tensor;
+use std::{collections::HashMap, ops::Index};
+
+/// The gradients of a loss by the variables and parameters of its tape.
+///
+/// Index it by a [`Var`] made with [`Tape::var`](crate::Tape::var) or by a [`Param`]. The gradients of values in
+/// between are not kept: ask for them with [`Var::grad`].
+#[derive(Debug, Clone, Default)]
+pub struct Gradients {
+    /// The tape and its generation, which variables must match; `None` for sums over several tapes.
+    pub(crate) tape: Option<(u64, u64)>,
+    /// By position on the tape, ascending.
+    pub(crate) by_var: Vec<(u32, Option<Tensor>)>,
+    /// `None` for a parameter that is on the tape but that the loss does not depend on.
+    pub(crate) by_param: HashMap<ParamId, Option<Tensor>>,
+}
+
+impl Gradients {
+    /// The gradient by a variable that [`Tape::var`](crate::Tape::var) made; `None` when the loss does not depend on it.
+    ///
+    /// # Panics
+    /// When the variable is of another tape, of an earlier use of this tape, or a value that was computed.
+    #[track_caller]
+    pub fn get(&self, var: Var<'_>) -> Option<&Tensor> {
+        assert!(
+            self.tape == Some(var.tape_and_generation()),
+            "gradients: the variable is not of the tape, or the use of the tape, that these gradients came from"
+        );
+        match self.by_var.binary_search_by_key(&var.id(), |&(id, _)| id) {
+            Ok(found) => self.by_var[found].1.as_ref(),
+            Err(_) => panic!(
+                "gradients: {} is no variable made by tape.var(..) before the sweep; for a constant there is no gradient, \
+                 for a computed value ask loss.grad(&[value])",
+                var.describe()
+            ),
+        }
+    }
+
+    /// The gradient by a parameter; `None` when the loss does not depend on it.
+    pub fn of(&self, param: &Param) -> Option<&Tensor> {
+        self.by_param.get(&param.id())?.as_ref()
+    }
+
+    /// Adds the gradients of another tape for the same parameters, as the shards of a batch give. The gradients of
+    /// variables, which belong to one tape, are dropped.
+    pub fn add(mut self, other: Gradients) -> Gradients {
+        (self.tape, self.by_var) = (None, Vec::new());
+        for (id, gradient) in other.by_param {
+            let sum = self.by_param.entry(id).or_default();
+            *sum = match (sum.take(), gradient) {
+                (Some(a), Some(b)) => Some(a + &b),
+                (a, b) => a.or(b),
+            };
+        }
+        self
+    }
+}
+
+impl Index<Var<'_>> for Gradients {
+    type Output = Tensor;
+
+    #[track_caller]
+    fn index(&self, var: Var<'_>) -> &Tensor {
+        self.get(var).unwrap_or_else(|| {
+            panic!("gradients: the loss does not depend on {}; use get(..) where that may be", var.describe())
+        })
+    }
+}
+
+impl Index<&Param> for Gradients {
+    type Output = Tensor;
+
+    #[track_caller]
+    fn index(&self, param: &Param) -> &Tensor {
+        match self.by_param.get(&param.id()) {
+            Some(Some(gradient)) => gradient,
+            Some(None) => panic!(
+                "gradients: the loss does not depend on this parameter of shape {}",
+                param.value().shape()
+            ),
+            None => panic!(
+                "gradients: this parameter of shape {} was not used on the tape",
+                param.value().shape()
+            ),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What an operation is: everything about it declared in one place.
+
+use crate::{
+    check::{ErrorCase, Gen, Sample},
+    reference::{Array, Branches},
+    value::Value,
+    var::Var,
+};
+use gradus_tensor::{Shape, ShapeError, Tensor};
+use smallvec::{SmallVec, smallvec};
+use std::{any::Any, fmt::Debug};
+
+/// An operation: shape rule, forward, backward rule, f64 reference, samples, error cases and formula.
+///
+/// Attributes (axes, strides, seeds, indices) are fields of the type; the operation is cloned when a tape runs it
+/// again. The laws of [`check`](crate::check) hold an operation to all that it declares.
+pub trait Op: Debug + Clone + Send + 'static {
+    /// The name in error messages and printed tapes; snake case, the name of the method.
+    const NAME: &'static str;
+
+    /// The formula of the forward and the backward, in plain text.
+    const FORMULA: &'static str;
+
+    /// How far the f32 result may be from the f64 reference.
+    const PRECISION: Precision = Precision::Ulps(2.0);
+
+    /// What the forward keeps for the backward beside inputs and outputs; often `()`.
+    type Saved: Send + 'static;
+
+    /// The shapes of the outputs, or why the inputs do not fit.
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError>;
+
+    /// Computes the outputs. The shapes have been checked by [`infer`](Op::infer).
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Self::Saved);
+
+    /// The rule of record: adds to each input's gradient what the outputs' cotangents send there.
+    ///
+    /// Written in operations, so that it can be recorded and differentiated again. From `saved` it may read only
+    /// what has derivative zero (masks, indices): a saved statistic would be a constant to the second derivative.
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, saved: &Self::Saved);
+
+    /// The same on plain tensors, where speed asks for it; may read all that was saved. A law holds the two equal.
+    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, saved: &Self::Saved) {
+        self.backward(cx, saved);
+    }
+
+    /// The outputs in f64, by naive loops over logical indices. Every choice that the value of an input decides
+    /// goes through `branches`, so that it can be frozen.
+    fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array>;
+
+    /// Examples for the laws: attributes and inputs over the shapes and values where the operation is defined.
+    fn samples(g: &mut Gen) -> Vec<Sample<Self>>;
+
+    /// Inputs that the shape rule must refuse, each with the beginning of its message.
+    fn error_cases() -> Vec<ErrorCase<Self>>;
+}
+
+/// How far an f32 result may be from the f64 reference at the same inputs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Precision {
+    /// In units in the last place of each element.
+    Ulps(f64),
+    /// In units in the last place of the largest element of the result: for sums and products of many terms.
+    UlpsOfLargest(f64),
+}
+
+/// The outputs of a forward.
+#[derive(Debug)]
+pub struct Outputs(pub(crate) SmallVec<[Tensor; 1]>);
+
+impl Outputs {
+    #[track_caller]
+    pub(crate) fn into_array<const M: usize>(self, name: &str) -> [Tensor; M] {
+        let found = self.0.len();
+        self.0
+            .into_vec()
+            .try_into()
+            .unwrap_or_else(|_| panic!("{name}: has {found} outputs, {M} were asked for"))
+    }
+}
+
+impl From<Tensor> for Outputs {
+    fn from(y: Tensor) -> Outputs {
+        Outputs(smallvec![y])
+    }
+}
+
+impl From<Vec<Tensor>> for Outputs {
+    fn from(outputs: Vec<Tensor>) -> Outputs {
+        Outputs(outputs.into())
+    }
+}
+
+/// The shapes of an operation's outputs.
+#[derive(Debug)]
+pub struct Shapes(pub(crate) SmallVec<[Shape; 1]>);
+
+impl From<Shape> for Shapes {
+    fn from(shape: Shape) -> Shapes {
+        Shapes(smallvec![shape])
+    }
+}
+
+impl From<Vec<Shape>> for Shapes {
+    fn from(shapes: Vec<Shape>) -> Shapes {
+        Shapes(shapes.into())
+    }
+}
+
+/// What a backward rule works with: inputs, outputs and cotangents, and where its results go.
+#[derive(Debug)]
+pub struct Backward<'a, V> {
+    pub(crate) inputs: &'a [&'a V],
+    pub(crate) outputs: &'a [&'a V],
+    pub(crate) cotangents: &'a mut [Option<V>],
+    pub(crate) needs: &'a [bool],
+    pub(crate) results: &'a mut [Option<V>],
+}
+
+impl<'a, V: Value> Backward<'a, V> {
+    /// The inputs, for an operation that always has `N`.
+    #[track_caller]
+    pub fn inputs<const N: usize>(&self) -> [&'a V; N] {
+        self.inputs.try_into().expect("the number of inputs that the operation takes")
+    }
+
+    /// The inputs, for an operation of any number.
+    pub fn input_list(&self) -> &'a [&'a V] {
+        self.inputs
+    }
+
+    /// The first output.
+    pub fn output(&self) -> &'a V {
+        self.outputs[0]
+    }
+
+    /// All outputs.
+    pub fn outputs(&self) -> &'a [&'a V] {
+        self.outputs
+    }
+
+    /// The cotangent of the only output: the gradient of the loss by it. It can be taken once.
+    #[track_caller]
+    pub fn cotangent(&mut self) -> V {
+        self.cotangents[0].take().expect("the cotangent of an only output is there, once")
+    }
+
+    /// The cotangent of one of several outputs; `None` when the loss does not depend on it.
+    pub fn cotangent_of(&mut self, output: usize) -> Option<V> {
+        self.cotangents[output].take()
+    }
+
+    /// Whether anybody wants the gradient of this input.
+    pub fn needs(&self, input: usize) -> bool {
+        self.needs[input]
+    }
+
+    /// Adds to the gradient of an input. `gradient` runs only if somebody wants it; its shape may be larger than
+    /// the input's by broadcasting, the engine sums it.
+    pub fn add(&mut self, input: usize, gradient: impl FnOnce() -> V) {
+        if self.needs[input] {
+            let gradient = gradient();
+            self.results[input] = Some(match self.results[input].take() {
+                None => gradient,
+                Some(sum) => sum + gradient,
+            });
+        }
+    }
+}
+
+/// An operation whose type is forgotten, with what its forward saved: what a tape holds.
+pub(crate) trait Step: Send {
+    fn name(&self) -> &'static str;
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError>;
+    fn forward(&mut self, inputs: &[&Tensor]) -> Outputs;
+    fn backward_tensors(&self, cx: &mut Backward<'_, Tensor>, fused: bool);
+    fn backward_vars<'t>(&self, cx: &mut Backward<'_, Var<'t>>);
+    fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array>;
+    fn precision(&self) -> Precision;
+    /// The same operation, not yet run.
+    fn fresh(&self) -> Box<dyn Step>;
+    /// The operation's attributes, as its `Debug` writes them.
+    fn describe(&self) -> String;
+    fn as_any(&self) -> &dyn Any;
+}
+
+pub(crate) struct Recorded<O: Op> {
+    op: O,
+    saved: Option<O::Saved>,
+}
+
+impl<O: Op> Recorded<O> {
+    pub(crate) fn boxed(op: O) -> Box<dyn Step> {
+        Box::new(Recorded { op, saved: None })
+    }
+
+    fn saved(&self) -> &O::Saved {
+        self.saved.as_ref().expect("the forward runs before the backward")
+    }
+}
+
+impl<O: Op> Step for Recorded<O> {
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        self.op.infer(inputs)
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor]) -> Outputs {
+        let (outputs, saved) = self.op.forward(inputs);
+        self.saved = Some(saved);
+        outputs
+    }
+
+    fn backward_tensors(&self, cx: &mut Backward<'_, Tensor>, fused: bool) {
+        match fused {
+            true => self.op.backward_fused(cx, self.saved()),
+            false => self.op.backward(cx, self.saved()),
+        }
+    }
+
+    fn backward_vars<'t>(&self, cx: &mut Backward<'_, Var<'t>>) {
+        self.op.backward(cx, self.saved());
+    }
+
+    fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
+        self.op.reference(inputs, branches)
+    }
+
+    fn precision(&self) -> Precision {
+        O::PRECISION
+    }
+
+    fn fresh(&self) -> Box<dyn Step> {
+        Recorded::boxed(self.op.clone())
+    }
+
+    fn describe(&self) -> String {
+        format!("{:?}", self.op)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        &self.op
+    }
+}
+
+/// The shapes of an operation's inputs, for one that always takes `N`.
+///
+/// # Panics
+/// When it was given another number of inputs: a mistake of the code that applies it, not of shapes.
+#[track_caller]
+pub fn arity<'a, const N: usize>(op: &str, inputs: &[&'a [usize]]) -> [&'a [usize]; N] {
+    inputs.try_into().unwrap_or_else(|_| panic!("{op}: takes {N} inputs, was given {}", inputs.len()))
+}

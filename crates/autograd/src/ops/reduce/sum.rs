@@ -1,0 +1,69 @@
+//! The sum over axes.
+
+use crate::{
+    check::{ErrorCase, Gen, Sample},
+    op::{Backward, Op, Outputs, Precision, Shapes, arity},
+    ops::shape::Shaping,
+    reference::{Array, Branches},
+    value::Value,
+};
+use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
+
+/// Sums over axes.
+#[derive(Clone, Debug)]
+pub struct Sum {
+    /// Which axes.
+    pub axes: Axes,
+    /// Whether they stay, with size 1.
+    pub keepdims: bool,
+}
+
+impl Op for Sum {
+    const NAME: &'static str = "sum";
+    const FORMULA: &'static str = "y = Σ x over the axes; dx = g repeated over them";
+    const PRECISION: Precision = Precision::UlpsOfLargest(16.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [x] = arity("sum", inputs);
+        Ok(reduced(x, &self.axes.resolve("sum", x)?, self.keepdims).into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        (inputs[0].sum_axes(self.axes.clone(), self.keepdims).into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let ([x], g) = (cx.inputs(), cx.cotangent());
+        let shape = x.shape();
+        let axes = self.axes.resolve("sum", &shape).or_fail();
+        cx.add(0, || g.reshape(reduced(&shape, &axes, true)).broadcast_to(&shape));
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        let x = inputs[0];
+        let axes = self.axes.resolve("sum", x.shape()).or_fail();
+        let mut y = Array::full(reduced(x.shape(), &axes, true), 0.0);
+        Array::from_fn(x.shape(), |index| {
+            let mut to = index.to_vec();
+            axes.iter().for_each(|&axis| to[axis] = 0);
+            *y.at_mut(&to) += x.at(index);
+            0.0
+        });
+        vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<Sum>> {
+        let shape = g.shape();
+        let axes: Axes = if g.between(0, 2) == 0 { Axes::all() } else { g.axes(shape.len()).into() };
+        vec![Sample::new(Sum { axes, keepdims: g.between(0, 1) == 0 }, [g.normal(shape)])]
+    }
+
+    fn error_cases() -> Vec<ErrorCase<Sum>> {
+        let sum = |axes: [isize; 2]| Sum { axes: axes.into(), keepdims: false };
+        vec![
+            ErrorCase::new(sum([0, 2]), &[&[2, 3]], "sum: axis 2 is out of range for shape [2, 3]"),
+            ErrorCase::new(sum([1, -1]), &[&[2, 3]], "sum: axis -1 of shape [2, 3] is named twice"),
+        ]
+    }
+}

@@ -1,0 +1,62 @@
+//! Another shape for the same elements.
+
+use super::Shaping;
+use crate::{
+    check::{ErrorCase, Gen, Sample},
+    op::{Backward, Op, Outputs, Precision, Shapes, arity},
+    reference::{Array, Branches},
+    value::Value,
+};
+use gradus_tensor::{Shape, ShapeError, Tensor, resolve_reshape};
+
+/// The same elements, row-major, under this shape.
+#[derive(Clone, Debug)]
+pub struct Reshape(
+    /// The shape of the result.
+    pub Shape,
+);
+
+impl Op for Reshape {
+    const NAME: &'static str = "reshape";
+    const FORMULA: &'static str = "y has x's elements in row-major order; dx = g under x's shape";
+    const PRECISION: Precision = Precision::Ulps(0.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [x] = arity("reshape", inputs);
+        Ok(resolve_reshape(x, &self.0)?.into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        (inputs[0].reshape(&self.0).into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let ([x], g) = (cx.inputs(), cx.cotangent());
+        cx.add(0, || g.reshape(x.shape()));
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        vec![Array::new(inputs[0].data().to_vec(), &self.0)]
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<Reshape>> {
+        let from = g.shape();
+        // The factors in another order, neighbours merged now and then, a size of 1 put in.
+        let mut to = from.clone();
+        g.rng().shuffle(&mut to);
+        if to.len() > 1 && g.between(0, 1) == 0 {
+            let last = to.remove(to.len() - 1);
+            to[0] *= last;
+        }
+        if g.between(0, 1) == 0 {
+            let at = g.between(0, to.len());
+            to.insert(at, 1);
+        }
+        vec![Sample::new(Reshape(Shape::new(&to)), [g.normal(from)])]
+    }
+
+    fn error_cases() -> Vec<ErrorCase<Reshape>> {
+        vec![ErrorCase::new(Reshape([4, 2].into()), &[&[2, 3]], "reshape: [2, 3] has 6 elements")]
+    }
+}

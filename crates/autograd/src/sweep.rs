@@ -1,0 +1,275 @@
+//! The backward sweep: one loop down the tape, on tensors or, for higher orders, on variables of the same tape.
+
+use crate::{
+    gradients::Gradients,
+    op::Backward,
+    ops::shape::SumTo,
+    tape::{Node, Tape},
+    value::Value,
+    var::Var,
+};
+use gradus_tensor::{ShapeError, Tensor};
+use smallvec::{SmallVec, smallvec};
+
+/// Which rule an ordinary sweep runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// The fast one, where an operation has one.
+    Fused,
+    /// The rule of record, which higher orders use.
+    OfRecord,
+}
+
+impl<'t> Var<'t> {
+    /// The gradients of this loss by every variable and parameter that it depends on.
+    ///
+    /// All values stay on the tape: read them, sweep again, sweep another loss.
+    ///
+    /// # Panics
+    /// When the loss has more than one element: sum it, take its mean, or give a cotangent to
+    /// [`backward_from`](Var::backward_from).
+    #[track_caller]
+    pub fn backward(self) -> Gradients {
+        let ones = Tensor::ones(self.scalar_loss().shape());
+        self.sweep(ones, Rule::Fused, false)
+    }
+
+    /// The gradients of the sum of this value's elements, each multiplied by an element of `cotangent`.
+    ///
+    /// # Panics
+    /// When the cotangent has another shape than this value.
+    #[track_caller]
+    pub fn backward_from(self, cotangent: impl Into<Tensor>) -> Gradients {
+        let cotangent = cotangent.into();
+        self.check_cotangent(&cotangent);
+        self.sweep(cotangent, Rule::Fused, false)
+    }
+
+    /// Like [`Var::backward`], giving back every value that the sweep has passed.
+    #[track_caller]
+    pub(crate) fn backward_releasing(self) -> Gradients {
+        let ones = Tensor::ones(self.scalar_loss().shape());
+        self.sweep(ones, Rule::Fused, true)
+    }
+
+    #[track_caller]
+    pub(crate) fn scalar_loss(self) -> Tensor {
+        let value = self.value();
+        if value.len() != 1 {
+            ShapeError::new(format!(
+                "backward: the loss must have one element, {} has {}; call .sum() or .mean() first",
+                self.describe(),
+                value.len()
+            ))
+            .fail()
+        }
+        value
+    }
+
+    #[track_caller]
+    fn check_cotangent(self, cotangent: &Tensor) {
+        if cotangent.shape() != &self.shape() {
+            ShapeError::new(format!(
+                "backward: the cotangent has shape {}, the value {}",
+                cotangent.shape(),
+                self.describe()
+            ))
+            .fail()
+        }
+    }
+
+    pub(crate) fn sweep(self, cotangent: Tensor, rule: Rule, release: bool) -> Gradients {
+        let tape = self.tape();
+        let mut gradients: Vec<Option<Tensor>> = vec![None; self.id() as usize + 1];
+        gradients[self.id() as usize] = Some(cotangent);
+        if release {
+            // What came after the loss cannot matter to it, but for outputs of its own step.
+            let mut nodes = tape.nodes.borrow_mut();
+            let end =
+                nodes[self.id() as usize + 1..].iter().take_while(|node| node.is_later_output()).count();
+            nodes[self.id() as usize + 1 + end..].iter_mut().for_each(Node::release);
+        }
+        for id in (0..gradients.len()).rev() {
+            sweep_node(&tape.nodes.borrow(), id, &mut gradients, rule);
+            if release {
+                release_passed(&mut tape.nodes.borrow_mut(), id);
+            }
+        }
+        collect(tape, gradients)
+    }
+
+    /// The gradients of the sum of this value's elements by other values of the tape, as variables that can be
+    /// differentiated again. `None` where this value does not depend on the other.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.var(1.0);
+    /// let mut y = x.tanh();
+    /// for order in [0.4199743416, -0.6397000084, 0.6216266808] {
+    ///     y = y.grad(&[x])[0].unwrap();
+    ///     assert!((y.item() - order).abs() < 1e-6);
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// When a variable lives on another tape.
+    #[track_caller]
+    pub fn grad(self, wrt: &[Var<'t>]) -> Vec<Option<Var<'t>>> {
+        let ones = self.tape().constant(Tensor::ones(self.shape()));
+        self.grad_from(ones, wrt)
+    }
+
+    /// Like [`Var::grad`], of the sum of this value's elements, each multiplied by an element of `cotangent`.
+    ///
+    /// # Panics
+    /// When the cotangent has another shape than this value, or a variable lives on another tape.
+    #[track_caller]
+    pub fn grad_from(self, cotangent: Var<'t>, wrt: &[Var<'t>]) -> Vec<Option<Var<'t>>> {
+        let tape = self.tape();
+        for var in wrt.iter().chain([&cotangent]) {
+            assert!(std::ptr::eq(tape, var.tape()), "grad: {} lives on another tape", var.describe());
+        }
+        self.check_cotangent(&cotangent.value());
+        // Only the way from the wanted values to this one is worth going.
+        let wanted = reached_from(tape, wrt, self.id());
+        let mut gradients: Vec<Option<Var<'t>>> = vec![None; self.id() as usize + 1];
+        gradients[self.id() as usize] = Some(cotangent);
+        for id in (0..gradients.len()).rev() {
+            record_node(tape, id, &wanted, &mut gradients);
+        }
+        wrt.iter().map(|var| gradients.get(var.id() as usize).copied().flatten()).collect()
+    }
+}
+
+impl Node {
+    fn release(&mut self) {
+        self.value = None;
+        self.step = None;
+    }
+}
+
+/// Gives back the values that the sweep does not need below `id`. The later outputs of a step wait for its first.
+fn release_passed(nodes: &mut [Node], id: usize) {
+    if !nodes[id].is_later_output() {
+        let end = id + nodes[id].outputs.max(1) as usize;
+        nodes[id..end].iter_mut().for_each(Node::release);
+    }
+}
+
+/// Runs the backward rule of the step at `id`, if there is one and a cotangent has come to it.
+fn sweep_node(nodes: &[Node], id: usize, gradients: &mut [Option<Tensor>], rule: Rule) {
+    let node = &nodes[id];
+    let Some(step) = &node.step else { return };
+    let outputs = id..(id + node.outputs as usize);
+    let mut cotangents: SmallVec<[Option<Tensor>; 2]> =
+        outputs.clone().map(|k| gradients.get_mut(k).and_then(Option::take)).collect();
+    if cotangents.iter().all(Option::is_none) {
+        return;
+    }
+    let inputs: SmallVec<[&Tensor; 3]> = node.inputs.iter().map(|&i| nodes[i as usize].value()).collect();
+    let values: SmallVec<[&Tensor; 2]> = outputs.map(|k| nodes[k].value()).collect();
+    let needs: SmallVec<[bool; 3]> = node.inputs.iter().map(|&i| nodes[i as usize].needs).collect();
+    let mut results: SmallVec<[Option<Tensor>; 3]> = smallvec![None; inputs.len()];
+    let mut cx = Backward {
+        inputs: &inputs,
+        outputs: &values,
+        cotangents: &mut cotangents,
+        needs: &needs,
+        results: &mut results,
+    };
+    step.backward_tensors(&mut cx, rule == Rule::Fused);
+    for ((&input, result), value) in node.inputs.iter().zip(results).zip(&inputs) {
+        let Some(result) = result else { continue };
+        let result = if result.shape() == value.shape() { result } else { result.sum_to(value.shape()) };
+        accumulate(&mut gradients[input as usize], result);
+    }
+}
+
+/// Moves the first contribution, adds later ones in place.
+fn accumulate(slot: &mut Option<Tensor>, gradient: Tensor) {
+    *slot = Some(match slot.take() {
+        None => gradient,
+        Some(sum) => sum + gradient,
+    });
+}
+
+/// Runs the rule of record of the step at `id` on variables, so that the gradient is recorded too.
+fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [Option<Var<'t>>]) {
+    let (step, ids, outputs) = {
+        let mut nodes = tape.nodes.borrow_mut();
+        let node = &mut nodes[id];
+        let outputs = id..(id + node.outputs as usize);
+        let reached = outputs.clone().any(|k| gradients.get(k).is_some_and(Option::is_some));
+        if !reached || !node.inputs.iter().any(|&i| wanted[i as usize]) {
+            return;
+        }
+        // The rule pushes onto the tape, so the step has to leave it while it runs.
+        let Some(step) = node.step.take() else { return };
+        (step, node.inputs.clone(), outputs)
+    };
+    let var = |id: usize| Var::new(tape, id as u32);
+    let input_vars: SmallVec<[Var<'t>; 3]> = ids.iter().map(|&i| var(i as usize)).collect();
+    let output_vars: SmallVec<[Var<'t>; 2]> = outputs.clone().map(var).collect();
+    let inputs: SmallVec<[&Var<'t>; 3]> = input_vars.iter().collect();
+    let values: SmallVec<[&Var<'t>; 2]> = output_vars.iter().collect();
+    let needs: SmallVec<[bool; 3]> = ids.iter().map(|&i| wanted[i as usize]).collect();
+    // A wanted value keeps its gradient, for the caller; it passes on a copy of the handle.
+    let mut cotangents: SmallVec<[Option<Var<'t>>; 2]> =
+        outputs.map(|k| gradients.get(k).copied().flatten()).collect();
+    let mut results: SmallVec<[Option<Var<'t>>; 3]> = smallvec![None; inputs.len()];
+    let mut cx = Backward {
+        inputs: &inputs,
+        outputs: &values,
+        cotangents: &mut cotangents,
+        needs: &needs,
+        results: &mut results,
+    };
+    step.backward_vars(&mut cx);
+    tape.nodes.borrow_mut()[id].step = Some(step);
+    for ((&input, result), value) in ids.iter().zip(results).zip(&input_vars) {
+        let Some(result) = result else { continue };
+        let shape = value.shape();
+        let result = if result.shape() == shape { result } else { Var::apply(SumTo(shape), &[&result]) };
+        let slot = &mut gradients[input as usize];
+        *slot = Some(slot.map_or(result, |sum| sum + result));
+    }
+}
+
+/// Which nodes up to `last` depend on one of these variables, themselves included.
+fn reached_from(tape: &Tape, wrt: &[Var<'_>], last: u32) -> Vec<bool> {
+    let nodes = tape.nodes.borrow();
+    let mut reached = vec![false; last as usize + 1];
+    for var in wrt {
+        if let Some(flag) = reached.get_mut(var.id() as usize) {
+            *flag = true;
+        }
+    }
+    for id in 0..reached.len() {
+        if nodes[id].step.is_some() && nodes[id].inputs.iter().any(|&i| reached[i as usize]) {
+            let end = (id + nodes[id].outputs as usize).min(reached.len());
+            reached[id..end].fill(true);
+        }
+    }
+    reached
+}
+
+/// Sorts what is left after the sweep, the gradients of leaves, by variable and by parameter.
+fn collect(tape: &Tape, mut gradients: Vec<Option<Tensor>>) -> Gradients {
+    let mut found = Gradients { tape: Some(tape.id_and_generation()), ..Gradients::default() };
+    for (param, id) in tape.params() {
+        let gradient = gradients.get(id as usize).cloned().flatten();
+        let sum = found.by_param.entry(param).or_default();
+        match gradient {
+            // A parameter that changed while recording is on the tape more than once.
+            Some(gradient) => accumulate(sum, gradient),
+            None => continue,
+        }
+    }
+    let nodes = tape.nodes.borrow();
+    let variables = nodes.iter().enumerate().filter(|(_, node)| node.needs && node.inputs.is_empty());
+    found.by_var =
+        variables.map(|(id, _)| (id as u32, gradients.get_mut(id).and_then(Option::take))).collect();
+    found
+}

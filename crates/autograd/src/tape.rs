@@ -1,0 +1,315 @@
+//! The tape: the list of recorded operations, in the order in which they ran.
+
+use crate::{
+    gradients::Gradients,
+    op::{Op, Recorded, Step},
+    param::{Param, ParamId},
+    value::At,
+    var::Var,
+};
+use gradus_tensor::{OrFail, ShapeError, Tensor};
+use smallvec::{SmallVec, smallvec};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    fmt,
+    panic::Location,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// A list of operations in the order in which they ran, with the values they gave.
+///
+/// Every node comes after its inputs, so the backward sweep is one loop downwards. A tape is explicit: nothing is
+/// recorded but by variables made from it. It is made for one thread; a model that several threads use is shared,
+/// and each thread has a tape of its own.
+///
+/// ```
+/// use gradus_autograd::prelude::*;
+///
+/// let tape = Tape::new();
+/// let x = tape.var(3.0);
+/// let y = x * x + 2.0 * x;
+/// let gradients = y.backward();
+/// assert_eq!(gradients[x].item(), 8.0);
+/// ```
+///
+/// Variables cannot outlive what they were recorded for:
+///
+/// ```compile_fail
+/// use gradus_autograd::prelude::*;
+///
+/// let mut tape = Tape::new();
+/// let x = tape.var(3.0);
+/// tape.clear();
+/// x.value(); // x still borrows the tape that `clear` needs alone
+/// ```
+pub struct Tape {
+    id: u64,
+    /// Counts the uses of the tape, one from each `clear` to the next.
+    generation: Cell<u64>,
+    pub(crate) nodes: RefCell<Vec<Node>>,
+    /// By parameter and buffer: a parameter that changes between two uses is recorded anew.
+    params: RefCell<HashMap<(ParamId, usize), u32>>,
+    /// The next seed, in training mode.
+    seed: Cell<Option<u64>>,
+}
+
+/// One value on a tape: a leaf, or an output of a step.
+pub(crate) struct Node {
+    /// `None` once it has been released.
+    pub(crate) value: Option<Tensor>,
+    /// What computed it, at its first output; leaves and values without gradient have none.
+    pub(crate) step: Option<Box<dyn Step>>,
+    /// The nodes that the step reads; for a later output of a step, the first one; for leaves, nothing.
+    pub(crate) inputs: SmallVec<[u32; 3]>,
+    /// How many outputs the step has; they are consecutive nodes. 0 where there is no step.
+    pub(crate) outputs: u32,
+    /// Whether a variable or a parameter lies under it.
+    pub(crate) needs: bool,
+    /// The user's line.
+    pub(crate) location: &'static Location<'static>,
+}
+
+impl Tape {
+    /// An empty tape in evaluation mode: dropout passes everything, statistics stay.
+    pub fn new() -> Tape {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Tape {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            generation: Cell::new(0),
+            nodes: RefCell::default(),
+            params: RefCell::default(),
+            seed: Cell::new(None),
+        }
+    }
+
+    /// An empty tape in training mode. `seed` decides all that is random in the layers, such as dropout's masks.
+    pub fn training(seed: u64) -> Tape {
+        let tape = Tape::new();
+        tape.seed.set(Some(seed));
+        tape
+    }
+
+    /// The place of this tape's variables, for layers that have no input value to take it from.
+    pub fn at(&self) -> At<Var<'_>> {
+        At::new(self)
+    }
+
+    /// Whether it is in training mode.
+    pub fn is_training(&self) -> bool {
+        self.seed.get().is_some()
+    }
+
+    pub(crate) fn draw(&self) -> Option<u64> {
+        let seed = self.seed.get()?;
+        self.seed.set(Some(seed.wrapping_add(1)));
+        // SplitMix64's finaliser: neighbouring seeds give unrelated bits.
+        let mut bits = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Some(bits ^ bits >> 31)
+    }
+
+    /// The number of recorded values.
+    pub fn len(&self) -> usize {
+        self.nodes.borrow().len()
+    }
+
+    /// Whether nothing is recorded.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A variable: a value that gradients are asked for.
+    #[track_caller]
+    pub fn var(&self, value: impl Into<Tensor>) -> Var<'_> {
+        self.leaf(value.into(), true)
+    }
+
+    /// A constant: a value that no gradient flows to.
+    #[track_caller]
+    pub fn constant(&self, value: impl Into<Tensor>) -> Var<'_> {
+        self.leaf(value.into(), false)
+    }
+
+    /// The variable of a parameter: the same one however often it is asked for, until the parameter changes.
+    #[track_caller]
+    pub fn param(&self, param: &Param) -> Var<'_> {
+        let key = (param.id(), param.value().buffer_id());
+        if let Some(&id) = self.params.borrow().get(&key) {
+            return Var::new(self, id);
+        }
+        let var = self.leaf(param.value().clone(), true);
+        self.params.borrow_mut().insert(key, var.id());
+        var
+    }
+
+    #[track_caller]
+    fn leaf(&self, value: Tensor, needs: bool) -> Var<'_> {
+        let node = Node {
+            value: Some(value),
+            step: None,
+            inputs: SmallVec::new(),
+            outputs: 0,
+            needs,
+            location: Location::caller(),
+        };
+        Var::new(self, push(&mut self.nodes.borrow_mut(), node))
+    }
+
+    /// Forgets all that was recorded and keeps the memory for the next use. The random state goes on.
+    pub fn clear(&mut self) {
+        self.nodes.get_mut().clear();
+        self.params.get_mut().clear();
+        self.generation.set(self.generation.get() + 1);
+    }
+
+    /// Records `f`, sweeps from the loss it returns, and clears: one training step.
+    ///
+    /// Values are released as the sweep passes them, and parameters are held by nobody else when it returns, so an
+    /// optimizer changes them in place. What else `f` computes comes back as the third result.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let w = Param::new([0.5, -0.5]);
+    /// let mut tape = Tape::new();
+    /// let (loss, gradients, prediction) = tape.step(|tape| {
+    ///     let y = tape.param(&w) * 2.0;
+    ///     (y.square().sum(), y.value())
+    /// });
+    /// assert_eq!(loss, 2.0);
+    /// assert_eq!(gradients[&w].to_vec(), [4.0, -4.0]);
+    /// assert_eq!(prediction.to_vec(), [1.0, -1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// When the loss has more than one element.
+    #[track_caller]
+    pub fn step<R>(&mut self, f: impl for<'t> FnOnce(&'t Tape) -> (Var<'t>, R)) -> (f32, Gradients, R) {
+        let (loss, rest) = f(self);
+        let value = loss.scalar_loss().item();
+        let gradients = loss.backward_releasing();
+        self.clear();
+        (value, gradients, rest)
+    }
+
+    /// Records an operation whose inputs may not fit: the one fallible way beside the panicking methods.
+    #[track_caller]
+    pub fn try_record<'t, O: Op>(op: O, inputs: &[&Var<'t>]) -> Result<Var<'t>, ShapeError> {
+        let location = Location::caller();
+        Tape::try_record_step(Recorded::boxed(op), inputs, location)
+            .map(|(tape, first, _)| Var::new(tape, first))
+    }
+
+    #[track_caller]
+    pub(crate) fn record<'t, O: Op, const M: usize>(op: O, inputs: &[&Var<'t>]) -> [Var<'t>; M] {
+        let location = Location::caller();
+        let (tape, first, outputs) = Tape::try_record_step(Recorded::boxed(op), inputs, location).or_fail();
+        assert!(outputs == M, "{}: has {outputs} outputs, {M} were asked for", O::NAME);
+        std::array::from_fn(|k| Var::new(tape, first + k as u32))
+    }
+
+    /// Runs the step on the inputs' values and puts its outputs on their tape: tape, first output, number of outputs.
+    #[track_caller]
+    pub(crate) fn try_record_step<'t>(
+        mut step: Box<dyn Step>,
+        inputs: &[&Var<'t>],
+        location: &'static Location<'static>,
+    ) -> Result<(&'t Tape, u32, usize), ShapeError> {
+        let Some(first) = inputs.first() else { panic!("{}: an operation needs an input", step.name()) };
+        let tape = first.tape();
+        for other in inputs {
+            assert!(
+                std::ptr::eq(tape, other.tape()),
+                "{}: the inputs live on different tapes: {} and {}",
+                step.name(),
+                first.describe(),
+                other.describe()
+            );
+        }
+        let (outputs, needs) = {
+            let nodes = tape.nodes.borrow();
+            let values: SmallVec<[&Tensor; 3]> =
+                inputs.iter().map(|x| nodes[x.id() as usize].value()).collect();
+            let shapes: SmallVec<[&[usize]; 3]> = values.iter().map(|x| &x.shape()[..]).collect();
+            step.infer(&shapes)?;
+            let needs = inputs.iter().any(|x| nodes[x.id() as usize].needs);
+            (step.forward(&values).0, needs)
+        };
+        let count = outputs.len();
+        let mut nodes = tape.nodes.borrow_mut();
+        let id = nodes.len() as u32;
+        // Without gradient a value is a constant: its step and what that saved are of no more use.
+        let mut step = needs.then_some(step);
+        for value in outputs {
+            let (step, inputs, outputs) = match step.take() {
+                Some(step) => (Some(step), inputs.iter().map(|x| x.id()).collect(), count as u32),
+                None if needs => (None, smallvec![id], 0),
+                None => (None, SmallVec::new(), 0),
+            };
+            push(&mut nodes, Node { value: Some(value), step, inputs, outputs, needs, location });
+        }
+        Ok((tape, id, count))
+    }
+
+    pub(crate) fn id_and_generation(&self) -> (u64, u64) {
+        (self.id, self.generation.get())
+    }
+
+    /// The parameters on the tape with their variables' positions.
+    pub(crate) fn params(&self) -> Vec<(ParamId, u32)> {
+        self.params.borrow().iter().map(|(&(param, _), &id)| (param, id)).collect()
+    }
+}
+
+fn push(nodes: &mut Vec<Node>, node: Node) -> u32 {
+    let id = u32::try_from(nodes.len()).expect("a tape holds at most 2^32 values");
+    nodes.push(node);
+    id
+}
+
+impl Node {
+    /// Whether it is an output of a step that stands at an earlier node.
+    pub(crate) fn is_later_output(&self) -> bool {
+        self.step.is_none() && !self.inputs.is_empty()
+    }
+
+    #[track_caller]
+    pub(crate) fn value(&self) -> &Tensor {
+        self.value.as_ref().expect("the value was released by the sweep of tape.step")
+    }
+}
+
+impl Default for Tape {
+    fn default() -> Tape {
+        Tape::new()
+    }
+}
+
+/// One line a value: `%3 = matmul %1 %2  [32, 50]  src/model.rs:14`.
+impl fmt::Display for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nodes = self.nodes.borrow();
+        for (id, node) in nodes.iter().enumerate() {
+            let origin = match (&node.step, &node.inputs[..]) {
+                (Some(step), inputs) => {
+                    let inputs: String = inputs.iter().map(|i| format!(" %{i}")).collect();
+                    format!("{}{inputs}", step.name())
+                }
+                (None, &[first]) => format!("output {} of %{first}", id - first as usize),
+                _ if node.needs => "var".into(),
+                _ => "constant".into(),
+            };
+            let shape = node.value.as_ref().map_or("released".into(), |value| value.shape().to_string());
+            writeln!(f, "%{id} = {origin}  {shape}  {}:{}", node.location.file(), node.location.line())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tape {} with {} values", self.id, self.len())
+    }
+}
