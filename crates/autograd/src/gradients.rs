@@ -49,7 +49,7 @@ impl Gradients {
 
     /// Adds the gradients of another tape for the same parameters, as the shards of a batch give. The gradients of
     /// variables, which belong to one tape, are dropped.
-    pub fn add(mut self, other: Gradients) -> Gradients {
+    pub fn merge(mut self, other: Gradients) -> Gradients {
         (self.tape, self.by_var) = (None, Vec::new());
         for (id, gradient) in other.by_param {
             let sum = self.by_param.entry(id).or_default();

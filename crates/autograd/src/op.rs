@@ -8,7 +8,7 @@ use crate::{
 };
 use gradus_tensor::{Shape, ShapeError, Tensor};
 use smallvec::{SmallVec, smallvec};
-use std::{any::Any, fmt::Debug};
+use std::fmt::Debug;
 
 /// An operation: shape rule, forward, backward rule, f64 reference, samples, error cases and formula.
 ///
@@ -60,7 +60,8 @@ pub trait Op: Debug + Clone + Send + 'static {
 pub enum Precision {
     /// In units in the last place of each element.
     Ulps(f64),
-    /// In units in the last place of the largest element of the result: for sums and products of many terms.
+    /// In units in the last place of the largest term: for sums of many terms, which may cancel. The largest term is
+    /// the largest element of the result, or the product of the largest elements of the inputs where that is larger.
     UlpsOfLargest(f64),
 }
 
@@ -181,7 +182,8 @@ pub(crate) trait Step: Send {
     fn fresh(&self) -> Box<dyn Step>;
     /// The operation's attributes, as its `Debug` writes them.
     fn describe(&self) -> String;
-    fn as_any(&self) -> &dyn Any;
+    /// Drops what the forward saved: no gradient will flow through here.
+    fn forget(&mut self);
 }
 
 pub(crate) struct Recorded<O: Op> {
@@ -241,8 +243,8 @@ impl<O: Op> Step for Recorded<O> {
         format!("{:?}", self.op)
     }
 
-    fn as_any(&self) -> &dyn Any {
-        &self.op
+    fn forget(&mut self) {
+        self.saved = None;
     }
 }
 

@@ -114,7 +114,7 @@ impl<'t> Var<'t> {
     /// ```
     ///
     /// # Panics
-    /// When a variable lives on another tape.
+    /// When a variable lives on another tape or is a constant.
     #[track_caller]
     pub fn grad(self, wrt: &[Var<'t>]) -> Vec<Option<Var<'t>>> {
         let ones = self.tape().constant(Tensor::ones(self.shape()));
@@ -124,12 +124,18 @@ impl<'t> Var<'t> {
     /// Like [`Var::grad`], of the sum of this value's elements, each multiplied by an element of `cotangent`.
     ///
     /// # Panics
-    /// When the cotangent has another shape than this value, or a variable lives on another tape.
+    /// When the cotangent has another shape than this value, or a variable lives on another tape or is a constant.
     #[track_caller]
     pub fn grad_from(self, cotangent: Var<'t>, wrt: &[Var<'t>]) -> Vec<Option<Var<'t>>> {
         let tape = self.tape();
         for var in wrt.iter().chain([&cotangent]) {
             assert!(std::ptr::eq(tape, var.tape()), "grad: {} lives on another tape", var.describe());
+        }
+        if let Some(constant) = wrt.iter().find(|var| !tape.nodes.borrow()[var.id() as usize].needs) {
+            panic!(
+                "grad: no gradient flows to the constant {}; make it with tape.var(..)",
+                constant.describe()
+            );
         }
         self.check_cotangent(&cotangent.value());
         // Only the way from the wanted values to this one is worth going.
@@ -161,7 +167,7 @@ fn release_passed(nodes: &mut [Node], id: usize) {
 /// Runs the backward rule of the step at `id`, if there is one and a cotangent has come to it.
 fn sweep_node(nodes: &[Node], id: usize, gradients: &mut [Option<Tensor>], rule: Rule) {
     let node = &nodes[id];
-    let Some(step) = &node.step else { return };
+    let Some(step) = node.step.as_ref().filter(|_| node.needs) else { return };
     let outputs = id..(id + node.outputs as usize);
     let mut cotangents: SmallVec<[Option<Tensor>; 2]> =
         outputs.clone().map(|k| gradients.get_mut(k).and_then(Option::take)).collect();

@@ -58,7 +58,7 @@ pub struct Tape {
 pub(crate) struct Node {
     /// `None` once it has been released.
     pub(crate) value: Option<Tensor>,
-    /// What computed it, at its first output; leaves and values without gradient have none.
+    /// What computed it, at its first output; leaves have none.
     pub(crate) step: Option<Box<dyn Step>>,
     /// The nodes that the step reads; for a later output of a step, the first one; for leaves, nothing.
     pub(crate) inputs: SmallVec<[u32; 3]>,
@@ -240,13 +240,14 @@ impl Tape {
         let count = outputs.len();
         let mut nodes = tape.nodes.borrow_mut();
         let id = nodes.len() as u32;
-        // Without gradient a value is a constant: its step and what that saved are of no more use.
-        let mut step = needs.then_some(step);
+        if !needs {
+            step.forget();
+        }
+        let mut step = Some(step);
         for value in outputs {
             let (step, inputs, outputs) = match step.take() {
                 Some(step) => (Some(step), inputs.iter().map(|x| x.id()).collect(), count as u32),
-                None if needs => (None, smallvec![id], 0),
-                None => (None, SmallVec::new(), 0),
+                None => (None, smallvec![id], 0),
             };
             push(&mut nodes, Node { value: Some(value), step, inputs, outputs, needs, location });
         }

@@ -60,6 +60,9 @@ impl Layout {
     /// The range of buffer positions that hold the elements, row-major, if they are contiguous.
     #[inline]
     pub(crate) fn contiguous_range(&self) -> Option<Range<usize>> {
+        if self.shape.is_empty() {
+            return Some(0..0); // an empty view may start past the end of its buffer
+        }
         self.is_contiguous().then(|| self.offset..self.offset + self.shape.len())
     }
 

@@ -11,3 +11,40 @@ pub mod steps;
 pub mod methods {
     pub use super::{elementwise::Elementwise, linear::Linear, reduce::Reduce, shape::Shaping, steps::Steps};
 }
+
+use crate::check::Spec;
+
+/// Every operation: what the laws, the benches and the table in the docs go over.
+pub const ALL: &[Spec] = &[
+    Spec::of::<arithmetic::Add>(),
+    Spec::of::<arithmetic::Sub>(),
+    Spec::of::<arithmetic::Mul>(),
+    Spec::of::<arithmetic::Div>(),
+    Spec::of::<arithmetic::AddScalar>(),
+    Spec::of::<arithmetic::MulScalar>(),
+    Spec::of::<arithmetic::DivScalar>(),
+    Spec::of::<arithmetic::SubFrom>(),
+    Spec::of::<arithmetic::DivInto>(),
+    Spec::of::<arithmetic::Neg>(),
+    Spec::of::<elementwise::Exp>(),
+    Spec::of::<elementwise::Log>(),
+    Spec::of::<elementwise::Sqrt>(),
+    Spec::of::<elementwise::Square>(),
+    Spec::of::<elementwise::Sin>(),
+    Spec::of::<elementwise::Cos>(),
+    Spec::of::<elementwise::Tanh>(),
+    Spec::of::<elementwise::Sigmoid>(),
+    Spec::of::<elementwise::Relu>(),
+    Spec::of::<elementwise::Abs>(),
+    Spec::of::<steps::Positive>(),
+    Spec::of::<steps::Sign>(),
+    Spec::of::<shape::Reshape>(),
+    Spec::of::<shape::Permute>(),
+    Spec::of::<shape::BroadcastTo>(),
+    Spec::of::<shape::SumTo>(),
+    Spec::of::<shape::SliceAxis>(),
+    Spec::of::<shape::Unslice>(),
+    Spec::of::<reduce::Sum>(),
+    Spec::of::<reduce::Max>(),
+    Spec::of::<linear::MatMul>(),
+];

@@ -22,28 +22,32 @@ impl Op for Max {
     const NAME: &'static str = "max";
     const FORMULA: &'static str = "y = max x over the axes; dx = g / k at the k largest, zero elsewhere";
     const PRECISION: Precision = Precision::Ulps(0.0);
-    /// 1 / k at the k largest elements, zero elsewhere.
-    type Saved = Tensor;
+    /// 1 at the largest elements and 0 elsewhere, and how many there are: whole numbers, exact in f64 replays too.
+    type Saved = (Tensor, Tensor);
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity("max", inputs);
         Ok(reduced(x, &self.axes.resolve("max", x)?, self.keepdims).into())
     }
 
-    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Tensor) {
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Self::Saved) {
         let x = inputs[0];
         let kept = x.max_axes(self.axes.clone(), true);
         let winners = x.zip(&kept, |x, max| if x == max { 1.0 } else { 0.0 });
-        let shares = &winners / &winners.sum_axes(self.axes.clone(), true);
+        let count = winners.sum_axes(self.axes.clone(), true);
         let axes = self.axes.resolve("max", x.shape()).or_fail();
-        (kept.reshape(reduced(x.shape(), &axes, self.keepdims)).into(), shares)
+        (kept.reshape(reduced(x.shape(), &axes, self.keepdims)).into(), (winners, count))
     }
 
-    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, shares: &Tensor) {
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, (winners, count): &Self::Saved) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
         let shape = x.shape();
         let axes = self.axes.resolve("max", &shape).or_fail();
-        cx.add(0, || g.reshape(reduced(&shape, &axes, true)) * x.at().constant(shares.clone()));
+        let at = x.at();
+        cx.add(0, || {
+            let share = g.reshape(reduced(&shape, &axes, true)) / at.constant(count.clone());
+            share * at.constant(winners.clone())
+        });
     }
 
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
