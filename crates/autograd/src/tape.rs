@@ -132,14 +132,15 @@ impl Tape {
         self.leaf(value.into(), false)
     }
 
-    /// The variable of a parameter: the same one however often it is asked for, until the parameter changes.
+    /// The variable of a parameter: the same one however often it is asked for, until the parameter changes. A frozen
+    /// parameter is a constant.
     #[track_caller]
     pub fn param(&self, param: &Param) -> Var<'_> {
         let key = (param.id(), param.value().buffer_id());
         if let Some(&id) = self.params.borrow().get(&key) {
             return Var::new(self, id);
         }
-        let var = self.leaf(param.value().clone(), true);
+        let var = self.leaf(param.value().clone(), !param.is_frozen());
         self.params.borrow_mut().insert(key, var.id());
         var
     }

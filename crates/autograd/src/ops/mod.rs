@@ -7,9 +7,13 @@ pub mod reduce;
 pub mod shape;
 pub mod steps;
 
-/// The traits whose methods are the operations on any [`Value`](crate::Value).
+/// The traits whose methods are the operations on any [`Value`](crate::Value). They come without their names, which
+/// a program may want for its own types.
 pub mod methods {
-    pub use super::{elementwise::Elementwise, linear::Linear, reduce::Reduce, shape::Shaping, steps::Steps};
+    pub use super::{
+        elementwise::Elementwise as _, linear::Products as _, reduce::Reduce as _, shape::Shaping as _,
+        steps::Steps as _,
+    };
 }
 
 use crate::check::Spec;

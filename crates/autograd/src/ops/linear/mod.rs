@@ -8,7 +8,7 @@ use crate::{ops::shape::Shaping, value::Value};
 use gradus_tensor::{OrFail, shape};
 
 /// Products of matrices.
-pub trait Linear: Value {
+pub trait Products: Value {
     /// The matrix product: `[.., m, k] · [.., k, n] = [.., m, n]`, batch axes broadcast. A vector on the left is a
     /// row, on the right a column, and its axis goes away.
     ///
@@ -36,4 +36,4 @@ pub trait Linear: Value {
     }
 }
 
-impl<V: Value> Linear for V {}
+impl<V: Value> Products for V {}
