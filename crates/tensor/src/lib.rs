@@ -10,6 +10,7 @@ mod format;
 mod functions;
 mod indices;
 mod isa;
+mod kernels;
 mod layout;
 mod matmul;
 pub mod memory;

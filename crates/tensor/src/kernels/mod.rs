@@ -1,0 +1,3 @@
+//! The arithmetic on raw strided memory, one module per family of operations.
+
+pub(crate) mod matmul;
