@@ -5,7 +5,7 @@
 //! splits the slices.
 
 use crate::Isa;
-use crate::simd::{Kernel, Lane, Simd, dispatch};
+use crate::simd::{Kernel, Lane, MAX_LANES, Simd, dispatch};
 
 /// A formula in one number.
 pub trait UnaryFn: Copy {
@@ -139,9 +139,6 @@ struct Input {
     start: *const f32,
     mask: usize,
 }
-
-/// The widest vector of any instruction set.
-const MAX_LANES: usize = 16;
 
 /// `out[i] = f(operands[i])`
 #[inline(always)]

@@ -112,6 +112,12 @@ impl<S: Simd> Lane<S> {
         self.with(self.simd.sqrt(self.raw))
     }
 
+    /// 1 or -1 with the sign of x; zero and NaN stay as they are.
+    #[inline(always)]
+    pub fn sign(self) -> Self {
+        self.gt(0.0).select(1.0, self.lt(0.0).select(-1.0, self))
+    }
+
     /// The greatest whole number that is not greater.
     #[inline(always)]
     pub fn floor(self) -> Self {

@@ -80,6 +80,9 @@ pub fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     }
 }
 
+/// The greatest [`Simd::LANES`].
+pub(crate) const MAX_LANES: usize = 16;
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -135,6 +138,8 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a * b + c`, rounded once if the instruction set has a fused multiply-add, else twice.
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// a² as the sum of its nearest `f32` and the rest, for |a| < 2⁶⁰.
+    fn exact_square(self, a: Self::F32) -> (Self::F32, Self::F32);
     /// `-a`, the sign bit of NaN included.
     fn neg(self, a: Self::F32) -> Self::F32;
     /// `a < b ? a : b`: the second where either is NaN or both are zero.

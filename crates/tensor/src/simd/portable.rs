@@ -53,6 +53,15 @@ fn floor(a: f32) -> f32 {
     if nearest > a { nearest - 1.0 } else { nearest }
 }
 
+/// a² minus its nearest f32 (Dekker's product): exact, because the halves of `a` have so few bits that their products are.
+#[inline(always)]
+fn square_rest(a: f32) -> f32 {
+    let shifted = a * 4097.0; // 2^12 + 1
+    let high = shifted - (shifted - a);
+    let low = a - high;
+    ((high * high - a * a) + 2.0 * high * low) + low * low
+}
+
 #[inline(always)]
 fn split_exponent(a: f32) -> (f32, f32) {
     let subnormal = a < f32::MIN_POSITIVE;
@@ -158,6 +167,11 @@ impl Simd for Portable {
             let n = to_int(n);
             a * power_of_two(n >> 1) * power_of_two(n - (n >> 1))
         };
+    }
+
+    #[inline(always)]
+    fn exact_square(self, a: [f32; N]) -> ([f32; N], [f32; N]) {
+        (a.map(|a| a * a), a.map(square_rest))
     }
 
     #[inline(always)]
