@@ -1,6 +1,5 @@
 //! Strided f32 arrays and their kernels: the ground that gradus stands on. Knows nothing of gradients.
 
-#[allow(clippy::assign_op_pattern)] // the operator is a macro token, its assigning form cannot be named
 mod arithmetic;
 mod buffer;
 mod construct;
@@ -10,7 +9,7 @@ mod format;
 mod functions;
 mod indices;
 mod isa;
-mod kernels;
+pub mod kernels;
 mod layout;
 mod matmul;
 pub mod memory;
@@ -18,6 +17,7 @@ mod par;
 mod random;
 mod reduce;
 pub mod shape;
+pub mod simd;
 mod strided;
 mod tensor;
 mod views;

@@ -1,3 +1,5 @@
-//! The arithmetic on raw strided memory, one module per family of operations.
+//! The arithmetic on raw memory, one module per family of operations.
 
+pub mod functions;
+pub mod map;
 pub(crate) mod matmul;

@@ -1,0 +1,229 @@
+//! How far every elementary function is from the true value, on every instruction set that this processor has.
+//!
+//! The normal run takes every 997th bit pattern and the neighbourhoods of all special places; the ignored tests take all
+//! 2³² inputs:
+//! `cargo test --release -p gradus-tensor --test accuracy -- --ignored --nocapture --test-threads 1`
+
+use gradus_tensor::Isa;
+use gradus_tensor::kernels::functions::*;
+use gradus_tensor::kernels::map::map;
+use rayon::prelude::*;
+
+mod reference;
+
+/// A function, what it should be, and how far it may be off, in ulps.
+struct Case {
+    name: &'static str,
+    run: fn(Isa, &[f32], &mut [f32]),
+    reference: fn(f64) -> f64,
+    bound: f64,
+    /// Places where the function or its computation changes character.
+    special: &'static [f32],
+}
+
+/// Declares the table of cases, and for each a test over all inputs.
+macro_rules! cases {
+    ($($test:ident: $f:expr, $reference:expr, $bound:expr, $special:expr;)*) => {
+        /// Every function of one argument.
+        static CASES: &[Case] = &[$(Case {
+            name: stringify!($f),
+            run: |isa, x, out| map(isa, $f, x, out),
+            reference: $reference,
+            bound: $bound,
+            special: &$special,
+        }),*];
+
+        mod all_inputs {
+            $(
+                #[test]
+                #[ignore = "takes about a minute"]
+                fn $test() {
+                    super::check_all_inputs(super::CASES.iter().find(|case| case.name == stringify!($f)).unwrap());
+                }
+            )*
+        }
+    };
+}
+
+cases! {
+    exp: Exp, f64::exp, 2.0, [88.722839, -87.33655, -103.97208, -103.27893, 89.0, -120.0];
+    exp2: Exp2, f64::exp2, 4.0, [128.0, -126.0, -149.0, -150.0, 130.0, -152.0];
+    expm1: Expm1, f64::exp_m1, 4.0, [88.722839, -17.328679, -20.0, 89.0, 1e-8];
+    log: Log, f64::ln, 2.0, [1.5, 0.75, f32::MIN_POSITIVE];
+    log2: Log2, f64::log2, 4.0, [1.5, 0.75, f32::MIN_POSITIVE];
+    log10: Log10, f64::log10, 4.0, [1.5, 0.75, f32::MIN_POSITIVE];
+    log1p: Log1p, f64::ln_1p, 4.0, [1e-4, 0.5];
+    sqrt: Sqrt, f64::sqrt, 0.5, [];
+    rsqrt: Rsqrt, |x| x.sqrt().recip(), 4.0, [];
+    recip: Recip, f64::recip, 0.5, [2.938736e-39];
+    square: Square, |x| x * x, 0.5, [1.8446743e19, 1.0842022e-19, 2.6469779e-23];
+    sin: Sin, f64::sin, 4.0, [0.78539816, 1.5707964, 3.1415927, 1.6e6, 6.2831855];
+    cos: Cos, f64::cos, 4.0, [0.78539816, 1.5707964, 3.1415927, 1.6e6, 6.2831855];
+    tan: Tan, f64::tan, 4.0, [0.78539816, 1.5707964, 3.1415927, 1.6e6, 6.2831855];
+    asin: Asin, f64::asin, 4.0, [0.5];
+    acos: Acos, f64::acos, 4.0, [0.5];
+    atan: Atan, f64::atan, 4.0, [];
+    sinh: Sinh, f64::sinh, 4.0, [89.41599, 91.0, 88.722839];
+    cosh: Cosh, f64::cosh, 4.0, [89.41599, 91.0, 88.722839];
+    tanh: Tanh, f64::tanh, 4.0, [9.02, 0.17];
+    asinh: Asinh, f64::asinh, 4.0, [1e-4];
+    acosh: Acosh, f64::acosh, 4.0, [];
+    atanh: Atanh, f64::atanh, 4.0, [1e-4];
+    erf: Erf, reference::erf, 4.0, [3.94, 3.8325067];
+    normal_cdf: NormalCdf, reference::normal_cdf, 4.0, [14.7, -13.0, -14.17, 5.0];
+    sigmoid: Sigmoid, reference::sigmoid, 4.0, [-87.33655, -103.97208, 16.635532];
+    gelu: Gelu, reference::gelu, 4.0, [14.7, -13.0, -14.37, 5.0];
+    gelu_tanh: GeluTanh, reference::gelu_tanh, 4.0, [12.0, -10.0, -10.4];
+    silu: Silu, reference::silu, 4.0, [-87.0, -108.0, -120.0, 16.6];
+    softplus: Softplus, reference::softplus, 4.0, [-87.0, -104.0, 17.0];
+    mish: Mish, reference::mish, 4.0, [-87.0, -108.0, -120.0, 9.0];
+    relu: Relu, |x| if x < 0.0 { 0.0 } else { x }, 0.0, [];
+    leaky_relu: LeakyRelu(0.25), |x| if x < 0.0 { 0.25 * x } else { x }, 0.5, [];
+    elu: Elu(0.5), |x| if x < 0.0 { 0.5 * x.exp_m1() } else { x }, 4.0, [-20.0, -1e-8];
+    neg: Neg, |x| -x, 0.0, [];
+    abs: Abs, f64::abs, 0.0, [];
+    sign: Sign, |x| if x == 0.0 || x.is_nan() { x } else { x.signum() }, 0.0, [];
+    floor: Floor, f64::floor, 0.0, [8388608.0, 4194304.0];
+    ceil: Ceil, f64::ceil, 0.0, [8388608.0, 4194304.0];
+    round: Round, f64::round_ties_even, 0.0, [8388608.0, 4194304.0, 0.5, 1.5, 2.5];
+    trunc: Trunc, f64::trunc, 0.0, [8388608.0, 4194304.0];
+}
+
+/// The distance of `got` from `want`, in units of the spacing of f32 at `want`; infinite where the kind of number is wrong:
+/// NaN or the sign of zero.
+fn ulps(got: f32, want: f64) -> f64 {
+    if want.is_nan() || got.is_nan() {
+        return if want.is_nan() && got.is_nan() { 0.0 } else { f64::INFINITY };
+    }
+    if want == 0.0 || want.is_infinite() || got == want as f32 {
+        let same = got == want as f32 && got.is_sign_negative() == want.is_sign_negative();
+        return if same { 0f64.max(distance(got, want)) } else { f64::INFINITY };
+    }
+    if got.is_sign_negative() != want.is_sign_negative() {
+        return f64::INFINITY;
+    }
+    distance(got, want)
+}
+
+fn distance(got: f32, want: f64) -> f64 {
+    if want.is_infinite() || want == 0.0 {
+        return 0.0;
+    }
+    if got.is_infinite() && (want as f32).is_infinite() {
+        return 0.0;
+    }
+    // Where only one of them overflows, infinity counts as the next number after the greatest.
+    let got = if got.is_infinite() { 2f64.powi(128).copysign(got as f64) } else { f64::from(got) };
+    let exponent = ((want.abs().to_bits() >> 52) as i32 - 1023).clamp(-126, 127);
+    (got - want).abs() / 2f64.powi(exponent - 23)
+}
+
+/// The worst error over some inputs, and where it is.
+#[derive(Clone, Copy)]
+struct Worst {
+    ulps: f64,
+    input: f32,
+    got: f32,
+}
+
+const NONE: Worst = Worst { ulps: -1.0, input: 0.0, got: 0.0 };
+
+impl Worst {
+    fn or(self, other: Worst) -> Worst {
+        if other.ulps > self.ulps { other } else { self }
+    }
+}
+
+/// The worst error of a case over the given inputs on each instruction set.
+fn worst(case: &Case, isas: &[Isa], inputs: &[f32]) -> Vec<Worst> {
+    let want: Vec<f64> = inputs.iter().map(|&x| (case.reference)(f64::from(x))).collect();
+    let mut got = vec![0.0; inputs.len()];
+    let mut all = Vec::new();
+    for &isa in isas {
+        (case.run)(isa, inputs, &mut got);
+        let mut worst = NONE;
+        for i in 0..inputs.len() {
+            worst = worst.or(Worst { ulps: ulps(got[i], want[i]), input: inputs[i], got: got[i] });
+        }
+        all.push(worst);
+    }
+    all
+}
+
+fn isas() -> Vec<Isa> {
+    [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|&isa| isa <= Isa::detect()).collect()
+}
+
+/// Every 997th bit pattern, and 400 neighbours of every special place.
+fn sample(special: &[f32]) -> Vec<f32> {
+    let mut inputs: Vec<f32> = (0..=u32::MAX).step_by(997).map(f32::from_bits).collect();
+    let everywhere =
+        [0.0, -0.0, 1.0, -1.0, f32::MIN_POSITIVE, f32::MAX, f32::MIN, f32::INFINITY, -f32::INFINITY];
+    for &place in everywhere.iter().chain(special) {
+        for place in [place, -place] {
+            inputs.extend(
+                (0..400u32).map(|i| f32::from_bits(place.to_bits().wrapping_add(i).wrapping_sub(200))),
+            );
+        }
+    }
+    inputs
+}
+
+fn check(case: &Case, isas: &[Isa], all: &[Worst]) -> Vec<String> {
+    let mut failures = Vec::new();
+    for (isa, worst) in isas.iter().zip(all) {
+        if worst.ulps > case.bound {
+            failures.push(format!(
+                "{} on {isa:?}: {:.3} ulp at {:e} ({:#010x}): got {:e}, want {:e}; the bound is {}",
+                case.name,
+                worst.ulps,
+                worst.input,
+                worst.input.to_bits(),
+                worst.got,
+                (case.reference)(f64::from(worst.input)),
+                case.bound
+            ));
+        }
+    }
+    failures
+}
+
+/// The worst error over many inputs, found in parallel.
+fn worst_of(case: &Case, isas: &[Isa], blocks: impl IndexedParallelIterator<Item = Vec<f32>>) -> Vec<Worst> {
+    blocks
+        .map(|inputs| worst(case, isas, &inputs))
+        .reduce(|| vec![NONE; isas.len()], |a, b| a.iter().zip(b).map(|(a, b)| a.or(b)).collect())
+}
+
+fn check_all_inputs(case: &Case) {
+    let isas = isas();
+    let blocks = (0..1u32 << 16)
+        .into_par_iter()
+        .map(|high| (0..1u32 << 16).map(|low| f32::from_bits(high << 16 | low)).collect());
+    let all = worst_of(case, &isas, blocks);
+    let list: Vec<_> = isas
+        .iter()
+        .zip(&all)
+        .map(|(isa, worst)| format!("{isa:?} {:.3} at {:e}", worst.ulps, worst.input))
+        .collect();
+    println!("{}: {}", case.name, list.join(", "));
+    let failures = check(case, &isas, &all);
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+#[test]
+fn every_function_is_within_its_bound_on_a_sample() {
+    let isas = isas();
+    let mut failures: Vec<String> = Vec::new();
+    for case in CASES {
+        let inputs = sample(case.special);
+        let all = worst_of(case, &isas, inputs.par_chunks(1 << 14).map(<[f32]>::to_vec));
+        println!(
+            "{}: {}",
+            case.name,
+            all.iter().map(|w| format!("{:.3} at {:e}", w.ulps, w.input)).collect::<Vec<_>>().join("  ")
+        );
+        failures.extend(check(case, &isas, &all));
+    }
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
