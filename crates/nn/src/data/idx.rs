@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn empty_arrays_and_scalars_are_arrays() {
-        assert_eq!(decode(&[0, 0, 8, 1, 0, 0, 0, 0][..]).unwrap().elements, []);
+        assert_eq!(decode(&[0, 0, 8, 1, 0, 0, 0, 0][..]).unwrap().shape, [0]);
         assert_eq!(decode(&[0, 0, 8, 0, 5][..]).unwrap(), Idx { shape: vec![], elements: vec![5] });
     }
 
