@@ -1,5 +1,16 @@
 //! Automatic differentiation and neural networks on the CPU, from scratch.
+//!
+//! This package re-exports the three that do the work: [`tensor`] (strided f32 arrays and their kernels), [`autograd`]
+//! (tape, operations, gradient checker) and [`nn`] (layers, losses, optimizers, training).
 
 pub use gradus_autograd as autograd;
 pub use gradus_nn as nn;
 pub use gradus_tensor as tensor;
+
+/// What programs import: `use gradus::prelude::*`.
+pub mod prelude {
+    pub use gradus_autograd::prelude::*;
+    pub use gradus_nn::{
+        Adam, Flatten, Init, Layer, Linear, Module, Optimizer, Relu, Sequential, Sgd, Sigmoid, Tanh, module,
+    };
+}
