@@ -14,3 +14,12 @@ pub mod prelude {
         Adam, Flatten, Init, Layer, Linear, Module, Optimizer, Relu, Sequential, Sgd, Sigmoid, Tanh, module,
     };
 }
+
+/// The pages of the documentation are compiled and run as tests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/adding-an-op.md")]
+    struct AddingAnOp;
+}
