@@ -51,8 +51,11 @@ pub(crate) fn for_each_part(parts: usize, run: impl Fn(usize) + Sync) {
 /// Calls `f(start, piece)` for pieces of `out` of at least `grain` elements, shared between threads when there is more
 /// than one. `f` must give the same elements however `out` is cut.
 pub(crate) fn for_each_chunk(out: &mut [f32], grain: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+    if out.len() < 2 * grain {
+        return f(0, out);
+    }
     let threads = rayon::current_num_threads();
-    if out.len() < 2 * grain || threads == 1 {
+    if threads == 1 {
         return f(0, out);
     }
     // Multiples of 1024 elements keep two threads off one cache line.
