@@ -1,6 +1,6 @@
 //! The matrix product.
 
-use super::Linear;
+use super::Products;
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
