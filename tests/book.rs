@@ -76,7 +76,7 @@ fn stacked_linear_layers_are_one() {
 #[test]
 fn simple_net_of_chapter_4() {
     let tape = Tape::new();
-    let w = tape.var([[0.47355232, 0.9977393, 0.84668094], [0.85557411, 0.03563661, 0.69422093]]);
+    let w = tape.var([[0.47355232, 0.9977393, 0.84668094], [0.85557411, 0.035_636_61, 0.69422093]]);
     let p = tape.constant([[0.6, 0.9]]).matmul(&w);
     all_close(&p.value(), &[1.054148091, 0.630716529, 1.132807401]);
     let loss = p.cross_entropy(&Indices::from([2]));

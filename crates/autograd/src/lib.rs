@@ -9,7 +9,7 @@ pub mod ops;
 mod param;
 pub mod reference;
 mod replay;
-
+mod special;
 mod sweep;
 mod tape;
 mod value;

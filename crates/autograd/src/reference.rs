@@ -105,6 +105,20 @@ impl Array {
         Array::from_fn(shape, |index| f(self.broadcast_at(index), other.broadcast_at(index)))
     }
 
+    /// `f` of each lane along an axis, which it changes in place.
+    pub fn map_lanes(&self, axis: usize, mut f: impl FnMut(&mut [f64])) -> Array {
+        let n = self.shape[axis];
+        let inner: usize = self.shape[axis + 1..].iter().product();
+        let mut result = self.clone();
+        let mut lane = vec![0.0; n];
+        for start in (0..self.data.len()).filter(|i| (i / inner).is_multiple_of(n)) {
+            (0..n).for_each(|k| lane[k] = self.data[start + k * inner]);
+            f(&mut lane);
+            (0..n).for_each(|k| result.data[start + k * inner] = lane[k]);
+        }
+        result
+    }
+
     /// The elements rounded to f32.
     pub fn to_tensor(&self) -> Tensor {
         let data: Vec<f32> = self.data.iter().map(|&x| x as f32).collect();

@@ -1,6 +1,12 @@
 //! What a formula is computed on: tensors, or variables of a tape.
 
-use crate::{op::Op, param::Param, tape::Tape, var::Var};
+use crate::{
+    op::Op,
+    ops::arithmetic::{AddScalar, DivInto, MulScalar, SubFrom},
+    param::Param,
+    tape::Tape,
+    var::Var,
+};
 use gradus_tensor::{OrFail, Shape, Tensor};
 use std::{
     fmt::Debug,
@@ -272,41 +278,31 @@ impl<'t> Value for Var<'t> {
 
 /// A scalar on the left of an operator in generic code: see [`c`].
 #[derive(Clone, Copy, Debug)]
-pub struct Scalar(f32);
+pub struct Scalar(f64);
 
 /// A scalar for the left of an operator: `c(1.0) - y`, `c(2.0) * x`, `c(1.0) / x` for any `V: Value`.
-pub fn c(value: f32) -> Scalar {
-    Scalar(value)
+///
+/// It is rounded to f32 where tensors are computed and keeps its digits where a tape is replayed in f64. A constant
+/// that f32 cannot hold is therefore written with `c`: `c(std::f64::consts::PI) * x`.
+pub fn c(value: impl Into<f64>) -> Scalar {
+    Scalar(value.into())
 }
 
-impl<V: Value> Add<V> for Scalar {
-    type Output = V;
-    #[track_caller]
-    fn add(self, x: V) -> V {
-        x + self.0
-    }
+macro_rules! scalar_on_the_left {
+    ($($Trait:ident $method:ident $Op:ident;)*) => {$(
+        impl<V: Value> $Trait<V> for Scalar {
+            type Output = V;
+            #[track_caller]
+            fn $method(self, x: V) -> V {
+                V::apply($Op(self.0), &[&x])
+            }
+        }
+    )*};
 }
 
-impl<V: Value> Sub<V> for Scalar {
-    type Output = V;
-    #[track_caller]
-    fn sub(self, x: V) -> V {
-        -x + self.0
-    }
-}
-
-impl<V: Value> Mul<V> for Scalar {
-    type Output = V;
-    #[track_caller]
-    fn mul(self, x: V) -> V {
-        x * self.0
-    }
-}
-
-impl<V: Value> Div<V> for Scalar {
-    type Output = V;
-    #[track_caller]
-    fn div(self, x: V) -> V {
-        V::apply(crate::ops::arithmetic::DivInto(self.0), &[&x])
-    }
+scalar_on_the_left! {
+    Add add AddScalar;
+    Sub sub SubFrom;
+    Mul mul MulScalar;
+    Div div DivInto;
 }

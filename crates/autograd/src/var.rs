@@ -148,10 +148,10 @@ macro_rules! operators {
 }
 
 operators! {
-    Add add AddOp, |x, s| AddScalar(s), AddScalar(s);
-    Sub sub SubOp, |x, s| AddScalar(-s), SubFrom(s);
-    Mul mul MulOp, |x, s| MulScalar(s), MulScalar(s);
-    Div div DivOp, |x, s| DivScalar(s), DivInto(s);
+    Add add AddOp, |x, s| AddScalar(s.into()), AddScalar(s.into());
+    Sub sub SubOp, |x, s| AddScalar((-s).into()), SubFrom(s.into());
+    Mul mul MulOp, |x, s| MulScalar(s.into()), MulScalar(s.into());
+    Div div DivOp, |x, s| DivScalar(s.into()), DivInto(s.into());
 }
 
 impl<'t> Neg for Var<'t> {

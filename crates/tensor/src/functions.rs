@@ -33,7 +33,7 @@ methods! {
     /// 1 / √x.
     rsqrt = Rsqrt;
     /// 1 / x.
-    recip = Recip;
+    reciprocal = Recip;
     /// x².
     square = Square;
     /// The sine, x in radians.
@@ -62,6 +62,8 @@ methods! {
     atanh = Atanh;
     /// The error function, 2/√π ∫ e^-t² dt from 0 to x.
     erf = Erf;
+    /// Φ(x), the distribution function of the standard normal distribution.
+    normal_cdf = NormalCdf;
     /// The logistic function 1 / (1 + e^-x).
     sigmoid = Sigmoid;
     /// x Φ(x), with Φ the distribution function of the standard normal distribution.
@@ -96,6 +98,11 @@ impl Tensor {
     /// x^p for each element.
     pub fn powf(&self, p: f32) -> Tensor {
         self.with_scalar(p, functions::Pow)
+    }
+
+    /// The nearest value between two bounds; `high` wins where `low` lies above it. NaN stays NaN.
+    pub fn clamp(&self, low: f32, high: f32) -> Tensor {
+        self.unary(functions::Clamp(low, high))
     }
 
     /// x where x > 0, else `slope` x.

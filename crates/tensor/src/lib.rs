@@ -16,6 +16,7 @@ pub mod memory;
 mod par;
 mod random;
 mod reduce;
+mod select;
 pub mod shape;
 pub mod simd;
 mod strided;

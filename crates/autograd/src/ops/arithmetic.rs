@@ -3,8 +3,9 @@
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
+    ops::pairs::Pairs,
     reference::{Array, Branches},
-    value::Value,
+    value::{Value, c},
 };
 use gradus_tensor::{Shape, ShapeError, Tensor, shape::broadcast};
 
@@ -76,12 +77,11 @@ binary! {
         cx.add(1, || g * a);
     }
 
-    /// Quotient, element by element: `a / b`.
+    /// Quotient, element by element: `a / b`. Where the cotangent is 0 the gradients are 0, by a zero divisor too.
     Div "div": "y = a / b; da = g / b; db = -g y / b", |a, b| a / b, b in 0.5..2.0, |cx| {
         let ([_, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-        let da = g / b;
-        cx.add(0, || da.clone());
-        cx.add(1, || -da * y);
+        cx.add(0, || g.strong_mul(&(c(1.0) / b.clone())));
+        cx.add(1, || -g.strong_mul(&(y / b)));
     }
 }
 
@@ -91,8 +91,8 @@ macro_rules! with_scalar {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $Op(
-            /// The scalar s.
-            pub f32,
+            /// The scalar s; tensors take it rounded to f32.
+            pub f64,
         );
 
         impl Op for $Op {
@@ -107,7 +107,7 @@ macro_rules! with_scalar {
             }
 
             fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-                let ($x, $s) = (inputs[0], self.0);
+                let ($x, $s) = (inputs[0], self.0 as f32);
                 (Outputs::from($forward), ())
             }
 
@@ -117,12 +117,12 @@ macro_rules! with_scalar {
             }
 
             fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-                let $s = self.0 as f64;
+                let $s = self.0;
                 vec![inputs[0].map(|$x| $forward)]
             }
 
             fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
-                let (shape, scalar) = (g.shape(), g.rng().uniform(0.5, 2.0));
+                let (shape, scalar) = (g.shape(), g.rng().uniform(0.5, 2.0).into());
                 let range: std::ops::Range<f32> = $range;
                 vec![Sample::new($Op(scalar), [g.values(shape, range.start, range.end)])]
             }
@@ -144,13 +144,13 @@ with_scalar! {
     /// Product with a scalar: `x * s` and `s * x`.
     MulScalar "mul_scalar": "y = s x; dx = s g", |x, s| x * s, x in -2.0..2.0, |cx| {
         let g = cx.cotangent();
-        cx.add(0, || g * s);
+        cx.add(0, || c(s) * g);
     }
 
     /// Division by a scalar: `x / s`.
     DivScalar "div_scalar": "y = x / s; dx = g / s", |x, s| x / s, x in -2.0..2.0, |cx| {
         let g = cx.cotangent();
-        cx.add(0, || g / s);
+        cx.add(0, || V::apply(DivScalar(s), &[&g]));
     }
 
     /// Subtraction from a scalar: `s - x`.
@@ -162,7 +162,7 @@ with_scalar! {
     /// Division of a scalar: `s / x`.
     DivInto "div_into": "y = s / x; dx = -g y / x", |x, s| s / x, x in 0.5..2.0, |cx| {
         let ([x], y, g, _) = (cx.inputs(), cx.output(), cx.cotangent(), s);
-        cx.add(0, || -(g * y / x));
+        cx.add(0, || -g.strong_mul(&(y / x)));
     }
 }
 

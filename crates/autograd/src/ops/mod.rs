@@ -3,7 +3,11 @@
 pub mod arithmetic;
 pub mod elementwise;
 pub mod linear;
+pub mod loss;
+pub mod normalize;
+pub mod pairs;
 pub mod reduce;
+pub mod selection;
 pub mod shape;
 pub mod steps;
 
@@ -11,7 +15,14 @@ pub mod steps;
 /// a program may want for its own types.
 pub mod methods {
     pub use super::{
-        elementwise::Elementwise as _, linear::Products as _, reduce::Reduce as _, shape::Shaping as _,
+        elementwise::{Activations as _, Elementwise as _},
+        linear::Products as _,
+        loss::Loss as _,
+        normalize::Normalize as _,
+        pairs::Pairs as _,
+        reduce::Reduce as _,
+        selection::Selection as _,
+        shape::Shaping as _,
         steps::Steps as _,
     };
 }
@@ -31,17 +42,44 @@ pub const ALL: &[Spec] = &[
     Spec::of::<arithmetic::DivInto>(),
     Spec::of::<arithmetic::Neg>(),
     Spec::of::<elementwise::Exp>(),
+    Spec::of::<elementwise::Expm1>(),
     Spec::of::<elementwise::Log>(),
+    Spec::of::<elementwise::Log1p>(),
     Spec::of::<elementwise::Sqrt>(),
+    Spec::of::<elementwise::Rsqrt>(),
+    Spec::of::<elementwise::Reciprocal>(),
     Spec::of::<elementwise::Square>(),
+    Spec::of::<elementwise::Powf>(),
     Spec::of::<elementwise::Sin>(),
     Spec::of::<elementwise::Cos>(),
-    Spec::of::<elementwise::Tanh>(),
-    Spec::of::<elementwise::Sigmoid>(),
-    Spec::of::<elementwise::Relu>(),
+    Spec::of::<elementwise::Tan>(),
+    Spec::of::<elementwise::Sinh>(),
+    Spec::of::<elementwise::Cosh>(),
+    Spec::of::<elementwise::Erf>(),
+    Spec::of::<elementwise::NormalCdf>(),
     Spec::of::<elementwise::Abs>(),
+    Spec::of::<elementwise::Clamp>(),
+    Spec::of::<elementwise::Sigmoid>(),
+    Spec::of::<elementwise::Tanh>(),
+    Spec::of::<elementwise::Relu>(),
+    Spec::of::<elementwise::LeakyRelu>(),
+    Spec::of::<elementwise::Elu>(),
+    Spec::of::<elementwise::Gelu>(),
+    Spec::of::<elementwise::GeluTanh>(),
+    Spec::of::<elementwise::Silu>(),
+    Spec::of::<elementwise::Softplus>(),
+    Spec::of::<pairs::Maximum>(),
+    Spec::of::<pairs::Minimum>(),
+    Spec::of::<pairs::Pow>(),
+    Spec::of::<pairs::StrongMul>(),
     Spec::of::<steps::Positive>(),
     Spec::of::<steps::Sign>(),
+    Spec::of::<steps::Gt>(),
+    Spec::of::<steps::Ge>(),
+    Spec::of::<steps::Lt>(),
+    Spec::of::<steps::Le>(),
+    Spec::of::<steps::Equals>(),
+    Spec::of::<selection::SelectWhere>(),
     Spec::of::<shape::Reshape>(),
     Spec::of::<shape::Permute>(),
     Spec::of::<shape::BroadcastTo>(),
@@ -50,5 +88,10 @@ pub const ALL: &[Spec] = &[
     Spec::of::<shape::Unslice>(),
     Spec::of::<reduce::Sum>(),
     Spec::of::<reduce::Max>(),
+    Spec::of::<reduce::LogSumExp>(),
+    Spec::of::<normalize::Softmax>(),
+    Spec::of::<normalize::LogSoftmax>(),
     Spec::of::<linear::MatMul>(),
+    Spec::of::<linear::Linear>(),
+    Spec::of::<loss::CrossEntropy>(),
 ];

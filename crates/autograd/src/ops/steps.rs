@@ -1,4 +1,5 @@
-//! Piecewise constant functions: their derivative is zero wherever it exists, so their rules add nothing.
+//! Piecewise constant functions, which give masks: their derivative is zero wherever it exists, so their rules add
+//! nothing.
 
 use crate::{
     check::{ErrorCase, Gen, Sample},
@@ -6,21 +7,40 @@ use crate::{
     reference::{Array, Branches},
     value::Value,
 };
-use gradus_tensor::{Shape, ShapeError, Tensor};
+use gradus_tensor::{Shape, ShapeError, Tensor, shape::broadcast};
 
 macro_rules! steps {
-    ($(
+    (functions {$(
         $(#[$doc:meta])*
         $name:ident => $Op:ident { formula: $formula:literal, reference: |$x:ident, $b:ident| $reference:expr }
-    )*) => {
-        /// Piecewise constant functions of one argument, element by element. No gradient flows through them.
-        pub trait Steps: Value {$(
-            $(#[$doc])*
-            #[track_caller]
-            fn $name(&self) -> Self {
-                Self::apply($Op, &[self])
-            }
-        )*}
+    )*}
+    comparisons {$(
+        $(#[$pair_doc:meta])*
+        $pair_name:ident => $PairOp:ident { formula: $pair_formula:literal, holds: |$l:ident, $r:ident| $holds:expr }
+    )*}) => {
+        /// Piecewise constant functions and comparisons, element by element. No gradient flows through them.
+        ///
+        /// Comparisons broadcast, and give masks for [`select_where`](crate::ops::selection::Selection::select_where);
+        /// a comparison with NaN does not hold.
+        pub trait Steps: Value {
+            $(
+                $(#[$doc])*
+                #[track_caller]
+                fn $name(&self) -> Self {
+                    Self::apply($Op, &[self])
+                }
+            )*
+            $(
+                $(#[$pair_doc])*
+                ///
+                /// # Panics
+                /// When the shapes do not broadcast.
+                #[track_caller]
+                fn $pair_name(&self, other: &Self) -> Self {
+                    Self::apply($PairOp, &[self, other])
+                }
+            )*
+        }
 
         impl<V: Value> Steps for V {}
 
@@ -60,19 +80,76 @@ macro_rules! steps {
                 }
             }
         )*
+
+        $(
+            $(#[$pair_doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub struct $PairOp;
+
+            impl Op for $PairOp {
+                const NAME: &'static str = stringify!($pair_name);
+                const FORMULA: &'static str = $pair_formula;
+                const PRECISION: Precision = Precision::Ulps(0.0);
+                type Saved = ();
+
+                fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+                    let [a, b] = arity(stringify!($pair_name), inputs);
+                    Ok(broadcast(stringify!($pair_name), a, b)?.into())
+                }
+
+                fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+                    (inputs[0].zip(inputs[1], |$l, $r| if $holds { 1.0 } else { 0.0 }).into(), ())
+                }
+
+                fn backward<V: Value>(&self, _: &mut Backward<'_, V>, _: &()) {}
+
+                fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
+                    vec![inputs[0].zip(inputs[1], |$l, $r| if branches.test($holds) { 1.0 } else { 0.0 })]
+                }
+
+                fn samples(g: &mut Gen) -> Vec<Sample<$PairOp>> {
+                    let (a, b) = g.broadcast_pair();
+                    vec![Sample::new($PairOp, [g.tied(a), g.tied(b)])]
+                }
+
+                fn error_cases() -> Vec<ErrorCase<$PairOp>> {
+                    let message = concat!(stringify!($pair_name), ": shapes [2, 3] and [4] do not broadcast");
+                    vec![ErrorCase::new($PairOp, &[&[2, 3], &[4]], message)]
+                }
+            }
+        )*
     };
 }
 
 steps! {
-    /// 1 where x > 0, else 0.
-    positive => Positive {
-        formula: "y = 1 where x > 0, else 0; dx = 0",
-        reference: |x, b| if b.test(x > 0.0) { 1.0 } else { 0.0 }
+    functions {
+        /// 1 where x > 0, else 0.
+        positive => Positive {
+            formula: "y = 1 where x > 0, else 0; dx = 0",
+            reference: |x, b| if b.test(x > 0.0) { 1.0 } else { 0.0 }
+        }
+
+        /// -1, 0 or 1 by the sign of x; NaN stays NaN.
+        sign => Sign {
+            formula: "y = sign x; dx = 0",
+            reference: |x, b| b.choose(if x < 0.0 { 0 } else if x > 0.0 { 2 } else { 1 }) as f64 - 1.0
+        }
     }
 
-    /// -1, 0 or 1 by the sign of x; NaN stays NaN.
-    sign => Sign {
-        formula: "y = sign x; dx = 0",
-        reference: |x, b| b.choose(if x < 0.0 { 0 } else if x > 0.0 { 2 } else { 1 }) as f64 - 1.0
+    comparisons {
+        /// 1 where a > b, else 0.
+        gt => Gt { formula: "y = 1 where a > b, else 0; da = db = 0", holds: |a, b| a > b }
+
+        /// 1 where a ≥ b, else 0.
+        ge => Ge { formula: "y = 1 where a ≥ b, else 0; da = db = 0", holds: |a, b| a >= b }
+
+        /// 1 where a < b, else 0.
+        lt => Lt { formula: "y = 1 where a < b, else 0; da = db = 0", holds: |a, b| a < b }
+
+        /// 1 where a ≤ b, else 0.
+        le => Le { formula: "y = 1 where a ≤ b, else 0; da = db = 0", holds: |a, b| a <= b }
+
+        /// 1 where a = b, else 0. (`eq` is taken by Rust's own comparison of whole tensors.)
+        equals => Equals { formula: "y = 1 where a = b, else 0; da = db = 0", holds: |a, b| a == b }
     }
 }

@@ -1,7 +1,9 @@
 //! Products of matrices.
 
+mod affine;
 mod matmul;
 
+pub use affine::Linear;
 pub use matmul::MatMul;
 
 use crate::{ops::shape::Shaping, value::Value};
@@ -32,6 +34,30 @@ pub trait Products: Value {
             (1, _) => Self::apply(MatMul, &[&self.unsqueeze(0), other]).reshape(result),
             (_, 1) => Self::apply(MatMul, &[self, &other.unsqueeze(1)]).reshape(result),
             _ => Self::apply(MatMul, &[self, other]),
+        }
+    }
+
+    /// The linear layer's function: `y = x Wᵀ + b` for x `[.., in]`, a weight `[out, in]`, as in PyTorch, and a bias
+    /// `[out]`; y is `[.., out]`. The book's Affine, whose W is this one transposed.
+    ///
+    /// `dX = G W; dW = Gᵀ X; db = Σ G` over the rows
+    ///
+    /// # Panics
+    /// When the shapes are not these.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let (w, b) = (tape.var([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), tape.var([0.5, 0.5, 0.5]));
+    /// let y = tape.constant([[1.0, 2.0]]).linear(&w, Some(&b));
+    /// assert_eq!(y.value().to_vec(), [5.5, 11.5, 17.5]);
+    /// assert_eq!(y.sum().backward()[w].to_vec(), [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]);
+    /// ```
+    #[track_caller]
+    fn linear(&self, weight: &Self, bias: Option<&Self>) -> Self {
+        match bias {
+            Some(bias) => Self::apply(Linear, &[self, weight, bias]),
+            None => Self::apply(Linear, &[self, weight]),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Reductions: sums, means, maxima over axes.
 
+mod logsumexp;
 mod max;
 mod sum;
 
+pub use logsumexp::LogSumExp;
 pub use max::Max;
 pub use sum::Sum;
 
@@ -56,6 +58,25 @@ pub trait Reduce: Value {
     #[track_caller]
     fn max_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
         Self::apply(Max { axes: axes.into(), keepdims }, &[self])
+    }
+
+    /// The logarithm of the sum of exponentials over axes: a smooth maximum that does not overflow.
+    ///
+    /// `y = ln Σ e^x; dx = g e^(x - y)`
+    ///
+    /// Over nothing but -inf, or nothing at all, it is -inf, with gradient 0.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let y = Tensor::from([1000.0, 1000.0]).logsumexp(0, false);
+    /// assert_eq!(y.item(), 1000.0 + 2f32.ln());
+    /// ```
+    #[track_caller]
+    fn logsumexp(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
+        Self::apply(LogSumExp { axes: axes.into(), keepdims }, &[self])
     }
 }
 

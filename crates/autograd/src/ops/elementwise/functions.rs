@@ -1,0 +1,199 @@
+//! Powers, exponentials, logarithms, trigonometric functions and the like.
+
+use super::unary;
+use crate::{
+    check::{ErrorCase, Gen, Sample},
+    op::{Backward, Op, Outputs, Precision, Shapes, arity},
+    ops::steps::Steps,
+    reference::{Array, Branches},
+    special,
+    value::{Value, c},
+};
+use gradus_tensor::{Shape, ShapeError, Tensor};
+use std::{
+    f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI},
+    ops::Range,
+};
+
+unary! {
+    /// Functions of one argument, element by element.
+    ///
+    /// Each takes any shape and gives the same shape. NaN stays NaN. Where the cotangent is 0 the gradient is 0, even
+    /// where the function is infinitely steep.
+    Elementwise;
+
+    /// The exponential.
+    exp => Exp {
+        formula: "y = e^x; dx = g y", ulps: 2.0,
+        reference: |x, b| x.exp(),
+        derivative: |x, y, k| y,
+        samples: -3.0..3.0,
+    }
+
+    /// e^x - 1, exact near 0 where the difference would cancel.
+    expm1 => Expm1 {
+        formula: "y = e^x - 1; dx = g (y + 1)", ulps: 2.0,
+        reference: |x, b| x.exp_m1(),
+        derivative: |x, y, k| y + 1.0,
+        fused: |y, g| g * (y + 1.0),
+        samples: -3.0..3.0,
+    }
+
+    /// The natural logarithm: -inf at 0, NaN below.
+    log => Log {
+        formula: "y = ln x; dx = g / x", ulps: 2.0,
+        reference: |x, b| x.ln(),
+        derivative: |x, y, k| k(1.0) / x.clone(),
+        fused: |x, g| g / x,
+        samples: 0.3..3.0,
+    }
+
+    /// ln(1 + x), exact near 0 where the sum would round x away: -inf at -1, NaN below.
+    log1p => Log1p {
+        formula: "y = ln(1 + x); dx = g / (1 + x)", ulps: 2.0,
+        reference: |x, b| x.ln_1p(),
+        derivative: |x, y, k| k(1.0) / (x + 1.0),
+        fused: |x, g| g / (1.0 + x),
+        samples: -0.6..3.0,
+    }
+
+    /// The square root: NaN below 0, infinite slope at 0.
+    sqrt => Sqrt {
+        formula: "y = √x; dx = g / (2 y)", ulps: 0.5,
+        reference: |x, b| x.sqrt(),
+        derivative: |x, y, k| k(0.5) / y.clone(),
+        fused: |y, g| 0.5 * g / y,
+        samples: 0.3..3.0,
+    }
+
+    /// One over the square root: inf at 0, NaN below.
+    rsqrt => Rsqrt {
+        formula: "y = 1 / √x; dx = -g y / (2 x)", ulps: 2.0,
+        reference: |x, b| 1.0 / x.sqrt(),
+        derivative: |x, y, k| y / x * -0.5,
+        fused: |y, g| -0.5 * g * (y * y * y),
+        samples: 0.3..3.0,
+    }
+
+    /// One over x: ±inf at ±0.
+    reciprocal => Reciprocal {
+        formula: "y = 1 / x; dx = -g y²", ulps: 0.5,
+        reference: |x, b| 1.0 / x,
+        derivative: |x, y, k| -y.square(),
+        fused: |y, g| -g * (y * y),
+        samples: 0.3..3.0,
+    }
+
+    /// The square.
+    square => Square {
+        formula: "y = x²; dx = 2 g x", ulps: 0.5,
+        reference: |x, b| x * x,
+        derivative: |x, y, k| x * 2.0,
+        fused: |x, g| 2.0 * g * x,
+        samples: -3.0..3.0,
+    }
+
+    /// The power with a constant exponent, `x.powf(3.0)`.
+    ///
+    /// 0⁰ is 1; a negative base has powers of whole exponents only, others are NaN. At x = 0 the slope is infinite
+    /// for p < 1; the exponent 0 gives gradient 0 everywhere. The power with an exponent that learns is
+    /// [`pow`](crate::ops::pairs::Pairs::pow).
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.var(2.0);
+    /// let y = x.powf(3.0);
+    /// assert_eq!((y.item(), y.backward()[x].item()), (8.0, 12.0));
+    /// ```
+    powf(p in -1.5..2.5) => Powf {
+        formula: "y = x^p; dx = g p x^(p-1)", ulps: 4.0,
+        reference: |x, b| x.powf(p),
+        derivative: |x, y, k| match p {
+            0.0 => x.at().constant(Tensor::zeros(x.shape())),
+            _ => k(p) * V::apply(Powf(p - 1.0), &[x]),
+        },
+        samples: 0.3..3.0,
+    }
+
+    /// The sine, x in radians.
+    sin => Sin {
+        formula: "y = sin x; dx = g cos x", ulps: 4.0,
+        reference: |x, b| x.sin(),
+        derivative: |x, y, k| x.cos(),
+        samples: -3.0..3.0,
+    }
+
+    /// The cosine, x in radians.
+    cos => Cos {
+        formula: "y = cos x; dx = -g sin x", ulps: 4.0,
+        reference: |x, b| x.cos(),
+        derivative: |x, y, k| -x.sin(),
+        samples: -3.0..3.0,
+    }
+
+    /// The tangent, x in radians.
+    tan => Tan {
+        formula: "y = tan x; dx = g (1 + y²)", ulps: 4.0,
+        reference: |x, b| x.tan(),
+        derivative: |x, y, k| y.square() + 1.0,
+        fused: |y, g| g * (1.0 + y * y),
+        samples: -1.2..1.2,
+    }
+
+    /// The hyperbolic sine.
+    sinh => Sinh {
+        formula: "y = sinh x; dx = g cosh x", ulps: 4.0,
+        reference: |x, b| x.sinh(),
+        derivative: |x, y, k| x.cosh(),
+        samples: -3.0..3.0,
+    }
+
+    /// The hyperbolic cosine.
+    cosh => Cosh {
+        formula: "y = cosh x; dx = g sinh x", ulps: 4.0,
+        reference: |x, b| x.cosh(),
+        derivative: |x, y, k| x.sinh(),
+        samples: -3.0..3.0,
+    }
+
+    /// The error function.
+    erf => Erf {
+        formula: "y = 2/√π ∫ e^(-t²) dt from 0 to x; dx = g 2/√π e^(-x²)", ulps: 4.0,
+        reference: |x, b| special::erf(x),
+        derivative: |x, y, k| k(FRAC_2_SQRT_PI) * (-x.square()).exp(),
+        samples: -3.0..3.0,
+    }
+
+    /// The cumulative distribution function Φ of the standard normal distribution.
+    normal_cdf => NormalCdf {
+        formula: "y = (1 + erf(x/√2)) / 2; dx = g e^(-x²/2) / √(2π)", ulps: 4.0,
+        reference: |x, b| 0.5 * special::erfc(-x * FRAC_1_SQRT_2),
+        derivative: |x, y, k| k(0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI) * (x.square() * -0.5).exp(),
+        samples: -3.0..3.0,
+    }
+
+    /// The absolute value; its derivative at 0 is 0.
+    abs => Abs {
+        formula: "y = |x|; dx = g sign x", ulps: 0.0,
+        reference: |x, b| if b.test(x > 0.0) { x } else { -x },
+        derivative: |x, y, k| x.sign(),
+        fused: |x, g| if x > 0.0 { g } else if x < 0.0 { -g } else { x },
+        samples: -2.0..2.0,
+    }
+
+    /// The nearest value between two bounds; `high` wins where `low` lies above it.
+    ///
+    /// The gradient passes from one bound to the other, both included, as in PyTorch.
+    clamp(low in -1.5..-0.5, high in 0.5..1.5) => Clamp {
+        formula: "y = min(max(x, low), high); dx = g where low ≤ x ≤ high, else 0", ulps: 0.0,
+        reference: |x, b| match b.choose(if x > high { 2 } else if x < low { 1 } else { 0 }) {
+            0 => x,
+            1 => low,
+            _ => high,
+        },
+        derivative: |x, y, k| y.equals(x),
+        fused: |x, g| if (low..=high).contains(&x) { g } else { 0.0 },
+        samples: -2.0..2.0,
+    }
+}

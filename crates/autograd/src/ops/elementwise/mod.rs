@@ -1,0 +1,125 @@
+//! Functions of one argument, element by element: one row of a table each.
+
+mod activations;
+mod functions;
+
+pub use activations::*;
+pub use functions::*;
+
+use crate::{ops::pairs::Pairs, value::Value};
+use std::borrow::Borrow;
+
+/// One step of the chain rule. A zero cotangent sends zero back however steep the function is: a branch that was not
+/// taken stays out of the gradient even at an infinite slope.
+fn chain<V: Value>(cotangent: &V, slope: impl Borrow<V>) -> V {
+    cotangent.strong_mul(slope.borrow())
+}
+
+/// A table of functions: the trait of their methods, and one operation a row. A row names its parameters, each with
+/// the range that samples draw it from, and the operation, and gives
+/// - the formula as text, and the precision of the kernel in ulps;
+/// - `reference`: the function in f64, asking `b` where the value of x decides the branch;
+/// - `derivative`: dy/dx from x and y. Its tokens are read over `V: Value`; `k` makes a scalar of a number;
+/// - `fused`, where one pass is worth it: the gradient in f32, from x or y and the cotangent;
+/// - the range that samples of x are drawn from.
+///
+/// The forward is the method of `Tensor` with the row's name. For `tanh` the row expands to a unit struct `Tanh`, its
+/// `impl Op`, and a method `tanh` in the trait.
+macro_rules! unary {
+    (
+        $(#[$about:meta])*
+        $Trait:ident;
+        $(
+            $(#[$doc:meta])*
+            $name:ident $(($($p:ident in $drawn:expr),+))? => $Op:ident {
+                formula: $formula:literal, ulps: $ulps:literal,
+                reference: |$x:ident, $b:ident| $reference:expr,
+                derivative: |$dx:ident, $dy:ident, $k:ident| $derivative:expr,
+                $(fused: |$v:ident, $g:ident| $fused:expr,)?
+                samples: $samples:expr $(,)?
+            }
+        )*
+    ) => {
+        $(#[$about])*
+        pub trait $Trait: Value {$(
+            $(#[$doc])*
+            #[doc = ""]
+            #[doc = concat!("`", $formula, "`")]
+            #[track_caller]
+            fn $name(&self $($(, $p: f32)+)?) -> Self {
+                Self::apply($Op $(($($p.into()),+))?, &[self])
+            }
+        )*}
+
+        impl<V: Value> $Trait for V {}
+
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub struct $Op $((
+                $(#[doc = concat!("The parameter `", stringify!($p), "`.")] pub f64),+
+            ))?;
+
+            impl Op for $Op {
+                const NAME: &'static str = stringify!($name);
+                const FORMULA: &'static str = $formula;
+                const PRECISION: Precision = Precision::Ulps($ulps);
+                type Saved = ();
+
+                fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+                    let [x] = arity(stringify!($name), inputs);
+                    Ok(Shape::new(x).into())
+                }
+
+                fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+                    let $Op $(($($p),+))? = *self;
+                    (Tensor::$name(inputs[0] $($(, $p as f32)+)?).into(), ())
+                }
+
+                #[allow(unused)]
+                fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+                    let $Op $(($($p),+))? = *self;
+                    let $k = |scalar: f64| c(scalar);
+                    let ([$dx], $dy, g) = (cx.inputs(), cx.output(), cx.cotangent());
+                    cx.add(0, || super::chain(&g, $derivative));
+                }
+
+                #[allow(unused)]
+                fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, _: &()) {
+                    let $Op $(($($p),+))? = *self;
+                    $($(let $p = $p as f32;)+)?
+                    unary!(@fused self, cx, $dx, $dy $(, |$v, $g| $fused)?);
+                }
+
+                #[allow(unused)]
+                fn reference(&self, inputs: &[&Array], $b: &mut Branches<'_>) -> Vec<Array> {
+                    let $Op $(($($p),+))? = *self;
+                    vec![inputs[0].map(|$x| $reference)]
+                }
+
+                fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
+                    let shape = g.shape();
+                    let range: Range<f32> = $samples;
+                    let x = g.values(shape, range.start, range.end);
+                    $($(let $p: Range<f32> = $drawn;)+)?
+                    let op = $Op $(($(g.rng().uniform($p.start, $p.end).into()),+))?;
+                    vec![Sample::new(op, [x])]
+                }
+
+                fn error_cases() -> Vec<ErrorCase<$Op>> {
+                    vec![] // any shape will do
+                }
+            }
+        )*
+    };
+    (@fused $self:ident, $cx:ident, $x:ident, $y:ident) => {
+        $self.backward($cx, &())
+    };
+    (@fused $self:ident, $cx:ident, $x:ident, $y:ident, |$v:ident, $g:ident| $fused:expr) => {
+        let ([$x], $y, cotangent) = ($cx.inputs(), $cx.output(), $cx.cotangent());
+        let from: &Tensor = $v;
+        $cx.add(0, || from.zip(&cotangent, |$v, $g| if $g == 0.0 { 0.0 } else { $fused }));
+    };
+}
+
+use unary;

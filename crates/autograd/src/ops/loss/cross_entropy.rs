@@ -1,0 +1,276 @@
+//! Softmax and cross-entropy in one operation.
+
+use crate::{
+    check::{ErrorCase, Gen, Sample},
+    op::{Backward, Op, Outputs, Precision, Shapes, arity},
+    ops::{normalize::Normalize, pairs::Pairs, reduce::Reduce},
+    reference::{Array, Branches},
+    value::{Value, c},
+};
+use gradus_tensor::{Indices, Shape, ShapeError, Tensor};
+
+/// The cross-entropy between the softmax of logits `[n, classes, ..]` and labels `[n, ..]`.
+#[derive(Clone, Debug)]
+pub struct CrossEntropy {
+    /// The class of each row.
+    pub labels: Indices,
+    /// What differs from the plain mean.
+    pub options: CrossEntropyOptions,
+}
+
+/// Variants of the cross-entropy, as in PyTorch's `CrossEntropyLoss`.
+#[derive(Clone, Debug, Default)]
+pub struct CrossEntropyOptions {
+    /// The share ε of the target that is spread evenly over all classes, the label's own among them; 0 for none.
+    pub label_smoothing: f32,
+    /// Rows with this label count for nothing, and get a gradient of exactly 0.
+    pub ignore_index: Option<i32>,
+    /// A weight for each class, `[classes]`. A mean is then one weighted by the labels' weights.
+    pub class_weights: Option<Tensor>,
+    /// How the rows are put together.
+    pub reduction: Reduction,
+}
+
+/// How the losses of the rows are put together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reduction {
+    /// Their mean, of the rows that are not ignored.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+}
+
+impl CrossEntropy {
+    /// The class of the row at this position among the labels, unless it is ignored.
+    fn label(&self, row: usize) -> Option<usize> {
+        let label = self.labels.as_slice()[row];
+        (Some(label) != self.options.ignore_index).then_some(label as usize)
+    }
+
+    fn class_weight(&self, class: usize) -> f32 {
+        self.options.class_weights.as_ref().map_or(1.0, |weights| weights.get([class]))
+    }
+
+    /// What the sum over rows is multiplied with. Where nothing counts the mean is NaN, but its gradient is to be 0.
+    fn scale(&self) -> f64 {
+        match self.options.reduction {
+            Reduction::Sum => 1.0,
+            Reduction::Mean => {
+                let labels = (0..self.labels.len()).filter_map(|row| self.label(row));
+                1.0 / labels.map(|label| f64::from(self.class_weight(label))).sum::<f64>()
+            }
+        }
+    }
+
+    /// The shares of the target that go to the label and to each class.
+    fn shares(&self, classes: usize) -> (f64, f64) {
+        let smoothing = f64::from(self.options.label_smoothing);
+        (1.0 - smoothing, smoothing / classes as f64)
+    }
+
+    /// The class weights where `counts(row, class)`, 0 elsewhere, in the logits' shape.
+    fn weights_where(&self, shape: &[usize], counts: impl Fn(usize, usize) -> bool) -> Tensor {
+        let inner: usize = shape[2..].iter().product();
+        let mut flat = 0..;
+        Tensor::from_fn(shape, |index| {
+            let position = flat.next().expect("an endless range");
+            let row = index[0] * inner + position % inner;
+            if counts(row, index[1]) { self.class_weight(index[1]) } else { 0.0 }
+        })
+    }
+
+    fn check_labels(&self, classes: usize) -> Result<(), ShapeError> {
+        let wrong = |&label: &i32| {
+            Some(label) != self.options.ignore_index && usize::try_from(label).map_or(true, |l| l >= classes)
+        };
+        let Some(row) = self.labels.as_slice().iter().position(wrong) else { return Ok(()) };
+        Err(ShapeError::new(format!(
+            "cross_entropy: label {} at position {row} is not one of {classes} classes, 0..{classes}",
+            self.labels.as_slice()[row]
+        )))
+    }
+}
+
+impl Op for CrossEntropy {
+    const NAME: &'static str = "cross_entropy";
+    const FORMULA: &'static str = "y = -Σ t ln softmax(x) / n over the classes (axis 1), t one-hot or smoothed; \
+                                   dx = g (softmax(x) Σ t - t) / n";
+    const PRECISION: Precision = Precision::UlpsOfLargest(4.0);
+    /// The logarithm of the softmax.
+    type Saved = Tensor;
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [x] = arity("cross_entropy", inputs);
+        let wrong = |why: String| Err(ShapeError::new(format!("cross_entropy: {why}")));
+        if x.len() < 2 {
+            return wrong(format!("the logits must have shape [n, classes, ..], not {x:?}"));
+        }
+        let (classes, rows) = (x[1], Shape::new(x).remove(1));
+        if self.labels.shape() != &rows {
+            let labels = self.labels.shape();
+            return wrong(format!("logits {x:?} need labels {rows}, not {labels}; classes lie on axis 1"));
+        }
+        if let Some(weights) = &self.options.class_weights
+            && weights.shape()[..] != [classes]
+        {
+            let found = weights.shape();
+            return wrong(format!("the class weights must have shape [{classes}], not {found}"));
+        }
+        if !(0.0..=1.0).contains(&self.options.label_smoothing) {
+            return wrong(format!("label smoothing {} is not between 0 and 1", self.options.label_smoothing));
+        }
+        self.check_labels(classes)?;
+        Ok(Shape::default().into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Tensor) {
+        let log_p = inputs[0].log_softmax(1).contiguous();
+        let (classes, inner) = (log_p.size(1), log_p.shape()[2..].iter().product::<usize>());
+        let (to_label, to_each) = self.shares(classes);
+        let elements = log_p.as_slice().expect("made contiguous above");
+        let mut sum = 0.0;
+        for row in 0..self.labels.len() {
+            let Some(label) = self.label(row) else { continue };
+            let first = row / inner * classes * inner + row % inner;
+            // Weight 0 drops a class, were its logarithm -inf.
+            let term = |share: f64, class: usize| match share * f64::from(self.class_weight(class)) {
+                0.0 => 0.0,
+                weight => weight * f64::from(elements[first + class * inner]),
+            };
+            sum -= term(to_label, label);
+            if to_each > 0.0 {
+                sum -= (0..classes).map(|class| term(to_each, class)).sum::<f64>();
+            }
+        }
+        (Tensor::scalar((sum * self.scale()) as f32).into(), log_p)
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &Tensor) {
+        let ([x], g) = (cx.inputs(), cx.cotangent());
+        let (shape, at) = (x.shape(), x.at());
+        let (to_label, to_each) = self.shares(shape[1]);
+        cx.add(0, || {
+            let chosen = self.weights_where(&shape, |row, class| self.label(row) == Some(class));
+            let mut target = c(to_label) * at.constant(chosen);
+            if to_each > 0.0 {
+                let all = self.weights_where(&shape, |row, _| self.label(row).is_some());
+                target = target + c(to_each) * at.constant(all);
+            }
+            let total = target.sum_axes(1, true);
+            let scale = if self.scale().is_finite() { self.scale() } else { 0.0 };
+            // Strong, so that an ignored row gets 0 whatever stands in it.
+            (x.softmax(1).strong_mul(&total) - target) * (c(scale) * g)
+        });
+    }
+
+    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, log_p: &Tensor) {
+        let g = cx.cotangent().item();
+        let (classes, inner) = (log_p.size(1), log_p.shape()[2..].iter().product::<usize>());
+        let (to_label, to_each) = self.shares(classes);
+        let scale = if self.scale().is_finite() { g * self.scale() as f32 } else { 0.0 };
+        let weights: Vec<f32> = (0..classes).map(|class| scale * self.class_weight(class)).collect();
+        let to_all: f32 = to_each as f32 * weights.iter().sum::<f32>();
+        cx.add(0, || {
+            let mut dx = log_p.exp();
+            let elements = dx.as_mut_slice();
+            for row in 0..self.labels.len() {
+                let first = row / inner * classes * inner + row % inner;
+                let class = |k: usize| first + k * inner;
+                let Some(label) = self.label(row) else {
+                    (0..classes).for_each(|k| elements[class(k)] = 0.0);
+                    continue;
+                };
+                let own = to_label as f32 * weights[label];
+                for (k, weight) in weights.iter().enumerate() {
+                    let p = elements[class(k)];
+                    let is_label = if k == label { 1.0 } else { 0.0 };
+                    elements[class(k)] = own * (p - is_label) + (to_all * p - to_each as f32 * weight);
+                }
+            }
+            dx
+        });
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        let x = inputs[0];
+        let classes = x.shape()[1];
+        let weight = |class: i32| {
+            self.options.class_weights.as_ref().map_or(1.0, |w| f64::from(w.get([class as usize])))
+        };
+        let smoothing = f64::from(self.options.label_smoothing);
+        let (mut loss, mut total) = (0.0, 0.0);
+        Array::from_fn(Shape::new(x.shape()).remove(1), |index| {
+            let label = self.labels.get(index);
+            if Some(label) == self.options.ignore_index {
+                return 0.0;
+            }
+            let logit = |class: i32| x.at(&[&index[..1], &[class as usize], &index[1..]].concat());
+            let all = 0..classes as i32;
+            let max = all.clone().map(logit).fold(f64::NEG_INFINITY, f64::max);
+            let log_sum = all.clone().map(|class| (logit(class) - max).exp()).sum::<f64>().ln() + max;
+            let loss_of = |class| weight(class) * (log_sum - logit(class));
+            loss += (1.0 - smoothing) * loss_of(label);
+            loss += smoothing * all.map(loss_of).sum::<f64>() / classes as f64;
+            total += weight(label);
+            0.0
+        });
+        vec![Array::full([], if self.options.reduction == Reduction::Mean { loss / total } else { loss })]
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<CrossEntropy>> {
+        let (n, classes) = (g.positive_length(), g.positive_length());
+        let inner: Vec<usize> = g.shape().into_iter().take(2).map(|n| n.clamp(1, 3)).collect();
+        let plain = CrossEntropy { labels: g.indices([n], classes), options: CrossEntropyOptions::default() };
+        // All options at once; the first row is never ignored, so that there is a mean.
+        let rows = [&[n], &inner[..]].concat();
+        let mut labels = g.indices(&rows, classes).as_slice().to_vec();
+        labels.iter_mut().skip(1).step_by(3).for_each(|label| *label = -100);
+        let options = CrossEntropyOptions {
+            label_smoothing: [0.0, 0.1][g.between(0, 1)],
+            ignore_index: Some(-100),
+            class_weights: Some(g.values([classes], 0.5, 2.0)),
+            reduction: [Reduction::Mean, Reduction::Sum][g.between(0, 1)],
+        };
+        let varied = CrossEntropy { labels: Indices::new(labels, rows), options };
+        let shape = [&[n, classes], &inner[..]].concat();
+        vec![Sample::new(plain, [g.normal([n, classes])]), Sample::new(varied, [g.normal(shape)])]
+    }
+
+    fn error_cases() -> Vec<ErrorCase<CrossEntropy>> {
+        let op = |labels: Indices| CrossEntropy { labels, options: CrossEntropyOptions::default() };
+        let with = |options| CrossEntropy { labels: [0].into(), options };
+        vec![
+            ErrorCase::new(
+                op([0, 3].into()),
+                &[&[2, 3]],
+                "cross_entropy: label 3 at position 1 is not one of 3 classes, 0..3",
+            ),
+            ErrorCase::new(
+                op([-1].into()),
+                &[&[1, 3]],
+                "cross_entropy: label -1 at position 0 is not one of 3",
+            ),
+            ErrorCase::new(
+                op([0].into()),
+                &[&[3]],
+                "cross_entropy: the logits must have shape [n, classes, ..]",
+            ),
+            ErrorCase::new(
+                op([0, 1].into()),
+                &[&[2, 3, 4]],
+                "cross_entropy: logits [2, 3, 4] need labels [2, 4], not [2]",
+            ),
+            ErrorCase::new(
+                with(CrossEntropyOptions { class_weights: Some([1.0, 2.0].into()), ..Default::default() }),
+                &[&[1, 3]],
+                "cross_entropy: the class weights must have shape [3], not [2]",
+            ),
+            ErrorCase::new(
+                with(CrossEntropyOptions { label_smoothing: 1.5, ..Default::default() }),
+                &[&[1, 3]],
+                "cross_entropy: label smoothing 1.5 is not between 0 and 1",
+            ),
+        ]
+    }
+}

@@ -1,0 +1,64 @@
+//! The logarithm of the softmax.
+
+use crate::{
+    check::{ErrorCase, Gen, Sample},
+    op::{Backward, Op, Outputs, Precision, Shapes, arity},
+    ops::{elementwise::Elementwise, reduce::Reduce},
+    reference::{Array, Branches},
+    value::Value,
+};
+use gradus_tensor::{OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
+
+/// The logarithm of the softmax along an axis.
+#[derive(Clone, Copy, Debug)]
+pub struct LogSoftmax {
+    /// The axis; negative counts from the back.
+    pub axis: isize,
+}
+
+impl Op for LogSoftmax {
+    const NAME: &'static str = "log_softmax";
+    const FORMULA: &'static str = "y = x - ln Σ e^x along the axis; dx = g - e^y Σ g";
+    const PRECISION: Precision = Precision::UlpsOfLargest(4.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [x] = arity("log_softmax", inputs);
+        resolve_axis("log_softmax", self.axis, x)?;
+        Ok(Shape::new(x).into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        let shifted = inputs[0] - inputs[0].max_axes(self.axis, true);
+        let log_sum = shifted.exp().sum_axes(self.axis, true).log();
+        ((shifted - &log_sum).into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let (y, g) = (cx.output(), cx.cotangent());
+        cx.add(0, || {
+            let sum = g.sum_axes(self.axis, true);
+            g - y.exp() * sum
+        });
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        let axis = resolve_axis("log_softmax", self.axis, inputs[0].shape()).or_fail();
+        vec![inputs[0].map_lanes(axis, |lane| {
+            let max = lane.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let log_sum = lane.iter().map(|x| (x - max).exp()).sum::<f64>().ln();
+            lane.iter_mut().for_each(|x| *x = *x - max - log_sum);
+        })]
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<LogSoftmax>> {
+        let rank = g.between(1, 4);
+        let (shape, axis) = (g.shape_of_rank(rank), g.axis(rank));
+        vec![Sample::new(LogSoftmax { axis }, [g.normal(shape) * 2.0])]
+    }
+
+    fn error_cases() -> Vec<ErrorCase<LogSoftmax>> {
+        let message = "log_softmax: axis 2 is out of range for shape [2, 3]";
+        vec![ErrorCase::new(LogSoftmax { axis: 2 }, &[&[2, 3]], message)]
+    }
+}

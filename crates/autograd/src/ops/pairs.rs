@@ -1,0 +1,169 @@
+//! Functions of two arguments, element by element, that are no operators.
+
+use crate::{
+    check::{ErrorCase, Gen, Sample},
+    op::{Backward, Op, Outputs, Precision, Shapes, arity},
+    ops::{elementwise::Elementwise, selection::Selection, steps::Steps},
+    reference::{Array, Branches},
+    value::Value,
+};
+use gradus_tensor::{ShapeError, Tensor, shape::broadcast};
+use std::ops::Range;
+
+/// A row names the operation and gives the formula, the precision, the function on f32s (`forward`) and in f64 (`reference`,
+/// asking `branches` at kinks), the rule, and the range of the samples of each input.
+macro_rules! pairs {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident => $Op:ident {
+            formula: $formula:literal, precision: $precision:expr,
+            forward: |$x:ident, $y:ident| $forward:expr,
+            reference: |$a:ident, $b:ident, $branches:ident| $reference:expr,
+            rule: |$cx:ident| $rule:block,
+            samples: $a_range:expr, $b_range:expr $(,)?
+        }
+    )*) => {
+        /// Functions of two arguments, element by element; the two broadcast.
+        pub trait Pairs: Value {$(
+            $(#[$doc])*
+            #[doc = ""]
+            #[doc = concat!("`", $formula, "`")]
+            ///
+            /// # Panics
+            /// When the shapes do not broadcast.
+            #[track_caller]
+            fn $name(&self, other: &Self) -> Self {
+                Self::apply($Op, &[self, other])
+            }
+        )*}
+
+        impl<V: Value> Pairs for V {}
+
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub struct $Op;
+
+            impl Op for $Op {
+                const NAME: &'static str = stringify!($name);
+                const FORMULA: &'static str = $formula;
+                const PRECISION: Precision = $precision;
+                type Saved = ();
+
+                fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+                    let [a, b] = arity(stringify!($name), inputs);
+                    Ok(broadcast(stringify!($name), a, b)?.into())
+                }
+
+                fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+                    (inputs[0].zip(inputs[1], |$x: f32, $y: f32| $forward).into(), ())
+                }
+
+                fn backward<V: Value>(&self, $cx: &mut Backward<'_, V>, _: &()) $rule
+
+                #[allow(unused)]
+                fn reference(&self, inputs: &[&Array], $branches: &mut Branches<'_>) -> Vec<Array> {
+                    vec![inputs[0].zip(inputs[1], |$a, $b| $reference)]
+                }
+
+                fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
+                    let (a, b) = g.broadcast_pair();
+                    let (in_a, in_b): (Range<f32>, Range<f32>) = ($a_range, $b_range);
+                    vec![Sample::new($Op, [g.values(a, in_a.start, in_a.end), g.values(b, in_b.start, in_b.end)])]
+                }
+
+                fn error_cases() -> Vec<ErrorCase<$Op>> {
+                    let message = concat!(stringify!($name), ": shapes [2, 3] and [4] do not broadcast");
+                    vec![ErrorCase::new($Op, &[&[2, 3], &[4]], message)]
+                }
+            }
+        )*
+    };
+}
+
+/// The gradient of the side that `loses` names where it does not win: all of it where it wins, half of it on a tie.
+fn winners_share<V: Value>(g: &V, loses: &V, ties: &V) -> V {
+    ties.select_where(&(g * 0.5), g).masked_fill(loses, 0.0)
+}
+
+pairs! {
+    /// The larger of two values; NaN where either is NaN.
+    ///
+    /// Equal values share the gradient in halves, as they do in [`max`](crate::ops::reduce::Reduce::max).
+    maximum => Maximum {
+        formula: "y = max(a, b); the larger gets g, the smaller 0, equals g/2 each", precision: Precision::Ulps(0.0),
+        forward: |a, b| if a > b || a.is_nan() { a } else { b },
+        reference: |a, b, branches| match branches.choose(if a > b { 0 } else if a < b { 1 } else { 2 }) {
+            0 => a,
+            1 => b,
+            _ => 0.5 * (a + b),
+        },
+        rule: |cx| {
+            let ([a, b], g) = (cx.inputs(), cx.cotangent());
+            let ties = a.equals(b);
+            cx.add(0, || winners_share(&g, &a.lt(b), &ties));
+            cx.add(1, || winners_share(&g, &b.lt(a), &ties));
+        },
+        samples: -2.0..2.0, -2.0..2.0,
+    }
+
+    /// The smaller of two values; NaN where either is NaN.
+    ///
+    /// Equal values share the gradient in halves.
+    minimum => Minimum {
+        formula: "y = min(a, b); the smaller gets g, the larger 0, equals g/2 each", precision: Precision::Ulps(0.0),
+        forward: |a, b| if a < b || a.is_nan() { a } else { b },
+        reference: |a, b, branches| match branches.choose(if a < b { 0 } else if a > b { 1 } else { 2 }) {
+            0 => a,
+            1 => b,
+            _ => 0.5 * (a + b),
+        },
+        rule: |cx| {
+            let ([a, b], g) = (cx.inputs(), cx.cotangent());
+            let ties = a.equals(b);
+            cx.add(0, || winners_share(&g, &a.gt(b), &ties));
+            cx.add(1, || winners_share(&g, &b.gt(a), &ties));
+        },
+        samples: -2.0..2.0, -2.0..2.0,
+    }
+
+    /// The power `a^b`, with the conventions of [`powf`](Elementwise::powf); 0⁰ is 1.
+    ///
+    /// Where b is 0 the gradient by a is 0. At a base of 0 the gradient by the exponent is 0 for b ≥ 0; a negative
+    /// base has none (NaN), since no real power lies beside a whole one.
+    pow => Pow {
+        formula: "y = a^b; da = g b a^(b-1); db = g y ln a", precision: Precision::Ulps(4.0),
+        forward: |a, b| a.powf(b),
+        reference: |a, b, branches| a.powf(b),
+        rule: |cx| {
+            let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
+            let zero = g.at().constant(0.0);
+            // Where a factor is infinite and its partner zero, the factor is computed of something harmless instead.
+            cx.add(0, || {
+                let base = a.masked_fill(&b.equals(&zero), 1.0);
+                g.strong_mul(&(b * base.pow(&(b - 1.0))))
+            });
+            cx.add(1, || {
+                let base = a.masked_fill(&a.equals(&zero), 1.0);
+                let at_zero_below = a.equals(&zero) * b.lt(&zero);
+                let slope = (y * base.log()).masked_fill(&at_zero_below, f32::NEG_INFINITY);
+                g.strong_mul(&slope)
+            });
+        },
+        samples: 0.3..3.0, -1.5..2.5,
+    }
+
+    /// The product in which a zero on either side wins, over infinity and NaN too; it is what chain rules multiply
+    /// with, so that a branch that was not taken gets a gradient of exactly 0 through a function that is singular there.
+    strong_mul => StrongMul {
+        formula: "y = 0 where a = 0 or b = 0, else a b; da = g b; db = g a, both strong", precision: Precision::Ulps(0.5),
+        forward: |a, b| if a == 0.0 || b == 0.0 { 0.0 } else { a * b },
+        reference: |a, b, branches| if a == 0.0 || b == 0.0 { 0.0 } else { a * b },
+        rule: |cx| {
+            let ([a, b], g) = (cx.inputs(), cx.cotangent());
+            cx.add(0, || g.strong_mul(b));
+            cx.add(1, || g.strong_mul(a));
+        },
+        samples: -2.0..2.0, -2.0..2.0,
+    }
+}

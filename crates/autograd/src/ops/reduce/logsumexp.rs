@@ -1,0 +1,90 @@
+//! The logarithm of the sum of exponentials over axes.
+
+use crate::{
+    check::{ErrorCase, Gen, Sample},
+    op::{Backward, Op, Outputs, Precision, Shapes, arity},
+    ops::{elementwise::Elementwise, pairs::Pairs, selection::Selection, shape::Shaping, steps::Steps},
+    reference::{Array, Branches},
+    value::Value,
+};
+use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
+
+/// `ln Σ e^x` over axes.
+#[derive(Clone, Debug)]
+pub struct LogSumExp {
+    /// Which axes.
+    pub axes: Axes,
+    /// Whether they stay, with size 1.
+    pub keepdims: bool,
+}
+
+impl Op for LogSumExp {
+    const NAME: &'static str = "logsumexp";
+    const FORMULA: &'static str = "y = ln Σ e^x over the axes; dx = g e^(x - y)";
+    const PRECISION: Precision = Precision::UlpsOfLargest(4.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [x] = arity("logsumexp", inputs);
+        Ok(reduced(x, &self.axes.resolve("logsumexp", x)?, self.keepdims).into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        let x = inputs[0];
+        // An infinite maximum, subtracted from itself, would be NaN.
+        let max = x.max_axes(self.axes.clone(), true).map(|m| if m.is_finite() { m } else { 0.0 });
+        let y = (x - &max).exp().sum_axes(self.axes.clone(), true).log() + max;
+        let axes = self.axes.resolve("logsumexp", x.shape()).or_fail();
+        (y.reshape(reduced(x.shape(), &axes, self.keepdims)).into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let ([x], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
+        let shape = x.shape();
+        let kept = reduced(&shape, &self.axes.resolve("logsumexp", &shape).or_fail(), true);
+        cx.add(0, || {
+            let y = y.reshape(&kept);
+            let nothing = y.equals(&y.at().constant(f32::NEG_INFINITY));
+            let weights = (x - y.masked_fill(&nothing, 0.0)).exp();
+            g.reshape(&kept).strong_mul(&weights)
+        });
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        let x = inputs[0];
+        let axes = self.axes.resolve("logsumexp", x.shape()).or_fail();
+        let kept = reduced(x.shape(), &axes, true);
+        let to = |index: &[usize]| {
+            let mut to = index.to_vec();
+            axes.iter().for_each(|&axis| to[axis] = 0);
+            to
+        };
+        let (mut max, mut sum) = (Array::full(&kept, f64::NEG_INFINITY), Array::full(&kept, 0.0));
+        Array::from_fn(x.shape(), |index| {
+            let m = max.at_mut(&to(index));
+            *m = m.max(x.at(index));
+            0.0
+        });
+        Array::from_fn(x.shape(), |index| {
+            *sum.at_mut(&to(index)) += (x.at(index) - max.at(&to(index))).exp();
+            0.0
+        });
+        let y = sum.zip(&max, |sum, max| if sum == 0.0 { f64::NEG_INFINITY } else { sum.ln() + max });
+        vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<LogSumExp>> {
+        let shape = g.shape();
+        let axes: Axes = if g.between(0, 2) == 0 { Axes::all() } else { g.axes(shape.len()).into() };
+        let op = LogSumExp { axes, keepdims: g.between(0, 1) == 0 };
+        let x = g.normal(shape);
+        // An empty sum is -inf, which has no derivative for the laws to look at.
+        let infinite = x.is_empty() && !x.max_axes(op.axes.clone(), false).is_empty();
+        if infinite { vec![] } else { vec![Sample::new(op, [x])] }
+    }
+
+    fn error_cases() -> Vec<ErrorCase<LogSumExp>> {
+        let op = LogSumExp { axes: 2.into(), keepdims: false };
+        vec![ErrorCase::new(op, &[&[2, 3]], "logsumexp: axis 2 is out of range for shape [2, 3]")]
+    }
+}
