@@ -4,12 +4,14 @@
 mod arithmetic;
 mod buffer;
 mod construct;
+mod conv;
 mod elementwise;
 mod error;
 mod format;
 mod functions;
 mod indices;
 mod isa;
+mod kernels;
 mod layout;
 mod matmul;
 pub mod memory;
@@ -21,6 +23,7 @@ mod strided;
 mod tensor;
 mod views;
 
+pub use conv::{Conv2dOptions, ConvShape};
 pub use error::{OrFail, ShapeError};
 pub use indices::Indices;
 pub use isa::Isa;

@@ -1,0 +1,3 @@
+//! Inner loops, compiled for each instruction set.
+
+pub(crate) mod conv;
