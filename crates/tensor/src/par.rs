@@ -65,3 +65,21 @@ pub(crate) fn for_each_part(
         });
     });
 }
+
+/// Calls `f(i, a's run i, b's run i)` for two lists of as many runs of `run` elements, on all threads where the work, in
+/// elements that are read, is worth it.
+pub(crate) fn for_each_run_pair<A: Send, B: Send>(
+    (a, b): (&mut [A], &mut [B]),
+    run: usize,
+    work: usize,
+    f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
+) {
+    if a.is_empty() {
+        return;
+    }
+    if work < 2 * ELEMENTWISE {
+        return a.chunks_mut(run).zip(b.chunks_mut(run)).enumerate().for_each(|(i, (a, b))| f(i, a, b));
+    }
+    let pairs = a.par_chunks_mut(run).zip(b.par_chunks_mut(run));
+    pairs.enumerate().for_each(|(i, (a, b))| f(i, a, b));
+}

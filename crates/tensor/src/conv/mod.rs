@@ -4,6 +4,7 @@ mod direct;
 mod planes;
 mod shape;
 
+pub(crate) use shape::{AXIS_NAMES, Window};
 pub use shape::{Conv2dOptions, ConvShape};
 
 use crate::{
