@@ -1,6 +1,7 @@
 //! The operations, each declared once: a row of a table or a file of its own.
 
 pub mod arithmetic;
+pub mod conv;
 pub mod elementwise;
 pub mod linear;
 pub mod reduce;
@@ -9,7 +10,10 @@ pub mod steps;
 
 /// The traits whose methods are the operations on any [`Value`](crate::Value).
 pub mod methods {
-    pub use super::{elementwise::Elementwise, linear::Linear, reduce::Reduce, shape::Shaping, steps::Steps};
+    pub use super::{
+        conv::Convolution, elementwise::Elementwise, linear::Linear, reduce::Reduce, shape::Shaping,
+        steps::Steps,
+    };
 }
 
 use crate::check::Spec;
@@ -47,4 +51,7 @@ pub const ALL: &[Spec] = &[
     Spec::of::<reduce::Sum>(),
     Spec::of::<reduce::Max>(),
     Spec::of::<linear::MatMul>(),
+    Spec::of::<conv::Conv2d>(),
+    Spec::of::<conv::Conv2dInputGrad>(),
+    Spec::of::<conv::Conv2dWeightGrad>(),
 ];

@@ -7,10 +7,7 @@ mod shape;
 pub(crate) use shape::{AXIS_NAMES, Window};
 pub use shape::{Conv2dOptions, ConvShape};
 
-use crate::{
-    error::{OrFail, ShapeError},
-    tensor::Tensor,
-};
+use crate::{error::OrFail, tensor::Tensor};
 
 impl Tensor {
     /// The convolution (in truth the cross-correlation, as everywhere in this field) of images
@@ -45,15 +42,8 @@ impl Tensor {
     ) -> Tensor {
         let options = Conv2dOptions { stride, padding, dilation, groups };
         let shape = ConvShape::new("conv2d", self.shape(), weight.shape(), options).or_fail();
-        if let Some(bias) = bias
-            && bias.shape() != &[shape.out_channels]
-        {
-            ShapeError::new(format!(
-                "conv2d: the bias has shape {}, the output {} channels",
-                bias.shape(),
-                shape.out_channels
-            ))
-            .fail()
+        if let Some(bias) = bias {
+            shape.check_bias("conv2d", bias.shape()).or_fail();
         }
         let bias = bias.map_or_else(|| vec![0.0; shape.out_channels], Tensor::to_vec);
         let (x, w) = (self.contiguous(), weight.contiguous());

@@ -61,12 +61,7 @@ impl ConvShape {
         let (input, kernel) = ([height, width], [kernel_height, kernel_width]);
         let mut output = [0; 2];
         for axis in 0..2 {
-            let window = Window {
-                kernel: kernel[axis],
-                stride: options.stride[axis],
-                padding: options.padding[axis],
-                dilation: options.dilation[axis],
-            };
+            let window = Window::of(kernel, options, axis);
             output[axis] = window
                 .output_size(input[axis], false)
                 .map_err(|e| ShapeError::new(format!("{op}: {x:?} * {w:?}: {}: {e}", AXIS_NAMES[axis])))?;
@@ -100,6 +95,53 @@ impl ConvShape {
         let in_channels = x.get(1).copied().unwrap_or(0);
         let w = [g[1], in_channels / options.groups.max(1), kernel[0], kernel[1]];
         ConvShape::new(op, x, &w, options)?.with_output(op, g)
+    }
+
+    /// The sizes of the convolution whose gradient by the input is the transposed convolution of `x` by `w`: `x` has the
+    /// shape of its output, and the result that of its input, of height `(h - 1) stride + dilation (kh - 1) + 1 +
+    /// output_padding - 2 padding` and a width by the same formula.
+    pub fn of_transposed(
+        op: &str,
+        x: &[usize],
+        w: &[usize],
+        output_padding: [usize; 2],
+        options: Conv2dOptions,
+    ) -> Result<ConvShape, ShapeError> {
+        let (&[_, channels, height, width], &[inputs, outputs, kernel_height, kernel_width]) = (x, w) else {
+            return Err(ShapeError::new(format!(
+                "{op}: {x:?} by {w:?}: the input must be [images, channels, height, width], \
+                 the weight [in_channels, out_channels / groups, height, width]"
+            )));
+        };
+        if channels != inputs {
+            let swapped = [outputs, inputs, kernel_height, kernel_width];
+            let hint = match outputs == channels {
+                true => format!("; hint: weight.transpose(0, 1) would be {swapped:?}"),
+                false => String::new(),
+            };
+            return Err(ShapeError::new(format!(
+                "{op}: channels differ: {x:?} by {w:?}: the input has {channels}, the weight is for {inputs}{hint}"
+            )));
+        }
+        let (mut input, kernel) = ([0; 2], [kernel_height, kernel_width]);
+        for (axis, size) in [height, width].into_iter().enumerate() {
+            let window = Window::of(kernel, options, axis);
+            input[axis] = window
+                .transposed_size(size, output_padding[axis])
+                .map_err(|e| ShapeError::new(format!("{op}: {x:?} by {w:?}: {}: {e}", AXIS_NAMES[axis])))?;
+        }
+        ConvShape::of_input_grad(op, w, x, input, options)
+    }
+
+    /// An error unless there is one number of bias for each output channel.
+    pub fn check_bias(&self, op: &str, bias: &[usize]) -> Result<(), ShapeError> {
+        if *bias == [self.out_channels] {
+            return Ok(());
+        }
+        Err(ShapeError::new(format!(
+            "{op}: the bias has shape {bias:?}, the output {} channels",
+            self.out_channels
+        )))
     }
 
     /// This, if the output has the shape `g`.
@@ -198,6 +240,15 @@ pub(crate) struct Window {
 }
 
 impl Window {
+    fn of(kernel: [usize; 2], options: Conv2dOptions, axis: usize) -> Window {
+        Window {
+            kernel: kernel[axis],
+            stride: options.stride[axis],
+            padding: options.padding[axis],
+            dilation: options.dilation[axis],
+        }
+    }
+
     /// How many windows there are on an axis of this size: `(input + 2 padding - dilation (kernel - 1) - 1) / stride
     /// + 1`, rounded down; with `ceil_mode` up, if the last one starts on the input or the padding before it.
     pub(crate) fn output_size(&self, input: usize, ceil_mode: bool) -> Result<usize, String> {
@@ -228,6 +279,31 @@ impl Window {
     }
 }
 
+impl Window {
+    /// The size of the axis that a transposed convolution makes of `size` elements.
+    fn transposed_size(&self, size: usize, output_padding: usize) -> Result<usize, String> {
+        let &Window { kernel, stride, padding, dilation } = self;
+        if output_padding >= stride {
+            return Err(format!(
+                "the output padding of {output_padding} must be less than the stride of {stride}"
+            ));
+        }
+        if size == 0 || kernel == 0 {
+            return Err(format!("{size} elements by a kernel of {kernel}: neither may be 0"));
+        }
+        let whole = || {
+            let reach = dilation.checked_mul(kernel - 1)?;
+            (size - 1).checked_mul(stride)?.checked_add(reach)?.checked_add(1 + output_padding)
+        };
+        let whole = whole().ok_or_else(|| format!("too large: {self:?} on {size} elements"))?;
+        padding
+            .checked_mul(2)
+            .and_then(|cut| whole.checked_sub(cut))
+            .filter(|&n| n > 0)
+            .ok_or_else(|| format!("a padding of {padding} on each side cuts away all of {whole} elements"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,6 +321,21 @@ mod tests {
         assert_eq!((size(28, 5, 3, 2, 1), size(31, 5, 3, 2, 1)), (10, 11));
         assert_eq!(size(28, 5, 1, 0, 1), 24);
         assert_eq!(size(9, 3, 1, 0, 4), 1);
+    }
+
+    #[test]
+    fn transposed_sizes_undo_sizes() {
+        let transposed = |size, kernel, stride, padding, output_padding| {
+            let window = Window { kernel, stride, padding, dilation: 1 };
+            window.transposed_size(size, output_padding)
+        };
+        // A generator's way from 7 to 28.
+        assert_eq!(transposed(7, 4, 2, 1, 0), Ok(14));
+        assert_eq!(transposed(14, 4, 2, 1, 0), Ok(28));
+        assert_eq!(transposed(2, 1, 2, 0, 0), Ok(3));
+        assert_eq!(transposed(2, 1, 2, 0, 1), Ok(4));
+        assert!(transposed(2, 3, 2, 0, 2).unwrap_err().contains("less than the stride of 2"));
+        assert!(transposed(1, 2, 1, 1, 0).unwrap_err().contains("cuts away all of 2"));
     }
 
     #[test]
