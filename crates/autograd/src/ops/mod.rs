@@ -4,6 +4,7 @@ pub mod arithmetic;
 pub mod conv;
 pub mod elementwise;
 pub mod linear;
+pub mod pool;
 pub mod reduce;
 pub mod shape;
 pub mod steps;
@@ -11,8 +12,8 @@ pub mod steps;
 /// The traits whose methods are the operations on any [`Value`](crate::Value).
 pub mod methods {
     pub use super::{
-        conv::Convolution, elementwise::Elementwise, linear::Linear, reduce::Reduce, shape::Shaping,
-        steps::Steps,
+        conv::Convolution, elementwise::Elementwise, linear::Linear, pool::Pooling, reduce::Reduce,
+        shape::Shaping, steps::Steps,
     };
 }
 
@@ -54,4 +55,9 @@ pub const ALL: &[Spec] = &[
     Spec::of::<conv::Conv2d>(),
     Spec::of::<conv::Conv2dInputGrad>(),
     Spec::of::<conv::Conv2dWeightGrad>(),
+    Spec::of::<pool::MaxPool2d>(),
+    Spec::of::<pool::AvgPool2d>(),
+    Spec::of::<pool::AvgPool2dGrad>(),
+    Spec::of::<pool::PlaneGather>(),
+    Spec::of::<pool::PlaneScatter>(),
 ];
