@@ -3,6 +3,7 @@
 mod arithmetic;
 mod buffer;
 mod construct;
+mod conv;
 mod elementwise;
 mod error;
 mod format;
@@ -14,6 +15,7 @@ mod layout;
 mod matmul;
 pub mod memory;
 mod par;
+mod pool;
 mod random;
 mod reduce;
 mod select;
@@ -23,10 +25,12 @@ mod strided;
 mod tensor;
 mod views;
 
+pub use conv::{Conv2dOptions, ConvShape};
 pub use error::{OrFail, ShapeError};
 pub use indices::Indices;
 pub use isa::Isa;
 pub use layout::{ResolvedSlice, Slice, resolve_permutation};
+pub use pool::{Pool2d, PoolShape, PoolWindow, plane_gather_shape, plane_scatter_shape};
 pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
 pub use tensor::Tensor;

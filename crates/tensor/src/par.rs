@@ -10,6 +10,8 @@ use std::{
 
 /// Elements that a thread gets at least in an elementwise pass: waking a worker costs more than fewer would save.
 pub(crate) const ELEMENTWISE: usize = 32 << 10;
+/// Multiply-adds of a convolution below which it stays on its thread.
+pub(crate) const CONVOLUTION: usize = 128 << 10;
 
 /// Multiply-adds from which a matrix product is shared between threads. Waking a sleeping worker takes some ten
 /// microseconds, in which one core does about half a million multiply-adds.
@@ -84,12 +86,62 @@ pub(crate) fn for_each_run_chunk(
 
 /// Calls `f(i, piece)` for the pieces of `size` elements that `out` is cut into; the last may be shorter.
 pub(crate) fn for_each_piece(out: &mut [f32], size: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
-    let parts = out.len().div_ceil(size);
-    let pieces = Mutex::new(out.chunks_mut(size).enumerate());
-    for_each_part(parts, |_| {
-        let next = pieces.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).next();
-        if let Some((i, piece)) = next {
-            f(i, piece);
+    for_each_item(out.len().div_ceil(size), out.chunks_mut(size).enumerate(), |(i, piece)| f(i, piece));
+}
+
+/// Calls `f` for every item of an iterator of so many, on this thread and on idle threads of the pool.
+pub(crate) fn for_each_item<T>(count: usize, items: impl Iterator<Item = T> + Send, f: impl Fn(T) + Sync) {
+    let items = Mutex::new(items);
+    for_each_part(count, |_| {
+        let item = items.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).next();
+        if let Some(item) = item {
+            f(item);
         }
     });
+}
+
+/// Calls `f(block, rows, part)` for parts of `out`, which consists of blocks of `rows` rows of `row` elements each: whole
+/// blocks where there are enough of them, else some of a block's rows. `work` counts the multiply-adds of it all. `f`
+/// must give the same elements however a block is cut.
+pub(crate) fn for_each_block_part(
+    out: &mut [f32],
+    [rows, row]: [usize; 2],
+    work: usize,
+    f: impl Fn(usize, Range<usize>, &mut [f32]) + Sync,
+) {
+    if out.is_empty() {
+        return;
+    }
+    let threads = rayon::current_num_threads();
+    if work < 2 * CONVOLUTION || threads == 1 {
+        return out.chunks_mut(rows * row).enumerate().for_each(|(i, block)| f(i, 0..rows, block));
+    }
+    // Two parts a thread even out the threads' loads; eight rows fill a kernel's registers.
+    let blocks = out.len() / (rows * row);
+    let each = rows.div_ceil((2 * threads).div_ceil(blocks)).next_multiple_of(8).min(rows);
+    let parts = out.chunks_mut(rows * row).enumerate().flat_map(|(i, block)| {
+        block.chunks_mut(each * row).enumerate().map(move |(k, part)| (i, k * each, part))
+    });
+    for_each_item(blocks * rows.div_ceil(each), parts, |(i, first, part)| {
+        f(i, first..first + part.len() / row, part);
+    });
+}
+
+/// Calls `f(i, a's run i, b's run i)` for two lists of as many runs of `run` elements, on all threads where the work, in
+/// elements that are read, is worth it.
+pub(crate) fn for_each_run_pair<A: Send, B: Send>(
+    (a, b): (&mut [A], &mut [B]),
+    run: usize,
+    work: usize,
+    f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
+) {
+    if a.is_empty() {
+        return;
+    }
+    let runs = a.len().div_ceil(run);
+    let pairs = a.chunks_mut(run).zip(b.chunks_mut(run)).enumerate();
+    if work < 2 * ELEMENTWISE {
+        return pairs.for_each(|(i, (a, b))| f(i, a, b));
+    }
+    for_each_item(runs, pairs, |(i, (a, b))| f(i, a, b));
 }
