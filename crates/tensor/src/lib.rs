@@ -14,6 +14,7 @@ mod layout;
 mod matmul;
 pub mod memory;
 mod par;
+mod pending;
 mod random;
 mod reduce;
 mod select;

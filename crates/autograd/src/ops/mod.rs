@@ -2,6 +2,7 @@
 
 pub mod arithmetic;
 pub mod elementwise;
+pub mod indexing;
 pub mod linear;
 pub mod loss;
 pub mod normalize;
@@ -15,6 +16,7 @@ pub mod steps;
 pub mod methods {
     pub use super::{
         elementwise::{Activations, Elementwise},
+        indexing::Indexing,
         linear::Products,
         loss::Loss,
         normalize::Normalize,
@@ -85,9 +87,17 @@ pub const ALL: &[Spec] = &[
     Spec::of::<shape::SumTo>(),
     Spec::of::<shape::SliceAxis>(),
     Spec::of::<shape::Unslice>(),
+    Spec::of::<shape::Concat>(),
     Spec::of::<reduce::Sum>(),
     Spec::of::<reduce::Max>(),
+    Spec::of::<reduce::Min>(),
+    Spec::of::<reduce::Variance>(),
+    Spec::of::<reduce::CumSum>(),
     Spec::of::<reduce::LogSumExp>(),
+    Spec::of::<indexing::IndexSelect>(),
+    Spec::of::<indexing::IndexAdd>(),
+    Spec::of::<indexing::Gather>(),
+    Spec::of::<indexing::ScatterAdd>(),
     Spec::of::<normalize::Softmax>(),
     Spec::of::<normalize::LogSoftmax>(),
     Spec::of::<linear::MatMul>(),
