@@ -1,0 +1,4 @@
+//! Kernels on slices.
+
+pub mod functions;
+pub mod map;
