@@ -66,6 +66,7 @@ impl sealed::Sealed for Avx2 {}
 
 impl Simd for Avx2 {
     const LANES: usize = 8;
+    const FUSED: bool = true;
     type F32 = __m256;
     type I32 = __m256i;
     type F64 = (__m256d, __m256d);

@@ -16,8 +16,8 @@ pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
 /// The mask of the first `count` lanes.
 #[inline(always)]
 fn first(count: usize) -> __mmask16 {
-    debug_assert!(count < 16);
-    (1 << count) - 1
+    debug_assert!(count <= 16);
+    ((1u32 << count) - 1) as __mmask16
 }
 
 /// Defines methods by one intrinsic each.
@@ -46,6 +46,7 @@ impl sealed::Sealed for Avx512 {}
 
 impl Simd for Avx512 {
     const LANES: usize = 16;
+    const FUSED: bool = true;
     type F32 = __m512;
     type I32 = __m512i;
     type F64 = (__m512d, __m512d);

@@ -54,7 +54,7 @@ impl<S: Simd> Lane<S> {
         Lane { simd, raw: unsafe { simd.load(from) } }
     }
 
-    /// Reads `count` < `S::LANES` values; the other elements are 0.
+    /// Reads `count` <= `S::LANES` values; the other elements are 0.
     ///
     /// # Safety
     /// `count` values at `from` must be readable.
@@ -74,7 +74,7 @@ impl<S: Simd> Lane<S> {
         unsafe { self.simd.store(to, self.raw) }
     }
 
-    /// Writes the first `count` < `S::LANES` elements.
+    /// Writes the first `count` <= `S::LANES` elements.
     ///
     /// # Safety
     /// `count` values at `to` must be writable.

@@ -36,8 +36,7 @@
 //! # Differences between instruction sets
 //! [`Lane::mul_add`] rounds once where the processor has a fused multiply-add and twice on the portable path, where
 //! fusing would be a call into the C library for every lane. So results may differ between instruction sets in the last
-//! places; on one instruction set an element's result depends on its value alone, not on its place in a slice. No
-//! function here needs the fused rounding for its stated error.
+//! places; on one instruction set an element's result depends on its value alone, not on its place in a slice.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -95,6 +94,8 @@ mod sealed {
 pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     /// How many `f32` a vector holds.
     const LANES: usize;
+    /// Whether [`Simd::mul_add`] rounds once.
+    const FUSED: bool;
 
     /// A vector of `f32`.
     type F32: Copy;
@@ -112,7 +113,7 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     /// # Safety
     /// `LANES` values at `from` must be readable.
     unsafe fn load(self, from: *const f32) -> Self::F32;
-    /// Reads `count` < `LANES` values; the other elements are 0.
+    /// Reads `count` <= `LANES` values; the other elements are 0.
     ///
     /// # Safety
     /// `count` values at `from` must be readable.
@@ -122,7 +123,7 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     /// # Safety
     /// `LANES` values at `to` must be writable.
     unsafe fn store(self, to: *mut f32, x: Self::F32);
-    /// Writes the first `count` < `LANES` elements.
+    /// Writes the first `count` <= `LANES` elements.
     ///
     /// # Safety
     /// `count` values at `to` must be writable.
@@ -136,7 +137,7 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a / b`
     fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
-    /// `a * b + c`, rounded once if the instruction set has a fused multiply-add, else twice.
+    /// `a * b + c`, rounded once if [`Simd::FUSED`], else twice.
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
     /// a² as the sum of its nearest `f32` and the rest, for |a| < 2⁶⁰.
     fn exact_square(self, a: Self::F32) -> (Self::F32, Self::F32);
