@@ -130,8 +130,8 @@ impl Simd for Avx2 {
         and_i32(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
         xor_i32(a: __m256i, b: __m256i) -> __m256i = _mm256_xor_si256(a, b);
         shl_i32(a: __m256i, bits: u32) -> __m256i = _mm256_sllv_epi32(a, _mm256_set1_epi32(bits as i32));
-        to_bits(a: __m256) -> __m256i = _mm256_castps_si256(a);
-        from_bits(a: __m256i) -> __m256 = _mm256_castsi256_ps(a);
+        bitcast_i32(a: __m256) -> __m256i = _mm256_castps_si256(a);
+        bitcast_f32(a: __m256i) -> __m256 = _mm256_castsi256_ps(a);
         round_to_i32(a: __m256) -> __m256i = _mm256_cvtps_epi32(a);
 
         widen(a: __m256) -> Self::F64 =
@@ -165,9 +165,9 @@ impl Simd for Avx2 {
         unsafe {
             let subnormal = self.lt(a, self.splat(f32::MIN_POSITIVE));
             let a = self.select(subnormal, self.mul(a, self.splat(16777216.0)), a);
-            let bits = self.to_bits(a);
+            let bits = self.bitcast_i32(a);
             let e = _mm256_srai_epi32::<23>(_mm256_sub_epi32(bits, self.splat_i32(0.75f32.to_bits() as i32)));
-            let m = self.from_bits(_mm256_sub_epi32(bits, _mm256_slli_epi32::<23>(e)));
+            let m = self.bitcast_f32(_mm256_sub_epi32(bits, _mm256_slli_epi32::<23>(e)));
             let e = _mm256_cvtepi32_ps(e);
             (m, self.sub(e, self.select(subnormal, self.splat(24.0), self.splat(0.0))))
         }

@@ -107,8 +107,8 @@ impl Simd for Avx512 {
         xor_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_xor_si512(a, b);
         shl_i32(a: __m512i, bits: u32) -> __m512i = _mm512_sllv_epi32(a, _mm512_set1_epi32(bits as i32));
         nonzero_i32(a: __m512i) -> __mmask16 = _mm512_test_epi32_mask(a, a);
-        to_bits(a: __m512) -> __m512i = _mm512_castps_si512(a);
-        from_bits(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
+        bitcast_i32(a: __m512) -> __m512i = _mm512_castps_si512(a);
+        bitcast_f32(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
         round_to_i32(a: __m512) -> __m512i = _mm512_cvtps_epi32(a);
 
         scale(a: __m512, n: __m512) -> __m512 = _mm512_scalef_ps(a, n);

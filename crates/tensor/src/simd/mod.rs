@@ -22,7 +22,7 @@
 //! }
 //!
 //! let mut slope = [0.0; 3];
-//! map(Isa::current(), TanhSlope, &[-100.0, 0.0, 100.0], &mut slope);
+//! map(Isa::current(), TanhSlope, &[-100.0, 0.0, 100.0][..], &mut slope);
 //! assert_eq!(slope, [0.0, 1.0, 0.0]);
 //! ```
 //!
@@ -67,7 +67,8 @@ pub trait Kernel {
 /// When this processor lacks the instruction set.
 #[inline]
 pub fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
-    assert!(isa <= Isa::detect(), "dispatch: this processor has no {isa:?}");
+    // The set in use is at most the best one, and is looked up in less time.
+    assert!(isa <= Isa::current() || isa <= Isa::detect(), "dispatch: this processor has no {isa:?}");
     match isa {
         // SAFETY: the assertion above has found the features that `run` is compiled for.
         #[cfg(target_arch = "x86_64")]
@@ -188,9 +189,9 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     /// Where an element is not zero.
     fn nonzero_i32(self, a: Self::I32) -> Self::Mask;
     /// The bit patterns of floats.
-    fn to_bits(self, a: Self::F32) -> Self::I32;
+    fn bitcast_i32(self, a: Self::F32) -> Self::I32;
     /// The floats of bit patterns.
-    fn from_bits(self, a: Self::I32) -> Self::F32;
+    fn bitcast_f32(self, a: Self::I32) -> Self::F32;
     /// To the nearest integer, half to even, for |a| <= 2²²; unspecified beyond.
     fn round_to_i32(self, a: Self::F32) -> Self::I32;
 

@@ -146,8 +146,8 @@ impl Simd for Portable {
         and_i32(a: i32, b: i32) -> i32 = a & b;
         xor_i32(a: i32, b: i32) -> i32 = a ^ b;
         nonzero_i32(a: i32) -> bool = a != 0;
-        to_bits(a: f32) -> i32 = a.to_bits() as i32;
-        from_bits(a: i32) -> f32 = f32::from_bits(a as u32);
+        bitcast_i32(a: f32) -> i32 = a.to_bits() as i32;
+        bitcast_f32(a: i32) -> f32 = f32::from_bits(a as u32);
         round_to_i32(a: f32) -> i32 = to_int(a);
 
         widen(a: f32) -> f64 = f64::from(a);

@@ -121,7 +121,7 @@ impl<S: Simd> Lane<S> {
     fn flip_sign_by(self, bits: S::I32, bit: u32) -> Self {
         let s = self.simd;
         let sign = s.and_i32(s.shl_i32(bits, 31 - bit), s.splat_i32(i32::MIN));
-        self.with(s.from_bits(s.xor_i32(s.to_bits(self.raw), sign)))
+        self.with(s.bitcast_f32(s.xor_i32(s.bitcast_i32(self.raw), sign)))
     }
 
     /// The arcsine; NaN beyond ±1.
