@@ -40,28 +40,6 @@ unsafe fn power_of_two(n: __m256i) -> __m256 {
 /// Adding this to a small whole number leaves the number, as an integer, in the low bits of the sum.
 const SHIFTER: f64 = 6755399441055744.0; // 1.5 * 2^52
 
-/// Defines methods by one expression of intrinsics each.
-macro_rules! intrinsics {
-    ($($name:ident($($arg:ident: $type:ty),*) -> $out:ty = $body:expr;)*) => {$(
-        #[inline(always)]
-        fn $name(self, $($arg: $type),*) -> $out {
-            // SAFETY: the token proves that the processor has the features of these intrinsics.
-            unsafe { $body }
-        }
-    )*};
-}
-
-/// Defines methods on pairs of `f64` vectors by one intrinsic each.
-macro_rules! halves {
-    ($($name:ident($($arg:ident),*) = $intrinsic:expr;)*) => {$(
-        #[inline(always)]
-        fn $name(self, $($arg: Self::F64),*) -> Self::F64 {
-            // SAFETY: the token proves that the processor has the features of these intrinsics.
-            unsafe { ($intrinsic($($arg.0),*), $intrinsic($($arg.1),*)) }
-        }
-    )*};
-}
-
 impl sealed::Sealed for Avx2 {}
 
 impl Simd for Avx2 {

@@ -33,10 +33,42 @@
 //! touches a [`Lane`] carries `#[inline(always)]`, formulas of other crates included, and none of them hands a closure
 //! to an iterator. A forgotten attribute is slow, never wrong.
 //!
+//! # Accuracy
+//! The greatest error in units in the last place, on any instruction set. `tests/accuracy.rs` holds the functions to these
+//! numbers: on a sample of four million inputs in every run, and on all 2³² inputs where it is asked to. Zeros,
+//! infinities, NaN, subnormal arguments and results are as in C; what has a limit at -∞ (gelu, silu, mish) gives -0.0.
+//!
+//! | ulp | functions |
+//! | ---- | --- |
+//! | 0 | relu, sign, floor, ceil, round, trunc, abs |
+//! | 0.5 | sqrt, recip, square, leaky_relu |
+//! | 0.51 | log2, log10, pow (on a grid) |
+//! | 0.52 | asinh, acosh, atanh |
+//! | 0.6 | log1p, erf |
+//! | 0.9 | log |
+//! | 1.0 | elu for alpha = 1/2 |
+//! | 1.1 | exp, exp2 |
+//! | 1.2 | acos |
+//! | 1.5 | rsqrt, atan, cosh |
+//! | 1.6 | expm1, sin, cos |
+//! | 1.7 | sinh |
+//! | 2.1 | softplus |
+//! | 2.3 | sigmoid, asin |
+//! | 2.5 | tanh |
+//! | 2.9 | silu |
+//! | 3.0 | gelu_tanh |
+//! | 3.6 | gelu, normal_cdf |
+//! | 3.7 | mish |
+//! | 3.8 | tan |
+//!
 //! # Differences between instruction sets
 //! [`Lane::mul_add`] rounds once where the processor has a fused multiply-add and twice on the portable path, where
 //! fusing would be a call into the C library for every lane. So results may differ between instruction sets in the last
 //! places; on one instruction set an element's result depends on its value alone, not on its place in a slice.
+
+#[cfg(target_arch = "x86_64")]
+#[macro_use]
+mod intrinsics;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -47,7 +79,7 @@ mod math;
 mod portable;
 mod wide;
 
-pub use lane::{Lane, Mask};
+pub use lane::{IntoLane, Lane, Mask};
 
 use crate::Isa;
 use std::fmt::Debug;
