@@ -146,7 +146,11 @@ struct Input {
 fn sweep<F: Formula<N>, const N: usize>(isa: Isa, f: F, operands: [Operand<'_>; N], out: &mut [f32]) {
     for operand in &operands {
         if let Operand::Slice(slice) = operand {
-            assert_eq!(slice.len(), out.len(), "map: lengths of an operand and the output differ");
+            let (len, out) = (slice.len(), out.len());
+            assert!(
+                len == out,
+                "map: an operand has {len} elements, the output {out}; give one number as a scalar"
+            );
         }
     }
     dispatch(isa, Sweep { f, operands, out });

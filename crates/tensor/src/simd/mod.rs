@@ -227,7 +227,7 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     /// To the nearest integer, half to even, for |a| <= 2²²; unspecified beyond.
     fn round_to_i32(self, a: Self::F32) -> Self::I32;
 
-    /// `a * 2^n`, rounded once, for whole numbers n with |n| <= 250.
+    /// `a * 2^n`, rounded once, for whole numbers n with |n| <= 250 where `a * 2^(n/2)` is a normal number.
     fn scale(self, a: Self::F32, n: Self::F32) -> Self::F32;
     /// Splits a positive finite number, subnormals too, into `(m, e)` with a = m · 2^e and 0.75 <= m < 1.5; anything else
     /// gives unspecified numbers.
