@@ -2,5 +2,9 @@
 
 mod activation;
 mod exp;
+mod huge_angle;
 mod hyperbolic;
 mod log;
+mod normal;
+mod power;
+mod trigonometric;
