@@ -4,6 +4,8 @@ use rayon::prelude::*;
 
 /// Elements below which an elementwise pass stays on its thread: waking a worker costs more than it saves.
 pub(crate) const ELEMENTWISE: usize = 32 << 10;
+/// The same for reductions, which only read.
+pub(crate) const REDUCTION: usize = 64 << 10;
 
 /// Calls `f(start, chunk)` for pieces of `out` of at least `grain` elements, on all threads when there is more than
 /// one piece. `f` must give the same elements however `out` is cut.
@@ -36,4 +38,54 @@ pub(crate) fn for_each_run_chunk(
     out.par_chunks_mut(each * run).enumerate().for_each(|(i, piece)| {
         f(i * each..i * each + piece.len() / run, piece);
     });
+}
+
+/// Like [`for_each_chunk`], where each element of `out` stands for work on `weight` elements.
+pub(crate) fn for_each_weighted_chunk(
+    out: &mut [f32],
+    weight: usize,
+    grain: usize,
+    f: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    match weighted_chunk(out.len(), weight, grain) {
+        None => f(0, out),
+        Some(n) => out.par_chunks_mut(n).enumerate().for_each(|(i, piece)| f(i * n, piece)),
+    }
+}
+
+/// Like [`for_each_weighted_chunk`], for two results an element.
+pub(crate) fn for_each_weighted_pair<A: Send, B: Send>(
+    (a, b): (&mut [A], &mut [B]),
+    weight: usize,
+    grain: usize,
+    f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
+) {
+    match weighted_chunk(a.len(), weight, grain) {
+        None => f(0, a, b),
+        Some(n) => {
+            let pairs = a.par_chunks_mut(n).zip(b.par_chunks_mut(n));
+            pairs.enumerate().for_each(|(i, (a, b))| f(i * n, a, b));
+        }
+    }
+}
+
+/// How many of `len` elements make a thread's share, if there is more than one share.
+fn weighted_chunk(len: usize, weight: usize, grain: usize) -> Option<usize> {
+    let threads = rayon::current_num_threads();
+    let fewest = grain.div_ceil(weight.max(1));
+    if len < 2 * fewest || threads == 1 {
+        return None;
+    }
+    let chunk = len.div_ceil(threads).max(fewest);
+    // Whole cache lines where there are many.
+    Some(if chunk > 64 { chunk.next_multiple_of(16) } else { chunk })
+}
+
+/// Both results; on two threads if the work is `worth` it.
+pub(crate) fn join<A: Send, B: Send>(
+    worth: bool,
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if worth && rayon::current_num_threads() > 1 { rayon::join(a, b) } else { (a(), b()) }
 }

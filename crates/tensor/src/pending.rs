@@ -1,33 +1,9 @@
 //! Plain stand-ins for kernels that another branch brings; this file goes when it is merged.
 
-use crate::{
-    Axes, Indices, OrFail, Shape, Slice, Tensor,
-    shape::{reduced, resolve_axis},
-};
+use crate::{Indices, OrFail, Shape, Tensor, shape::resolve_axis};
 
 #[allow(missing_docs)]
 impl Tensor {
-    pub fn min_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
-        -(-self).max_axes(axes, keepdims)
-    }
-    pub fn var_axes(&self, axes: impl Into<Axes>, correction: usize, keepdims: bool) -> Tensor {
-        let axes = axes.into();
-        let found = axes.resolve("var", self.shape()).or_fail();
-        let n: usize = found.iter().map(|&a| self.shape()[a]).product();
-        let d = self - &self.mean_axes(axes.clone(), true);
-        let y = (&d * &d).sum_axes(axes, true) / n.saturating_sub(correction) as f32;
-        y.reshape(reduced(self.shape(), &found, keepdims))
-    }
-    pub fn cumsum(&self, axis: isize) -> Tensor {
-        let n = self.size(axis) as isize;
-        let mut y = Tensor::zeros(self.shape());
-        for i in 0..n {
-            let places = Slice::from(i..n);
-            let part = self.slice(axis, i..i + 1).broadcast_to(y.slice(axis, places).shape());
-            y = y + part.unslice(axis, places, n as usize);
-        }
-        y
-    }
     pub fn index_select(&self, axis: isize, indices: &Indices) -> Tensor {
         let axis = resolve_axis("", axis, self.shape()).or_fail();
         Tensor::from_fn(self.shape().with(axis, indices.len()), |i| {

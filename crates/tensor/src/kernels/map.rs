@@ -1,0 +1,235 @@
+//! Elementwise kernels: a formula in one, two or three numbers, over slices.
+//!
+//! A formula is a small `Copy` struct with its constants as fields. Each element's result depends on its operands alone,
+//! bit for bit: not on its place in the slice, nor on the slice's length. Nothing here is parallel; whoever has threads
+//! splits the slices.
+
+use crate::Isa;
+use crate::simd::{Kernel, Lane, MAX_LANES, Simd, dispatch};
+
+/// A formula in one number.
+pub trait UnaryFn: Copy {
+    /// The formula. Implementations must be `#[inline(always)]`.
+    fn eval<S: Simd>(self, x: Lane<S>) -> Lane<S>;
+}
+
+/// A formula in two numbers.
+pub trait BinaryFn: Copy {
+    /// The formula. Implementations must be `#[inline(always)]`.
+    fn eval<S: Simd>(self, a: Lane<S>, b: Lane<S>) -> Lane<S>;
+}
+
+/// A formula in three numbers, as backward rules are: cotangent, input and output.
+pub trait TernaryFn: Copy {
+    /// The formula. Implementations must be `#[inline(always)]`.
+    fn eval<S: Simd>(self, a: Lane<S>, b: Lane<S>, c: Lane<S>) -> Lane<S>;
+}
+
+/// What a formula reads.
+#[derive(Clone, Copy, Debug)]
+pub enum Operand<'a> {
+    /// One number for each element of the output.
+    Slice(&'a [f32]),
+    /// One number for all elements.
+    Scalar(f32),
+    /// What the output held before: the operation is in place.
+    Output,
+}
+
+impl<'a> From<&'a [f32]> for Operand<'a> {
+    fn from(slice: &'a [f32]) -> Self {
+        Operand::Slice(slice)
+    }
+}
+
+impl From<f32> for Operand<'_> {
+    fn from(scalar: f32) -> Self {
+        Operand::Scalar(scalar)
+    }
+}
+
+/// `out[i] = f(x[i])`
+///
+/// # Panics
+/// When the lengths differ.
+#[inline]
+#[track_caller]
+pub fn map<'a, F: UnaryFn>(isa: Isa, f: F, x: impl Into<Operand<'a>>, out: &mut [f32]) {
+    sweep(isa, Unary(f), [x.into()], out);
+}
+
+/// `x[i] = f(x[i])`
+#[inline]
+pub fn map_inplace<F: UnaryFn>(isa: Isa, f: F, x: &mut [f32]) {
+    map(isa, f, Operand::Output, x);
+}
+
+/// `out[i] = f(a[i], b[i])`
+///
+/// # Panics
+/// When the lengths differ.
+#[inline]
+#[track_caller]
+pub fn zip<'a, 'b, F: BinaryFn>(
+    isa: Isa,
+    f: F,
+    a: impl Into<Operand<'a>>,
+    b: impl Into<Operand<'b>>,
+    out: &mut [f32],
+) {
+    sweep(isa, Binary(f), [a.into(), b.into()], out);
+}
+
+/// `out[i] = f(a[i], b[i], c[i])`
+///
+/// # Panics
+/// When the lengths differ.
+#[inline]
+#[track_caller]
+pub fn zip3<'a, 'b, 'c, F: TernaryFn>(
+    isa: Isa,
+    f: F,
+    a: impl Into<Operand<'a>>,
+    b: impl Into<Operand<'b>>,
+    c: impl Into<Operand<'c>>,
+    out: &mut [f32],
+) {
+    sweep(isa, Ternary(f), [a.into(), b.into(), c.into()], out);
+}
+
+/// A formula in `N` numbers: the form in which [`sweep`] sees all of them.
+trait Formula<const N: usize>: Copy {
+    fn eval<S: Simd>(self, x: [Lane<S>; N]) -> Lane<S>;
+}
+
+#[derive(Clone, Copy)]
+struct Unary<F>(F);
+
+#[derive(Clone, Copy)]
+struct Binary<F>(F);
+
+#[derive(Clone, Copy)]
+struct Ternary<F>(F);
+
+impl<F: UnaryFn> Formula<1> for Unary<F> {
+    #[inline(always)]
+    fn eval<S: Simd>(self, [x]: [Lane<S>; 1]) -> Lane<S> {
+        self.0.eval(x)
+    }
+}
+
+impl<F: BinaryFn> Formula<2> for Binary<F> {
+    #[inline(always)]
+    fn eval<S: Simd>(self, [a, b]: [Lane<S>; 2]) -> Lane<S> {
+        self.0.eval(a, b)
+    }
+}
+
+impl<F: TernaryFn> Formula<3> for Ternary<F> {
+    #[inline(always)]
+    fn eval<S: Simd>(self, [a, b, c]: [Lane<S>; 3]) -> Lane<S> {
+        self.0.eval(a, b, c)
+    }
+}
+
+/// Where the numbers of one operand lie: element `i` at `start + (i & mask)`. The mask is all ones for a slice, and zero
+/// for a scalar, which lies in a small array full of copies; so one loop serves every mixture of operands.
+#[derive(Clone, Copy)]
+struct Input {
+    start: *const f32,
+    mask: usize,
+}
+
+/// `out[i] = f(operands[i])`
+#[inline(always)]
+#[track_caller]
+fn sweep<F: Formula<N>, const N: usize>(isa: Isa, f: F, operands: [Operand<'_>; N], out: &mut [f32]) {
+    for operand in &operands {
+        if let Operand::Slice(slice) = operand {
+            let (len, out) = (slice.len(), out.len());
+            assert!(
+                len == out,
+                "map: an operand has {len} elements, the output {out}; give one number as a scalar"
+            );
+        }
+    }
+    dispatch(isa, Sweep { f, operands, out });
+}
+
+struct Sweep<'a, F, const N: usize> {
+    f: F,
+    operands: [Operand<'a>; N],
+    out: &'a mut [f32],
+}
+
+impl<F: Formula<N>, const N: usize> Kernel for Sweep<'_, F, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        const { assert!(S::LANES <= MAX_LANES) };
+        let len = self.out.len();
+        let out = self.out.as_mut_ptr();
+        let mut copies = [[0.0; MAX_LANES]; N];
+        let mut inputs = [Input { start: out, mask: usize::MAX }; N];
+        for k in 0..N {
+            match self.operands[k] {
+                Operand::Slice(slice) => inputs[k].start = slice.as_ptr(),
+                Operand::Scalar(x) => {
+                    copies[k] = [x; MAX_LANES];
+                    inputs[k] = Input { start: copies[k].as_ptr(), mask: 0 };
+                }
+                Operand::Output => {}
+            }
+        }
+
+        let mut i = 0;
+        // Two vectors at once: their formulas do not wait for each other.
+        while i + 2 * S::LANES <= len {
+            // SAFETY: i + 2 LANES <= len, and every slice has `len` numbers; a scalar has MAX_LANES copies. Nothing borrows
+            // `out` meanwhile: it is only reached through these pointers, and read before it is written.
+            unsafe {
+                let x = read(simd, &inputs, i, S::LANES);
+                let y = read(simd, &inputs, i + S::LANES, S::LANES);
+                self.f.eval(x).store(out.add(i));
+                self.f.eval(y).store(out.add(i + S::LANES));
+            }
+            i += 2 * S::LANES;
+        }
+        while i < len {
+            let count = S::LANES.min(len - i);
+            // SAFETY: as above, for i + count <= len.
+            unsafe {
+                let x = read(simd, &inputs, i, count);
+                self.f.eval(x).store_partial(out.add(i), count);
+            }
+            i += count;
+        }
+    }
+}
+
+/// Reads `count` <= LANES elements from `i` on of each operand.
+///
+/// # Safety
+/// Each slice must have these elements.
+#[inline(always)]
+unsafe fn read<S: Simd, const N: usize>(
+    simd: S,
+    inputs: &[Input; N],
+    i: usize,
+    count: usize,
+) -> [Lane<S>; N] {
+    let mut x = [Lane::splat(simd, 0.0); N];
+    for k in 0..N {
+        // SAFETY: the caller vouches for the elements.
+        unsafe {
+            let from = inputs[k].start.add(i & inputs[k].mask);
+            x[k] = if count == S::LANES {
+                Lane::load(simd, from)
+            } else {
+                Lane::load_partial(simd, from, count)
+            };
+        }
+    }
+    x
+}

@@ -1,0 +1,5 @@
+//! Kernels on slices.
+
+pub mod fold;
+pub mod functions;
+pub mod map;

@@ -1,0 +1,162 @@
+//! AVX-512: 16 lanes, masks in registers of their own, and instructions for scaling by and splitting off a power of two.
+
+use super::{Kernel, Simd, sealed};
+use std::arch::x86_64::*;
+
+/// The proof that the processor has AVX-512 F, BW, DQ and VL, AVX2 and FMA. Every unsafe block of this file rests on it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Avx512(());
+
+/// Runs a kernel with the features switched on.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
+}
+
+/// The mask of the first `count` lanes.
+#[inline(always)]
+fn first(count: usize) -> __mmask16 {
+    debug_assert!(count <= 16);
+    ((1u32 << count) - 1) as __mmask16
+}
+
+impl sealed::Sealed for Avx512 {}
+
+impl Simd for Avx512 {
+    const LANES: usize = 16;
+    const FUSED: bool = true;
+    type F32 = __m512;
+    type I32 = __m512i;
+    type F64 = (__m512d, __m512d);
+    type Mask = __mmask16;
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m512 {
+        // SAFETY: the caller vouches for the memory, the token for the feature.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_partial(self, from: *const f32, count: usize) -> __m512 {
+        // SAFETY: masked-out lanes are not accessed; the caller vouches for the others, the token for the feature.
+        unsafe { _mm512_maskz_loadu_ps(first(count), from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, x: __m512) {
+        // SAFETY: the caller vouches for the memory, the token for the feature.
+        unsafe { _mm512_storeu_ps(to, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_partial(self, to: *mut f32, x: __m512, count: usize) {
+        // SAFETY: masked-out lanes are not accessed; the caller vouches for the others, the token for the feature.
+        unsafe { _mm512_mask_storeu_ps(to, first(count), x) }
+    }
+
+    intrinsics! {
+        splat(x: f32) -> __m512 = _mm512_set1_ps(x);
+        add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
+        sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
+        mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
+        div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
+        mul_add(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
+        exact_square(a: __m512) -> (__m512, __m512) = {
+            let square = _mm512_mul_ps(a, a);
+            (square, _mm512_fmsub_ps(a, a, square))
+        };
+        neg(a: __m512) -> __m512 = _mm512_xor_ps(a, _mm512_set1_ps(-0.0));
+        min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
+        max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+        sqrt(a: __m512) -> __m512 = _mm512_sqrt_ps(a);
+        round(a: __m512) -> __m512 = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
+        floor(a: __m512) -> __m512 = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(a);
+        ceil(a: __m512) -> __m512 = _mm512_roundscale_ps::<{ _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC }>(a);
+        trunc(a: __m512) -> __m512 = _mm512_roundscale_ps::<{ _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC }>(a);
+
+        lt(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
+        le(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b);
+        eq(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b);
+        select(mask: __mmask16, a: __m512, b: __m512) -> __m512 = _mm512_mask_blend_ps(mask, b, a);
+
+        splat_i32(x: i32) -> __m512i = _mm512_set1_epi32(x);
+        add_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
+        and_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
+        xor_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_xor_si512(a, b);
+        shl_i32(a: __m512i, bits: u32) -> __m512i = _mm512_sllv_epi32(a, _mm512_set1_epi32(bits as i32));
+        nonzero_i32(a: __m512i) -> __mmask16 = _mm512_test_epi32_mask(a, a);
+        bitcast_i32(a: __m512) -> __m512i = _mm512_castps_si512(a);
+        bitcast_f32(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
+        round_to_i32(a: __m512) -> __m512i = _mm512_cvtps_epi32(a);
+
+        scale(a: __m512, n: __m512) -> __m512 = _mm512_scalef_ps(a, n);
+
+        widen(a: __m512) -> Self::F64 =
+            (_mm512_cvtps_pd(_mm512_castps512_ps256(a)), _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(a)));
+        narrow(a: Self::F64) -> __m512 =
+            _mm512_insertf32x8::<1>(_mm512_castps256_ps512(_mm512_cvtpd_ps(a.0)), _mm512_cvtpd_ps(a.1));
+        splat_f64(x: f64) -> Self::F64 = (_mm512_set1_pd(x), _mm512_set1_pd(x));
+    }
+
+    #[inline(always)]
+    fn mask_and(self, a: __mmask16, b: __mmask16) -> __mmask16 {
+        a & b
+    }
+
+    #[inline(always)]
+    fn mask_or(self, a: __mmask16, b: __mmask16) -> __mmask16 {
+        a | b
+    }
+
+    #[inline(always)]
+    fn mask_not(self, a: __mmask16) -> __mmask16 {
+        !a
+    }
+
+    #[inline(always)]
+    fn mask_any(self, a: __mmask16) -> bool {
+        a != 0
+    }
+
+    #[inline(always)]
+    fn split_exponent(self, a: __m512) -> (__m512, __m512) {
+        // SAFETY: the token proves that the processor has the features of these intrinsics.
+        unsafe {
+            let m = _mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_SRC>(a);
+            let e = _mm512_getexp_ps(a);
+            // The exponent counts from mantissas in [1, 2); those from 1.5 on were halved.
+            let one = _mm512_set1_ps(1.0);
+            (m, _mm512_mask_add_ps(e, self.lt(m, one), e, one))
+        }
+    }
+
+    halves! {
+        add_f64(a, b) = _mm512_add_pd;
+        sub_f64(a, b) = _mm512_sub_pd;
+        mul_f64(a, b) = _mm512_mul_pd;
+        div_f64(a, b) = _mm512_div_pd;
+        mul_add_f64(a, b, c) = _mm512_fmadd_pd;
+        sqrt_f64(a) = _mm512_sqrt_pd;
+        min_f64(a, b) = _mm512_min_pd;
+        max_f64(a, b) = _mm512_max_pd;
+        round_f64(a) = _mm512_roundscale_pd::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>;
+        scale_f64(a, n) = _mm512_scalef_pd;
+    }
+
+    #[inline(always)]
+    fn split_exponent_f64(self, a: Self::F64) -> (Self::F64, Self::F64) {
+        #[inline(always)]
+        unsafe fn split(a: __m512d) -> (__m512d, __m512d) {
+            // SAFETY: the caller holds the token.
+            unsafe {
+                let m = _mm512_getmant_pd::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_SRC>(a);
+                let e = _mm512_getexp_pd(a);
+                let one = _mm512_set1_pd(1.0);
+                (m, _mm512_mask_add_pd(e, _mm512_cmp_pd_mask::<_CMP_LT_OQ>(m, one), e, one))
+            }
+        }
+        // SAFETY: the token proves that the processor has the features.
+        let (low, high) = unsafe { (split(a.0), split(a.1)) };
+        ((low.0, high.0), (low.1, high.1))
+    }
+}

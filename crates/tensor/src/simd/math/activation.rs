@@ -1,0 +1,91 @@
+//! The activation functions of neural networks.
+
+use crate::simd::{Lane, Simd};
+
+/// (ln(1 + e) - e) / e² for 0 <= e <= 1: minimax, relative error of ln(1 + e) 2⁻²⁷.
+const LOG1P_TAIL: [f32; 9] = [
+    -4.999993e-01,
+    3.3330464e-01,
+    -2.4958019e-01,
+    1.9692102e-01,
+    -1.534488e-01,
+    1.0661128e-01,
+    -5.745723e-02,
+    2.0086242e-02,
+    -3.2904686e-03,
+];
+
+impl<S: Simd> Lane<S> {
+    /// The logistic function 1 / (1 + e⁻ˣ), precise relative to its value for very negative x too.
+    #[inline(always)]
+    pub fn sigmoid(self) -> Self {
+        let e = (-self.abs()).exp();
+        self.lt(0.0).select(e, 1.0) / (e + 1.0)
+    }
+
+    /// x · sigmoid(x), also called swish; -0.0 at -∞, its limit.
+    #[inline(always)]
+    pub fn silu(self) -> Self {
+        let (m, n) = (-self.abs()).exp_parts();
+        self.gate(m, n)
+    }
+
+    /// The approximation of [`gelu`](Lane::gelu) by tanh: x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))); -0.0 at -∞, its limit.
+    #[inline(always)]
+    pub fn gelu_tanh(self) -> Self {
+        // (1 + tanh u) / 2 is sigmoid(2u). Beyond 12 the gate is 0 or 1. In f64, for where the result is small its
+        // relative error is the absolute error of u.
+        let x = self.abs().at_most(12.0).widen();
+        let u = x * (x * x).mul_add(-0.0713548162726009, -1.595769121605731);
+        let (q, n) = u.exp_reduced();
+        self.gate(q + 1.0, n)
+    }
+
+    /// x · sigmoid(±z) with the sign of x, where e⁻ᶻ = m · 2ⁿ.
+    #[inline(always)]
+    fn gate(self, m: Self, n: Self) -> Self {
+        let negative = self.lt(0.0);
+        // The power of two comes last: a product with a subnormal factor would have lost its precision.
+        let y = self.at_least(-120.0) * negative.select(m, 1.0) / (m.scale(n) + 1.0);
+        y.scale(negative.select(n, 0.0))
+    }
+
+    /// ln(1 + eˣ).
+    #[inline(always)]
+    pub fn softplus(self) -> Self {
+        let e = (-self.abs()).exp();
+        self.at_least(0.0) + (e * e).mul_add(e.polynomial(LOG1P_TAIL), e)
+    }
+
+    /// x · tanh(softplus(x)); -0.0 at -∞, its limit.
+    #[inline(always)]
+    pub fn mish(self) -> Self {
+        let negative = self.lt(0.0);
+        let (m, n) = (-self.abs()).exp_parts();
+        let e = m.scale(n);
+        // tanh(ln(1 + eˣ)) = (e²ˣ + 2 eˣ) / (e²ˣ + 2 eˣ + 2), written in e⁻ˣ for positive x. As in `gate`, the power of two
+        // comes last.
+        let numerator = negative.select(m.mul_add(e, m + m), e.mul_add(2.0, 1.0));
+        let denominator = negative.select(e.mul_add(e + 2.0, 2.0), e.mul_add(e.mul_add(2.0, 2.0), 1.0));
+        let y = self.at_least(-120.0) * numerator / denominator;
+        y.scale(negative.select(n, 0.0))
+    }
+
+    /// max(0, x); NaN and -0.0 stay as they are.
+    #[inline(always)]
+    pub fn relu(self) -> Self {
+        self.at_least(0.0)
+    }
+
+    /// x where it is positive, else `slope` · x.
+    #[inline(always)]
+    pub fn leaky_relu(self, slope: f32) -> Self {
+        self.gt(0.0).select(self, self * slope)
+    }
+
+    /// x where it is positive, else `alpha` (eˣ - 1).
+    #[inline(always)]
+    pub fn elu(self, alpha: f32) -> Self {
+        self.gt(0.0).select(self, self.expm1() * alpha)
+    }
+}
