@@ -201,7 +201,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 /// Holds every gradient of this very model to differences in f64.
-fn check_gradients(net: &Box<dyn DynLayer>, train: &Dataset) -> Result<(), Box<dyn Error>> {
+fn check_gradients(net: &impl Layer, train: &Dataset) -> Result<(), Box<dyn Error>> {
     let few: Vec<usize> = (0..train.len().min(4)).collect();
     let few = train.select(&few);
     let check = GradCheck { elements: 8, directions: 2, ..GradCheck::default() };
@@ -214,7 +214,7 @@ fn check_gradients(net: &Box<dyn DynLayer>, train: &Dataset) -> Result<(), Box<d
 
 /// One pass over the training images: mean loss and accuracy, as they were while training.
 fn train_epoch(
-    net: &mut Box<dyn DynLayer>,
+    net: &mut impl Layer,
     adam: &mut Adam,
     train: &Dataset,
     batch: usize,
@@ -244,18 +244,18 @@ fn count_equal(guesses: &Indices, labels: &Indices) -> usize {
 }
 
 /// The net's guesses, computed on plain tensors: nothing is recorded.
-fn guesses(net: &Box<dyn DynLayer>, data: &Dataset) -> Vec<i32> {
+fn guesses(net: &impl Layer, data: &Dataset) -> Vec<i32> {
     data.chunks(500).flat_map(|(images, _)| net.forward(images).argmax(-1).as_slice().to_vec()).collect()
 }
 
-fn accuracy(net: &Box<dyn DynLayer>, data: &Dataset) -> f64 {
+fn accuracy(net: &impl Layer, data: &Dataset) -> f64 {
     count_equal(&guesses(net, data).into(), data.labels()) as f64 / data.len() as f64
 }
 
 fn draw_history(out: &std::path::Path, history: &[[f64; 3]]) -> Result<(), Box<dyn Error>> {
     let line = |k: usize| history.iter().enumerate().map(|(i, row)| (i as f64 + 1.0, row[k])).collect();
     learning_curve(
-        &out.join("learning_curve.svg"),
+        out.join("learning_curve.svg"),
         "Handwritten digits",
         &[
             Panel { quantity: "loss", lines: vec![("train", line(0))] },
@@ -267,7 +267,7 @@ fn draw_history(out: &std::path::Path, history: &[[f64; 3]]) -> Result<(), Box<d
 /// Draws the first misclassified test images, each with label and guess, and counts them all.
 fn draw_misclassified(
     out: &std::path::Path,
-    net: &Box<dyn DynLayer>,
+    net: &impl Layer,
     test: &Dataset,
 ) -> Result<usize, Box<dyn Error>> {
     const SHOWN: usize = 40;
@@ -277,6 +277,6 @@ fn draw_misclassified(
     let images: Vec<Tensor> = shown.iter().map(|&i| test.get(i).0).collect();
     let captions: Vec<String> =
         shown.iter().map(|&i| format!("label {}, guess {}", test.get(i).1, guesses[i])).collect();
-    digit_grid(&out.join("misclassified.svg"), "Misclassified test images", &images, &captions)?;
+    digit_grid(out.join("misclassified.svg"), "Misclassified test images", &images, &captions)?;
     Ok(wrong.len())
 }

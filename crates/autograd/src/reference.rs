@@ -1,6 +1,6 @@
 //! The slow f64 side: plain arrays for reference implementations, and the record of the branches they take.
 
-use gradus_tensor::{Shape, Tensor};
+use gradus_tensor::{Shape, Tensor, shape::reduced};
 
 /// A row-major array of f64s, for references: no strides, no views, no kernels shared with the fast side.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +103,19 @@ impl Array {
         };
         let shape: Vec<usize> = (0..rank).map(joint).collect();
         Array::from_fn(shape, |index| f(self.broadcast_at(index), other.broadcast_at(index)))
+    }
+
+    /// The elements over these axes put together by `f`, one after the other from `start`; the axes become 1.
+    pub fn fold_axes(&self, axes: &[usize], start: f64, mut f: impl FnMut(f64, f64) -> f64) -> Array {
+        let mut result = Array::full(reduced(&self.shape, axes, true), start);
+        Array::from_fn(&self.shape, |index| {
+            let mut to = index.to_vec();
+            axes.iter().for_each(|&axis| to[axis] = 0);
+            let folded = result.at_mut(&to);
+            *folded = f(*folded, self.at(index));
+            0.0
+        });
+        result
     }
 
     /// `f` of each lane along an axis, which it changes in place.

@@ -27,6 +27,7 @@ impl Tensor {
     }
 
     /// 0, 1, 2, ..., n - 1.
+    #[track_caller]
     pub fn arange(n: usize) -> Tensor {
         Tensor::from_fn([n], |i| i[0] as f32)
     }
@@ -37,6 +38,7 @@ impl Tensor {
     /// # use gradus_tensor::Tensor;
     /// assert_eq!(Tensor::linspace(-1.0, 1.0, 5).to_vec(), [-1.0, -0.5, 0.0, 0.5, 1.0]);
     /// ```
+    #[track_caller]
     pub fn linspace(start: f32, end: f32, n: usize) -> Tensor {
         let (from, to) = (start as f64, end as f64);
         let step = (to - from) / (n.max(2) - 1) as f64;
@@ -48,6 +50,7 @@ impl Tensor {
     }
 
     /// The n x n identity matrix.
+    #[track_caller]
     pub fn eye(n: usize) -> Tensor {
         Tensor::from_fn([n, n], |i| if i[0] == i[1] { 1.0 } else { 0.0 })
     }
@@ -84,8 +87,12 @@ impl Tensor {
     }
 
     /// Values drawn uniformly from `low <= x < high`.
+    ///
+    /// # Panics
+    /// When the range is empty or not finite.
     #[track_caller]
     pub fn uniform(shape: impl AsRef<[usize]>, low: f32, high: f32, rng: &mut Rng) -> Tensor {
+        Rng::check_range(low, high);
         Tensor::written(Shape::new(shape.as_ref()), |out| out.fill_with(|| rng.uniform(low, high)))
     }
 }

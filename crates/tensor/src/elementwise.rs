@@ -190,7 +190,7 @@ fn operand<'a>(data: &'a [f32], at: usize, stride: isize, n: usize, block: &'a m
 }
 
 /// Copies elements that lie `stride` apart.
-fn gather(data: &[f32], at: usize, stride: isize, out: &mut [f32]) {
+pub(crate) fn gather(data: &[f32], at: usize, stride: isize, out: &mut [f32]) {
     match stride {
         1 => out.copy_from_slice(&data[at..at + out.len()]),
         0 => out.fill(data[at]),

@@ -62,7 +62,7 @@ impl Indices {
     pub fn get(&self, index: impl AsRef<[usize]>) -> i32 {
         let index = index.as_ref();
         if index.len() != self.shape.len_axes() || index.iter().zip(&self.shape[..]).any(|(i, n)| i >= n) {
-            ShapeError::new(format!("index {index:?} is out of range for shape {}", self.shape)).fail()
+            ShapeError::new(format!("get: index {index:?} is out of range for shape {}", self.shape)).fail()
         }
         self.elements[index.iter().zip(&self.shape[..]).fold(0, |flat, (i, n)| flat * n + i)]
     }

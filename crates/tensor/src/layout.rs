@@ -101,6 +101,7 @@ impl Layout {
                 self.shape
             )));
         }
+        let target = Shape::new(shape).checked("broadcast_to")?;
         let missing = missing.unwrap_or(0);
         let mut strides: Strides = SmallVec::from_elem(0, shape.len());
         for (i, (&n, &stride)) in self.shape.iter().zip(&self.strides).enumerate() {
@@ -108,7 +109,7 @@ impl Layout {
                 strides[missing + i] = stride;
             }
         }
-        Ok(Layout { shape: Shape::new(shape), strides, offset: self.offset })
+        Ok(Layout { shape: target, strides, offset: self.offset })
     }
 
     /// Axis `i` of the result is axis `axes[i]` of this.
@@ -123,14 +124,29 @@ impl Layout {
     /// Keeps the elements of one axis that the slice names.
     pub(crate) fn slice(&self, axis: usize, slice: &Slice) -> Result<Layout, ShapeError> {
         let range = slice.resolve(axis, &self.shape)?;
-        let mut layout = self.clone();
-        layout.shape = self.shape.with(axis, range.len);
-        // An empty result keeps the offset: its first element would lie outside the buffer.
-        if range.len > 0 {
-            layout.offset = self.offset.wrapping_add_signed(range.first as isize * self.strides[axis]);
+        let mut layout = self.starting_at(axis, range.first, self.shape.with(axis, range.len));
+        // A single element keeps the stride: times a step that leads nowhere it could overflow.
+        if range.len > 1 {
+            layout.strides[axis] *= range.step;
         }
-        layout.strides[axis] = self.strides[axis].wrapping_mul(range.step);
         Ok(layout)
+    }
+
+    /// The part at one index of an axis, without that axis.
+    pub(crate) fn select(&self, axis: usize, index: usize) -> Layout {
+        let mut layout = self.starting_at(axis, index, self.shape.remove(axis));
+        layout.strides.remove(axis);
+        layout
+    }
+
+    /// Another shape with these strides, from index `first` of an axis on.
+    fn starting_at(&self, axis: usize, first: usize, shape: Shape) -> Layout {
+        let mut layout = Layout { shape, strides: SmallVec::from_slice(&self.strides), offset: self.offset };
+        // Without elements the offset stays: the first element would lie outside the buffer.
+        if !layout.shape.is_empty() {
+            layout.offset = self.offset.wrapping_add_signed(first as isize * self.strides[axis]);
+        }
+        layout
     }
 
     /// The same elements in row-major order under another shape of equal length, if strides can express it.
@@ -236,22 +252,27 @@ impl From<RangeFull> for Slice {
     }
 }
 
+/// A bound of a range as an `isize`; a size that is none stays out of range.
+fn bound<I: TryInto<isize>>(i: I) -> isize {
+    i.try_into().unwrap_or(isize::MAX)
+}
+
 // Three integer types, so that literals, sizes and signed arithmetic all work without casts.
 macro_rules! slice_from {
     ($($int:ty),*) => {$(
         impl From<Range<$int>> for Slice {
             fn from(range: Range<$int>) -> Slice {
-                Slice { start: range.start as isize, end: Some(range.end as isize), step: 1 }
+                Slice { start: bound(range.start), end: Some(bound(range.end)), step: 1 }
             }
         }
         impl From<RangeFrom<$int>> for Slice {
             fn from(range: RangeFrom<$int>) -> Slice {
-                Slice { start: range.start as isize, end: None, step: 1 }
+                Slice { start: bound(range.start), end: None, step: 1 }
             }
         }
         impl From<RangeTo<$int>> for Slice {
             fn from(range: RangeTo<$int>) -> Slice {
-                Slice { start: 0, end: Some(range.end as isize), step: 1 }
+                Slice { start: 0, end: Some(bound(range.end)), step: 1 }
             }
         }
     )*};
@@ -264,7 +285,9 @@ pub fn resolve_permutation(axes: &[isize], shape: &[usize]) -> Result<SmallVec<[
     for &axis in axes {
         let position = resolve_axis("permute", axis, shape)?;
         if found.contains(&position) {
-            return Err(ShapeError::new(format!("permute: axis {axis} is named twice in {axes:?}")));
+            return Err(ShapeError::new(format!(
+                "permute: axis {axis} of shape {shape:?} is named twice in {axes:?}"
+            )));
         }
         found.push(position);
     }

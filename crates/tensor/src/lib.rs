@@ -10,11 +10,13 @@ mod format;
 mod functions;
 mod indices;
 mod isa;
+#[allow(clippy::needless_range_loop)] // tiles and registers are counted
 pub mod kernels;
 mod layout;
 mod matmul;
 pub mod memory;
 mod par;
+mod pending;
 mod pool;
 mod random;
 mod reduce;

@@ -13,6 +13,9 @@ pub(crate) const ELEMENTWISE: usize = 32 << 10;
 /// Multiply-adds of a convolution below which it stays on its thread.
 pub(crate) const CONVOLUTION: usize = 128 << 10;
 
+/// The same for reductions, which only read.
+pub(crate) const REDUCTION: usize = 64 << 10;
+
 /// Multiply-adds from which a matrix product is shared between threads. Waking a sleeping worker takes some ten
 /// microseconds, in which one core does about half a million multiply-adds.
 pub(crate) const MATMUL_MIN_WORK: usize = 1 << 20;
@@ -144,4 +147,55 @@ pub(crate) fn for_each_run_pair<A: Send, B: Send>(
         return pairs.for_each(|(i, (a, b))| f(i, a, b));
     }
     for_each_item(runs, pairs, |(i, (a, b))| f(i, a, b));
+}
+
+/// Like [`for_each_chunk`], where each element of `out` stands for work on `weight` elements.
+pub(crate) fn for_each_weighted_chunk(
+    out: &mut [f32],
+    weight: usize,
+    grain: usize,
+    f: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    match weighted_chunk(out.len(), weight, grain) {
+        None => f(0, out),
+        Some(n) => for_each_piece(out, n, |i, piece| f(i * n, piece)),
+    }
+}
+
+/// Like [`for_each_weighted_chunk`], for two results an element.
+pub(crate) fn for_each_weighted_pair<A: Send, B: Send>(
+    (a, b): (&mut [A], &mut [B]),
+    weight: usize,
+    grain: usize,
+    f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
+) {
+    match weighted_chunk(a.len(), weight, grain) {
+        None => f(0, a, b),
+        Some(n) => {
+            let parts = a.len().div_ceil(n);
+            let pairs = a.chunks_mut(n).zip(b.chunks_mut(n)).enumerate();
+            for_each_item(parts, pairs, |(i, (a, b))| f(i * n, a, b));
+        }
+    }
+}
+
+/// How many of `len` elements make a thread's share, if there is more than one share.
+fn weighted_chunk(len: usize, weight: usize, grain: usize) -> Option<usize> {
+    let threads = rayon::current_num_threads();
+    let fewest = grain.div_ceil(weight.max(1));
+    if len < 2 * fewest || threads == 1 {
+        return None;
+    }
+    let chunk = len.div_ceil(threads).max(fewest);
+    // Whole cache lines where there are many.
+    Some(if chunk > 64 { chunk.next_multiple_of(16) } else { chunk })
+}
+
+/// Both results; on two threads if the work is `worth` it.
+pub(crate) fn join<A: Send, B: Send>(
+    worth: bool,
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if worth && rayon::current_num_threads() > 1 { rayon::join(a, b) } else { (a(), b()) }
 }

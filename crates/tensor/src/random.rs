@@ -60,13 +60,19 @@ impl Rng {
         self.generator.next_u64()
     }
 
+    /// Panics when there is no value to draw from `low <= x < high`.
+    #[track_caller]
+    pub(crate) fn check_range(low: f32, high: f32) {
+        assert!(low < high && (high - low).is_finite(), "uniform: no values in {low} <= x < {high}");
+    }
+
     /// A value drawn uniformly from `low <= x < high`.
     ///
     /// # Panics
     /// When the range is empty or not finite.
     #[track_caller]
     pub fn uniform(&mut self, low: f32, high: f32) -> f32 {
-        assert!(low < high && (high - low).is_finite(), "uniform: no values in {low} <= x < {high}");
+        Rng::check_range(low, high);
         loop {
             let unit = (self.generator.next_u32() >> 8) as f32 / (1 << 24) as f32;
             let x = low + (high - low) * unit;

@@ -14,11 +14,23 @@ impl Shape {
         Shape(SmallVec::from_slice(sizes))
     }
 
-    /// The number of elements, or `None` when it does not fit an `isize`.
+    /// The number of elements, or `None` when it is more than memory can hold: when twice as many bytes (a size class
+    /// may round up) do not fit an `isize`. Zero sizes count as 1 in this, so that strides cannot overflow either.
     pub fn checked_len(&self) -> Option<usize> {
         let nonzero = self.iter().filter(|&&n| n != 0);
         let len = nonzero.copied().try_fold(1usize, usize::checked_mul)?;
-        (len <= isize::MAX as usize / size_of::<f32>()).then_some(if self.contains(&0) { 0 } else { len })
+        let fits = len <= isize::MAX as usize / (2 * size_of::<f32>());
+        fits.then_some(if self.contains(&0) { 0 } else { len })
+    }
+
+    /// The shape, or an error of `op` when it has more elements than memory can hold.
+    pub(crate) fn checked(self, op: &str) -> Result<Shape, ShapeError> {
+        match self.checked_len() {
+            Some(_) => Ok(self),
+            None => {
+                Err(ShapeError::new(format!("{op}: shape {self} has more elements than memory can hold")))
+            }
+        }
     }
 
     /// The number of elements: the product of the sizes, 1 for a scalar.
@@ -113,15 +125,36 @@ impl fmt::Display for Shape {
 
 /// The position of an axis counted from the front (`0`) or from the back (`-1` is the last).
 pub fn resolve_axis(op: &str, axis: isize, shape: &[usize]) -> Result<usize, ShapeError> {
-    let rank = shape.len() as isize;
-    let position = if axis < 0 { axis + rank } else { axis };
-    if (0..rank).contains(&position) {
-        return Ok(position as usize);
-    }
-    Err(ShapeError::new(match rank {
-        0 => format!("{op}: axis {axis} of a scalar: shape [] has no axes"),
-        _ => format!("{op}: axis {axis} is out of range for shape {shape:?}: use {}..={}", -rank, rank - 1),
-    }))
+    from_either_end(axis, shape.len()).ok_or_else(|| {
+        let rank = shape.len() as isize;
+        ShapeError::new(match rank {
+            0 => format!("{op}: axis {axis} of a scalar: shape [] has no axes"),
+            _ => {
+                format!("{op}: axis {axis} is out of range for shape {shape:?}: use {}..={}", -rank, rank - 1)
+            }
+        })
+    })
+}
+
+/// The position on an axis of an index counted from the front (`0`) or from the back (`-1` is the last).
+pub fn resolve_index(op: &str, index: isize, axis: usize, shape: &[usize]) -> Result<usize, ShapeError> {
+    let size = shape[axis];
+    from_either_end(index, size).ok_or_else(|| {
+        let hint = match size {
+            0 => "which has no elements".to_string(),
+            _ => format!("which has {size} elements: use -{size}..={}", size - 1),
+        };
+        ShapeError::new(format!(
+            "{op}: index {index} is out of range for axis {axis} of shape {shape:?}, {hint}"
+        ))
+    })
+}
+
+/// `i`, or `i + n` where it is negative, if that is one of `0..n`.
+#[inline]
+pub(crate) fn from_either_end(i: isize, n: usize) -> Option<usize> {
+    let position = if i < 0 { n.checked_add_signed(i)? } else { i as usize };
+    (position < n).then_some(position)
 }
 
 /// The axes that a reduction goes over: some, or all of them.
@@ -203,7 +236,7 @@ pub fn broadcast(op: &str, a: &[usize], b: &[usize]) -> Result<Shape, ShapeError
             (m, n) => return Err(not_broadcastable(op, a, b, i, m, n)),
         };
     }
-    Ok(Shape(sizes))
+    Shape(sizes).checked(op)
 }
 
 #[cold]

@@ -13,13 +13,41 @@ pub(crate) struct Positions {
 
 impl Positions {
     pub(crate) fn new(layout: &Layout) -> Positions {
-        Positions {
-            axes: layout.shape.iter().copied().zip(layout.strides.iter().copied()).collect(),
-            index: SmallVec::from_elem(0, layout.shape.len_axes()),
-            at: layout.offset as isize,
-            left: layout.shape.len(),
+        let axes: SmallVec<[(usize, isize); 4]> =
+            layout.shape.iter().copied().zip(layout.strides.iter().copied()).collect();
+        Positions::from(&axes, layout.offset, 0)
+    }
+
+    /// The positions from number `first` on of axes given as sizes and strides, outermost first.
+    pub(crate) fn from(axes: &[(usize, isize)], offset: usize, first: usize) -> Positions {
+        let left = axes.iter().map(|&(n, _)| n).product::<usize>() - first;
+        let mut index = SmallVec::from_elem(0, axes.len());
+        let (mut at, mut rest) = (offset as isize, first);
+        if first > 0 {
+            for (i, &(n, stride)) in index.iter_mut().zip(axes).rev() {
+                *i = rest % n;
+                at += stride * *i as isize;
+                rest /= n;
+            }
+        }
+        Positions { axes: SmallVec::from_slice(axes), index, at, left }
+    }
+}
+
+/// Axes given as sizes and strides, outermost first, without those of size 1, and with neighbours merged where one
+/// continues the other; one axis of size 1 if none are left.
+pub(crate) fn merge_axes(axes: impl Iterator<Item = (usize, isize)>) -> SmallVec<[(usize, isize); 4]> {
+    let mut merged: SmallVec<[(usize, isize); 4]> = SmallVec::new();
+    for (n, stride) in axes.filter(|&(n, _)| n != 1) {
+        match merged.last_mut() {
+            Some(outer) if outer.1 == stride * n as isize => *outer = (outer.0 * n, stride),
+            _ => merged.push((n, stride)),
         }
     }
+    if merged.is_empty() {
+        merged.push((1, 1));
+    }
+    merged
 }
 
 impl Iterator for Positions {
@@ -46,6 +74,24 @@ impl Iterator for Positions {
 }
 
 impl ExactSizeIterator for Positions {}
+
+/// A contiguous tensor seen from one axis: `outer` blocks of `n` rows of `inner` elements.
+#[derive(Clone, Copy)]
+pub(crate) struct AxisView {
+    pub(crate) outer: usize,
+    pub(crate) n: usize,
+    pub(crate) inner: usize,
+}
+
+impl AxisView {
+    pub(crate) fn new(shape: &[usize], axis: usize) -> AxisView {
+        AxisView {
+            outer: shape[..axis].iter().product(),
+            n: shape[axis],
+            inner: shape[axis + 1..].iter().product(),
+        }
+    }
+}
 
 /// N operands of one shape, with axes that all of them can treat as one merged: what an elementwise kernel loops over.
 pub(crate) struct Coalesced<const N: usize> {

@@ -49,10 +49,8 @@ impl Tensor {
     /// A contiguous tensor whose elements `write` sets, every one of them: they start with unspecified values.
     #[track_caller]
     pub(crate) fn written(shape: Shape, write: impl FnOnce(&mut [f32])) -> Tensor {
-        let Some(len) = shape.checked_len() else {
-            ShapeError::new(format!("tensor: shape {shape} has more elements than memory can hold")).fail()
-        };
-        let mut buffer = Buffer::new(len);
+        let shape = shape.checked("tensor").or_fail();
+        let mut buffer = Buffer::new(shape.len());
         write(buffer.get_mut().expect("a new buffer has one owner"));
         Tensor { buffer, layout: Layout::contiguous(shape) }
     }
@@ -117,7 +115,7 @@ impl Tensor {
     /// When the index is out of range or has the wrong number of entries.
     #[track_caller]
     pub fn get(&self, index: impl AsRef<[usize]>) -> f32 {
-        self.buffer.as_slice()[self.checked_position(index.as_ref())]
+        self.buffer.as_slice()[self.checked_position("get", index.as_ref())]
     }
 
     /// Sets the element at `index`, one entry an axis.
@@ -126,16 +124,16 @@ impl Tensor {
     /// When the index is out of range or has the wrong number of entries.
     #[track_caller]
     pub fn set(&mut self, index: impl AsRef<[usize]>, value: f32) {
-        self.checked_position(index.as_ref());
+        self.checked_position("set", index.as_ref());
         let flat = index.as_ref().iter().zip(&self.shape()[..]).fold(0, |flat, (&i, &n)| flat * n + i);
         self.as_mut_slice()[flat] = value;
     }
 
     #[track_caller]
-    fn checked_position(&self, index: &[usize]) -> usize {
+    fn checked_position(&self, op: &str, index: &[usize]) -> usize {
         let shape = &self.shape()[..];
         if index.len() != shape.len() || index.iter().zip(shape).any(|(i, n)| i >= n) {
-            ShapeError::new(format!("index {index:?} is out of range for shape {shape:?}")).fail()
+            ShapeError::new(format!("{op}: index {index:?} is out of range for shape {shape:?}")).fail()
         }
         self.layout.position(index)
     }

@@ -3,7 +3,7 @@
 use crate::{
     error::{OrFail, ShapeError},
     layout::{Layout, Slice, resolve_permutation},
-    shape::{Shape, resolve_axis},
+    shape::{Shape, from_either_end, resolve_axis, resolve_index},
     strided::Positions,
     tensor::Tensor,
 };
@@ -46,6 +46,10 @@ impl Tensor {
     /// When there are fewer than two axes.
     #[track_caller]
     pub fn t(&self) -> Tensor {
+        if self.rank() < 2 {
+            let hint = "a vector has no transpose; unsqueeze gives it the axis of a column or row";
+            ShapeError::new(format!("t: shape {} has fewer than two axes: {hint}", self.shape())).fail()
+        }
         self.transpose(-2, -1)
     }
 
@@ -120,12 +124,9 @@ impl Tensor {
     /// When there is no such axis or index.
     #[track_caller]
     pub fn select(&self, axis: isize, index: isize) -> Tensor {
-        let end = if index == -1 { Slice::from(-1isize..) } else { Slice::from(index..index + 1) };
         let axis = resolve_axis("select", axis, self.shape()).or_fail();
-        let mut layout = self.layout.slice(axis, &end).or_fail();
-        layout.shape = layout.shape.remove(axis);
-        layout.strides.remove(axis);
-        self.view(layout)
+        let index = resolve_index("select", index, axis, self.shape()).or_fail();
+        self.view(self.layout.select(axis, index))
     }
 
     /// Reverses an axis.
@@ -134,7 +135,8 @@ impl Tensor {
     /// When there is no such axis.
     #[track_caller]
     pub fn flip(&self, axis: isize) -> Tensor {
-        self.slice(axis, Slice::from(..).step(-1))
+        let axis = resolve_axis("flip", axis, self.shape()).or_fail();
+        self.view(self.layout.slice(axis, &Slice::from(..).step(-1)).or_fail())
     }
 
     /// Repeats axes of size 1, and new ones at the front, up to this shape.
@@ -152,7 +154,12 @@ impl Tensor {
     /// When the result has no such position.
     #[track_caller]
     pub fn unsqueeze(&self, axis: isize) -> Tensor {
-        let axis = resolve_axis("unsqueeze", axis, &self.shape().insert(0, 1)).or_fail();
+        let Some(axis) = from_either_end(axis, self.rank() + 1) else {
+            let (shape, rank) = (self.shape(), self.rank());
+            let range = format!("use -{}..={rank}", rank + 1);
+            ShapeError::new(format!("unsqueeze: axis {axis} is out of range for shape {shape}: {range}"))
+                .fail()
+        };
         let mut layout = self.layout.clone();
         layout.shape = layout.shape.insert(axis, 1);
         layout.strides.insert(axis, 1);
@@ -167,12 +174,14 @@ impl Tensor {
     pub fn squeeze(&self, axis: isize) -> Tensor {
         let axis = resolve_axis("squeeze", axis, self.shape()).or_fail();
         if self.shape()[axis] != 1 {
-            ShapeError::new(format!("squeeze: axis {axis} of shape {} has not size 1", self.shape())).fail()
+            ShapeError::new(format!(
+                "squeeze: axis {axis} of shape {} has size {}, not 1",
+                self.shape(),
+                self.shape()[axis]
+            ))
+            .fail()
         }
-        let mut layout = self.layout.clone();
-        layout.shape = layout.shape.remove(axis);
-        layout.strides.remove(axis);
-        self.view(layout)
+        self.view(self.layout.select(axis, 0))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Examples for the laws: random shapes and values, attributes and inputs.
 
-use gradus_tensor::{Indices, Rng, Tensor};
+use gradus_tensor::{Axes, Indices, Rng, Tensor};
 
 /// One example of an operation: its attributes and inputs that fit them.
 #[derive(Clone, Debug)]
@@ -120,6 +120,11 @@ impl Gen {
         self.rng.shuffle(&mut axes);
         axes.truncate(self.rng.below(rank + 1));
         axes.into_iter().map(|a| if self.rng.below(2) == 0 { a } else { a - rank as isize }).collect()
+    }
+
+    /// Every axis, or some of them.
+    pub fn some_axes(&mut self, rank: usize) -> Axes {
+        if self.rng.below(3) == 0 { Axes::all() } else { self.axes(rank).into() }
     }
 
     /// Values spread evenly over `low..high`.

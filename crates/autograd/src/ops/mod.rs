@@ -3,6 +3,7 @@
 pub mod arithmetic;
 pub mod conv;
 pub mod elementwise;
+pub mod indexing;
 pub mod linear;
 pub mod loss;
 pub mod normalize;
@@ -19,6 +20,7 @@ pub mod methods {
     pub use super::{
         conv::Convolution as _,
         elementwise::{Activations as _, Elementwise as _},
+        indexing::Indexing as _,
         linear::Products as _,
         loss::Loss as _,
         normalize::Normalize as _,
@@ -90,9 +92,17 @@ pub const ALL: &[Spec] = &[
     Spec::of::<shape::SumTo>(),
     Spec::of::<shape::SliceAxis>(),
     Spec::of::<shape::Unslice>(),
+    Spec::of::<shape::Concat>(),
     Spec::of::<reduce::Sum>(),
     Spec::of::<reduce::Max>(),
+    Spec::of::<reduce::Min>(),
+    Spec::of::<reduce::Variance>(),
+    Spec::of::<reduce::CumSum>(),
     Spec::of::<reduce::LogSumExp>(),
+    Spec::of::<indexing::IndexSelect>(),
+    Spec::of::<indexing::IndexAdd>(),
+    Spec::of::<indexing::Gather>(),
+    Spec::of::<indexing::ScatterAdd>(),
     Spec::of::<normalize::Softmax>(),
     Spec::of::<normalize::LogSoftmax>(),
     Spec::of::<linear::MatMul>(),

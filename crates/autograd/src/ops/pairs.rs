@@ -86,6 +86,11 @@ fn winners_share<V: Value>(g: &V, loses: &V, ties: &V) -> V {
     ties.select_where(&(g * 0.5), g).masked_fill(loses, 0.0)
 }
 
+/// [`strong_mul`](Pairs::strong_mul) of two numbers.
+pub(super) fn strong_product(a: f32, b: f32) -> f32 {
+    if a == 0.0 || b == 0.0 { 0.0 } else { a * b }
+}
+
 pairs! {
     /// The larger of two values; NaN where either is NaN.
     ///
@@ -157,7 +162,7 @@ pairs! {
     /// with, so that a branch that was not taken gets a gradient of exactly 0 through a function that is singular there.
     strong_mul => StrongMul {
         formula: "y = 0 where a = 0 or b = 0, else a b; da = g b; db = g a, both strong", precision: Precision::Ulps(0.5),
-        forward: |a, b| if a == 0.0 || b == 0.0 { 0.0 } else { a * b },
+        forward: |a, b| strong_product(a, b),
         reference: |a, b, branches| if a == 0.0 || b == 0.0 { 0.0 } else { a * b },
         rule: |cx| {
             let ([a, b], g) = (cx.inputs(), cx.cotangent());

@@ -146,7 +146,11 @@ struct Input {
 fn sweep<F: Formula<N>, const N: usize>(isa: Isa, f: F, operands: [Operand<'_>; N], out: &mut [f32]) {
     for operand in &operands {
         if let Operand::Slice(slice) = operand {
-            assert_eq!(slice.len(), out.len(), "map: lengths of an operand and the output differ");
+            let (len, out) = (slice.len(), out.len());
+            assert!(
+                len == out,
+                "map: an operand has {len} elements, the output {out}; give one number as a scalar"
+            );
         }
     }
     dispatch(isa, Sweep { f, operands, out });
@@ -180,26 +184,52 @@ impl<F: Formula<N>, const N: usize> Kernel for Sweep<'_, F, N> {
         }
 
         let mut i = 0;
-        while i + S::LANES <= len {
-            let mut x = [Lane::splat(simd, 0.0); N];
-            for k in 0..N {
-                // SAFETY: i + LANES <= len, and every slice has `len` numbers; a scalar has MAX_LANES copies. Nothing
-                // borrows `out` meanwhile: it is only reached through these pointers, read before it is written.
-                x[k] = unsafe { Lane::load(simd, inputs[k].start.add(i & inputs[k].mask)) };
+        // Two vectors at once: their formulas do not wait for each other.
+        while i + 2 * S::LANES <= len {
+            // SAFETY: i + 2 LANES <= len, and every slice has `len` numbers; a scalar has MAX_LANES copies. Nothing borrows
+            // `out` meanwhile: it is only reached through these pointers, and read before it is written.
+            unsafe {
+                let x = read(simd, &inputs, i, S::LANES);
+                let y = read(simd, &inputs, i + S::LANES, S::LANES);
+                self.f.eval(x).store(out.add(i));
+                self.f.eval(y).store(out.add(i + S::LANES));
             }
-            // SAFETY: i + LANES <= len.
-            unsafe { self.f.eval(x).store(out.add(i)) };
-            i += S::LANES;
+            i += 2 * S::LANES;
         }
-        if i < len {
-            let rest = len - i;
-            let mut x = [Lane::splat(simd, 0.0); N];
-            for k in 0..N {
-                // SAFETY: as above, with the `rest` < LANES numbers from i on.
-                x[k] = unsafe { Lane::load_partial(simd, inputs[k].start.add(i & inputs[k].mask), rest) };
+        while i < len {
+            let count = S::LANES.min(len - i);
+            // SAFETY: as above, for i + count <= len.
+            unsafe {
+                let x = read(simd, &inputs, i, count);
+                self.f.eval(x).store_partial(out.add(i), count);
             }
-            // SAFETY: i + rest = len.
-            unsafe { self.f.eval(x).store_partial(out.add(i), rest) };
+            i += count;
         }
     }
+}
+
+/// Reads `count` <= LANES elements from `i` on of each operand.
+///
+/// # Safety
+/// Each slice must have these elements.
+#[inline(always)]
+unsafe fn read<S: Simd, const N: usize>(
+    simd: S,
+    inputs: &[Input; N],
+    i: usize,
+    count: usize,
+) -> [Lane<S>; N] {
+    let mut x = [Lane::splat(simd, 0.0); N];
+    for k in 0..N {
+        // SAFETY: the caller vouches for the elements.
+        unsafe {
+            let from = inputs[k].start.add(i & inputs[k].mask);
+            x[k] = if count == S::LANES {
+                Lane::load(simd, from)
+            } else {
+                Lane::load_partial(simd, from, count)
+            };
+        }
+    }
+    x
 }

@@ -1,6 +1,7 @@
 //! The arithmetic on raw memory, one module per family of operations.
 
 pub(crate) mod conv;
+pub mod fold;
 pub mod functions;
 pub mod map;
 pub(crate) mod matmul;

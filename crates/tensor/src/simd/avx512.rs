@@ -16,36 +16,15 @@ pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
 /// The mask of the first `count` lanes.
 #[inline(always)]
 fn first(count: usize) -> __mmask16 {
-    debug_assert!(count < 16);
-    (1 << count) - 1
-}
-
-/// Defines methods by one intrinsic each.
-macro_rules! intrinsics {
-    ($($name:ident($($arg:ident: $type:ty),*) -> $out:ty = $body:expr;)*) => {$(
-        #[inline(always)]
-        fn $name(self, $($arg: $type),*) -> $out {
-            // SAFETY: the token proves that the processor has the features of these intrinsics.
-            unsafe { $body }
-        }
-    )*};
-}
-
-/// Defines methods on pairs of `f64` vectors by one intrinsic each.
-macro_rules! halves {
-    ($($name:ident($($arg:ident),*) = $intrinsic:expr;)*) => {$(
-        #[inline(always)]
-        fn $name(self, $($arg: Self::F64),*) -> Self::F64 {
-            // SAFETY: the token proves that the processor has the features of these intrinsics.
-            unsafe { ($intrinsic($($arg.0),*), $intrinsic($($arg.1),*)) }
-        }
-    )*};
+    debug_assert!(count <= 16);
+    ((1u32 << count) - 1) as __mmask16
 }
 
 impl sealed::Sealed for Avx512 {}
 
 impl Simd for Avx512 {
     const LANES: usize = 16;
+    const FUSED: bool = true;
     type F32 = __m512;
     type I32 = __m512i;
     type F64 = (__m512d, __m512d);
@@ -106,8 +85,8 @@ impl Simd for Avx512 {
         xor_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_xor_si512(a, b);
         shl_i32(a: __m512i, bits: u32) -> __m512i = _mm512_sllv_epi32(a, _mm512_set1_epi32(bits as i32));
         nonzero_i32(a: __m512i) -> __mmask16 = _mm512_test_epi32_mask(a, a);
-        to_bits(a: __m512) -> __m512i = _mm512_castps_si512(a);
-        from_bits(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
+        bitcast_i32(a: __m512) -> __m512i = _mm512_castps_si512(a);
+        bitcast_f32(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
         round_to_i32(a: __m512) -> __m512i = _mm512_cvtps_epi32(a);
 
         scale(a: __m512, n: __m512) -> __m512 = _mm512_scalef_ps(a, n);

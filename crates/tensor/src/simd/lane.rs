@@ -54,7 +54,7 @@ impl<S: Simd> Lane<S> {
         Lane { simd, raw: unsafe { simd.load(from) } }
     }
 
-    /// Reads `count` < `S::LANES` values; the other elements are 0.
+    /// Reads `count` <= `S::LANES` values; the other elements are 0.
     ///
     /// # Safety
     /// `count` values at `from` must be readable.
@@ -74,7 +74,7 @@ impl<S: Simd> Lane<S> {
         unsafe { self.simd.store(to, self.raw) }
     }
 
-    /// Writes the first `count` < `S::LANES` elements.
+    /// Writes the first `count` <= `S::LANES` elements.
     ///
     /// # Safety
     /// `count` values at `to` must be writable.
@@ -95,15 +95,15 @@ impl<S: Simd> Lane<S> {
     #[inline(always)]
     pub fn abs(self) -> Self {
         let s = self.simd;
-        self.with(s.from_bits(s.and_i32(s.to_bits(self.raw), s.splat_i32(i32::MAX))))
+        self.with(s.bitcast_f32(s.and_i32(s.bitcast_i32(self.raw), s.splat_i32(i32::MAX))))
     }
 
     /// The magnitude of `self` with the sign of `sign`, provided that `self` is not negative (-0.0 is).
     #[inline(always)]
     pub(super) fn with_sign_of(self, sign: Self) -> Self {
         let s = self.simd;
-        let sign = s.and_i32(s.to_bits(sign.raw), s.splat_i32(i32::MIN));
-        self.with(s.from_bits(s.xor_i32(s.to_bits(self.raw), sign)))
+        let sign = s.and_i32(s.bitcast_i32(sign.raw), s.splat_i32(i32::MIN));
+        self.with(s.bitcast_f32(s.xor_i32(s.bitcast_i32(self.raw), sign)))
     }
 
     /// The square root, correctly rounded.

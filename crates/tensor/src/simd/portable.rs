@@ -82,6 +82,7 @@ impl sealed::Sealed for Portable {}
 
 impl Simd for Portable {
     const LANES: usize = N;
+    const FUSED: bool = false;
     type F32 = [f32; N];
     type I32 = [i32; N];
     type F64 = [f64; N];
@@ -101,7 +102,7 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn load_partial(self, from: *const f32, count: usize) -> [f32; N] {
         let mut x = [0.0; N];
-        // SAFETY: the caller vouches for `count` readable values, and `count` < N.
+        // SAFETY: the caller vouches for `count` readable values, and `count` <= N.
         unsafe { std::ptr::copy_nonoverlapping(from, x.as_mut_ptr(), count) };
         x
     }
@@ -114,7 +115,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn store_partial(self, to: *mut f32, x: [f32; N], count: usize) {
-        // SAFETY: the caller vouches for `count` writable values, and `count` < N.
+        // SAFETY: the caller vouches for `count` writable values, and `count` <= N.
         unsafe { std::ptr::copy_nonoverlapping(x.as_ptr(), to, count) };
     }
 
@@ -145,8 +146,8 @@ impl Simd for Portable {
         and_i32(a: i32, b: i32) -> i32 = a & b;
         xor_i32(a: i32, b: i32) -> i32 = a ^ b;
         nonzero_i32(a: i32) -> bool = a != 0;
-        to_bits(a: f32) -> i32 = a.to_bits() as i32;
-        from_bits(a: i32) -> f32 = f32::from_bits(a as u32);
+        bitcast_i32(a: f32) -> i32 = a.to_bits() as i32;
+        bitcast_f32(a: i32) -> f32 = f32::from_bits(a as u32);
         round_to_i32(a: f32) -> i32 = to_int(a);
 
         widen(a: f32) -> f64 = f64::from(a);

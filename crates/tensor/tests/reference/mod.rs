@@ -4,27 +4,27 @@
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 /// 1 / (1 + e⁻ˣ)
-pub fn sigmoid(x: f64) -> f64 {
+pub(crate) fn sigmoid(x: f64) -> f64 {
     if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) }
 }
 
 /// x sigmoid(x), and its limit -0.0 at -∞.
-pub fn silu(x: f64) -> f64 {
+pub(crate) fn silu(x: f64) -> f64 {
     if x == f64::NEG_INFINITY { -0.0 } else { x * sigmoid(x) }
 }
 
 /// ln(1 + eˣ)
-pub fn softplus(x: f64) -> f64 {
+pub(crate) fn softplus(x: f64) -> f64 {
     if x > 0.0 { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() }
 }
 
 /// x tanh(softplus(x)), and its limit -0.0 at -∞.
-pub fn mish(x: f64) -> f64 {
+pub(crate) fn mish(x: f64) -> f64 {
     if x == f64::NEG_INFINITY { -0.0 } else { x * softplus(x).tanh() }
 }
 
 /// x sigmoid(2 √(2/π) (x + 0.044715 x³)), and its limit -0.0 at -∞.
-pub fn gelu_tanh(x: f64) -> f64 {
+pub(crate) fn gelu_tanh(x: f64) -> f64 {
     if x == f64::NEG_INFINITY {
         -0.0
     } else {
@@ -33,18 +33,18 @@ pub fn gelu_tanh(x: f64) -> f64 {
 }
 
 /// x Φ(x), and its limit -0.0 at -∞.
-pub fn gelu(x: f64) -> f64 {
+pub(crate) fn gelu(x: f64) -> f64 {
     if x == f64::NEG_INFINITY { -0.0 } else { x * normal_cdf(x) }
 }
 
 /// Φ(x) = erfc(-x / √2) / 2
-pub fn normal_cdf(x: f64) -> f64 {
+pub(crate) fn normal_cdf(x: f64) -> f64 {
     let z = x * FRAC_1_SQRT_2;
     if z < -2.5 { 0.5 * upper_erfc(-z) } else { 0.5 + 0.5 * erf(z) }
 }
 
 /// The error function.
-pub fn erf(x: f64) -> f64 {
+pub(crate) fn erf(x: f64) -> f64 {
     if x.is_nan() || x == 0.0 {
         x
     } else if x.abs() < 2.5 {

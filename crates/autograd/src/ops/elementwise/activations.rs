@@ -31,7 +31,7 @@ unary! {
         formula: "y = 1 / (1 + e^-x); dx = g y (1 - y)", ulps: 4.0,
         reference: |x, b| 1.0 / (1.0 + (-x).exp()),
         derivative: |x, y, k| (k(1.0) - y.clone()) * y,
-        fused: |y, g| g * (y * (1.0 - y)),
+        slope: |y| y * (1.0 - y),
         samples: -4.0..4.0,
     }
 
@@ -40,7 +40,7 @@ unary! {
         formula: "y = tanh x; dx = g (1 - y²)", ulps: 4.0,
         reference: |x, b| x.tanh(),
         derivative: |x, y, k| (k(1.0) - y.clone()) * (y + 1.0),
-        fused: |y, g| g * ((1.0 - y) * (1.0 + y)),
+        slope: |y| (1.0 - y) * (1.0 + y),
         samples: -3.0..3.0,
     }
 
@@ -49,7 +49,7 @@ unary! {
         formula: "y = max(x, 0); dx = g where x > 0, else 0", ulps: 0.0,
         reference: |x, b| if b.test(x > 0.0) { x } else { 0.0 },
         derivative: |x, y, k| x.positive(),
-        fused: |x, g| if x > 0.0 { g } else { 0.0 },
+        slope: |x| if x > 0.0 { 1.0 } else { 0.0 },
         samples: -2.0..2.0,
     }
 
@@ -63,7 +63,7 @@ unary! {
             let at = x.at();
             x.positive().select_where(&at.constant(1.0), &at.constant(slope as f32))
         },
-        fused: |x, g| if x > 0.0 { g } else { slope * g },
+        slope: |x| if x > 0.0 { 1.0 } else { slope },
         samples: -2.0..2.0,
     }
 
@@ -73,7 +73,7 @@ unary! {
         formula: "y = x where x > 0, else alpha (e^x - 1); dx = g where x > 0, else g (y + alpha)", ulps: 2.5,
         reference: |x, b| if b.test(x > 0.0) { x } else { alpha * x.exp_m1() },
         derivative: |x, y, k| x.positive().select_where(&x.at().constant(1.0), &(k(alpha) + y.clone())),
-        fused: |y, g| if y > 0.0 { g } else { g * (y + alpha) },
+        slope: |y| if y > 0.0 { 1.0 } else { y + alpha },
         samples: -2.0..2.0,
     }
 

@@ -35,7 +35,7 @@ unary! {
         formula: "y = e^x - 1; dx = g (y + 1)", ulps: 2.0,
         reference: |x, b| x.exp_m1(),
         derivative: |x, y, k| y + 1.0,
-        fused: |y, g| g * (y + 1.0),
+        slope: |y| y + 1.0,
         samples: -3.0..3.0,
     }
 
@@ -44,7 +44,7 @@ unary! {
         formula: "y = ln x; dx = g / x", ulps: 2.0,
         reference: |x, b| x.ln(),
         derivative: |x, y, k| k(1.0) / x.clone(),
-        fused: |x, g| g / x,
+        slope: |x| 1.0 / x,
         samples: 0.3..3.0,
     }
 
@@ -53,7 +53,7 @@ unary! {
         formula: "y = ln(1 + x); dx = g / (1 + x)", ulps: 2.0,
         reference: |x, b| x.ln_1p(),
         derivative: |x, y, k| k(1.0) / (x + 1.0),
-        fused: |x, g| g / (1.0 + x),
+        slope: |x| 1.0 / (1.0 + x),
         samples: -0.6..3.0,
     }
 
@@ -62,7 +62,7 @@ unary! {
         formula: "y = √x; dx = g / (2 y)", ulps: 0.5,
         reference: |x, b| x.sqrt(),
         derivative: |x, y, k| k(0.5) / y.clone(),
-        fused: |y, g| 0.5 * g / y,
+        slope: |y| 0.5 / y,
         samples: 0.3..3.0,
     }
 
@@ -71,7 +71,7 @@ unary! {
         formula: "y = 1 / √x; dx = -g y / (2 x)", ulps: 2.0,
         reference: |x, b| 1.0 / x.sqrt(),
         derivative: |x, y, k| y / x * -0.5,
-        fused: |y, g| -0.5 * g * (y * y * y),
+        slope: |y| -0.5 * (y * y * y),
         samples: 0.3..3.0,
     }
 
@@ -80,7 +80,7 @@ unary! {
         formula: "y = 1 / x; dx = -g y²", ulps: 0.5,
         reference: |x, b| 1.0 / x,
         derivative: |x, y, k| -y.square(),
-        fused: |y, g| -g * (y * y),
+        slope: |y| -y * y,
         samples: 0.3..3.0,
     }
 
@@ -89,7 +89,7 @@ unary! {
         formula: "y = x²; dx = 2 g x", ulps: 0.5,
         reference: |x, b| x * x,
         derivative: |x, y, k| x * 2.0,
-        fused: |x, g| 2.0 * g * x,
+        slope: |x| 2.0 * x,
         samples: -3.0..3.0,
     }
 
@@ -137,7 +137,7 @@ unary! {
         formula: "y = tan x; dx = g (1 + y²)", ulps: 4.0,
         reference: |x, b| x.tan(),
         derivative: |x, y, k| y.square() + 1.0,
-        fused: |y, g| g * (1.0 + y * y),
+        slope: |y| 1.0 + y * y,
         samples: -1.2..1.2,
     }
 
@@ -178,7 +178,7 @@ unary! {
         formula: "y = |x|; dx = g sign x", ulps: 0.0,
         reference: |x, b| if b.test(x > 0.0) { x } else { -x },
         derivative: |x, y, k| x.sign(),
-        fused: |x, g| if x > 0.0 { g } else if x < 0.0 { -g } else { x },
+        slope: |x| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x },
         samples: -2.0..2.0,
     }
 
@@ -193,7 +193,7 @@ unary! {
             _ => high,
         },
         derivative: |x, y, k| y.equals(x),
-        fused: |x, g| if (low..=high).contains(&x) { g } else { 0.0 },
+        slope: |x| if (low..=high).contains(&x) { 1.0 } else { 0.0 },
         samples: -2.0..2.0,
     }
 }

@@ -20,7 +20,7 @@ fn chain<V: Value>(cotangent: &V, slope: impl Borrow<V>) -> V {
 /// - the formula as text, and the precision of the kernel in ulps;
 /// - `reference`: the function in f64, asking `b` where the value of x decides the branch;
 /// - `derivative`: dy/dx from x and y. Its tokens are read over `V: Value`; `k` makes a scalar of a number;
-/// - `fused`, where one pass is worth it: the gradient in f32, from x or y and the cotangent;
+/// - `slope`, where one pass is worth it: the derivative in f32, from x or y, for a fused backward;
 /// - the range that samples of x are drawn from.
 ///
 /// The forward is the method of `Tensor` with the row's name. For `tanh` the row expands to a unit struct `Tanh`, its
@@ -35,7 +35,7 @@ macro_rules! unary {
                 formula: $formula:literal, ulps: $ulps:literal,
                 reference: |$x:ident, $b:ident| $reference:expr,
                 derivative: |$dx:ident, $dy:ident, $k:ident| $derivative:expr,
-                $(fused: |$v:ident, $g:ident| $fused:expr,)?
+                $(slope: |$v:ident| $slope:expr,)?
                 samples: $samples:expr $(,)?
             }
         )*
@@ -88,7 +88,7 @@ macro_rules! unary {
                 fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, _: &()) {
                     let $Op $(($($p),+))? = *self;
                     $($(let $p = $p as f32;)+)?
-                    unary!(@fused self, cx, $dx, $dy $(, |$v, $g| $fused)?);
+                    unary!(@fused self, cx, $dx, $dy $(, |$v| $slope)?);
                 }
 
                 #[allow(unused)]
@@ -115,10 +115,10 @@ macro_rules! unary {
     (@fused $self:ident, $cx:ident, $x:ident, $y:ident) => {
         $self.backward($cx, &())
     };
-    (@fused $self:ident, $cx:ident, $x:ident, $y:ident, |$v:ident, $g:ident| $fused:expr) => {
-        let ([$x], $y, cotangent) = ($cx.inputs(), $cx.output(), $cx.cotangent());
+    (@fused $self:ident, $cx:ident, $x:ident, $y:ident, |$v:ident| $slope:expr) => {
+        let ([$x], $y, g) = ($cx.inputs(), $cx.output(), $cx.cotangent());
         let from: &Tensor = $v;
-        $cx.add(0, || from.zip(&cotangent, |$v, $g| if $g == 0.0 { 0.0 } else { $fused }));
+        $cx.add(0, || from.zip(&g, |$v, g| crate::ops::pairs::strong_product(g, $slope)));
     };
 }
 

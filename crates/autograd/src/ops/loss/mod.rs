@@ -7,6 +7,7 @@ pub use cross_entropy::{CrossEntropy, CrossEntropyOptions, Reduction};
 use crate::{
     ops::{
         elementwise::{Activations, Elementwise},
+        indexing::Indexing,
         normalize::Normalize,
         pairs::Pairs,
         reduce::Reduce,
@@ -110,6 +111,33 @@ pub trait Loss: Value {
         let rows = shape.remove(1).len();
         // Strong: a class of probability 0 counts for nothing, also where its logarithm is -inf.
         -targets.strong_mul(&self.log_softmax(1)).sum() / rows as f32
+    }
+
+    /// The negative log-likelihood of labels, `[n]` or `[n, ..]`, under log-probabilities, `[n, classes]` or
+    /// `[n, classes, ..]`: the mean over the rows. After [`log_softmax`](Normalize::log_softmax) along axis 1 it is
+    /// the [`cross_entropy`](Loss::cross_entropy).
+    ///
+    /// `y = -Σ x[label] / n; dx = -g / n` at the labels, 0 elsewhere
+    ///
+    /// # Panics
+    /// When the shapes do not fit or a label is not one of the classes.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let log_p = Tensor::from([[-0.5, -1.0], [-2.0, -0.25]]);
+    /// assert_eq!(log_p.nll_loss(&Indices::from([0, 1])).item(), 0.375);
+    /// ```
+    #[track_caller]
+    fn nll_loss(&self, labels: &Indices) -> Self {
+        let shape = self.shape();
+        if shape[..].len() < 2 || shape.remove(1) != *labels.shape() {
+            ShapeError::new(format!(
+                "nll_loss: log-probabilities {shape} and labels {} do not fit: they must be [n, classes, ..] and [n, ..]",
+                labels.shape()
+            ))
+            .fail()
+        }
+        -self.gather(1, &labels.reshape(shape.with(1, 1))).mean()
     }
 
     /// The cross-entropy between the sigmoid of these logits and targets between 0 and 1: the mean over all elements.

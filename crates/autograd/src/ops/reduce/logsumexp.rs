@@ -53,29 +53,15 @@ impl Op for LogSumExp {
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let axes = self.axes.resolve("logsumexp", x.shape()).or_fail();
-        let kept = reduced(x.shape(), &axes, true);
-        let to = |index: &[usize]| {
-            let mut to = index.to_vec();
-            axes.iter().for_each(|&axis| to[axis] = 0);
-            to
-        };
-        let (mut max, mut sum) = (Array::full(&kept, f64::NEG_INFINITY), Array::full(&kept, 0.0));
-        Array::from_fn(x.shape(), |index| {
-            let m = max.at_mut(&to(index));
-            *m = m.max(x.at(index));
-            0.0
-        });
-        Array::from_fn(x.shape(), |index| {
-            *sum.at_mut(&to(index)) += (x.at(index) - max.at(&to(index))).exp();
-            0.0
-        });
+        let max = x.fold_axes(&axes, f64::NEG_INFINITY, f64::max);
+        let sum = x.zip(&max, |x, max| (x - max).exp()).fold_axes(&axes, 0.0, |a, b| a + b);
         let y = sum.zip(&max, |sum, max| if sum == 0.0 { f64::NEG_INFINITY } else { sum.ln() + max });
         vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<LogSumExp>> {
         let shape = g.shape();
-        let axes: Axes = if g.between(0, 2) == 0 { Axes::all() } else { g.axes(shape.len()).into() };
+        let axes = g.some_axes(shape.len());
         let op = LogSumExp { axes, keepdims: g.between(0, 1) == 0 };
         let x = g.normal(shape);
         // An empty sum is -inf, which has no derivative for the laws to look at.

@@ -1,15 +1,22 @@
-//! Reductions: sums, means, maxima over axes.
+//! Reductions over axes: sums, means, products, extrema, variances, norms; and cumulative sums.
 
+mod cumsum;
+mod extremum;
 mod logsumexp;
-mod max;
 mod sum;
+mod variance;
 
+pub use cumsum::CumSum;
+pub use extremum::{Max, Min};
 pub use logsumexp::LogSumExp;
-pub use max::Max;
 pub use sum::Sum;
+pub use variance::Variance;
 
-use crate::value::Value;
-use gradus_tensor::Axes;
+use crate::{
+    ops::{elementwise::Elementwise, shape::Shaping},
+    value::Value,
+};
+use gradus_tensor::{Axes, OrFail, shape::reduced};
 
 /// Reductions over axes, which become 1 with `keepdims` and go away without.
 pub trait Reduce: Value {
@@ -45,19 +52,177 @@ pub trait Reduce: Value {
         sum / count
     }
 
-    /// The largest of all elements, as a scalar. Equal largest elements share the gradient.
+    /// The largest of all elements, as a scalar; NaN where there is a NaN. Equal largest elements share the gradient.
     #[track_caller]
     fn max(&self) -> Self {
         self.max_axes(Axes::all(), false)
     }
 
-    /// Maxima over axes. Equal largest elements share the gradient.
+    /// Maxima over axes; -inf where there are no elements.
+    ///
+    /// `y = max x; dx = g / k` at the k largest, 0 elsewhere: equal largest elements share the gradient equally.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.var([1.0, 3.0, 3.0]);
+    /// assert_eq!(x.max().backward()[x].to_vec(), [0.0, 0.5, 0.5]);
+    /// ```
+    #[track_caller]
+    fn max_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
+        Self::apply(Max { axes: axes.into(), keepdims }, &[self])
+    }
+
+    /// The smallest of all elements, as a scalar; NaN where there is a NaN. Equal smallest elements share the gradient.
+    #[track_caller]
+    fn min(&self) -> Self {
+        self.min_axes(Axes::all(), false)
+    }
+
+    /// Minima over axes; inf where there are no elements.
+    ///
+    /// `y = min x; dx = g / k` at the k smallest, 0 elsewhere: equal smallest elements share the gradient equally.
     ///
     /// # Panics
     /// When an axis is out of range or named twice.
     #[track_caller]
-    fn max_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
-        Self::apply(Max { axes: axes.into(), keepdims }, &[self])
+    fn min_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
+        Self::apply(Min { axes: axes.into(), keepdims }, &[self])
+    }
+
+    /// The product of all elements, as a scalar; 1 when there are none.
+    #[track_caller]
+    fn prod(&self) -> Self {
+        self.prod_axes(Axes::all(), false)
+    }
+
+    /// Products over axes; 1 where there are no elements.
+    ///
+    /// `y = Π x; dx_i = g Π x_j` over the j other than i
+    ///
+    /// It multiplies halves with each other, so that the gradient is right, to every order, where elements are 0.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.var([2.0, 0.0, 3.0]);
+    /// assert_eq!(x.prod().backward()[x].to_vec(), [0.0, 6.0, 0.0]);
+    /// ```
+    #[track_caller]
+    fn prod_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
+        let shape = self.shape();
+        let axes = axes.into().resolve("prod", &shape).or_fail();
+        let kept = (0..shape[..].len()).filter(|axis| !axes.contains(axis));
+        let order: Vec<isize> = kept.clone().chain(axes.iter().copied()).map(|axis| axis as isize).collect();
+        let mut n: usize = axes.iter().map(|&axis| shape[axis]).product();
+        let rows: Vec<usize> = kept.map(|axis| shape[axis]).chain([n]).collect();
+        let mut x = self.permute(order).reshape(rows);
+        if n == 0 {
+            x = x.sum_axes(-1, true) + 1.0;
+        }
+        let mut odd: Option<Self> = None;
+        while n > 1 {
+            if n % 2 == 1 {
+                let last = x.slice(-1, -1isize..);
+                odd = Some(odd.map_or(last.clone(), |odd| odd * last));
+            }
+            n /= 2;
+            let half = n as isize;
+            x = x.slice(-1, ..half) * x.slice(-1, half..2 * half);
+        }
+        let y = odd.map_or(x.clone(), |odd| x * odd);
+        y.reshape(reduced(&shape, &axes, keepdims))
+    }
+
+    /// The variance of all elements, as a scalar: see [`var_axes`](Reduce::var_axes).
+    #[track_caller]
+    fn var(&self, correction: usize) -> Self {
+        self.var_axes(Axes::all(), correction, false)
+    }
+
+    /// Variances over axes, with correction 1 estimates of their source's, with 0 the elements' own.
+    ///
+    /// `y = Σ (x - μ)² / (n - correction); dx = 2 g (x - μ) / (n - correction)`
+    ///
+    /// Where n is not larger than the correction y is NaN, or inf.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.var([1.0, 3.0]);
+    /// let y = x.var(0);
+    /// assert_eq!((y.item(), y.backward()[x].to_vec()), (1.0, vec![-1.0, 1.0]));
+    /// ```
+    #[track_caller]
+    fn var_axes(&self, axes: impl Into<Axes>, correction: usize, keepdims: bool) -> Self {
+        Self::apply(Variance { axes: axes.into(), correction, keepdims }, &[self])
+    }
+
+    /// The standard deviation of all elements, as a scalar: see [`std_axes`](Reduce::std_axes).
+    #[track_caller]
+    fn std(&self, correction: usize) -> Self {
+        self.std_axes(Axes::all(), correction, false)
+    }
+
+    /// Standard deviations over axes: the square roots of the variances.
+    ///
+    /// `y = √var; dx = g (x - μ) / (y (n - correction))`
+    ///
+    /// Where all elements are equal the gradient is 0.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    #[track_caller]
+    fn std_axes(&self, axes: impl Into<Axes>, correction: usize, keepdims: bool) -> Self {
+        self.var_axes(axes, correction, keepdims).sqrt()
+    }
+
+    /// The Euclidean norm of all elements, as a scalar: see [`norm_axes`](Reduce::norm_axes).
+    #[track_caller]
+    fn norm(&self) -> Self {
+        self.norm_axes(Axes::all(), false)
+    }
+
+    /// Euclidean norms over axes.
+    ///
+    /// `y = √(Σ x²); dx = g x / y`
+    ///
+    /// At the zero vector the gradient is 0. Elements beyond about 1e19 overflow in the squares.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.var([[3.0, 4.0], [0.0, 0.0]]);
+    /// let y = x.norm_axes(1, false);
+    /// assert_eq!(y.value().to_vec(), [5.0, 0.0]);
+    /// assert_eq!(y.sum().backward()[x].to_vec(), [0.6, 0.8, 0.0, 0.0]);
+    /// ```
+    #[track_caller]
+    fn norm_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
+        self.square().sum_axes(axes, keepdims).sqrt()
+    }
+
+    /// Cumulative sums along an axis.
+    ///
+    /// `y_i = x_0 + .. + x_i; dx_i = g_i + g_(i+1) + ..`
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    #[track_caller]
+    fn cumsum(&self, axis: isize) -> Self {
+        Self::apply(CumSum { axis }, &[self])
     }
 
     /// The logarithm of the sum of exponentials over axes: a smooth maximum that does not overflow.

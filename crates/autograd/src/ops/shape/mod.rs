@@ -1,17 +1,19 @@
 //! Other shapes for the same elements, parts of a value, and values put together.
 
 mod broadcast;
+mod concat;
 mod permute;
 mod reshape;
 mod slice;
 
 pub use broadcast::{BroadcastTo, SumTo};
+pub use concat::Concat;
 pub use permute::Permute;
 pub use reshape::Reshape;
 pub use slice::{SliceAxis, Unslice};
 
-use crate::value::Value;
-use gradus_tensor::{OrFail, Shape, Slice, Tensor, resolve_reshape, shape::resolve_axis};
+use crate::{ops::selection::Selection, value::Value};
+use gradus_tensor::{OrFail, Shape, ShapeError, Slice, Tensor, resolve_reshape, shape::resolve_axis};
 
 /// Other shapes for the same elements, parts of a value, and values put together.
 pub trait Shaping: Value {
@@ -129,10 +131,179 @@ pub trait Shaping: Value {
         let shape = self.shape();
         let axis = resolve_axis("squeeze", axis, &shape).or_fail();
         if shape[axis] != 1 {
-            gradus_tensor::ShapeError::new(format!("squeeze: axis {axis} of shape {shape} has not size 1"))
-                .fail()
+            ShapeError::new(format!("squeeze: axis {axis} of shape {shape} has not size 1")).fail()
         }
         self.reshape(shape.remove(axis))
+    }
+
+    /// Values one after the other along an axis, on which their sizes may differ.
+    ///
+    /// # Panics
+    /// When there is no value, or the shapes differ on another axis.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (a, b) = (Tensor::from([1.0]), Tensor::from([2.0, 3.0]));
+    /// assert_eq!(Tensor::concat(&[&a, &b, &a], 0).to_vec(), [1.0, 2.0, 3.0, 1.0]);
+    /// ```
+    #[track_caller]
+    fn concat(parts: &[&Self], axis: isize) -> Self {
+        Self::apply(Concat { axis }, parts)
+    }
+
+    /// Values of one shape side by side along a new axis, at position `axis` of the result.
+    ///
+    /// # Panics
+    /// When there is no value, the shapes differ, or the result has no such position.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (a, b) = (Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0]));
+    /// assert_eq!(Tensor::stack(&[&a, &b], 1).to_vec(), [1.0, 3.0, 2.0, 4.0]);
+    /// ```
+    #[track_caller]
+    fn stack(parts: &[&Self], axis: isize) -> Self {
+        let first = parts.first().map(|part| part.shape());
+        if let Some(other) = parts.iter().find(|part| Some(part.shape()) != first) {
+            ShapeError::new(format!(
+                "stack: shapes {} and {} must be equal",
+                first.expect("there is a first before another"),
+                other.shape()
+            ))
+            .fail()
+        }
+        let mut wider = Vec::with_capacity(parts.len());
+        for part in parts {
+            wider.push(part.unsqueeze(axis));
+        }
+        Self::concat(&wider.iter().collect::<Vec<_>>(), axis)
+    }
+
+    /// The pieces of these sizes that an axis consists of, one after the other. The reverse of
+    /// [`concat`](Shaping::concat).
+    ///
+    /// # Panics
+    /// When there is no such axis, or the sizes do not add up to its length.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let pieces = Tensor::arange(5).split(0, [2, 3]);
+    /// assert_eq!(pieces[1].to_vec(), [2.0, 3.0, 4.0]);
+    /// ```
+    #[track_caller]
+    fn split(&self, axis: isize, sizes: impl AsRef<[usize]>) -> Vec<Self> {
+        let (shape, sizes) = (self.shape(), sizes.as_ref());
+        let position = resolve_axis("split", axis, &shape).or_fail();
+        if sizes.iter().sum::<usize>() != shape[position] {
+            ShapeError::new(format!("split: sizes {sizes:?} do not add up to axis {axis} of shape {shape}"))
+                .fail()
+        }
+        let (mut pieces, mut end) = (Vec::with_capacity(sizes.len()), 0);
+        for &size in sizes {
+            let start = end;
+            end += size as isize;
+            pieces.push(self.slice(axis, start..end));
+        }
+        pieces
+    }
+
+    /// Up to `count` pieces of an axis, of equal size but for the last, which may be smaller.
+    ///
+    /// # Panics
+    /// When there is no such axis, or `count` is 0.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let pieces = Tensor::arange(5).chunk(0, 2);
+    /// assert_eq!((pieces[0].len(), pieces[1].len()), (3, 2));
+    /// ```
+    #[track_caller]
+    fn chunk(&self, axis: isize, count: usize) -> Vec<Self> {
+        let shape = self.shape();
+        let n = shape[resolve_axis("chunk", axis, &shape).or_fail()];
+        assert!(count > 0, "chunk: an axis cannot be cut into 0 pieces");
+        let size = n.div_ceil(count).max(1);
+        let sizes: Vec<usize> = (0..n.max(1)).step_by(size).map(|start| size.min(n - start)).collect();
+        self.split(axis, sizes)
+    }
+
+    /// A border around the elements, filled with `value`: for each axis how many places before and after it.
+    ///
+    /// # Panics
+    /// When there is not one pair of widths for each axis.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[1.0], [2.0]]);
+    /// assert_eq!(x.pad([(0, 0), (1, 2)], 9.0).to_vec(), [9.0, 1.0, 9.0, 9.0, 9.0, 2.0, 9.0, 9.0]);
+    /// ```
+    #[track_caller]
+    fn pad(&self, widths: impl AsRef<[(usize, usize)]>, value: f32) -> Self {
+        let (shape, widths) = (self.shape(), widths.as_ref());
+        if widths.len() != shape[..].len() {
+            let pairs = widths.len();
+            ShapeError::new(format!(
+                "pad: shape {shape} needs a pair of widths for each axis, not {pairs} pairs"
+            ))
+            .fail()
+        }
+        let mut inside = self.at().constant(Tensor::ones(&shape));
+        let mut y = self.clone();
+        for (axis, &(before, after)) in widths.iter().enumerate().filter(|(_, w)| **w != (0, 0)) {
+            let op = Unslice {
+                axis: axis as isize,
+                slice: (before..before + shape[axis]).into(),
+                size: before + shape[axis] + after,
+            };
+            y = Self::apply(op, &[&y]);
+            inside = Self::apply(op, &[&inside]);
+        }
+        if value == 0.0 { y } else { inside.select_where(&y, &self.at().constant(value)) }
+    }
+
+    /// Moves the elements of an axis by `shift` places, forwards if it is positive; those that leave it at one end
+    /// come back at the other.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// assert_eq!(Tensor::arange(4).roll(0, 1).to_vec(), [3.0, 0.0, 1.0, 2.0]);
+    /// ```
+    #[track_caller]
+    fn roll(&self, axis: isize, shift: isize) -> Self {
+        let shape = self.shape();
+        let n = shape[resolve_axis("roll", axis, &shape).or_fail()] as isize;
+        if n == 0 {
+            return self.clone();
+        }
+        let cut = n - shift.rem_euclid(n);
+        Self::concat(&[&self.slice(axis, cut..n), &self.slice(axis, ..cut)], axis)
+    }
+
+    /// The whole value several times over: as often as `counts` says along each axis.
+    ///
+    /// # Panics
+    /// When there is not one count for each axis.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[1.0, 2.0]]);
+    /// assert_eq!(x.repeat([2, 2]).to_vec(), [1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0]);
+    /// ```
+    #[track_caller]
+    fn repeat(&self, counts: impl AsRef<[usize]>) -> Self {
+        let (shape, counts) = (self.shape(), counts.as_ref());
+        if counts.len() != shape[..].len() {
+            ShapeError::new(format!("repeat: shape {shape} needs a count for each axis, not {counts:?}"))
+                .fail()
+        }
+        let pairs = || counts.iter().zip(&shape[..]);
+        let apart: Vec<usize> = pairs().flat_map(|(_, &n)| [1, n]).collect();
+        let repeated: Vec<usize> = pairs().flat_map(|(&count, &n)| [count, n]).collect();
+        let whole: Vec<usize> = pairs().map(|(&count, &n)| count * n).collect();
+        self.reshape(apart).broadcast_to(repeated).reshape(whole)
     }
 }
 

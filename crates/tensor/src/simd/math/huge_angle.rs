@@ -9,7 +9,7 @@ const TWO_OVER_PI: [u32; 8] =
     [0, 0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab];
 
 /// Replaces each angle x that is not 0 by r and sets its count to n modulo 4, where x = r + n π/2 and |r| <= π/4. The
-/// angles are 0 or at least 2²⁰; infinite ones and NaN become NaN.
+/// angles are 0 or at least 1; infinite ones and NaN become NaN.
 ///
 /// Rare enough that it goes one angle after the other, in a function of its own.
 #[cold]
@@ -23,12 +23,13 @@ pub(super) fn turn_back_huge(angles: &mut [f32; MAX_LANES], counts: &mut [f32; M
 }
 
 fn remainder(x: f32) -> (f32, f32) {
-    // x = mantissa * 2^exponent
-    let exponent = (x.to_bits() >> 23) as usize - 150;
+    // x = mantissa · 2^(exponent - 150)
+    let exponent = (x.to_bits() >> 23) as usize;
     let mantissa = u128::from(x.to_bits() & 0x7f_ffff | 0x80_0000);
 
-    // Bits of 2/π of weight 4 / 2^exponent and more make full turns: 96 bits from the next one on are used.
-    let start = 32 + exponent - 2;
+    // The bits of 2/π that make whole turns with every bit of the mantissa, of a weight of 2^(152 - exponent) and more, are
+    // left out; of the others the first 96 are used.
+    let start = exponent - 120;
     let words = &TWO_OVER_PI[start / 32..][..4];
     let bits = words.iter().fold(0, |bits, &word| bits << 32 | u128::from(word));
     let bits = bits << (start % 32) >> 32;

@@ -25,16 +25,17 @@ const ATAN_TAIL: [f32; 9] = [
     -1.7821442e-03,
 ];
 
+/// π/2 in three parts.
+const HALF_PI: f32 = std::f32::consts::FRAC_PI_2;
+const HALF_PI_REST: f32 = -4.371139e-08;
+const HALF_PI_LAST: f32 = -1.7151245e-15;
+
 /// π/2 in two parts of f64: the product of the first with a whole number up to 2²⁰ is exact.
 const HALF_PI_HIGH: f64 = 1.5707963267341256;
 const HALF_PI_LOW: f64 = 6.077100506506192e-11;
 
-/// π/2 in two parts of f32.
-const HALF_PI_F32: f32 = std::f32::consts::FRAC_PI_2;
-const HALF_PI_F32_REST: f32 = -4.371139e-08;
-
-/// Beyond this, x needs more bits of π than `HALF_PI_HIGH` and `HALF_PI_LOW` have.
-const HUGE: f32 = 1.6e6;
+/// Beyond this, the nearest quarter turn is not found in f32.
+const HUGE: f32 = 2e5;
 
 /// An angle |x| = r + n π/2 with |r| <= π/4.
 struct Turned<S: Simd> {
@@ -77,11 +78,7 @@ impl<S: Simd> Lane<S> {
     fn turn_back(self) -> Turned<S> {
         let s = self.simd;
         let size = self.abs();
-        // r may be as small as 2⁻³⁰, and its relative error is that of the sine: f64 keeps it below 2⁻³⁶.
-        let x = size.widen();
-        let n = (x * std::f64::consts::FRAC_2_PI).round();
-        let mut r = n.mul_add(-HALF_PI_LOW, n.mul_add(-HALF_PI_HIGH, x)).narrow();
-        let mut n = n.narrow();
+        let (mut r, mut n) = size.turn_back_exactly();
         let huge = size.gt(HUGE);
         if huge.any() {
             let mut angles = [0.0; MAX_LANES];
@@ -102,12 +99,29 @@ impl<S: Simd> Lane<S> {
         Turned { sin, cos, quarters, odd }
     }
 
+    /// `(r, n)` with x = r + n π/2 for 0 <= x <= `HUGE`. However close to a multiple of π/2 x is, r is precise relative to its
+    /// own size, as the sine and the tangent need it.
+    #[inline(always)]
+    fn turn_back_exactly(self) -> (Self, Self) {
+        if S::FUSED {
+            // The first difference is exact: a multiple of 2⁻²⁴ below 1. The second has but the rounding of its result.
+            let n = (self * std::f32::consts::FRAC_2_PI).round();
+            let r = n.mul_add(-HALF_PI_REST, n.mul_add(-HALF_PI, self));
+            (n.mul_add(-HALF_PI_LAST, r), n)
+        } else {
+            let x = self.widen();
+            let n = (x * std::f64::consts::FRAC_2_PI).round();
+            let r = n.mul_add(-HALF_PI_LOW, n.mul_add(-HALF_PI_HIGH, x));
+            (r.narrow(), n.narrow())
+        }
+    }
+
     /// Flips the sign where the given bit of `bits` is set.
     #[inline(always)]
     fn flip_sign_by(self, bits: S::I32, bit: u32) -> Self {
         let s = self.simd;
         let sign = s.and_i32(s.shl_i32(bits, 31 - bit), s.splat_i32(i32::MIN));
-        self.with(s.from_bits(s.xor_i32(s.to_bits(self.raw), sign)))
+        self.with(s.bitcast_f32(s.xor_i32(s.bitcast_i32(self.raw), sign)))
     }
 
     /// The arcsine; NaN beyond ±1.
@@ -116,17 +130,17 @@ impl<S: Simd> Lane<S> {
         let size = self.abs();
         let (large, p) = size.asin_core();
         // arcsin x = π/2 - 2 arcsin √((1 - x) / 2)
-        large.select(HALF_PI_F32 - p.mul_add(2.0, -HALF_PI_F32_REST), p).with_sign_of(self)
+        large.select(HALF_PI - p.mul_add(2.0, -HALF_PI_REST), p).with_sign_of(self)
     }
 
     /// The arccosine; NaN beyond ±1.
     #[inline(always)]
     pub fn acos(self) -> Self {
         let (large, p) = self.abs().asin_core();
-        let middle = HALF_PI_F32 - (p.with_sign_of(self) - HALF_PI_F32_REST);
+        let middle = HALF_PI - (p.with_sign_of(self) - HALF_PI_REST);
         let twice = p * 2.0;
         // arccos(-x) = π - arccos x
-        let ends = self.lt(0.0).select(2.0 * HALF_PI_F32 - (twice - 2.0 * HALF_PI_F32_REST), twice);
+        let ends = self.lt(0.0).select(2.0 * HALF_PI - (twice - 2.0 * HALF_PI_REST), twice);
         large.select(ends, middle)
     }
 
@@ -148,6 +162,6 @@ impl<S: Simd> Lane<S> {
         let square = t * t;
         let p = (square * t).mul_add(square.polynomial(ATAN_TAIL), t);
         // arctan x = π/2 - arctan 1/x
-        large.select(HALF_PI_F32 - (p - HALF_PI_F32_REST), p).with_sign_of(self)
+        large.select(HALF_PI - (p - HALF_PI_REST), p).with_sign_of(self)
     }
 }

@@ -1,0 +1,103 @@
+//! Reductions: sums, means, products, maxima and minima over axes.
+//!
+//! Each method is named twice: plain over all elements, and `_axes` over some.
+
+mod arg;
+mod cumulative;
+mod groups;
+mod moments;
+
+use crate::{
+    kernels::fold::{Max, Min, Product, Sum},
+    shape::Axes,
+    tensor::Tensor,
+};
+
+impl Tensor {
+    /// The sum of all elements, as a scalar; 0 when there are none. Added in a tree: the error grows like the
+    /// logarithm of their number, and the bits are the same on any number of threads.
+    #[track_caller]
+    pub fn sum(&self) -> Tensor {
+        self.sum_axes(Axes::all(), false)
+    }
+
+    /// Sums over axes, which become 1 with `keepdims` and go away without; 0 where there are no elements.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    ///
+    /// ```
+    /// # use gradus_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.sum_axes(0, false).to_vec(), [4.0, 6.0]);
+    /// assert_eq!(x.sum_axes([0, 1], true).shape(), &[1, 1]);
+    /// ```
+    #[track_caller]
+    pub fn sum_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
+        self.reduce_axes("sum", axes.into(), keepdims, Sum)
+    }
+
+    /// The mean of all elements, as a scalar: their sum divided by their number; NaN when there are none.
+    #[track_caller]
+    pub fn mean(&self) -> Tensor {
+        self.mean_axes(Axes::all(), false)
+    }
+
+    /// Means over axes, which become 1 with `keepdims` and go away without; NaN where there are no elements.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    #[track_caller]
+    pub fn mean_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
+        let sum = self.reduce_axes("mean", axes.into(), keepdims, Sum);
+        let count = self.len() as f32 / sum.len() as f32;
+        sum / count
+    }
+
+    /// The product of all elements, as a scalar; 1 when there are none.
+    #[track_caller]
+    pub fn prod(&self) -> Tensor {
+        self.prod_axes(Axes::all(), false)
+    }
+
+    /// Products over axes, which become 1 with `keepdims` and go away without; 1 where there are no elements.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    #[track_caller]
+    pub fn prod_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
+        self.reduce_axes("prod", axes.into(), keepdims, Product)
+    }
+
+    /// The largest of all elements, as a scalar; NaN if there is a NaN, -inf when there are none.
+    #[track_caller]
+    pub fn max(&self) -> Tensor {
+        self.max_axes(Axes::all(), false)
+    }
+
+    /// Maxima over axes, which become 1 with `keepdims` and go away without; NaN where there is a NaN, -inf where
+    /// there are no elements. Which of 0.0 and -0.0 is returned is not specified.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    #[track_caller]
+    pub fn max_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
+        self.reduce_axes("max", axes.into(), keepdims, Max)
+    }
+
+    /// The smallest of all elements, as a scalar; NaN if there is a NaN, inf when there are none.
+    #[track_caller]
+    pub fn min(&self) -> Tensor {
+        self.min_axes(Axes::all(), false)
+    }
+
+    /// Minima over axes, which become 1 with `keepdims` and go away without; NaN where there is a NaN, inf where
+    /// there are no elements. Which of 0.0 and -0.0 is returned is not specified.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    #[track_caller]
+    pub fn min_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
+        self.reduce_axes("min", axes.into(), keepdims, Min)
+    }
+}
