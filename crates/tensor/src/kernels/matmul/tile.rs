@@ -23,7 +23,8 @@ pub(super) struct TileOut {
     pub(super) relu: bool,
 }
 
-/// Computes one tile of `MR` rows and `NV` vectors of columns: `out = a * b` over `k` steps.
+/// Computes one tile of `MR` rows and `NV` vectors of columns: `out = a * b` over `k` steps. The rows of `a` lie
+/// `a_row_stride` apart; a tile for adjacent rows takes that to be 1.
 ///
 /// # Safety
 /// * The processor has the instruction set.
@@ -38,13 +39,16 @@ pub(super) type Tile = unsafe fn(k: usize, a: Walk, a_row_stride: isize, b: Walk
 /// # Safety
 /// See [`Tile`].
 #[inline(always)]
-pub(super) unsafe fn tile<L: Lanes, const MR: usize, const NV: usize>(
+pub(super) unsafe fn tile<L: Lanes, const MR: usize, const NV: usize, const ADJACENT: bool>(
     k: usize,
     mut a: Walk,
     a_row_stride: isize,
     mut b: Walk,
     out: &TileOut,
 ) {
+    // With a stride that is not known the address of each row hangs on that of the row before: an addition for each, in a
+    // chain that would take longer than the multiplications of two FMA units.
+    let a_row_stride = if ADJACENT { 1 } else { a_row_stride };
     // SAFETY: all addresses are those that the caller promised; those formed after the last step are not read.
     unsafe {
         for i in 0..MR {
@@ -57,6 +61,7 @@ pub(super) unsafe fn tile<L: Lanes, const MR: usize, const NV: usize>(
             let mut columns = [L::zero(); NV];
             for (j, column) in columns.iter_mut().enumerate() {
                 *column = L::load(b.start.add(j * L::COUNT));
+                L::prefetch(b.start.wrapping_offset(8 * b.stride).wrapping_add(j * L::COUNT));
             }
             for (i, row) in sums.iter_mut().enumerate() {
                 let x = L::splat(*a.start.wrapping_offset(i as isize * a_row_stride));
