@@ -14,6 +14,8 @@ mod parallel;
 mod tile;
 mod vector;
 
+#[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
+mod guarded;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
