@@ -1,5 +1,5 @@
-//! The blocked product: loops that keep a panel of B and one of A close to the processor, a block of A in the second cache
-//! level and a block of B in the third, around the register tile.
+//! The blocked product: loops that keep a panel of B and one of A close to the processor, a block of A in the
+//! second cache level and a block of B in the third, around the register tile.
 
 use std::ops::Range;
 
@@ -11,7 +11,8 @@ use super::{Activation, Product};
 /// The sizes of the blocks, in elements.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Blocking {
-    /// Steps of the inner dimension in a block. The more there are, the less often the output is read and written again.
+    /// Steps of the inner dimension in a block. The more there are, the less often the output is read and
+    /// written again.
     pub(super) k: usize,
     /// Rows of A in a block, which takes up to a half of a second cache level of one megabyte.
     pub(super) m: usize,
@@ -25,11 +26,12 @@ impl Default for Blocking {
     }
 }
 
-/// Rows of A are packed for a product with more columns than so many tiles: below, the copy is not used often enough.
+/// Rows of A are packed for a product with more columns than so many tiles: below, the copy is not used often
+/// enough.
 const IN_PLACE_COLUMN_TILES: usize = 8;
 
-/// Columns of B are packed for a product with more rows than so many tiles, or twice as many if B is small enough to stay
-/// in the cache: each tile reads again what does not stay there.
+/// Columns of B are packed for a product with more rows than so many tiles, or twice as many if B is small
+/// enough to stay in the cache: each tile reads again what does not stay there.
 const IN_PLACE_ROW_TILES: usize = 3;
 const SMALL_B: usize = 1 << 15;
 
@@ -58,7 +60,8 @@ pub(super) unsafe fn product(product: &Product<'_>, rows: Range<usize>, cols: Ra
     let mut b_panels = Panels::new(kernels, b.transposed(), (tile_cols, kernels.lanes), pack_b, b_memory);
 
     for js in pieces(cols, n_block) {
-        // An empty inner dimension is one empty block: the product is then zero, and the epilogue still applies.
+        // An empty inner dimension is one empty block: the product is then zero, and the epilogue still
+        // applies.
         for p in (0..k.max(1)).step_by(k_block) {
             let ks = p..k.min(p + k_block);
             b_panels.prepare(js.clone(), ks.clone());
@@ -66,7 +69,8 @@ pub(super) unsafe fn product(product: &Product<'_>, rows: Range<usize>, cols: Ra
                 a_panels.prepare(is.clone(), ks.clone());
                 for j in pieces(js.clone(), tile_cols) {
                     for i in pieces(is.clone(), tile_rows) {
-                        // SAFETY: the tile lies within this call's part of the output, and its lines are prepared.
+                        // SAFETY: the tile lies within this call's part of the output, and its lines are
+                        // prepared.
                         unsafe { tile(product, &a_panels, &b_panels, i, j.clone(), ks.clone()) };
                     }
                 }

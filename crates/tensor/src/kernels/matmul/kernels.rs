@@ -80,22 +80,22 @@ macro_rules! kernels {
             }
 
             $(#[$enable])?
-            unsafe fn contiguous_columns(vectors: usize, x: &[f32], b: Walk, sums: &mut [f32]) {
+            unsafe fn contiguous_columns(vectors: usize, k: usize, x: Walk, b: Walk, sums: &mut [f32]) {
                 // SAFETY: the caller keeps the conditions of `VectorMatrix`.
-                unsafe { vector::contiguous_columns::<$lanes, $dot_rows>(vectors, x, b, sums) }
+                unsafe { vector::contiguous_columns::<$lanes, $dot_rows>(vectors, k, x, b, sums) }
             }
 
             $(#[$enable])?
-            unsafe fn contiguous_rows(vectors: usize, x: &[f32], b: Walk, sums: &mut [f32]) {
+            unsafe fn contiguous_rows(vectors: usize, k: usize, x: Walk, b: Walk, sums: &mut [f32]) {
                 // SAFETY: the caller keeps the conditions of `VectorMatrix`.
-                unsafe { vector::contiguous_rows::<$lanes>(vectors, x, b, sums) }
+                unsafe { vector::contiguous_rows::<$lanes>(vectors, k, x, b, sums) }
             }
         }
     };
 }
 
-// As many rows as leave registers for two vectors of B and one element of A: of 32 registers, of 16, and of 16 without an
-// instruction that multiplies and adds.
+// As many rows as leave registers for two vectors of B and one element of A: of 32 registers, of 16, and of
+// 16 without an instruction that multiplies and adds.
 #[cfg(target_arch = "x86_64")]
 kernels!(avx512, Avx512, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], 4,
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]);

@@ -1,7 +1,7 @@
 //! The matrix product of strided operands, with a fused tail: `out = activation(A * B (+ out) (+ bias))`.
 //!
-//! Each element of the result is summed over k in an order that only the shape, the layout and the instruction set
-//! decide: never the number of threads.
+//! Each element of the result is summed over k in an order that only the shape, the layout and the
+//! instruction set decide: never the number of threads.
 
 mod arena;
 mod blocked;
@@ -36,8 +36,8 @@ pub(crate) enum Activation {
     None,
     /// max(x, 0), with NaN kept
     Relu,
-    /// Any other, applied to pieces of rows while they are in the cache. Its result for an element must not depend on
-    /// where the pieces begin and end.
+    /// Any other, applied to pieces of rows while they are in the cache. Its result for an element must not
+    /// depend on where the pieces begin and end.
     Map(fn(&mut [f32])),
 }
 

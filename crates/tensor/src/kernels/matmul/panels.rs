@@ -7,7 +7,8 @@ use super::operand::Mat;
 use super::pack::Lines;
 use super::tile::Walk;
 
-/// One operand of a product: its lines are the rows of A or the columns of B, and `width` of them make a panel.
+/// One operand of a product: its lines are the rows of A or the columns of B, and `width` of them make a
+/// panel.
 pub(super) struct Panels<'a> {
     kernels: &'a Kernels,
     /// The operand, with the lines as rows: A itself, or B transposed.
@@ -57,8 +58,9 @@ impl<'a> Panels<'a> {
 
     fn pack(&mut self, lines: Range<usize>, ks: Range<usize>) {
         let (line_stride, k_stride) = (self.lines.effective_row_stride(), self.lines.effective_col_stride());
-        // Where neighbouring lines are adjacent in memory, all panels advance together: reading along memory is what the
-        // processor prefetches. Where a line is contiguous, the same goes for one panel after the other.
+        // Where neighbouring lines are adjacent in memory, all panels advance together: reading along memory
+        // is what the processor prefetches. Where a line is contiguous, the same goes for one panel after the
+        // other.
         let chunk = if line_stride == 1 { 16 } else { ks.len().max(1) };
         for chunk in pieces(ks.clone(), chunk) {
             for (index, lines) in pieces(lines.clone(), self.width).enumerate() {
@@ -72,15 +74,16 @@ impl<'a> Panels<'a> {
                 let width = lines.len().next_multiple_of(self.round);
                 let place = index * self.pitch + (chunk.start - ks.start) * width;
                 let room = &mut self.memory[place..][..chunk.len() * width + self.kernels.lanes];
-                // SAFETY: the part belongs to the operand, and the room includes a vector behind the panel. What is
-                // written there is either written again by the next chunk, or it lies in the gap between panels.
+                // SAFETY: the part belongs to the operand, and the room includes a vector behind the panel.
+                // What is written there is either written again by the next chunk, or it lies in the gap
+                // between panels.
                 unsafe { (self.kernels.pack)(&part, width, room.as_mut_ptr()) };
             }
         }
     }
 
-    /// How to read a panel of prepared lines from element `p` on, the first one prepared: the way from one element to the
-    /// next, and the distance between lines.
+    /// How to read a panel of prepared lines from element `p` on, the first one prepared: the way from one
+    /// element to the next, and the distance between lines.
     pub(super) fn walk(&self, lines: &Range<usize>, p: usize) -> (Walk, isize) {
         if lines.start < self.packed_from {
             let start = self.lines.at(lines.start, p);
@@ -92,8 +95,8 @@ impl<'a> Panels<'a> {
     }
 }
 
-/// The distance between packed panels: behind each there is a gap for what packing may write too much, and each starts on
-/// a cache line.
+/// The distance between packed panels: behind each there is a gap for what packing may write too much, and
+/// each starts on a cache line.
 fn pitch(k: usize, width: usize) -> usize {
     (k * width).next_multiple_of(16) + 16
 }

@@ -16,8 +16,9 @@ pub(super) unsafe fn product(product: &Product<'_>, threads: usize) {
     if m == 0 || n == 0 {
         return;
     }
-    // Dot products pay when they are long: each ends with summing up a register, which costs as much as some ten steps, while
-    // the other way packs the larger operand, which costs the less the more vectors it serves.
+    // Dot products pay when they are long: each ends with summing up a register, which costs as much as some
+    // ten steps, while the other way packs the larger operand, which costs the less the more vectors it
+    // serves.
     let few = match (product.a.effective_col_stride(), product.b.effective_row_stride()) {
         (1, 1) => (k / 32).clamp(1, MAX_VECTORS),
         _ => 1,
@@ -41,10 +42,10 @@ pub(super) unsafe fn product(product: &Product<'_>, threads: usize) {
     }
 }
 
-/// Into how many parts the rows and the columns of the output are cut, so that the slowest part takes the least time.
-/// `units` is the size of a tile.
+/// Into how many parts the rows and the columns of the output are cut, so that the slowest part takes the
+/// least time. `units` is the size of a tile.
 fn grid([m, n, k]: [usize; 3], units: [usize; 2], threads: usize) -> [usize; 2] {
-    let work = m * n * k;
+    let work = (m * n).saturating_mul(k);
     if threads == 1 || work < par::MATMUL_MIN_WORK {
         return [1, 1];
     }
@@ -62,8 +63,8 @@ fn grid([m, n, k]: [usize; 3], units: [usize; 2], threads: usize) -> [usize; 2] 
         .unwrap_or([1, 1])
 }
 
-/// Computes `batch` products of one size: `item(i)` names the operands of product `i`, which goes to rows `i * m` to
-/// `(i + 1) * m` of `out`. Operands may repeat; the bias is the same for all.
+/// Computes `batch` products of one size: `item(i)` names the operands of product `i`, which goes to rows `i
+/// * m` to `(i + 1) * m` of `out`. Operands may repeat; the bias is the same for all.
 ///
 /// # Panics
 /// When the sizes do not fit together.
@@ -110,7 +111,7 @@ pub(super) fn batched_matmul_with<'m>(
         return unsafe { product(&whole, threads) };
     }
 
-    let work = m * first_a.cols() * out.cols();
+    let work = (m * out.cols()).saturating_mul(first_a.cols());
     if batch < 4 * threads && work >= par::MATMUL_MIN_WORK {
         return (0..batch).for_each(|i| run(i, threads));
     }

@@ -1,42 +1,45 @@
-//! The product of a vector, or of a few, and a matrix, without packing: an element of the matrix is used so seldom that
-//! reading it is most of the work.
+//! The product of a vector, or of a few, and a matrix, without packing: an element of the matrix is used so
+//! seldom that reading it is most of the work.
 
 use super::arena::Scratch;
 use super::lanes::Lanes;
+use super::operand::Mat;
 use super::tile::Walk;
 use super::{Activation, Product};
 use crate::par;
 
-/// Computes `sums = x * B` for a few vectors: `x` holds their elements and `sums` the results, vector after vector.
+/// Computes `x * B` for a few vectors of `k` contiguous elements, over which `x` walks. `sums` receives the
+/// results, vector after vector.
 ///
 /// # Safety
-/// The processor has the instruction set; `x` and `sums` divide evenly into `vectors` parts; and what the kernel's own
-/// description says of the matrix is right.
-pub(super) type VectorMatrix = unsafe fn(vectors: usize, x: &[f32], b: Walk, sums: &mut [f32]);
+/// The processor has the instruction set; the vectors may be read; `sums` divides evenly into `vectors`
+/// parts; and what the kernel's own description says of the matrix is right.
+pub(super) type VectorMatrix = unsafe fn(vectors: usize, k: usize, x: Walk, b: Walk, sums: &mut [f32]);
 
-/// For columns that are contiguous: dot products. `b` walks over the columns, each with as many floats as a vector.
-/// `R` vectors and four columns at a time share what is loaded.
+/// For columns that are contiguous: dot products. `b` walks over the columns. `R` vectors and four columns at
+/// a time share what is loaded.
 ///
 /// # Safety
 /// See [`VectorMatrix`].
 #[inline(always)]
 pub(super) unsafe fn contiguous_columns<L: Lanes, const R: usize>(
     vectors: usize,
-    x: &[f32],
+    k: usize,
+    x: Walk,
     b: Walk,
     sums: &mut [f32],
 ) {
-    let (k, n) = (x.len() / vectors, sums.len() / vectors);
-    let (x, sums) = (x.as_ptr(), sums.as_mut_ptr());
-    // SAFETY: there is a column for each of the n sums of a vector, and all vectors have k elements.
+    let n = sums.len() / vectors;
+    let sums = sums.as_mut_ptr();
+    // SAFETY: there is a column for each of the n sums of a vector.
     unsafe {
         let mut i = 0;
         while i < vectors {
             let rows = if i + R <= vectors { R } else { 1 };
-            let vector = Walk { start: x.add(i * k), stride: k as isize };
+            let vector = x.from(i);
             let mut j = 0;
             while j < n {
-                let column = Walk { start: b.start.wrapping_offset(j as isize * b.stride), stride: b.stride };
+                let column = b.from(j);
                 let out = sums.add(i * n + j);
                 j += match (rows == R, n - j) {
                     (true, 4..) => dots::<L, R, 4>(k, vector, column, out, n),
@@ -50,8 +53,8 @@ pub(super) unsafe fn contiguous_columns<L: Lanes, const R: usize>(
     }
 }
 
-/// The dot products of `R` vectors and `C` columns. Each has one register of partial sums, so its value does not depend on its
-/// neighbours. Returns `C`.
+/// The dot products of `R` vectors and `C` columns. Each has one register of partial sums, so its value does
+/// not depend on its neighbours. Returns `C`.
 ///
 /// # Safety
 /// As for [`contiguous_columns`]; the sums of two vectors are `out_stride` apart.
@@ -65,8 +68,7 @@ unsafe fn dots<L: Lanes, const R: usize, const C: usize>(
 ) -> usize {
     let whole = k / L::COUNT * L::COUNT;
     let rest = k - whole;
-    let at =
-        |walk: Walk, i: usize, p: usize| walk.start.wrapping_offset(i as isize * walk.stride).wrapping_add(p);
+    let at = |walk: Walk, i: usize, p: usize| walk.from(i).start.wrapping_add(p);
     // SAFETY: reads `k` elements of each vector and column and writes the sums.
     unsafe {
         let mut sums = [[L::zero(); C]; R];
@@ -94,47 +96,43 @@ unsafe fn dots<L: Lanes, const R: usize, const C: usize>(
     C
 }
 
-/// For rows that are contiguous: adds up multiples of rows. `b` walks over the rows, one for each element of a vector.
+/// For rows that are contiguous: adds up multiples of rows. `b` walks over the rows, one for each element of
+/// a vector.
 ///
 /// # Safety
 /// See [`VectorMatrix`].
 #[inline(always)]
-pub(super) unsafe fn contiguous_rows<L: Lanes>(vectors: usize, x: &[f32], b: Walk, sums: &mut [f32]) {
-    sums.fill(0.0);
-    if x.is_empty() {
-        return;
-    }
-    let (k, n) = (x.len() / vectors, sums.len() / vectors);
-    for (x, sums) in x.chunks_exact(k).zip(sums.chunks_exact_mut(n)) {
-        let mut row = b;
-        let (eights, rest) = x.as_chunks::<8>();
-        // SAFETY: there is a row for each element of `x`.
+pub(super) unsafe fn contiguous_rows<L: Lanes>(vectors: usize, k: usize, x: Walk, b: Walk, sums: &mut [f32]) {
+    let n = sums.len() / vectors;
+    for (i, sums) in sums.chunks_exact_mut(n).enumerate() {
+        let x = x.from(i).start;
+        sums.fill(0.0);
+        let eights = k / 8 * 8;
+        // SAFETY: there are `k` elements of `x` and as many rows.
         unsafe {
-            for x in eights {
-                add_rows::<L, 8>(x, row, sums);
-                row.start = row.start.wrapping_offset(8 * b.stride);
+            for p in (0..eights).step_by(8) {
+                add_rows::<L, 8>(x.add(p), b.from(p), sums);
             }
-            for x in rest {
-                add_rows::<L, 1>(std::array::from_ref(x), row, sums);
-                row.start = row.start.wrapping_offset(b.stride);
+            for p in eights..k {
+                add_rows::<L, 1>(x.add(p), b.from(p), sums);
             }
         }
     }
 }
 
-/// Adds `N` multiples of rows to `sums`, one after the other within each element.
+/// Adds multiples of `N` rows to `sums`, one after the other within each element.
 ///
 /// # Safety
-/// As for [`contiguous_rows`].
+/// As for [`contiguous_rows`], with `N` elements of one vector.
 #[inline(always)]
-unsafe fn add_rows<L: Lanes, const N: usize>(x: &[f32; N], b: Walk, sums: &mut [f32]) {
+unsafe fn add_rows<L: Lanes, const N: usize>(x: *const f32, b: Walk, sums: &mut [f32]) {
     let whole = sums.len() / L::COUNT * L::COUNT;
     let rest = sums.len() - whole;
-    let at = |p: usize, j: usize| b.start.wrapping_offset(p as isize * b.stride).wrapping_add(j);
+    let at = |p: usize, j: usize| b.from(p).start.wrapping_add(j);
     let out = sums.as_mut_ptr();
     // SAFETY: reads as many elements of each row as there are sums, and changes those.
     unsafe {
-        let factors = x.map(|x| L::splat(x));
+        let factors: [L; N] = std::array::from_fn(|p| L::splat(*x.add(p)));
         for j in (0..whole).step_by(L::COUNT) {
             let mut sum = L::load(out.add(j));
             for (p, factor) in factors.iter().enumerate() {
@@ -158,11 +156,12 @@ const STRIP: usize = 512;
 /// The most vectors that count as a few.
 pub(super) const MAX_VECTORS: usize = 32;
 
-/// Floats of the matrix that several vectors share before the next part is read: they too stay in the first cache level.
+/// Floats of the matrix that several vectors share before the next part is read: they too stay in the first
+/// cache level.
 const SHARED: usize = 1 << 13;
 
-/// Computes a product of which one operand is a vector, or a few of them, on up to `threads` threads. Does nothing and
-/// returns false when the matrix does not lie in memory as a kernel wants it.
+/// Computes a product of which one operand is a vector, or a few of them, on up to `threads` threads. Does
+/// nothing and returns false when the matrix does not lie in memory as a kernel wants it.
 ///
 /// # Safety
 /// There are at most [`MAX_VECTORS`] vectors, and nothing else uses the output during the call.
@@ -172,27 +171,33 @@ pub(super) unsafe fn product(product: &Product<'_>, threads: usize) -> bool {
     let wide = a.rows() <= b.cols();
     let (x, b) = if wide { (**a, **b) } else { (b.transposed(), a.transposed()) };
     let place = |i: usize, j: usize| if wide { out.at(i, j) } else { out.at(j, i) };
-    let bias = |i: usize, j: usize| epilogue.bias.map_or(0.0, |bias| bias[if wide { j } else { i }]);
     let (vectors, k, n) = (x.rows(), b.rows(), b.cols());
 
-    let (kernel, stride) = if vectors == 1 && b.effective_col_stride() == 1 {
-        (kernels.contiguous_rows, b.row_stride())
-    } else if b.effective_row_stride() == 1 {
+    let by_columns = b.effective_row_stride() == 1;
+    let by_rows = vectors == 1 && b.effective_col_stride() == 1;
+    let (kernel, stride) = if by_columns && (n == 1 || !by_rows) {
         (kernels.contiguous_columns, b.col_stride())
+    } else if by_rows {
+        (kernels.contiguous_rows, b.row_stride())
     } else {
         return false;
     };
 
-    let mut copy = Scratch::take(vectors * k);
-    for i in 0..vectors {
-        for (p, element) in copy[i * k..][..k].iter_mut().enumerate() {
-            // SAFETY: this element exists.
-            *element = unsafe { *x.at(i, p) };
+    let contiguous = x.effective_col_stride() == 1;
+    let mut copy = Scratch::take(if contiguous { 0 } else { vectors * k });
+    let x = if contiguous {
+        x
+    } else {
+        for (i, row) in copy.chunks_exact_mut(k).enumerate().take(vectors) {
+            for (p, element) in row.iter_mut().enumerate() {
+                // SAFETY: this element exists.
+                *element = unsafe { *x.at(i, p) };
+            }
         }
-    }
-    let x = &copy[..vectors * k];
+        Mat::new(&copy, 0, [vectors, k], [k as isize, 1])
+    };
 
-    let threads = if vectors * k * n < par::VECTOR_MATRIX_MIN_WORK { 1 } else { threads };
+    let threads = if (vectors * n).saturating_mul(k) < par::VECTOR_MATRIX_MIN_WORK { 1 } else { threads };
     let shared = if vectors == 1 { STRIP } else { (SHARED / k.max(1)).clamp(4, STRIP / vectors) };
     let strip = n.div_ceil(threads).min(shared);
     par::for_each_part(n.div_ceil(strip), |part| {
@@ -200,15 +205,20 @@ pub(super) unsafe fn product(product: &Product<'_>, threads: usize) -> bool {
         let count = strip.min(n - from);
         let mut sums = [0.0; STRIP];
         let sums = &mut sums[..vectors * count];
+        let x = Walk { start: x.at(0, 0), stride: x.row_stride() };
         // SAFETY: the columns of the strip exist, and the matrix is as the kernel wants it.
-        unsafe { kernel(vectors, x, Walk { start: b.at(0, from), stride }, sums) };
+        unsafe { kernel(vectors, k, x, Walk { start: b.at(0, from), stride }, sums) };
         for (i, sums) in sums.chunks_exact_mut(count).enumerate() {
-            for (j, sum) in sums.iter_mut().enumerate() {
-                if epilogue.accumulate {
+            if epilogue.accumulate {
+                for (j, sum) in sums.iter_mut().enumerate() {
                     // SAFETY: this element of the output belongs to this part.
                     *sum += unsafe { *place(i, from + j) };
                 }
-                *sum += bias(i, from + j);
+            }
+            if let Some(bias) = epilogue.bias {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    *sum += bias[if wide { from + j } else { i }];
+                }
             }
             match epilogue.activation {
                 Activation::None => {}
