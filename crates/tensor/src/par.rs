@@ -16,20 +16,22 @@ pub(crate) const CONVOLUTION: usize = 128 << 10;
 /// The same for reductions, which only read.
 pub(crate) const REDUCTION: usize = 64 << 10;
 
-/// Multiply-adds from which a matrix product is shared between threads. Waking a sleeping worker takes some ten
-/// microseconds, in which one core does about half a million multiply-adds.
+/// Multiply-adds from which a matrix product is shared between threads. Waking a sleeping worker takes some
+/// ten microseconds, in which one core does about half a million multiply-adds.
 pub(crate) const MATMUL_MIN_WORK: usize = 1 << 20;
 
 /// Multiply-adds that one part of a shared matrix product has at least.
 pub(crate) const MATMUL_MIN_PART: usize = 1 << 19;
 
-/// Matrix elements from which a product of a vector and a matrix, which only reads memory, is shared between threads.
+/// Matrix elements from which a product of a vector and a matrix, which only reads memory, is shared between
+/// threads.
 pub(crate) const VECTOR_MATRIX_MIN_WORK: usize = 1 << 17;
 
 /// Calls `run(part)` once for every part in `0..parts`, on this thread and on idle threads of the pool.
 ///
-/// The parts are handed out one by one, so a thread that is held up takes fewer of them. The calling thread takes part
-/// from the start even when it is no worker of the pool: for it the work begins before a worker has woken up.
+/// The parts are handed out one by one, so a thread that is held up takes fewer of them. The calling thread
+/// takes part from the start even when it is no worker of the pool: for it the work begins before a worker
+/// has woken up.
 pub(crate) fn for_each_part(parts: usize, run: impl Fn(usize) + Sync) {
     let threads = rayon::current_num_threads().min(parts);
     let next = AtomicUsize::new(0);
