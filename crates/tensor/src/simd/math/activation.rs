@@ -62,19 +62,11 @@ impl<S: Simd> Lane<S> {
     /// x · tanh(softplus(x)); -0.0 at -∞, its limit.
     #[inline(always)]
     pub fn mish(self) -> Self {
-        let negative = self.lt(0.0);
-        let (q, n) = (-self.abs()).at_least(-120.0).exp_reduced();
-        let e = (q + 1.0).scale(n);
-        // tanh(ln(1 + eˣ)) = (e²ˣ + 2 eˣ) / (e²ˣ + 2 eˣ + 2), written in e⁻ˣ for positive x. As in `gate`, the power of two
-        // comes last.
-        let x = self.at_least(-120.0);
-        let x = negative.select(x.mul_add(q, x), x);
-        let a = negative.select(1.0, 2.0);
-        let b = 3.0 - a;
-        // Not quite 0, by which an infinite x must not be multiplied.
-        let small = (e * a).at_least(1e-30);
-        let y = x.mul_add(small, x * b) / e.mul_add(e.mul_add(a, 2.0), b);
-        y.scale(negative.select(n, 0.0))
+        // tanh(ln(1 + e)) = (e² + 2e) / (e² + 2e + 2). Below -120 the result is zero.
+        let x = self.at_least(-120.0).widen();
+        let e = x.exp();
+        let p = e * (e + 2.0);
+        (x * (p / (p + 2.0))).narrow()
     }
 
     /// max(0, x); NaN and -0.0 stay as they are.
