@@ -66,20 +66,23 @@ pub(crate) fn for_each_part(
     });
 }
 
-/// Calls `f(i, a's run i, b's run i)` for two lists of as many runs of `run` elements, on all threads where the work, in
-/// elements that are read, is worth it.
+/// Calls `f(runs, a's part, b's part)` for parts of two lists of as many runs of `run` elements, on all threads where the
+/// work, in elements that are read, is worth it. `f` must give the same elements however the lists are cut.
 pub(crate) fn for_each_run_pair<A: Send, B: Send>(
     (a, b): (&mut [A], &mut [B]),
     run: usize,
     work: usize,
-    f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
+    f: impl Fn(std::ops::Range<usize>, &mut [A], &mut [B]) + Sync,
 ) {
     if a.is_empty() {
         return;
     }
-    if work < 2 * ELEMENTWISE {
-        return a.chunks_mut(run).zip(b.chunks_mut(run)).enumerate().for_each(|(i, (a, b))| f(i, a, b));
+    let runs = a.len() / run;
+    let threads = rayon::current_num_threads();
+    if work < 2 * ELEMENTWISE || threads == 1 {
+        return f(0..runs, a, b);
     }
-    let pairs = a.par_chunks_mut(run).zip(b.par_chunks_mut(run));
-    pairs.enumerate().for_each(|(i, (a, b))| f(i, a, b));
+    let each = runs.div_ceil(threads);
+    let parts = a.par_chunks_mut(each * run).zip(b.par_chunks_mut(each * run));
+    parts.enumerate().for_each(|(i, (a, b))| f(i * each..i * each + a.len() / run, a, b));
 }
