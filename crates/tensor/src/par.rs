@@ -132,23 +132,25 @@ pub(crate) fn for_each_block_part(
     });
 }
 
-/// Calls `f(i, a's run i, b's run i)` for two lists of as many runs of `run` elements, on all threads where the work, in
-/// elements that are read, is worth it.
+/// Calls `f(runs, a's part, b's part)` for parts of two lists of as many runs of `run` elements, on all threads where the
+/// work, in elements that are read, is worth it. `f` must give the same elements however the lists are cut.
 pub(crate) fn for_each_run_pair<A: Send, B: Send>(
     (a, b): (&mut [A], &mut [B]),
     run: usize,
     work: usize,
-    f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
+    f: impl Fn(Range<usize>, &mut [A], &mut [B]) + Sync,
 ) {
     if a.is_empty() {
         return;
     }
-    let runs = a.len().div_ceil(run);
-    let pairs = a.chunks_mut(run).zip(b.chunks_mut(run)).enumerate();
-    if work < 2 * ELEMENTWISE {
-        return pairs.for_each(|(i, (a, b))| f(i, a, b));
+    let runs = a.len() / run;
+    let threads = rayon::current_num_threads();
+    if work < 2 * ELEMENTWISE || threads == 1 {
+        return f(0..runs, a, b);
     }
-    for_each_item(runs, pairs, |(i, (a, b))| f(i, a, b));
+    let each = runs.div_ceil(threads);
+    let parts = a.chunks_mut(each * run).zip(b.chunks_mut(each * run)).enumerate();
+    for_each_item(runs.div_ceil(each), parts, |(i, (a, b))| f(i * each..i * each + a.len() / run, a, b));
 }
 
 /// Like [`for_each_chunk`], where each element of `out` stands for work on `weight` elements.

@@ -197,6 +197,19 @@ fn an_adjoint_moves_to_the_other_side_of_the_inner_product() {
 }
 
 #[test]
+fn recycled_memory_leaves_no_trace() {
+    let mut rng = Rng::seed(6);
+    for (x, w) in [([3, 2, 5, 6], [3, 2, 2, 3]), ([1, 3, 9, 7], [2, 3, 3, 3])] {
+        let (x, w) = (Tensor::randn(x, &mut rng), Tensor::randn(w, &mut rng));
+        // Several of every size that the pool keeps, up to more than is needed here.
+        let sizes = (0..10).flat_map(|d| (4..8).map(move |quarters| (4 * quarters) << d));
+        let poison: Vec<Tensor> = sizes.flat_map(|n| [n; 4]).map(|n| Tensor::full([n], f32::NAN)).collect();
+        drop(poison);
+        check_all(&x, &w, Conv2dOptions::default(), 0..1, &mut rng);
+    }
+}
+
+#[test]
 fn the_number_of_threads_does_not_change_a_bit() {
     let mut rng = Rng::seed(5);
     let options = Conv2dOptions { padding: [1, 1], ..Conv2dOptions::default() };

@@ -55,6 +55,7 @@ impl Tensor {
     /// convolution.
     ///
     /// `dx[n, c, y, x] = Σ weight[o, c, a, b] · g[n, o, i, j]` over all terms of the convolution that read that pixel.
+    /// Zeros stand in for terms beyond the edges of `g`: an infinite weight makes NaN of them.
     ///
     /// # Panics
     /// When a convolution of such images by the weight does not have an output like `g`.
@@ -77,6 +78,9 @@ impl Tensor {
     /// the gradient by the output.
     ///
     /// `dw[o, c, a, b] = Σ_n,i,j g[n, o, i, j] · x[n, c, i·stride + a·dilation - padding, j·..]`
+    ///
+    /// Some terms are multiplied by zeros that stand in for places beyond the edges of `g`: an infinite pixel makes NaN
+    /// of them.
     ///
     /// # Panics
     /// When a convolution of this by such kernels does not have an output like `g`.

@@ -32,8 +32,11 @@ impl Tensor {
         let (input, output) = (shape.input[0] * shape.input[1], shape.output[0] * shape.output[1]);
         let mut winners = vec![0; shape.y().len()];
         let y = Tensor::written(shape.y(), |y| {
-            par::for_each_run_pair((y, &mut winners), output, self.len(), |plane, y, winners| {
-                max_plane(&shape, &x[plane * input..][..input], y, winners);
+            par::for_each_run_pair((y, &mut winners), output, self.len(), |planes, y, winners| {
+                let parts = y.chunks_exact_mut(output).zip(winners.chunks_exact_mut(output));
+                for (plane, (y, winners)) in planes.zip(parts) {
+                    max_plane(&shape, &x[plane * input..][..input], y, winners);
+                }
             });
         });
         (y, Indices::new(winners, shape.y()))

@@ -5,37 +5,32 @@ use super::shape::PoolShape;
 /// The largest element of each window, and its position.
 pub(super) fn max_plane(shape: &PoolShape, x: &[f32], y: &mut [f32], winners: &mut [i32]) {
     let width = shape.input[1];
-    let mut largest = vec![0.0f32; width];
-    let mut at = vec![0i32; width];
+    let mut largest = vec![i64::MIN; width];
     let outputs = y.chunks_exact_mut(shape.output[1]).zip(winners.chunks_exact_mut(shape.output[1]));
     for (rows, (y, winners)) in shape.rows.iter().zip(outputs) {
-        let mut rows = rows.positions();
-        let first = rows.next().expect("a window has an element");
-        largest.copy_from_slice(&x[first * width..][..width]);
-        at.iter_mut().zip(first * width..).for_each(|(at, position)| *at = position as i32);
-        for row in rows {
+        largest.fill(i64::MIN);
+        for row in rows.positions() {
             let elements = x[row * width..][..width].iter().zip(row * width..);
-            for ((largest, at), (&x, position)) in largest.iter_mut().zip(&mut at).zip(elements) {
-                // A later row: equal is not enough.
-                let wins = x > *largest || x.is_nan() && !largest.is_nan();
-                *largest = if wins { x } else { *largest };
-                *at = if wins { position as i32 } else { *at };
+            for (largest, (&x, position)) in largest.iter_mut().zip(elements) {
+                *largest = rank(x, position).max(*largest);
             }
         }
         for ((columns, y), winner) in shape.columns.iter().zip(y).zip(winners) {
-            let mut columns = columns.positions();
-            let first = columns.next().expect("a window has an element");
-            (*y, *winner) = (largest[first], at[first]);
-            for column in columns {
-                // Of equal ones the first in row-major order, which may lie in a later column.
-                let (x, position) = (largest[column], at[column]);
-                let earlier = position < *winner;
-                if x > *y || x == *y && earlier || x.is_nan() && (earlier || !y.is_nan()) {
-                    (*y, *winner) = (x, position);
-                }
-            }
+            let best = columns.positions().map(|column| largest[column]).fold(i64::MIN, i64::max);
+            *winner = !best as i32;
+            *y = x[*winner as usize];
         }
     }
+}
+
+/// An element and its position as one integer, whose order is the order of winning: larger, or NaN, and of equal ones
+/// the earlier. The maximum of integers needs no branch; which of two floats is larger cannot be foreseen, and a wrong
+/// guess costs more than all this arithmetic.
+fn rank(x: f32, position: usize) -> i64 {
+    // The bits of floats are ordered like integers but for the sign; adding zero makes -0 equal to 0.
+    let bits = (x + 0.0).to_bits() as i32;
+    let order = if x.is_nan() { i32::MAX } else { bits ^ ((bits >> 31) & i32::MAX) };
+    (order as i64) << 32 | !(position as u32) as i64
 }
 
 /// The mean of each window.
