@@ -21,7 +21,7 @@ pub struct Sum {
 impl Op for Sum {
     const NAME: &'static str = "sum";
     const FORMULA: &'static str = "y = Σ x over the axes; dx = g repeated over them";
-    const PRECISION: Precision = Precision::UlpsOfLargest(16.0);
+    const PRECISION: Precision = Precision::UlpsOfLargest(64.0);
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {

@@ -90,7 +90,7 @@ impl Op for SumTo {
     const NAME: &'static str = "sum_to";
     const FORMULA: &'static str =
         "y sums x over the axes that broadcasting y's shape repeats; dx = g repeated";
-    const PRECISION: Precision = Precision::UlpsOfLargest(16.0);
+    const PRECISION: Precision = Precision::UlpsOfLargest(64.0);
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
