@@ -1,5 +1,25 @@
 //! Automatic differentiation and neural networks on the CPU, from scratch.
+//!
+//! This package re-exports the three that do the work: [`tensor`] (strided f32 arrays and their kernels), [`autograd`]
+//! (tape, operations, gradient checker) and [`nn`] (layers, losses, optimizers, training).
 
 pub use gradus_autograd as autograd;
 pub use gradus_nn as nn;
 pub use gradus_tensor as tensor;
+
+/// What programs import: `use gradus::prelude::*`.
+pub mod prelude {
+    pub use gradus_autograd::prelude::*;
+    pub use gradus_nn::{
+        Adam, Flatten, Init, Layer, Linear, Module, Optimizer, Relu, Sequential, Sgd, Sigmoid, Tanh, module,
+    };
+}
+
+/// The pages of the documentation are compiled and run as tests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/adding-an-op.md")]
+    struct AddingAnOp;
+}

@@ -67,9 +67,14 @@ impl Index<Var<'_>> for Gradients {
 
     #[track_caller]
     fn index(&self, var: Var<'_>) -> &Tensor {
-        self.get(var).unwrap_or_else(|| {
-            panic!("gradients: the loss does not depend on {}; use get(..) where that may be", var.describe())
-        })
+        // A closure would lose the caller's line.
+        match self.get(var) {
+            Some(gradient) => gradient,
+            None => panic!(
+                "gradients: the loss does not depend on {}; use get(..) where that may be",
+                var.describe()
+            ),
+        }
     }
 }
 

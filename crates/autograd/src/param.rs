@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Param {
     id: ParamId,
     value: Tensor,
+    frozen: bool,
 }
 
 /// The identity of a [`Param`], unique in the process.
@@ -21,7 +22,7 @@ impl Param {
     /// A parameter with this initial value.
     pub fn new(value: impl Into<Tensor>) -> Param {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Param { id: ParamId(NEXT.fetch_add(1, Ordering::Relaxed)), value: value.into() }
+        Param { id: ParamId(NEXT.fetch_add(1, Ordering::Relaxed)), value: value.into(), frozen: false }
     }
 
     /// Its identity.
@@ -34,6 +35,16 @@ impl Param {
         &self.value
     }
 
+    /// Whether it is frozen: a constant of the tapes that use it, left alone by optimizers.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// Freezes it, as the lower layers of a model that is fine-tuned are, or lets training change it again.
+    pub fn set_frozen(&mut self, frozen: bool) {
+        self.frozen = frozen;
+    }
+
     /// The value for changing, in place where no tape holds it any more.
     pub fn value_mut(&mut self) -> &mut Tensor {
         &mut self.value
@@ -42,6 +53,6 @@ impl Param {
 
 impl Clone for Param {
     fn clone(&self) -> Param {
-        Param::new(self.value.clone())
+        Param { frozen: self.frozen, ..Param::new(self.value.clone()) }
     }
 }

@@ -145,6 +145,7 @@ impl<'t> Var<'t> {
         for id in (0..gradients.len()).rev() {
             record_node(tape, id, &wanted, &mut gradients);
         }
+        tape.set_origin(None);
         wrt.iter().map(|var| gradients.get(var.id() as usize).copied().flatten()).collect()
     }
 }
@@ -203,7 +204,7 @@ fn accumulate(slot: &mut Option<Tensor>, gradient: Tensor) {
 
 /// Runs the rule of record of the step at `id` on variables, so that the gradient is recorded too.
 fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [Option<Var<'t>>]) {
-    let (step, ids, outputs) = {
+    let (step, ids, outputs, location) = {
         let mut nodes = tape.nodes.borrow_mut();
         let node = &mut nodes[id];
         let outputs = id..(id + node.outputs as usize);
@@ -213,7 +214,7 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         }
         // The rule pushes onto the tape, so the step has to leave it while it runs.
         let Some(step) = node.step.take() else { return };
-        (step, node.inputs.clone(), outputs)
+        (step, node.inputs.clone(), outputs, node.location)
     };
     let var = |id: usize| Var::new(tape, id as u32);
     let input_vars: SmallVec<[Var<'t>; 3]> = ids.iter().map(|&i| var(i as usize)).collect();
@@ -232,6 +233,7 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         needs: &needs,
         results: &mut results,
     };
+    tape.set_origin(Some(location));
     step.backward_vars(&mut cx);
     tape.nodes.borrow_mut()[id].step = Some(step);
     for ((&input, result), value) in ids.iter().zip(results).zip(&input_vars) {

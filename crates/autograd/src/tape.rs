@@ -52,6 +52,8 @@ pub struct Tape {
     params: RefCell<HashMap<(ParamId, usize), u32>>,
     /// The next seed, in training mode.
     seed: Cell<Option<u64>>,
+    /// While a gradient is recorded: the line of the operation that it is a gradient of.
+    origin: Cell<Option<&'static Location<'static>>>,
 }
 
 /// One value on a tape: a leaf, or an output of a step.
@@ -80,6 +82,7 @@ impl Tape {
             nodes: RefCell::default(),
             params: RefCell::default(),
             seed: Cell::new(None),
+            origin: Cell::new(None),
         }
     }
 
@@ -132,14 +135,15 @@ impl Tape {
         self.leaf(value.into(), false)
     }
 
-    /// The variable of a parameter: the same one however often it is asked for, until the parameter changes.
+    /// The variable of a parameter: the same one however often it is asked for, until the parameter changes. A frozen
+    /// parameter is a constant.
     #[track_caller]
     pub fn param(&self, param: &Param) -> Var<'_> {
         let key = (param.id(), param.value().buffer_id());
         if let Some(&id) = self.params.borrow().get(&key) {
             return Var::new(self, id);
         }
-        let var = self.leaf(param.value().clone(), true);
+        let var = self.leaf(param.value().clone(), !param.is_frozen());
         self.params.borrow_mut().insert(key, var.id());
         var
     }
@@ -152,7 +156,7 @@ impl Tape {
             inputs: SmallVec::new(),
             outputs: 0,
             needs,
-            location: Location::caller(),
+            location: self.origin.get().unwrap_or(Location::caller()),
         };
         Var::new(self, push(&mut self.nodes.borrow_mut(), node))
     }
@@ -249,9 +253,15 @@ impl Tape {
                 Some(step) => (Some(step), inputs.iter().map(|x| x.id()).collect(), count as u32),
                 None => (None, smallvec![id], 0),
             };
+            let location = tape.origin.get().unwrap_or(location);
             push(&mut nodes, Node { value: Some(value), step, inputs, outputs, needs, location });
         }
         Ok((tape, id, count))
+    }
+
+    /// Until it is called again, what is recorded counts as recorded at this line.
+    pub(crate) fn set_origin(&self, line: Option<&'static Location<'static>>) {
+        self.origin.set(line);
     }
 
     pub(crate) fn id_and_generation(&self) -> (u64, u64) {

@@ -1,3 +1,25 @@
-//! Neural network layers, losses, optimizers and training.
+//! Neural network layers, losses, optimizers and training, over [`gradus_autograd`].
 
 #![forbid(unsafe_code)]
+
+mod check;
+pub mod data;
+mod file;
+pub mod init;
+mod layer;
+pub mod layers;
+mod module;
+pub mod optim;
+mod save;
+mod weights;
+
+pub use check::gradcheck_model;
+pub use file::{DataError, write_atomically};
+pub use gradus_autograd::Param;
+pub use init::Init;
+pub use layer::{DynLayer, Layer, Sequential};
+pub use layers::*;
+pub use module::{Module, Summary, join};
+pub use optim::{Adam, Optimizer, Sgd};
+pub use save::{load_metadata, load_tensors, save_tensors};
+pub use weights::{load, save};

@@ -3,34 +3,33 @@
 //! An operand given by value lends its buffer to the result when nobody else shares it.
 
 use crate::{
-    elementwise::{Operand, binary, binary_into},
+    kernels::{
+        functions,
+        map::{BinaryFn, Operand},
+    },
+    simd::{Lane, Simd},
     tensor::Tensor,
 };
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
-fn each(out: &mut [f32], other: Operand<'_>, f: impl Fn(f32, f32) -> f32) {
-    match other {
-        Operand::Slice(other) => out.iter_mut().zip(other).for_each(|(x, &y)| *x = f(*x, y)),
-        Operand::Scalar(y) => out.iter_mut().for_each(|x| *x = f(*x, y)),
+/// A formula with its operands the other way round.
+#[derive(Clone, Copy)]
+struct Swapped<F>(F);
+
+impl<F: BinaryFn> BinaryFn for Swapped<F> {
+    #[inline(always)]
+    fn eval<S: Simd>(self, a: Lane<S>, b: Lane<S>) -> Lane<S> {
+        self.0.eval(b, a)
     }
 }
 
 macro_rules! operators {
-    ($($Trait:ident $method:ident $op:tt;)*) => {$(
+    ($($Trait:ident $method:ident;)*) => {$(
         impl $Trait<&Tensor> for &Tensor {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: &Tensor) -> Tensor {
-                binary(stringify!($method), self, other, |a, b, out| match (a, b) {
-                    (Operand::Slice(a), b) => {
-                        out.copy_from_slice(a);
-                        each(out, b, |x, y| x $op y);
-                    }
-                    (Operand::Scalar(x), Operand::Slice(b)) => {
-                        out.iter_mut().zip(b).for_each(|(out, &y)| *out = x $op y);
-                    }
-                    (Operand::Scalar(x), Operand::Scalar(y)) => out.fill(x $op y),
-                })
+                self.binary(stringify!($method), other, functions::$Trait)
             }
         }
 
@@ -38,8 +37,10 @@ macro_rules! operators {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: &Tensor) -> Tensor {
-                let in_place = |x: &mut [f32], y: Operand<'_>| each(x, y, |x, y| x $op y);
-                binary_into(self, other, in_place).unwrap_or_else(|a| &a $op other)
+                match other.operand_for(self.shape()) {
+                    Some(operand) if self.is_reusable() => self.into_binary(operand, functions::$Trait),
+                    _ => (&self).$method(other),
+                }
             }
         }
 
@@ -47,8 +48,10 @@ macro_rules! operators {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: Tensor) -> Tensor {
-                let in_place = |y: &mut [f32], x: Operand<'_>| each(y, x, |y, x| x $op y);
-                binary_into(other, self, in_place).unwrap_or_else(|b| self $op &b)
+                match self.operand_for(other.shape()) {
+                    Some(operand) if other.is_reusable() => other.into_binary(operand, Swapped(functions::$Trait)),
+                    _ => self.$method(&other),
+                }
             }
         }
 
@@ -57,58 +60,68 @@ macro_rules! operators {
             #[track_caller]
             fn $method(self, other: Tensor) -> Tensor {
                 // The larger one can hold the result.
-                if self.is_unique() && self.len() >= other.len() { self $op &other } else { &self $op other }
+                if self.is_unique() && self.len() >= other.len() {
+                    self.$method(&other)
+                } else {
+                    (&self).$method(other)
+                }
             }
         }
 
         impl $Trait<f32> for &Tensor {
             type Output = Tensor;
             fn $method(self, other: f32) -> Tensor {
-                self.map_slices(|xs| xs.iter_mut().for_each(|x| *x = *x $op other))
+                self.with_scalar(other, functions::$Trait)
             }
         }
 
         impl $Trait<f32> for Tensor {
             type Output = Tensor;
             fn $method(self, other: f32) -> Tensor {
-                self.into_mapped_slices(|xs| xs.iter_mut().for_each(|x| *x = *x $op other))
+                match self.is_reusable() {
+                    true => self.into_binary(Operand::Scalar(other), functions::$Trait),
+                    false => (&self).$method(other),
+                }
             }
         }
 
         impl $Trait<&Tensor> for f32 {
             type Output = Tensor;
             fn $method(self, other: &Tensor) -> Tensor {
-                other.map_slices(|xs| xs.iter_mut().for_each(|x| *x = self $op *x))
+                other.with_scalar(self, Swapped(functions::$Trait))
             }
         }
 
         impl $Trait<Tensor> for f32 {
             type Output = Tensor;
             fn $method(self, other: Tensor) -> Tensor {
-                other.into_mapped_slices(|xs| xs.iter_mut().for_each(|x| *x = self $op *x))
+                match other.is_reusable() {
+                    true => other.into_binary(Operand::Scalar(self), Swapped(functions::$Trait)),
+                    false => self.$method(&other),
+                }
             }
         }
     )*};
 }
 
 operators! {
-    Add add +;
-    Sub sub -;
-    Mul mul *;
-    Div div /;
+    Add add;
+    Sub sub;
+    Mul mul;
+    Div div;
 }
 
 impl Neg for &Tensor {
     type Output = Tensor;
     fn neg(self) -> Tensor {
-        self.map_slices(|xs| xs.iter_mut().for_each(|x| *x = -*x))
+        self.unary(functions::Neg)
     }
 }
 
 impl Neg for Tensor {
     type Output = Tensor;
     fn neg(self) -> Tensor {
-        self.into_mapped_slices(|xs| xs.iter_mut().for_each(|x| *x = -*x))
+        self.into_unary(functions::Neg)
     }
 }
 
@@ -116,8 +129,9 @@ impl AddAssign<&Tensor> for Tensor {
     /// Adds in place when nobody shares the buffer.
     #[track_caller]
     fn add_assign(&mut self, other: &Tensor) {
-        // The empty tensor is a stand-in that lives for one statement.
-        let this = std::mem::replace(self, Tensor::scalar(0.0));
-        *self = this + other;
+        match other.operand_for(self.shape()) {
+            Some(operand) => self.apply_binary(operand, functions::Add),
+            None => *self = &*self + other,
+        }
     }
 }

@@ -97,6 +97,13 @@ impl Tensor {
     }
 }
 
+/// A handle to the same buffer.
+impl From<&Tensor> for Tensor {
+    fn from(tensor: &Tensor) -> Tensor {
+        tensor.clone()
+    }
+}
+
 impl From<f32> for Tensor {
     fn from(value: f32) -> Tensor {
         Tensor::scalar(value)

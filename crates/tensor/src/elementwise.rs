@@ -1,20 +1,15 @@
 //! Elementwise passes over tensors of any layout: they split the work, broadcast, and call a kernel on runs.
 
 use crate::{
+    Isa,
     error::OrFail,
+    kernels::map::{BinaryFn, Operand, UnaryFn, map, map_inplace, zip},
     layout::Layout,
     par,
     shape::{Shape, broadcast},
     strided::Coalesced,
     tensor::Tensor,
 };
-
-/// One operand of a run: elements side by side, or one value for all of them.
-#[derive(Clone, Copy)]
-pub(crate) enum Operand<'a> {
-    Slice(&'a [f32]),
-    Scalar(f32),
-}
 
 /// Elements gathered at a time when an operand does not lie side by side: 1 KiB, well inside the first cache.
 const BLOCK: usize = 256;
@@ -35,31 +30,85 @@ impl Tensor {
         })
     }
 
-    /// Applies `kernel`, which maps every element of a slice in place, to all elements.
-    pub(crate) fn map_slices(&self, kernel: impl Fn(&mut [f32]) + Sync) -> Tensor {
+    /// `f` of each element.
+    pub(crate) fn unary(&self, f: impl UnaryFn + Sync) -> Tensor {
         match self.as_slice() {
             Some(x) => Tensor::written(self.shape().clone(), |out| {
                 par::for_each_chunk(out, par::ELEMENTWISE, |start, out| {
-                    out.copy_from_slice(&x[start..][..out.len()]);
-                    kernel(out);
+                    map(Isa::current(), f, &x[start..][..out.len()], out);
                 });
             }),
-            None => self.copied().into_mapped_slices(kernel),
+            None => self.copied().into_unary(f),
         }
     }
 
-    /// Like [`Tensor::map_slices`], in the same buffer when nobody shares it.
-    pub(crate) fn into_mapped_slices(mut self, kernel: impl Fn(&mut [f32]) + Sync) -> Tensor {
+    /// Like [`Tensor::unary`], in the same buffer when nobody shares it.
+    pub(crate) fn into_unary(mut self, f: impl UnaryFn + Sync) -> Tensor {
         if !(self.is_unique() && self.is_contiguous()) {
-            return self.map_slices(kernel);
+            return self.unary(f);
         }
-        par::for_each_chunk(self.as_mut_slice(), par::ELEMENTWISE, |_, out| kernel(out));
+        let out = self.as_mut_slice();
+        par::for_each_chunk(out, par::ELEMENTWISE, |_, out| map_inplace(Isa::current(), f, out));
         self
     }
 
+    /// `f` of the elements of two tensors, broadcast to one shape.
+    #[track_caller]
+    pub(crate) fn binary(&self, op: &str, other: &Tensor, f: impl BinaryFn + Sync) -> Tensor {
+        broadcast_runs(op, self, other, |a, b, out| zip(Isa::current(), f, a, b, out))
+    }
+
+    /// `f` of each element and a scalar.
+    pub(crate) fn with_scalar(&self, scalar: f32, f: impl BinaryFn + Sync) -> Tensor {
+        match self.as_slice() {
+            Some(x) => Tensor::written(self.shape().clone(), |out| {
+                par::for_each_chunk(out, par::ELEMENTWISE, |start, out| {
+                    zip(Isa::current(), f, &x[start..][..out.len()], scalar, out);
+                });
+            }),
+            None => self.copied().into_binary(Operand::Scalar(scalar), f),
+        }
+    }
+
+    /// Each element replaced by `f` of it and an operand that fits; in place when nobody shares the buffer.
+    pub(crate) fn apply_binary(&mut self, other: Operand<'_>, f: impl BinaryFn + Sync) {
+        par::for_each_chunk(self.as_mut_slice(), par::ELEMENTWISE, |start, out| {
+            let part = match other {
+                Operand::Slice(y) => Operand::Slice(&y[start..][..out.len()]),
+                other => other,
+            };
+            zip(Isa::current(), f, Operand::Output, part, out);
+        });
+    }
+
+    /// [`Tensor::apply_binary`] as an expression.
+    pub(crate) fn into_binary(mut self, other: Operand<'_>, f: impl BinaryFn + Sync) -> Tensor {
+        self.apply_binary(other, f);
+        self
+    }
+
+    /// Whether a result of this shape may be written into this tensor's buffer.
+    pub(crate) fn is_reusable(&self) -> bool {
+        self.is_unique() && self.is_contiguous()
+    }
+
+    /// This tensor as an operand of a pass over elements of this shape, if it needs no loops.
+    pub(crate) fn operand_for(&self, shape: &Shape) -> Option<Operand<'_>> {
+        match self.as_slice()? {
+            x if self.shape() == shape => Some(Operand::Slice(x)),
+            &[x] if self.rank() <= shape.len_axes() => Some(Operand::Scalar(x)),
+            _ => None,
+        }
+    }
+
     /// Each element replaced by `f` of it.
+    ///
+    /// For a function of your own; the functions that this crate has as methods are vectorised by hand.
     pub fn map(&self, f: impl Fn(f32) -> f32 + Sync) -> Tensor {
-        self.map_slices(|xs| xs.iter_mut().for_each(|x| *x = f(*x)))
+        let mut result = if self.is_reusable() { self.copied() } else { self.contiguous() };
+        let out = result.as_mut_slice();
+        par::for_each_chunk(out, par::ELEMENTWISE, |_, out| out.iter_mut().for_each(|x| *x = f(*x)));
+        result
     }
 
     /// `f` of the elements of two tensors, broadcast to one shape.
@@ -68,24 +117,21 @@ impl Tensor {
     /// When the shapes do not broadcast.
     #[track_caller]
     pub fn zip(&self, other: &Tensor, f: impl Fn(f32, f32) -> f32 + Sync) -> Tensor {
-        binary("zip", self, other, |a, b, out| zip_slices(&f, a, b, out))
+        broadcast_runs("zip", self, other, |a, b, out| match (a, b) {
+            (Operand::Slice(a), Operand::Slice(b)) => {
+                out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| *y = f(a, b));
+            }
+            (Operand::Slice(a), Operand::Scalar(b)) => out.iter_mut().zip(a).for_each(|(y, &a)| *y = f(a, b)),
+            (Operand::Scalar(a), Operand::Slice(b)) => out.iter_mut().zip(b).for_each(|(y, &b)| *y = f(a, b)),
+            (Operand::Scalar(a), Operand::Scalar(b)) => out.fill(f(a, b)),
+            _ => unreachable!("the runs of a broadcast are read from the inputs"),
+        })
     }
 }
 
-/// The plain loop behind [`Tensor::zip`].
-fn zip_slices(f: &impl Fn(f32, f32) -> f32, a: Operand<'_>, b: Operand<'_>, out: &mut [f32]) {
-    use Operand::{Scalar, Slice};
-    match (a, b) {
-        (Slice(a), Slice(b)) => out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| *y = f(a, b)),
-        (Slice(a), Scalar(b)) => out.iter_mut().zip(a).for_each(|(y, &a)| *y = f(a, b)),
-        (Scalar(a), Slice(b)) => out.iter_mut().zip(b).for_each(|(y, &b)| *y = f(a, b)),
-        (Scalar(a), Scalar(b)) => out.fill(f(a, b)),
-    }
-}
-
-/// `kernel(a, b, out)` over two tensors broadcast to one shape.
+/// `kernel(a, b, out)` for runs of two tensors broadcast to one shape.
 #[track_caller]
-pub(crate) fn binary(
+fn broadcast_runs(
     op: &str,
     a: &Tensor,
     b: &Tensor,
@@ -109,22 +155,15 @@ pub(crate) fn binary(
     let loops = Coalesced::new([&result, &a_layout, &b_layout]);
     let (n, [_, a_stride, b_stride]) = loops.inner();
     Tensor::written(shape, |out| {
-        // Whole runs to a thread; a single long run is split by the contiguous path or stays whole.
         par::for_each_run_chunk(out, n, par::ELEMENTWISE, |runs, out| {
             let first = runs.start;
             loops.for_each_run(runs, |run, [_, a_at, b_at]| {
                 let out = &mut out[(run - first) * n..][..n];
                 let (mut a_block, mut b_block) = ([0.0; BLOCK], [0.0; BLOCK]);
-                if direct(a_stride) && direct(b_stride) {
-                    return kernel(
-                        operand(x, a_at, a_stride, n, &mut []),
-                        operand(y, b_at, b_stride, n, &mut []),
-                        out,
-                    );
-                }
-                for (k, out) in out.chunks_mut(BLOCK).enumerate() {
+                let block = if direct(a_stride) && direct(b_stride) { n } else { BLOCK };
+                for (k, out) in out.chunks_mut(block).enumerate() {
                     let skip =
-                        |at: usize, stride: isize| at.wrapping_add_signed(stride * (k * BLOCK) as isize);
+                        |at: usize, stride: isize| at.wrapping_add_signed(stride * (k * block) as isize);
                     let a = operand(x, skip(a_at, a_stride), a_stride, out.len(), &mut a_block);
                     let b = operand(y, skip(b_at, b_stride), b_stride, out.len(), &mut b_block);
                     kernel(a, b, out);
@@ -134,31 +173,6 @@ pub(crate) fn binary(
     })
 }
 
-/// `in_place(a, b)` where nobody shares `a` and `b` broadcasts to its shape without loops; else `a` comes back.
-#[track_caller]
-pub(crate) fn binary_into(
-    mut a: Tensor,
-    b: &Tensor,
-    in_place: impl Fn(&mut [f32], Operand<'_>) + Sync,
-) -> Result<Tensor, Tensor> {
-    if !(a.is_unique() && a.is_contiguous()) {
-        return Err(a);
-    }
-    let operand = match b.as_slice() {
-        Some(y) if b.shape() == a.shape() => Operand::Slice(y),
-        Some(y) if y.len() == 1 && b.rank() <= a.rank() => Operand::Scalar(y[0]),
-        _ => return Err(a),
-    };
-    par::for_each_chunk(a.as_mut_slice(), par::ELEMENTWISE, |start, out| {
-        let part = match operand {
-            Operand::Slice(y) => Operand::Slice(&y[start..][..out.len()]),
-            scalar => scalar,
-        };
-        in_place(out, part);
-    });
-    Ok(a)
-}
-
 fn direct(stride: isize) -> bool {
     stride == 0 || stride == 1
 }
@@ -166,7 +180,6 @@ fn direct(stride: isize) -> bool {
 /// The operand of a run of `n` elements from position `at`; gathered into `block` when they lie apart.
 fn operand<'a>(data: &'a [f32], at: usize, stride: isize, n: usize, block: &'a mut [f32]) -> Operand<'a> {
     match stride {
-        _ if n == 0 => Operand::Scalar(0.0),
         0 => Operand::Scalar(data[at]),
         1 => Operand::Slice(&data[at..at + n]),
         _ => {

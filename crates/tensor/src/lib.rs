@@ -1,6 +1,5 @@
 //! Strided f32 arrays and their kernels: the ground that gradus stands on. Knows nothing of gradients.
 
-#[allow(clippy::assign_op_pattern)] // the operator is a macro token, its assigning form cannot be named
 mod arithmetic;
 mod buffer;
 mod construct;

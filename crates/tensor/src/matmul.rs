@@ -1,6 +1,13 @@
 //! The matrix product of tensors of any rank and layout.
 
-use crate::{error::OrFail, shape, tensor::Tensor};
+use crate::{
+    error::OrFail,
+    kernels::matmul::{Epilogue, Mat, MatMut, batched_matmul, matmul},
+    layout::Layout,
+    shape::{self, Shape},
+    strided::Positions,
+    tensor::Tensor,
+};
 
 impl Tensor {
     /// The matrix product: `[.., m, k] · [.., k, n] = [.., m, n]`, batch axes broadcast. A vector on the left is a
@@ -19,28 +26,75 @@ impl Tensor {
         let shape = shape::matmul(self.shape(), other.shape()).or_fail();
         let a = if self.rank() == 1 { self.unsqueeze(0) } else { self.clone() };
         let b = if other.rank() == 1 { other.unsqueeze(1) } else { other.clone() };
-        let (m, k, n) = (a.size(-2), a.size(-1), b.size(-1));
-        let batch_of = |t: &Tensor| t.shape()[..t.rank() - 2].to_vec();
-        let batch = shape::broadcast("matmul: batch axes", &batch_of(&a), &batch_of(&b)).or_fail();
-        let full = |t: &Tensor, rows: usize, columns: usize| {
-            let mut sizes = batch.to_vec();
-            sizes.extend([rows, columns]);
-            t.broadcast_to(sizes).contiguous()
-        };
-        let (a, b) = (full(&a, m, k), full(&b, k, n));
-        let (x, y) = (a.as_slice().unwrap_or(&[]), b.as_slice().unwrap_or(&[]));
+        let (a, b) = (Batch::new(&a), Batch::new(&b));
+        let batch = shape::broadcast("matmul: batch axes", &a.batch.shape, &b.batch.shape).or_fail();
+        let (m, n) = (a.sizes[0], b.sizes[1]);
         Tensor::written(shape, |out| {
-            out.fill(0.0);
-            if n == 0 {
+            if batch.is_empty() || m == 0 || n == 0 {
                 return;
             }
-            for (i, row) in out.chunks_mut(n).enumerate() {
-                let y = &y[i / m * k * n..];
-                for p in 0..k {
-                    let scale = x[i * k + p];
-                    row.iter_mut().zip(&y[p * n..][..n]).for_each(|(c, &b)| *c += scale * b);
-                }
+            if batch.len() == 1 {
+                let out = MatMut::new(out, [m, n], n);
+                return matmul(a.matrix(a.batch.offset), b.matrix(b.batch.offset), out, Epilogue::NONE);
+            }
+            let (a_at, b_at) = (a.offsets(&batch), b.offsets(&batch));
+            let out = MatMut::new(out, [batch.len() * m, n], n);
+            batched_matmul(batch.len(), |i| (a.matrix(a_at[i]), b.matrix(b_at[i])), out, Epilogue::NONE);
+        })
+    }
+
+    /// `x Wᵀ + b` for rows `x`: `[.., in]` times a weight `[out, in]`, plus a bias `[out]` if there is one.
+    ///
+    /// # Panics
+    /// When the sizes do not fit.
+    #[track_caller]
+    pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        let bias_shape = bias.map(|b| b.shape());
+        let shape = shape::linear(self.shape(), weight.shape(), bias_shape.map(|s| &s[..])).or_fail();
+        let (inputs, outputs) = (weight.shape()[1], weight.shape()[0]);
+        let rows = self.reshape([self.shape()[..self.rank() - 1].iter().product(), inputs]);
+        let bias = bias.map(|b| b.contiguous());
+        let (x, w) = (Batch::new(&rows), Batch::new(weight));
+        let epilogue = Epilogue { bias: bias.as_ref().and_then(Tensor::as_slice), ..Epilogue::NONE };
+        Tensor::written(shape, |out| {
+            if !out.is_empty() {
+                let out = MatMut::new(out, [x.sizes[0], outputs], outputs);
+                matmul(x.matrix(x.batch.offset), w.matrix(w.batch.offset).transposed(), out, epilogue);
             }
         })
+    }
+}
+
+/// A tensor as a batch of matrices: the last two axes, and the layout of those before them.
+struct Batch<'a> {
+    data: &'a [f32],
+    batch: Layout,
+    sizes: [usize; 2],
+    strides: [isize; 2],
+}
+
+impl Batch<'_> {
+    fn new(x: &Tensor) -> Batch<'_> {
+        let axes = x.rank() - 2;
+        let layout = &x.layout;
+        Batch {
+            data: x.data(),
+            batch: Layout {
+                shape: Shape::new(&layout.shape[..axes]),
+                strides: layout.strides[..axes].into(),
+                offset: layout.offset,
+            },
+            sizes: [layout.shape[axes], layout.shape[axes + 1]],
+            strides: [layout.strides[axes], layout.strides[axes + 1]],
+        }
+    }
+
+    fn matrix(&self, offset: usize) -> Mat<'_> {
+        Mat::new(self.data, offset, self.sizes, self.strides)
+    }
+
+    /// Where each matrix starts when the batch axes are broadcast to this shape.
+    fn offsets(&self, batch: &Shape) -> Vec<usize> {
+        Positions::new(&self.batch.broadcast_to(batch).or_fail()).collect()
     }
 }

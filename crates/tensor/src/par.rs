@@ -1,22 +1,69 @@
-//! When work is worth sharing between threads: the only place with such thresholds.
+//! When work is shared between threads, and how: every threshold of the crate stands here.
 
 use rayon::prelude::*;
+use std::{
+    ops::Range,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
-/// Elements below which an elementwise pass stays on its thread: waking a worker costs more than it saves.
+/// Elements that a thread gets at least in an elementwise pass: waking a worker costs more than fewer would save.
 pub(crate) const ELEMENTWISE: usize = 32 << 10;
 /// The same for reductions, which only read.
 pub(crate) const REDUCTION: usize = 64 << 10;
 
-/// Calls `f(start, chunk)` for pieces of `out` of at least `grain` elements, on all threads when there is more than
-/// one piece. `f` must give the same elements however `out` is cut.
+/// Multiply-adds from which a matrix product is shared between threads. Waking a sleeping worker takes some ten
+/// microseconds, in which one core does about half a million multiply-adds.
+pub(crate) const MATMUL_MIN_WORK: usize = 1 << 20;
+
+/// Multiply-adds that one part of a shared matrix product has at least.
+pub(crate) const MATMUL_MIN_PART: usize = 1 << 19;
+
+/// Matrix elements from which a product of a vector and a matrix, which only reads memory, is shared between threads.
+pub(crate) const VECTOR_MATRIX_MIN_WORK: usize = 1 << 17;
+
+/// Calls `run(part)` once for every part in `0..parts`, on this thread and on idle threads of the pool.
+///
+/// The parts are handed out one by one, so a thread that is held up takes fewer of them. The calling thread takes part
+/// from the start even when it is no worker of the pool: for it the work begins before a worker has woken up.
+pub(crate) fn for_each_part(parts: usize, run: impl Fn(usize) + Sync) {
+    let threads = rayon::current_num_threads().min(parts);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let part = next.fetch_add(1, Ordering::Relaxed);
+            if part >= parts {
+                break;
+            }
+            run(part);
+        }
+    };
+    if threads <= 1 {
+        return work();
+    }
+    rayon::in_place_scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(|_| work());
+        }
+        work();
+    });
+}
+
+/// Calls `f(start, piece)` for pieces of `out` of at least `grain` elements, shared between threads when there is more
+/// than one. `f` must give the same elements however `out` is cut.
 pub(crate) fn for_each_chunk(out: &mut [f32], grain: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+    if out.len() < 2 * grain {
+        return f(0, out);
+    }
     let threads = rayon::current_num_threads();
-    if out.len() < 2 * grain || threads == 1 {
+    if threads == 1 {
         return f(0, out);
     }
     // Multiples of 1024 elements keep two threads off one cache line.
-    let chunk = out.len().div_ceil(threads).max(grain).next_multiple_of(1024);
-    out.par_chunks_mut(chunk).enumerate().for_each(|(i, piece)| f(i * chunk, piece));
+    let size = out.len().div_ceil(threads).max(grain).next_multiple_of(1024);
+    for_each_piece(out, size, |i, piece| f(i * size, piece));
 }
 
 /// Like [`for_each_chunk`], in whole runs of `run` elements; `f` gets the numbers of its runs.
@@ -24,7 +71,7 @@ pub(crate) fn for_each_run_chunk(
     out: &mut [f32],
     run: usize,
     grain: usize,
-    f: impl Fn(std::ops::Range<usize>, &mut [f32]) + Sync,
+    f: impl Fn(Range<usize>, &mut [f32]) + Sync,
 ) {
     if out.is_empty() {
         return;
@@ -35,8 +82,18 @@ pub(crate) fn for_each_run_chunk(
         return f(0..runs, out);
     }
     let each = runs.div_ceil(threads).max(grain.div_ceil(run));
-    out.par_chunks_mut(each * run).enumerate().for_each(|(i, piece)| {
-        f(i * each..i * each + piece.len() / run, piece);
+    for_each_piece(out, each * run, |i, piece| f(i * each..i * each + piece.len() / run, piece));
+}
+
+/// Calls `f(i, piece)` for the pieces of `size` elements that `out` is cut into; the last may be shorter.
+pub(crate) fn for_each_piece(out: &mut [f32], size: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+    let parts = out.len().div_ceil(size);
+    let pieces = Mutex::new(out.chunks_mut(size).enumerate());
+    for_each_part(parts, |_| {
+        let next = pieces.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).next();
+        if let Some((i, piece)) = next {
+            f(i, piece);
+        }
     });
 }
 

@@ -285,6 +285,30 @@ pub fn matmul(a: &[usize], b: &[usize]) -> Result<Shape, ShapeError> {
     Ok(batch.iter().copied().chain(rows).chain(columns).collect())
 }
 
+/// The shape of `x Wᵀ + b`: `[.., in]` with a weight `[out, in]` and a bias `[out]` gives `[.., out]`.
+pub fn linear(x: &[usize], weight: &[usize], bias: Option<&[usize]>) -> Result<Shape, ShapeError> {
+    let &[outputs, inputs] = weight else {
+        return Err(ShapeError::new(format!("linear: the weight is [out, in], its shape is {weight:?}")));
+    };
+    match x.last() {
+        Some(&n) if n == inputs => {}
+        Some(&n) => {
+            return Err(ShapeError::new(format!(
+                "linear: x {x:?} has {n} features, the weight {weight:?} takes {inputs}"
+            )));
+        }
+        None => return Err(ShapeError::new("linear: x is a scalar; it needs an axis of features")),
+    }
+    if let Some(bias) = bias
+        && bias != [outputs]
+    {
+        return Err(ShapeError::new(format!(
+            "linear: the bias has shape {bias:?}, the weight {weight:?} wants [{outputs}]"
+        )));
+    }
+    Ok(Shape::new(x).with(x.len() - 1, outputs))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

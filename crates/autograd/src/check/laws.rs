@@ -218,7 +218,8 @@ fn differences<'t>(
             _ => [0, n - 1].into_iter().chain((2..MOST_ELEMENTS).map(|_| g.rng().below(n))).collect(),
         };
         for flat in chosen {
-            let numeric = numeric::derivative(0.02 * x.data()[flat].abs().max(0.1), |h| {
+            let step = 0.02 * x.data()[flat].abs().max(0.1);
+            let numeric = numeric::derivative(step, replay.base(loss.id()).data()[0].abs(), |h| {
                 let mut moved = x.clone();
                 moved.data_mut()[flat] += h;
                 replay.with(input.id(), &moved, loss.id()).data()[0]

@@ -12,19 +12,20 @@ pub mod selection;
 pub mod shape;
 pub mod steps;
 
-/// The traits whose methods are the operations on any [`Value`](crate::Value).
+/// The traits whose methods are the operations on any [`Value`](crate::Value). They come without their names, which
+/// a program may want for its own types.
 pub mod methods {
     pub use super::{
-        elementwise::{Activations, Elementwise},
-        indexing::Indexing,
-        linear::Products,
-        loss::Loss,
-        normalize::Normalize,
-        pairs::Pairs,
-        reduce::Reduce,
-        selection::Selection,
-        shape::Shaping,
-        steps::Steps,
+        elementwise::{Activations as _, Elementwise as _},
+        indexing::Indexing as _,
+        linear::Products as _,
+        loss::Loss as _,
+        normalize::Normalize as _,
+        pairs::Pairs as _,
+        reduce::Reduce as _,
+        selection::Selection as _,
+        shape::Shaping as _,
+        steps::Steps as _,
     };
 }
 

@@ -107,6 +107,33 @@ unary! {
     Trunc = trunc;
 }
 
+/// The nearest value between two bounds, of which the second wins; neither may be NaN.
+#[derive(Clone, Copy, Debug)]
+pub struct Clamp(
+    /// The lower bound.
+    pub f32,
+    /// The upper bound.
+    pub f32,
+);
+
+impl UnaryFn for Clamp {
+    #[inline(always)]
+    fn eval<S: Simd>(self, x: Lane<S>) -> Lane<S> {
+        x.at_least(self.0).at_most(self.1)
+    }
+}
+
+/// 1 where x > 0, else 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Positive;
+
+impl UnaryFn for Positive {
+    #[inline(always)]
+    fn eval<S: Simd>(self, x: Lane<S>) -> Lane<S> {
+        x.gt(0.0).select(1.0, 0.0)
+    }
+}
+
 /// Declares formulas in two numbers.
 macro_rules! binary {
     ($($(#[$doc:meta])* $Name:ident = |$a:ident, $b:ident| $formula:expr;)*) => {$(

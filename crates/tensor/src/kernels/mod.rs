@@ -1,5 +1,6 @@
-//! Kernels on slices.
+//! The arithmetic on raw memory, one module per family of operations.
 
 pub mod fold;
 pub mod functions;
 pub mod map;
+pub(crate) mod matmul;

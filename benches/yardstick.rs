@@ -1,0 +1,85 @@
+//! The yardstick: workloads that a user of a CPU engine would feel, timed so that they can be compared with other
+//! engines.
+//!
+//! ```text
+//! cargo bench -q --bench yardstick                      all workloads, a JSON line each
+//! cargo bench -q --bench yardstick -- --list            their names
+//! cargo bench -q --bench yardstick -- --filter matmul   those whose name has this in it
+//! cargo bench -q --bench yardstick -- --stdin           reads a name a line, answers each with a JSON line
+//! cargo bench -q --bench yardstick -- --seconds 3       measures each that long
+//! cargo bench -q --bench yardstick -- --peak            the processor's peak of fused multiply-adds
+//! ```
+//!
+//! A time is the median wall time of one call, in microseconds. `_fb` is forward and backward, with gradients for every
+//! input of floating-point numbers. The number of threads is rayon's: `RAYON_NUM_THREADS` sets it.
+
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+
+mod yardstick {
+    pub(crate) mod kernels;
+    pub(crate) mod peak;
+    pub(crate) mod training;
+    pub(crate) mod workload;
+}
+
+use std::{io::BufRead, process::ExitCode};
+use yardstick::{
+    kernels, peak, training,
+    workload::{Workload, time},
+};
+
+fn main() -> ExitCode {
+    let (mut filter, mut seconds) = (String::new(), 1.0);
+    let mut task: fn(&[Workload], &str, f64) = run_all;
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--bench" => {} // cargo says so to every bench
+            "--list" => task = list,
+            "--stdin" => task = answer,
+            "--peak" => task = |_, _, seconds| peak::print(seconds),
+            "--filter" => filter = words.next().unwrap_or_default(),
+            "--seconds" => match words.next().and_then(|s| s.parse().ok()).filter(|&s: &f64| s > 0.0) {
+                Some(given) => seconds = given,
+                None => return refuse("--seconds takes a number above 0"),
+            },
+            other => {
+                return refuse(&format!(
+                    "unknown option {other}; there are --list, --filter, --stdin, --seconds, --peak"
+                ));
+            }
+        }
+    }
+    let workloads: Vec<Workload> = kernels::workloads().into_iter().chain(training::workloads()).collect();
+    task(&workloads, &filter, seconds);
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stderr, reason = "a mistake in the options is told there")]
+fn refuse(reason: &str) -> ExitCode {
+    eprintln!("yardstick: {reason}");
+    ExitCode::from(2)
+}
+
+fn list(workloads: &[Workload], filter: &str, _: f64) {
+    workloads.iter().filter(|w| w.name.contains(filter)).for_each(|w| println!("{}", w.name));
+}
+
+fn run_all(workloads: &[Workload], filter: &str, seconds: f64) {
+    workloads.iter().filter(|w| w.name.contains(filter)).for_each(|w| report(w, seconds));
+}
+
+fn answer(workloads: &[Workload], _: &str, seconds: f64) {
+    for name in std::io::stdin().lock().lines().map_while(Result::ok) {
+        let name = name.trim();
+        match workloads.iter().find(|w| w.name == name) {
+            Some(workload) => report(workload, seconds),
+            None => println!("{{\"peer\":\"gradus\",\"workload\":{name:?},\"error\":\"unknown workload\"}}"),
+        }
+    }
+}
+
+fn report(workload: &Workload, seconds: f64) {
+    let us = time((workload.prepare)(), seconds);
+    println!("{{\"peer\":\"gradus\",\"workload\":{:?},\"us\":{us:.2}}}", workload.name);
+}

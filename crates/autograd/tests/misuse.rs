@@ -1,0 +1,117 @@
+//! What misuse says: at the user's line, with operation, shapes and a hint; never a wrong number.
+
+use gradus_autograd::prelude::*;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Mutex,
+};
+
+static LAST: Mutex<(String, String, u32)> = Mutex::new((String::new(), String::new(), 0));
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Message, file and line of the panic in `f`.
+fn panic_of<R>(f: impl FnOnce() -> R) -> (String, String, u32) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|info| {
+        let payload = info.payload();
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|s| s.to_string())).unwrap_or_default();
+        let place = info.location().unwrap();
+        *LAST.lock().unwrap() = (text, place.file().to_string(), place.line());
+    }));
+    let result = catch_unwind(AssertUnwindSafe(f));
+    std::panic::set_hook(before);
+    assert!(result.is_err(), "it did not panic");
+    LAST.lock().unwrap().clone()
+}
+
+/// The panic begins with `message` and points into this file, at the line that `f` stands on.
+macro_rules! panics_here {
+    ($message:literal, $f:expr) => {{
+        let line = line!();
+        let (text, file, at) = panic_of($f);
+        assert!(text.starts_with($message), "{text}");
+        assert!(file.ends_with("misuse.rs"), "{text}: points to {file}:{at}");
+        assert!((line..line + 4).contains(&at), "{text}: points to line {at}, not {line}");
+    }};
+}
+
+#[test]
+fn wrong_shapes_name_operation_shapes_and_the_users_line() {
+    let tape = Tape::new();
+    let (a, b) = (tape.var(Tensor::ones([32, 784])), tape.var(Tensor::ones([512, 10])));
+    panics_here!("matmul: inner dimensions differ: [32, 784] · [512, 10]", || a.matmul(&b));
+    panics_here!("add: shapes [32, 784] and [512, 10] do not broadcast", || a + b);
+    panics_here!("mul: shapes [32, 784] and [512, 10] do not broadcast", || a * b);
+    panics_here!("reshape: [32, 784] has 25088 elements", || a.reshape([3, 5]));
+    panics_here!("sum: axis 2 is out of range for shape [32, 784]", || a.sum_axes(2, false));
+    panics_here!("permute: [0] must name each axis of shape [32, 784] once", || a.permute([0]));
+    panics_here!("transpose: axis 5 is out of range", || a.transpose(0, 5));
+    panics_here!("slice: 0..40 is out of range for axis 0 of shape [32, 784]", || a.slice(0, 0..40));
+    panics_here!("squeeze: axis 0 of shape [32, 784] has not size 1", || a.squeeze(0));
+    // The same on tensors.
+    let (a, b) = (a.value(), b.value());
+    panics_here!("matmul: inner dimensions differ: [32, 784] · [512, 10]", || a.matmul(&b));
+    panics_here!("add: shapes [32, 784] and [512, 10] do not broadcast", || &a + &b);
+    panics_here!("sub: shapes [32, 784] and [512, 10] do not broadcast", || a.clone() - b.clone());
+}
+
+#[test]
+fn a_loss_must_have_one_element() {
+    let tape = Tape::new();
+    let x = tape.var([1.0, 2.0]);
+    panics_here!("backward: the loss must have one element, %0 [2]", || x.backward());
+    panics_here!("backward: the cotangent has shape [3], the value %0 [2]", || x
+        .backward_from([1.0, 1.0, 1.0]));
+}
+
+#[test]
+fn values_of_two_tapes_do_not_mix() {
+    let (first, second) = (Tape::new(), Tape::new());
+    let (a, b) = (first.var(1.0), second.var(2.0));
+    panics_here!("add: the inputs live on different tapes", || a + b);
+    let gradients = (a * 2.0).backward();
+    panics_here!("gradients: the variable is not of the tape", || gradients[b].item());
+}
+
+#[test]
+fn gradients_of_an_earlier_use_are_refused() {
+    let mut tape = Tape::new();
+    let gradients = {
+        let x = tape.var(1.0);
+        (x * 2.0).backward()
+    };
+    tape.clear();
+    let y = tape.var(1.0);
+    panics_here!("gradients: the variable is not of the tape, or the use of the tape", || gradients[y]
+        .item());
+}
+
+#[test]
+fn no_silent_zero() {
+    let tape = Tape::new();
+    let (x, y) = (tape.var(1.0), tape.var(2.0));
+    let constant = tape.constant(3.0);
+    let gradients = (x * constant).backward();
+    assert!(gradients.get(y).is_none());
+    panics_here!("gradients: the loss does not depend on", || gradients[y].item());
+    panics_here!("gradients: %2", || gradients.get(constant).is_none());
+    panics_here!("grad: no gradient flows to the constant", || (x * constant).grad(&[constant]));
+    let (used, unused) = (Param::new(1.0), Param::new(2.0));
+    let gradients = tape.param(&used).square().backward();
+    assert!(gradients.of(&unused).is_none());
+    panics_here!("gradients: this parameter of shape [] was not used on the tape", || gradients[&unused]
+        .item());
+}
+
+#[test]
+fn an_operation_can_be_tried() {
+    let tape = Tape::new();
+    let (a, b) = (tape.var([1.0, 2.0]), tape.var([1.0, 2.0, 3.0]));
+    let before = tape.len();
+    let error = Tape::try_record(gradus_autograd::ops::arithmetic::Add, &[&a, &b]).unwrap_err();
+    assert_eq!(error.to_string(), "add: shapes [2] and [3] do not broadcast (axis -1: 2 and 3)");
+    assert_eq!(tape.len(), before, "a refused operation leaves nothing on the tape");
+    assert!(Tape::try_record(gradus_autograd::ops::arithmetic::Add, &[&a, &a]).is_ok());
+}

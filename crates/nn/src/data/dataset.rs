@@ -1,0 +1,233 @@
+//! Labelled examples.
+
+use super::Batches;
+use gradus_tensor::{Indices, Rng, Tensor};
+
+/// `n` inputs of one shape, each with a label: inputs `[n, ...]`, labels `[n]`.
+///
+/// ```
+/// # use gradus_nn::data::Dataset;
+/// # use gradus_tensor::{Indices, Rng, Tensor};
+/// let xor = Dataset::new(
+///     Tensor::from([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]),
+///     Indices::from([0, 1, 1, 0]),
+/// );
+/// for (inputs, labels) in xor.batches(3, &mut Rng::seed(7)) {
+///     assert_eq!(inputs.size(0), labels.len());
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// Row-major, so that an example is one run of elements.
+    inputs: Tensor,
+    labels: Indices,
+}
+
+impl Dataset {
+    /// Inputs `[n, ...]` with labels `[n]`.
+    ///
+    /// # Panics
+    /// When the inputs have no axes, the labels not one, or the numbers of inputs and labels differ.
+    #[track_caller]
+    pub fn new(inputs: Tensor, labels: Indices) -> Dataset {
+        assert!(
+            inputs.shape().first() == Some(&labels.len()) && labels.shape()[..].len() == 1,
+            "dataset: inputs {} and labels {} do not fit: they must be [n, ...] and [n]",
+            inputs.shape(),
+            labels.shape()
+        );
+        Dataset { inputs: inputs.contiguous(), labels }
+    }
+
+    /// The number of examples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no examples.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// All inputs, `[n, ...]`.
+    pub fn inputs(&self) -> &Tensor {
+        &self.inputs
+    }
+
+    /// All labels, `[n]`.
+    pub fn labels(&self) -> &Indices {
+        &self.labels
+    }
+
+    /// One example: its input, without the axis of the examples, and its label.
+    ///
+    /// # Panics
+    /// When there is no such example.
+    #[track_caller]
+    pub fn get(&self, index: usize) -> (Tensor, i32) {
+        self.check(index);
+        (self.inputs.select(0, index as isize), self.labels.as_slice()[index])
+    }
+
+    /// The examples at these indices, in this order; an index may come more than once.
+    ///
+    /// # Panics
+    /// When there is no such example.
+    ///
+    /// ```
+    /// # use gradus_nn::data::digits;
+    /// let zeros: Vec<usize> = (0..10).map(|i| 10 * i).collect();
+    /// assert_eq!(digits::load().select(&zeros[..3]).labels().as_slice(), [0, 0, 0]);
+    /// ```
+    #[track_caller]
+    pub fn select(&self, indices: &[usize]) -> Dataset {
+        for &i in indices {
+            self.check(i);
+        }
+        let mut shape = self.inputs.shape().to_vec();
+        shape[0] = indices.len();
+        let size: usize = shape[1..].iter().product();
+        let from = self.inputs.as_slice().expect("made contiguous when the dataset was");
+        let mut inputs = Tensor::zeros(shape);
+        let to = inputs.as_mut_slice();
+        for (row, &i) in indices.iter().enumerate() {
+            to[row * size..][..size].copy_from_slice(&from[i * size..][..size]);
+        }
+        let labels = indices.iter().map(|&i| self.labels.as_slice()[i]).collect();
+        Dataset { inputs, labels }
+    }
+
+    /// Two parts without a common example: `count` examples chosen at random, and the rest. Both are in random order.
+    ///
+    /// # Panics
+    /// When there are fewer than `count` examples.
+    ///
+    /// ```
+    /// # use gradus_nn::data::digits;
+    /// # use gradus_tensor::Rng;
+    /// let digits = digits::load();
+    /// let (train, test) = digits.split(digits.len() * 4 / 5, &mut Rng::seed(0));
+    /// assert_eq!((train.len(), test.len()), (1437, 360));
+    /// ```
+    #[track_caller]
+    pub fn split(&self, count: usize, rng: &mut Rng) -> (Dataset, Dataset) {
+        assert!(count <= self.len(), "split: there are {} examples, not {count}", self.len());
+        let order = self.shuffled(rng);
+        (self.select(&order[..count]), self.select(&order[count..]))
+    }
+
+    /// Mini-batches of `size` examples in random order, every example once. The last batch may be smaller. Call it
+    /// once an epoch: each call draws another order.
+    ///
+    /// # Panics
+    /// When `size` is 0.
+    #[track_caller]
+    pub fn batches(&self, size: usize, rng: &mut Rng) -> Batches<'_> {
+        Batches::new(self, Some(self.shuffled(rng)), size)
+    }
+
+    /// Batches of `size` examples in their order, for evaluation: views that copy no inputs. The last may be smaller.
+    ///
+    /// # Panics
+    /// When `size` is 0.
+    #[track_caller]
+    pub fn chunks(&self, size: usize) -> Batches<'_> {
+        Batches::new(self, None, size)
+    }
+
+    fn shuffled(&self, rng: &mut Rng) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        rng.shuffle(&mut order);
+        order
+    }
+
+    #[track_caller]
+    fn check(&self, index: usize) {
+        assert!(index < self.len(), "dataset: there are {} examples, none has index {index}", self.len());
+    }
+
+    pub(super) fn into_parts(self) -> (Tensor, Indices) {
+        (self.inputs, self.labels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gradus_tensor::{Rng, Slice};
+    use proptest::prelude::*;
+    use std::panic;
+
+    /// Example `i` has label `i` and the inputs 10 i and 10 i + 1.
+    fn numbered(n: usize) -> Dataset {
+        let inputs = Tensor::from_fn([n, 2, 1], |at| (10 * at[0] + at[1]) as f32);
+        Dataset::new(inputs, (0..n as i32).collect())
+    }
+
+    fn holds_its_own_inputs(part: &Dataset) -> bool {
+        (0..part.len()).all(|i| {
+            let (input, label) = part.get(i);
+            let first = (10 * label) as f32;
+            input.shape()[..] == [2, 1] && input.to_vec() == [first, first + 1.0]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_split_loses_nothing_and_shares_nothing(n in 0usize..40, share in 0.0..=1.0, seed: u64) {
+            let count = (n as f64 * share) as usize;
+            let (a, b) = numbered(n).split(count, &mut Rng::seed(seed));
+            prop_assert_eq!(a.len(), count);
+            let mut labels: Vec<i32> = [a.labels().as_slice(), b.labels().as_slice()].concat();
+            labels.sort_unstable();
+            prop_assert_eq!(labels, (0..n as i32).collect::<Vec<_>>());
+            prop_assert!(holds_its_own_inputs(&a) && holds_its_own_inputs(&b));
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_one_split_and_another_seed_another() {
+        let split = |seed| numbered(50).split(25, &mut Rng::seed(seed)).0.labels().clone();
+        assert_eq!(split(1), split(1));
+        assert_ne!(split(1), split(2));
+        assert_ne!(split(1).as_slice(), (0..25).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn selection_repeats_and_orders_as_asked() {
+        let part = numbered(5).select(&[4, 0, 4]);
+        assert_eq!(part.labels().as_slice(), [4, 0, 4]);
+        assert_eq!(part.inputs().to_vec(), [40.0, 41.0, 0.0, 1.0, 40.0, 41.0]);
+        assert!(numbered(5).select(&[]).is_empty());
+        assert_eq!(numbered(0).select(&[]).inputs().shape()[..], [0, 2, 1]);
+    }
+
+    #[test]
+    fn inputs_of_any_layout_and_rank_will_do() {
+        let reversed = Tensor::arange(3).slice(0, Slice::from(..).step(-1));
+        let data = Dataset::new(reversed, Indices::from([2, 1, 0]));
+        assert_eq!(data.select(&[0, 2]).inputs().to_vec(), [2.0, 0.0]);
+        assert_eq!(data.get(1).0.item(), 1.0);
+        let none = Dataset::new(Tensor::zeros([2, 0]), Indices::from([1, 2]));
+        assert_eq!(none.select(&[1]).inputs().shape()[..], [1, 0]);
+    }
+
+    #[test]
+    fn wrong_shapes_and_indices_panic_with_a_reason() {
+        let message = |f: &dyn Fn()| {
+            let payload = panic::catch_unwind(panic::AssertUnwindSafe(f)).unwrap_err();
+            *payload.downcast::<String>().unwrap()
+        };
+        let fit = |shape: &[usize], labels: Indices| {
+            message(&|| drop(Dataset::new(Tensor::zeros(shape), labels.clone())))
+        };
+        let text = fit(&[3, 2], Indices::from([1, 2]));
+        assert!(text.contains("inputs [3, 2] and labels [2] do not fit"), "{text}");
+        fit(&[], Indices::from([1]));
+        fit(&[1, 2], Indices::new([1], [1, 1]));
+        let data = numbered(3);
+        assert!(message(&|| drop(data.get(3))).contains("none has index 3"));
+        assert!(message(&|| drop(data.select(&[0, 9]))).contains("none has index 9"));
+        assert!(message(&|| drop(data.split(4, &mut Rng::seed(0)))).contains("3 examples, not 4"));
+    }
+}

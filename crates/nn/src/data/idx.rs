@@ -1,0 +1,196 @@
+//! The IDX format of the MNIST files: arrays of bytes with their shape, gzipped or not.
+
+use crate::file::{DataError, Reason};
+use flate2::bufread::MultiGzDecoder;
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, ErrorKind, Read},
+    path::Path,
+};
+
+/// An array of bytes, row-major: the pixels of images or their labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Idx {
+    /// The sizes of the axes.
+    pub shape: Vec<usize>,
+    /// The elements, as many as the product of the sizes.
+    pub elements: Vec<u8>,
+}
+
+/// The code that stands for bytes in the header; the format's others are wider numbers.
+const BYTES: u8 = 8;
+
+/// The most elements that a file may have. No data set of this kind is near it, and a small gzip file cannot fill
+/// the memory.
+const MOST: usize = 1 << 30;
+
+/// Reads an IDX file of bytes. Whether it is gzipped shows in its first bytes; the name does not matter.
+///
+/// A damaged file is an error, and memory is taken only for what it really holds.
+pub fn read(path: impl AsRef<Path>) -> Result<Idx, DataError> {
+    let path = path.as_ref();
+    let file = File::open(path).map_err(Reason::from);
+    file.and_then(|file| decode(BufReader::new(file))).map_err(|reason| DataError::new(path, reason))
+}
+
+fn decode(mut input: impl BufRead) -> Result<Idx, Reason> {
+    // An empty answer is the end of the file, which `parse` reports.
+    let zipped = input.fill_buf()?.starts_with(&[0x1f]);
+    if zipped { parse(MultiGzDecoder::new(input)) } else { parse(input) }
+}
+
+fn parse(mut input: impl Read) -> Result<Idx, Reason> {
+    let [a, b, element_type, rank] = header_word(&mut input)?;
+    if [a, b] != [0, 0] {
+        return Err(format!("is not an IDX file: it begins with {a:02x} {b:02x}, not with 00 00").into());
+    }
+    if element_type != BYTES {
+        return Err(format!("holds elements of type {element_type:#04x}, not bytes ({BYTES:#04x})").into());
+    }
+    let mut shape = Vec::new();
+    for _ in 0..rank {
+        shape.push(u32::from_be_bytes(header_word(&mut input)?) as usize);
+    }
+    let len = shape.iter().try_fold(1usize, |len, &n| len.checked_mul(n)).filter(|&len| len <= MOST);
+    let len = len.ok_or_else(|| format!("claims the shape {shape:?}, more than {MOST} elements"))?;
+    // The buffer grows with what arrives. One byte more than expected shows what is there too much, and makes a
+    // gzip reader come to its checksum.
+    let mut elements = Vec::new();
+    input.take(len as u64 + 1).read_to_end(&mut elements)?;
+    match elements.len() {
+        found if found < len => Err(format!("ends after {found} of {len} elements").into()),
+        found if found > len => Err(format!("goes on after its {len} elements").into()),
+        _ => Ok(Idx { shape, elements }),
+    }
+}
+
+fn header_word(input: &mut impl Read) -> Result<[u8; 4], Reason> {
+    let mut word = [0; 4];
+    input.read_exact(&mut word).map_err(|error| match error.kind() {
+        ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "ends within its header"),
+        _ => error,
+    })?;
+    Ok(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    /// A file of 2 x 3 elements, written out by hand.
+    const SMALL: [u8; 18] = [0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 7, 8, 9, 255, 0, 1];
+
+    fn zip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn reason(bytes: &[u8]) -> String {
+        decode(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn plain_and_zipped_files_of_any_name_read_alike() {
+        let expected = Idx { shape: vec![2, 3], elements: vec![7, 8, 9, 255, 0, 1] };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("misnamed.txt");
+        for bytes in [SMALL.to_vec(), zip(&SMALL)] {
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(read(&path).unwrap(), expected);
+        }
+        // A gzip file may consist of several members.
+        let members = [zip(&SMALL[..7]), zip(&SMALL[7..])].concat();
+        assert_eq!(decode(&members[..]).unwrap(), expected);
+    }
+
+    #[test]
+    fn empty_arrays_and_scalars_are_arrays() {
+        assert_eq!(decode(&[0, 0, 8, 1, 0, 0, 0, 0][..]).unwrap().shape, [0]);
+        assert_eq!(decode(&[0, 0, 8, 0, 5][..]).unwrap(), Idx { shape: vec![], elements: vec![5] });
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let zipped = zip(&SMALL);
+        for bytes in [&SMALL[..], &zipped] {
+            for len in 0..bytes.len() {
+                assert!(decode(&bytes[..len]).is_err(), "the first {len} bytes are no file");
+            }
+        }
+        assert_eq!(reason(&SMALL[..9]), "ends within its header");
+        assert_eq!(reason(&SMALL[..14]), "ends after 2 of 6 elements");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        assert_eq!(reason(b"PK\x03\x04"), "is not an IDX file: it begins with 50 4b, not with 00 00");
+        assert_eq!(reason(&[0, 0, 0x0d, 1]), "holds elements of type 0x0d, not bytes (0x08)");
+        let long = [&SMALL[..], &[0]].concat();
+        assert_eq!(reason(&long), "goes on after its 6 elements");
+        assert_eq!(reason(&zip(&long)), "goes on after its 6 elements");
+        // Not even a whole byte of garbage is taken for another gzip member.
+        assert!(decode(&[zip(&SMALL), vec![0]].concat()[..]).is_err());
+        let missing = read("no/such/file").unwrap_err();
+        assert_eq!(missing.path, Path::new("no/such/file"));
+        assert!(missing.reason.contains("No such file") || cfg!(not(unix)), "{missing}");
+        assert!(read(std::env::temp_dir()).is_err());
+    }
+
+    #[test]
+    fn a_header_that_claims_too_much_takes_no_memory() {
+        let header = |rank: u8, size: u32| {
+            let sizes = std::iter::repeat_n(size.to_be_bytes(), rank as usize).flatten();
+            [0, 0, 8, rank].into_iter().chain(sizes).collect::<Vec<u8>>()
+        };
+        for claim in [header(1, u32::MAX), header(4, u32::MAX), header(255, 2)] {
+            assert!(
+                reason(&claim).starts_with("claims the shape [")
+                    && reason(&zip(&claim)).contains("more than")
+            );
+        }
+        // The largest claim that is believed, without anything behind it.
+        let before = peak_memory();
+        assert_eq!(reason(&header(1, MOST as u32)), format!("ends after 0 of {MOST} elements"));
+        assert!(peak_memory() - before < MOST / 2);
+    }
+
+    /// The most address space that this process has had, in bytes.
+    #[cfg(target_os = "linux")]
+    fn peak_memory() -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
+        1024 * peak.trim().trim_end_matches(" kB").parse::<usize>().unwrap()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn peak_memory() -> usize {
+        0
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_an_error() {
+        let mut zipped = zip(&SMALL);
+        let crc = zipped.len() - 8;
+        zipped[crc] ^= 1;
+        assert!(decode(&zipped[..]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn changed_files_never_panic(flips in prop::collection::vec((0usize..60, any::<u8>()), 1..4), zipped: bool) {
+            let mut bytes = if zipped { zip(&SMALL) } else { SMALL.to_vec() };
+            for (at, value) in flips {
+                let at = at % bytes.len();
+                bytes[at] = value;
+            }
+            if let Ok(idx) = decode(&bytes[..]) {
+                prop_assert_eq!(idx.elements.len(), idx.shape.iter().product::<usize>());
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Layers: modules that map a value to a value; and boxes and lists of them.
+
+use crate::module::Module;
+use gradus_autograd::{Formula, Param, Value, Var};
+use gradus_tensor::Tensor;
+
+/// A module that maps a value to a value: on tensors it predicts, on variables it is recorded.
+///
+/// ```
+/// use gradus_nn::{Layer, Linear, module};
+/// use gradus_autograd::prelude::*;
+///
+/// struct Net { hidden: Linear, output: Linear }
+/// module!(Net { hidden, output });
+///
+/// impl Layer for Net {
+///     fn forward<V: Value>(&self, x: V) -> V {
+///         self.output.forward(self.hidden.forward(x).relu())
+///     }
+/// }
+///
+/// let mut rng = Rng::seed(0);
+/// let net = Net { hidden: Linear::new(4, 8, &mut rng), output: Linear::new(8, 2, &mut rng) };
+/// assert_eq!(net.forward(Tensor::ones([3, 4])).shape(), &[3, 2]);
+/// ```
+pub trait Layer: Module {
+    /// The layer's output.
+    fn forward<V: Value>(&self, x: V) -> V;
+}
+
+/// What a box of a layer can be called through; every [`Layer`] has it.
+pub trait DynLayer: Module + Send + Sync {
+    /// [`Layer::forward`] on a tensor.
+    #[track_caller]
+    fn forward_tensor(&self, x: Tensor) -> Tensor;
+
+    /// [`Layer::forward`] on a variable.
+    #[track_caller]
+    fn forward_var<'t>(&self, x: Var<'t>) -> Var<'t>;
+}
+
+impl<L: Layer + Send + Sync> DynLayer for L {
+    #[track_caller]
+    fn forward_tensor(&self, x: Tensor) -> Tensor {
+        self.forward(x)
+    }
+
+    #[track_caller]
+    fn forward_var<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.forward(x)
+    }
+}
+
+struct AsFormula<'a>(&'a dyn DynLayer);
+
+impl Formula for AsFormula<'_> {
+    #[track_caller]
+    fn on_tensor(&self, x: Tensor) -> Tensor {
+        self.0.forward_tensor(x)
+    }
+
+    #[track_caller]
+    fn on_var<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.0.forward_var(x)
+    }
+}
+
+impl Layer for Box<dyn DynLayer> {
+    #[track_caller]
+    fn forward<V: Value>(&self, x: V) -> V {
+        x.through(&AsFormula(&**self))
+    }
+}
+
+/// Layers one after the other, chosen at run time.
+///
+/// ```
+/// use gradus_nn::{Layer, Linear, Relu, Sequential};
+/// use gradus_tensor::{Rng, Tensor};
+///
+/// let mut rng = Rng::seed(0);
+/// let net = Sequential::new().push(Linear::new(4, 8, &mut rng)).push(Relu).push(Linear::new(8, 2, &mut rng));
+/// assert_eq!(net.forward(Tensor::ones([3, 4])).shape(), &[3, 2]);
+/// ```
+#[derive(Default)]
+pub struct Sequential {
+    layers: Vec<Box<dyn DynLayer>>,
+}
+
+impl Sequential {
+    /// No layers: the identity.
+    pub fn new() -> Sequential {
+        Sequential::default()
+    }
+
+    /// Adds a layer at the end.
+    pub fn push(mut self, layer: impl Layer + Send + Sync + 'static) -> Sequential {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    /// The number of layers.
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Whether there are no layers.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Sequential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sequential of {} layers, {} parameters", self.len(), self.param_count())
+    }
+}
+
+/// Its layers are named by their positions: `0.weight`, `2.weight`.
+impl Module for Sequential {
+    fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, &'a Param)) {
+        self.layers.visit(path, f);
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &str, f: &mut dyn FnMut(&str, &'a mut Param)) {
+        self.layers.visit_mut(path, f);
+    }
+}
+
+impl Layer for Sequential {
+    #[track_caller]
+    fn forward<V: Value>(&self, mut x: V) -> V {
+        // No closure here: a fold's would hide the caller's line.
+        for layer in &self.layers {
+            x = layer.forward(x);
+        }
+        x
+    }
+}

@@ -1,0 +1,90 @@
+//! The matrix product of strided operands, with a fused tail: `out = activation(A * B (+ out) (+ bias))`.
+//!
+//! Each element of the result is summed over k in an order that only the shape, the layout and the instruction set
+//! decide: never the number of threads.
+
+mod arena;
+mod blocked;
+mod kernels;
+mod lanes;
+mod operand;
+mod pack;
+mod parallel;
+mod tile;
+mod vector;
+
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use operand::{Mat, MatMut};
+pub(crate) use parallel::batched_matmul;
+
+use crate::Isa;
+use blocked::Blocking;
+use kernels::Kernels;
+
+/// The function applied to each finished element.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "linear and convolution layers will fuse their activations")
+)]
+pub(crate) enum Activation {
+    /// x
+    None,
+    /// max(x, 0), with NaN kept
+    Relu,
+    /// Any other, applied to pieces of rows while they are in the cache. Its result for an element must not depend on
+    /// where the pieces begin and end.
+    Map(fn(&mut [f32])),
+}
+
+/// What happens to the product on its way to the output.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Epilogue<'a> {
+    /// Added to each row: one value for each column.
+    pub(crate) bias: Option<&'a [f32]>,
+    pub(crate) activation: Activation,
+    /// Whether the product is added to what the output holds, or replaces it.
+    pub(crate) accumulate: bool,
+}
+
+impl Epilogue<'_> {
+    /// The product itself.
+    pub(crate) const NONE: Epilogue<'static> =
+        Epilogue { bias: None, activation: Activation::None, accumulate: false };
+}
+
+/// Writes `activation(a * b (+ out) (+ bias))` to `out`. With no inner dimension the product is zero.
+///
+/// # Panics
+/// When the sizes do not fit together.
+pub(crate) fn matmul(a: Mat<'_>, b: Mat<'_>, out: MatMut<'_>, epilogue: Epilogue<'_>) {
+    matmul_with(Isa::current(), &Blocking::default(), a, b, &out, &epilogue);
+}
+
+/// [`matmul`] with a choice of instruction set and block sizes.
+fn matmul_with(
+    isa: Isa,
+    blocking: &Blocking,
+    a: Mat<'_>,
+    b: Mat<'_>,
+    out: &MatMut<'_>,
+    epilogue: &Epilogue<'_>,
+) {
+    check_sizes(&a, &b, [out.rows(), out.cols()], epilogue);
+    // SAFETY: the sizes fit, and the caller lends the output to this call alone.
+    unsafe {
+        parallel::product(Kernels::of(isa), blocking, &a, &b, out, epilogue, rayon::current_num_threads())
+    }
+}
+
+fn check_sizes(a: &Mat<'_>, b: &Mat<'_>, out: [usize; 2], epilogue: &Epilogue<'_>) {
+    assert_eq!(a.cols(), b.rows(), "matrix product: inner dimensions differ");
+    assert_eq!(out, [a.rows(), b.cols()], "matrix product: size of the output");
+    if let Some(bias) = epilogue.bias {
+        assert_eq!(bias.len(), b.cols(), "matrix product: length of the bias");
+    }
+}

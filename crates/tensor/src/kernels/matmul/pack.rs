@@ -1,0 +1,107 @@
+//! Packing: copies a part of an operand into panels that the register tile reads from front to back.
+
+use super::lanes::Lanes;
+
+/// The part of an operand that becomes one panel: `lines` rows of A, or columns of B, with `k` elements each.
+#[derive(Clone, Copy)]
+pub(super) struct Lines {
+    pub(super) start: *const f32,
+    pub(super) lines: usize,
+    pub(super) k: usize,
+    /// The distance between the same element of two lines.
+    pub(super) line_stride: isize,
+    /// The distance between two elements of a line.
+    pub(super) k_stride: isize,
+}
+
+/// Writes a panel: `panel[p * width + i]` is element `p` of line `i`, or zero when there is no such line.
+///
+/// # Safety
+/// * The processor has the instruction set.
+/// * All elements of `lines` may be read, and `lines.k * width + COUNT` floats written at `panel`.
+/// * `width` is `lines.lines` (at most `COUNT`), or the next multiple of `COUNT` from there.
+pub(super) type Pack = unsafe fn(lines: &Lines, width: usize, panel: *mut f32);
+
+/// The body of a [`Pack`], to be inlined into a function that enables the instruction set.
+///
+/// # Safety
+/// See [`Pack`].
+#[inline(always)]
+pub(super) unsafe fn pack<L: Lanes>(lines: &Lines, width: usize, panel: *mut f32) {
+    // SAFETY: each path reads elements of `lines` only and keeps to the panel (and the `COUNT` floats behind it).
+    unsafe {
+        if lines.k_stride == 1 {
+            pack_contiguous_lines::<L>(lines, width, panel);
+        } else if lines.line_stride == 1 {
+            pack_adjacent_lines::<L>(lines, width, panel);
+        } else {
+            pack_elements(lines, 0, width, panel);
+        }
+    }
+}
+
+/// Each line is contiguous: transposes squares in registers.
+///
+/// # Safety
+/// See [`Pack`].
+#[inline(always)]
+unsafe fn pack_contiguous_lines<L: Lanes>(lines: &Lines, width: usize, panel: *mut f32) {
+    let whole = lines.k / L::COUNT * L::COUNT;
+    // SAFETY: a square lies within the lines. Its rows overlap those of the next steps when the width is below COUNT, and
+    // then only what a later store overwrites, or the COUNT floats behind the panel.
+    unsafe {
+        for p in (0..whole).step_by(L::COUNT) {
+            for i in (0..width).step_by(L::COUNT) {
+                let src = lines.start.wrapping_offset(i as isize * lines.line_stride).wrapping_add(p);
+                let dst = panel.wrapping_add(p * width + i);
+                L::transpose(src, lines.line_stride, lines.lines.saturating_sub(i), dst, width);
+            }
+        }
+        pack_elements(lines, whole, width, panel);
+    }
+}
+
+/// The same element of all lines is contiguous: copies vectors.
+///
+/// # Safety
+/// See [`Pack`].
+#[inline(always)]
+unsafe fn pack_adjacent_lines<L: Lanes>(lines: &Lines, width: usize, panel: *mut f32) {
+    let whole = lines.lines / L::COUNT * L::COUNT;
+    let rest = lines.lines - whole;
+    let mut src = lines.start;
+    let mut dst = panel;
+    // SAFETY: reads whole vectors of the lines, then the rest under a mask. The last store of a step may reach into the next
+    // step, which is written later, or into the COUNT floats behind the panel.
+    unsafe {
+        for _ in 0..lines.k {
+            for i in (0..whole).step_by(L::COUNT) {
+                L::load(src.wrapping_add(i)).store(dst.wrapping_add(i));
+            }
+            if rest > 0 {
+                L::load_first(src.wrapping_add(whole), rest).store(dst.wrapping_add(whole));
+            }
+            src = src.wrapping_offset(lines.k_stride);
+            dst = dst.wrapping_add(width);
+        }
+    }
+}
+
+/// Any strides, from step `from` on: copies element by element.
+///
+/// # Safety
+/// See [`Pack`].
+#[inline(always)]
+unsafe fn pack_elements(lines: &Lines, from: usize, width: usize, panel: *mut f32) {
+    for p in from..lines.k {
+        let src = lines.start.wrapping_offset(p as isize * lines.k_stride);
+        for i in 0..width {
+            // SAFETY: reads only lines that exist, writes within the panel.
+            unsafe {
+                let x =
+                    if i < lines.lines { *src.wrapping_offset(i as isize * lines.line_stride) } else { 0.0 };
+                panel.wrapping_add(p * width + i).write(x);
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The examples' common parts: cargo runs no tests of modules that only examples use.
+
+#[path = "../examples/common/mod.rs"]
+mod common;
+
+use common::{
+    curves::{Panel, learning_curve},
+    grid::digit_grid,
+};
+use gradus::{nn::data::digits, tensor::Tensor};
+use std::{error::Error, fs, path::Path};
+
+/// The file that a drawing function writes.
+fn svg(draw: impl Fn(&Path) -> Result<(), Box<dyn Error>>) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("picture.svg");
+    draw(&path).unwrap();
+    fs::read_to_string(&path).unwrap()
+}
+
+fn attribute<'a>(element: &'a str, name: &str) -> &'a str {
+    let (_, rest) =
+        element.split_once(&format!(" {name}=\"")).unwrap_or_else(|| panic!("{name} in {element}"));
+    rest.split_once('"').unwrap().0
+}
+
+/// x, y, width, height and darkness (0 to 16) of the filled rectangles after the white ground.
+fn rectangles(svg: &str) -> Vec<[i32; 5]> {
+    let filled = svg.lines().filter(|line| line.starts_with("<rect") && line.contains("fill=\"#")).skip(1);
+    let rectangle = |line: &str| {
+        let [x, y, w, h] = ["x", "y", "width", "height"].map(|name| attribute(line, name).parse().unwrap());
+        let red = i32::from_str_radix(&attribute(line, "fill")[1..3], 16).unwrap();
+        [x, y, w, h, ((255 - red) as f32 / 255.0 * 16.0).round() as i32]
+    };
+    filled.map(rectangle).collect()
+}
+
+#[test]
+fn equal_pixels_side_by_side_are_one_rectangle_and_paper_is_none() {
+    let image = Tensor::from([[0.0, 0.5, 0.5], [1.0, 1.0, 0.0]]);
+    let picture =
+        svg(|path| digit_grid(path, "Title", std::slice::from_ref(&image), &["caption".to_owned()]));
+    let [[x, y, w, h, grey], second] = rectangles(&picture)[..] else { panic!("{picture}") };
+    assert_eq!((w, grey), (2 * h, 8));
+    assert_eq!(second, [x - h, y + h, 2 * h, h, 16]);
+}
+
+#[test]
+fn a_grid_shows_every_pixel_of_every_digit() {
+    let digits = digits::load();
+    let images: Vec<Tensor> = (0..20).map(|i| digits.get(i).0).collect();
+    let captions: Vec<String> = (0..20).map(|i| format!("label {}", digits.get(i).1)).collect();
+    let picture = svg(|path| digit_grid(path, "Digits", &images, &captions));
+    let drawn: i32 = rectangles(&picture).iter().map(|[_, _, w, h, ink]| w / h * ink).sum();
+    let ink: f32 = images.iter().flat_map(|image| image.to_vec()).map(|pixel| 16.0 * pixel).sum();
+    assert_eq!(drawn, ink as i32);
+    assert_eq!(picture.lines().filter(|line| line.starts_with("label ")).count(), 20);
+    assert!(picture.len() < 60_000, "{} bytes", picture.len());
+}
+
+#[test]
+fn texts_are_escaped_and_odd_values_drawn() {
+    let image = Tensor::from([[f32::NAN, -1.0, 7.0]]);
+    let picture = svg(|path| digit_grid(path, "a < b", std::slice::from_ref(&image), &["&".to_owned()]));
+    assert!(picture.contains("\na &lt; b\n") && picture.contains("\n&amp;\n"), "{picture}");
+    let inks: Vec<i32> = rectangles(&picture).iter().map(|rectangle| rectangle[4]).collect();
+    assert_eq!(inks, [16]);
+    svg(|path| digit_grid(path, "nothing", &[], &[]));
+}
+
+#[test]
+fn curves_go_where_their_points_are() {
+    let points: Vec<(f64, f64)> = [(1.0, 4.0), (2.0, 2.0), (5.0, 1.0)].to_vec();
+    let panels = [
+        Panel { quantity: "loss", lines: vec![("train", points)] },
+        Panel { quantity: "accuracy", lines: vec![("test", vec![(1.0, 0.5), (2.0, f64::NAN), (3.0, 0.75)])] },
+    ];
+    let picture = svg(|path| learning_curve(path, "History", &panels));
+    for text in ["History", "epoch", "loss", "accuracy", "train", "test"] {
+        assert!(picture.contains(&format!("\n{text}\n")), "{text}");
+    }
+    // The first line in this colour is the curve, the next one its sample in the legend.
+    let is_curve = |line: &&str| line.starts_with("<polyline") && line.contains("stroke=\"#0072B2\"");
+    let curve = attribute(picture.lines().find(is_curve).unwrap(), "points");
+    let numbers: Vec<f64> =
+        curve.split([' ', ',']).filter(|n| !n.is_empty()).map(|number| number.parse().unwrap()).collect();
+    let [x0, y0, x1, y1, x2, y2] = numbers[..] else { panic!("{curve}") };
+    // Positions are whole pixels.
+    assert!(((x2 - x0) / 4.0 - (x1 - x0)).abs() <= 1.0 && x2 > x0 + 100.0, "{curve}");
+    assert!(((y2 - y0) / 3.0 * 2.0 - (y1 - y0)).abs() <= 1.0 && y2 > y0 + 100.0, "{curve}");
+    // The two single points beside the gap.
+    assert_eq!(picture.lines().filter(|line| line.starts_with("<circle")).count(), 2);
+}
+
+#[test]
+fn histories_without_a_range_are_drawn() {
+    for points in [vec![], vec![(1.0, 0.5)], vec![(0.0, 1.0), (1.0, 1.0)], vec![(0.0, f64::NAN)]] {
+        let panels = [Panel { quantity: "loss", lines: vec![("train", points)] }];
+        assert!(svg(|path| learning_curve(path, "", &panels)).ends_with("</svg>\n"));
+    }
+    svg(|path| learning_curve(path, "no panels", &[]));
+}
