@@ -6,6 +6,8 @@ use rayon::prelude::*;
 pub(crate) const ELEMENTWISE: usize = 32 << 10;
 /// The same for reductions, which only read.
 pub(crate) const REDUCTION: usize = 64 << 10;
+/// The same for passes with an exponential in them.
+pub(crate) const SOFTMAX: usize = 8 << 10;
 
 /// Calls `f(start, chunk)` for pieces of `out` of at least `grain` elements, on all threads when there is more than
 /// one piece. `f` must give the same elements however `out` is cut.

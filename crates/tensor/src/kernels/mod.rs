@@ -3,3 +3,4 @@
 pub mod fold;
 pub mod functions;
 pub mod map;
+pub(crate) mod vectors;
