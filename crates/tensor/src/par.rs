@@ -13,6 +13,8 @@ use std::{
 pub(crate) const ELEMENTWISE: usize = 32 << 10;
 /// The same for reductions, which only read.
 pub(crate) const REDUCTION: usize = 64 << 10;
+/// The same for passes with an exponential in them.
+pub(crate) const SOFTMAX: usize = 8 << 10;
 
 /// Multiply-adds from which a matrix product is shared between threads. Waking a sleeping worker takes some ten
 /// microseconds, in which one core does about half a million multiply-adds.

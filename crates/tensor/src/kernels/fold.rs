@@ -3,6 +3,7 @@
 //! An element's place in a slice, not the instruction set, decides where it is added in: sums have the same bits on
 //! every instruction set.
 
+use super::vectors::{read, read_partial, write, write_partial};
 use crate::simd::{Lane, Simd};
 use std::ops::{Add, Mul, Sub};
 
@@ -12,6 +13,8 @@ pub trait Number: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     fn maximum(self, other: Self) -> Self;
     /// The lesser of both, NaN where either is NaN.
     fn minimum(self, other: Self) -> Self;
+    /// eˣ
+    fn exp(self) -> Self;
 }
 
 impl Number for f32 {
@@ -25,6 +28,11 @@ impl Number for f32 {
     fn minimum(self, other: f32) -> f32 {
         if (self > other) | other.is_nan() { other } else { self }
     }
+
+    #[inline(always)]
+    fn exp(self) -> f32 {
+        f32::exp(self)
+    }
 }
 
 impl<S: Simd> Number for Lane<S> {
@@ -36,6 +44,11 @@ impl<S: Simd> Number for Lane<S> {
     #[inline(always)]
     fn minimum(self, other: Lane<S>) -> Lane<S> {
         Lane::minimum(self, other)
+    }
+
+    #[inline(always)]
+    fn exp(self) -> Lane<S> {
+        Lane::exp(self)
     }
 }
 
@@ -82,6 +95,24 @@ impl Fold for SquaredDeviations {
     #[inline(always)]
     fn lift<N: Number>(x: N, shift: N) -> N {
         (x - shift) * (x - shift)
+    }
+}
+
+/// Σ e^(x - shift)
+#[derive(Clone, Copy, Debug)]
+pub struct ExpSum;
+
+impl Fold for ExpSum {
+    const IDENTITY: f32 = 0.0;
+
+    #[inline(always)]
+    fn join<N: Number>(a: N, b: N) -> N {
+        a + b
+    }
+
+    #[inline(always)]
+    fn lift<N: Number>(x: N, shift: N) -> N {
+        (x - shift).exp()
     }
 }
 
@@ -284,35 +315,4 @@ fn joined_in_tree<F: Fold, S: Simd, const N: usize>(mut x: [Lane<S>; N]) -> Lane
         }
     }
     x[0]
-}
-
-/// The vector from `at` on.
-#[inline(always)]
-fn read<S: Simd>(simd: S, x: &[f32], at: usize) -> Lane<S> {
-    let x = &x[at..at + S::LANES];
-    // SAFETY: the slice has LANES elements.
-    unsafe { Lane::load(simd, x.as_ptr()) }
-}
-
-/// All of a slice that is shorter than a vector.
-#[inline(always)]
-fn read_partial<S: Simd>(simd: S, x: &[f32]) -> Lane<S> {
-    debug_assert!(x.len() < S::LANES);
-    // SAFETY: the slice has that many elements.
-    unsafe { Lane::load_partial(simd, x.as_ptr(), x.len()) }
-}
-
-#[inline(always)]
-fn write<S: Simd>(x: Lane<S>, out: &mut [f32], at: usize) {
-    let out = &mut out[at..at + S::LANES];
-    // SAFETY: the slice has LANES elements.
-    unsafe { x.store(out.as_mut_ptr()) }
-}
-
-/// Fills a slice that is shorter than a vector.
-#[inline(always)]
-fn write_partial<S: Simd>(x: Lane<S>, out: &mut [f32]) {
-    debug_assert!(out.len() < S::LANES);
-    // SAFETY: the slice has that many elements.
-    unsafe { x.store_partial(out.as_mut_ptr(), out.len()) }
 }

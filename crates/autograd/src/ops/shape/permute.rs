@@ -69,7 +69,11 @@ impl Op for Permute {
 
     fn error_cases() -> Vec<ErrorCase<Permute>> {
         vec![
-            ErrorCase::new(Permute(vec![0, 0]), &[&[2, 3]], "permute: axis 0 of shape [2, 3] is named twice in [0, 0]"),
+            ErrorCase::new(
+                Permute(vec![0, 0]),
+                &[&[2, 3]],
+                "permute: axis 0 of shape [2, 3] is named twice in [0, 0]",
+            ),
             ErrorCase::new(
                 Permute(vec![1]),
                 &[&[2, 3]],
