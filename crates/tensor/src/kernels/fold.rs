@@ -190,18 +190,18 @@ impl<S: Simd> Accumulators<S> {
         let mut sums = self.sums;
         let (chunks, rest) = run.as_chunks::<LANES>();
         for chunk in chunks {
-            for k in 0..Self::USED {
-                sums[k] = F::join(sums[k], F::lift(read(simd, chunk, k * S::LANES), shift));
+            for (k, sum) in sums[..Self::USED].iter_mut().enumerate() {
+                *sum = F::join(*sum, F::lift(read(simd, chunk, k * S::LANES), shift));
             }
         }
-        for k in 0..Self::USED {
+        for (k, sum) in sums[..Self::USED].iter_mut().enumerate() {
             if rest.len() >= (k + 1) * S::LANES {
-                sums[k] = F::join(sums[k], F::lift(read(simd, rest, k * S::LANES), shift));
+                *sum = F::join(*sum, F::lift(read(simd, rest, k * S::LANES), shift));
             } else if rest.len() > k * S::LANES {
                 let rest = &rest[k * S::LANES..];
                 let there = read(simd, &PLACES, 0).lt(rest.len() as f32);
                 let x = F::lift(read_partial(simd, rest), shift);
-                sums[k] = F::join(sums[k], there.select(x, F::IDENTITY));
+                *sum = F::join(*sum, there.select(x, F::IDENTITY));
             }
         }
         self.sums = sums;
@@ -219,8 +219,8 @@ impl<S: Simd> Accumulators<S> {
             }
         }
         let mut last = [0.0; 16];
-        for k in 0..used {
-            write(sums[k], &mut last, k * S::LANES);
+        for (k, &sum) in sums[..used].iter().enumerate() {
+            write(sum, &mut last, k * S::LANES);
         }
         let mut width = 16;
         while width > 1 {

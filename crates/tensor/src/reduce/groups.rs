@@ -120,7 +120,7 @@ impl Plan<'_> {
         let (kept, gone) = (inner_stride(&self.kept), inner_stride(&self.gone));
         // Runs that lie side by side, group after group, are folded where they lie: a strip whose entries are runs.
         let run = match self.gone[..] {
-            [.., (_, outer), (n, 1)] if n >= SHORT_RUN && n <= LEAF && kept < outer.unsigned_abs() => n,
+            [.., (_, outer), (n, 1)] if (SHORT_RUN..=LEAF).contains(&n) && kept < outer.unsigned_abs() => n,
             _ if gone <= kept => {
                 return par::for_each_weighted_chunk(out, count, par::REDUCTION, |start, out| {
                     dispatch(Isa::current(), Rows { plan: self, count, reduction, start, out });
