@@ -30,9 +30,12 @@ struct Opt<'a> {
     set: Set<'a>,
 }
 
+/// Sets a variable from a word, or says why it cannot.
+type Setter<'a> = dyn FnMut(&str) -> Result<(), String> + 'a;
+
 enum Set<'a> {
     Flag(&'a mut bool),
-    Value(Box<dyn FnMut(&str) -> Result<(), String> + 'a>),
+    Value(Box<Setter<'a>>),
 }
 
 /// What the command line asks for.

@@ -3,6 +3,7 @@
 mod arithmetic;
 mod buffer;
 mod construct;
+mod conv;
 mod elementwise;
 mod error;
 mod format;
@@ -11,6 +12,7 @@ mod indexing;
 mod indices;
 mod isa;
 mod joining;
+#[allow(clippy::needless_range_loop)] // tiles and registers are counted
 pub mod kernels;
 mod layout;
 mod masking;
@@ -18,6 +20,7 @@ mod matmul;
 pub mod memory;
 mod padding;
 mod par;
+mod pool;
 mod random;
 mod reduce;
 pub mod shape;
@@ -27,11 +30,13 @@ mod strided;
 mod tensor;
 mod views;
 
+pub use conv::{Conv2dOptions, ConvShape};
 pub use error::{OrFail, ShapeError};
 pub use indices::Indices;
 pub use isa::Isa;
 pub use layout::{ResolvedSlice, Slice, resolve_permutation};
 pub use padding::Padding;
+pub use pool::{Pool2d, PoolShape, PoolWindow, plane_gather_shape, plane_scatter_shape};
 pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
 pub use tensor::Tensor;

@@ -11,6 +11,9 @@ use std::{
 
 /// Elements that a thread gets at least in an elementwise pass: waking a worker costs more than fewer would save.
 pub(crate) const ELEMENTWISE: usize = 32 << 10;
+/// Multiply-adds of a convolution below which it stays on its thread.
+pub(crate) const CONVOLUTION: usize = 128 << 10;
+
 /// The same for reductions, which only read.
 pub(crate) const REDUCTION: usize = 64 << 10;
 /// The same for passes with an exponential in them.
@@ -19,20 +22,22 @@ pub(crate) const SOFTMAX: usize = 8 << 10;
 /// The same for sorting, in elements of the rows to sort.
 pub(crate) const SORTING: usize = 4 << 10;
 
-/// Multiply-adds from which a matrix product is shared between threads. Waking a sleeping worker takes some ten
-/// microseconds, in which one core does about half a million multiply-adds.
+/// Multiply-adds from which a matrix product is shared between threads. Waking a sleeping worker takes some
+/// ten microseconds, in which one core does about half a million multiply-adds.
 pub(crate) const MATMUL_MIN_WORK: usize = 1 << 20;
 
 /// Multiply-adds that one part of a shared matrix product has at least.
 pub(crate) const MATMUL_MIN_PART: usize = 1 << 19;
 
-/// Matrix elements from which a product of a vector and a matrix, which only reads memory, is shared between threads.
+/// Matrix elements from which a product of a vector and a matrix, which only reads memory, is shared between
+/// threads.
 pub(crate) const VECTOR_MATRIX_MIN_WORK: usize = 1 << 17;
 
 /// Calls `run(part)` once for every part in `0..parts`, on this thread and on idle threads of the pool.
 ///
-/// The parts are handed out one by one, so a thread that is held up takes fewer of them. The calling thread takes part
-/// from the start even when it is no worker of the pool: for it the work begins before a worker has woken up.
+/// The parts are handed out one by one, so a thread that is held up takes fewer of them. The calling thread
+/// takes part from the start even when it is no worker of the pool: for it the work begins before a worker
+/// has woken up.
 pub(crate) fn for_each_part(parts: usize, run: impl Fn(usize) + Sync) {
     let threads = rayon::current_num_threads().min(parts);
     let next = AtomicUsize::new(0);
@@ -92,14 +97,66 @@ pub(crate) fn for_each_run_chunk(
 
 /// Calls `f(i, piece)` for the pieces of `size` elements that `out` is cut into; the last may be shorter.
 pub(crate) fn for_each_piece(out: &mut [f32], size: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
-    let parts = out.len().div_ceil(size);
-    let pieces = Mutex::new(out.chunks_mut(size).enumerate());
-    for_each_part(parts, |_| {
-        let next = pieces.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).next();
-        if let Some((i, piece)) = next {
-            f(i, piece);
+    for_each_item(out.len().div_ceil(size), out.chunks_mut(size).enumerate(), |(i, piece)| f(i, piece));
+}
+
+/// Calls `f` for every item of an iterator of so many, on this thread and on idle threads of the pool.
+pub(crate) fn for_each_item<T>(count: usize, items: impl Iterator<Item = T> + Send, f: impl Fn(T) + Sync) {
+    let items = Mutex::new(items);
+    for_each_part(count, |_| {
+        let item = items.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).next();
+        if let Some(item) = item {
+            f(item);
         }
     });
+}
+
+/// Calls `f(block, rows, part)` for parts of `out`, which consists of blocks of `rows` rows of `row` elements each: whole
+/// blocks where there are enough of them, else some of a block's rows. `work` counts the multiply-adds of it all. `f`
+/// must give the same elements however a block is cut.
+pub(crate) fn for_each_block_part(
+    out: &mut [f32],
+    [rows, row]: [usize; 2],
+    work: usize,
+    f: impl Fn(usize, Range<usize>, &mut [f32]) + Sync,
+) {
+    if out.is_empty() {
+        return;
+    }
+    let threads = rayon::current_num_threads();
+    if work < 2 * CONVOLUTION || threads == 1 {
+        return out.chunks_mut(rows * row).enumerate().for_each(|(i, block)| f(i, 0..rows, block));
+    }
+    // Two parts a thread even out the threads' loads; eight rows fill a kernel's registers.
+    let blocks = out.len() / (rows * row);
+    let each = rows.div_ceil((2 * threads).div_ceil(blocks)).next_multiple_of(8).min(rows);
+    let parts = out.chunks_mut(rows * row).enumerate().flat_map(|(i, block)| {
+        block.chunks_mut(each * row).enumerate().map(move |(k, part)| (i, k * each, part))
+    });
+    for_each_item(blocks * rows.div_ceil(each), parts, |(i, first, part)| {
+        f(i, first..first + part.len() / row, part);
+    });
+}
+
+/// Calls `f(runs, a's part, b's part)` for parts of two lists of as many runs of `run` elements, on all threads where the
+/// work, in elements that are read, is worth it. `f` must give the same elements however the lists are cut.
+pub(crate) fn for_each_run_pair<A: Send, B: Send>(
+    (a, b): (&mut [A], &mut [B]),
+    run: usize,
+    work: usize,
+    f: impl Fn(Range<usize>, &mut [A], &mut [B]) + Sync,
+) {
+    if a.is_empty() {
+        return;
+    }
+    let runs = a.len() / run;
+    let threads = rayon::current_num_threads();
+    if work < 2 * ELEMENTWISE || threads == 1 {
+        return f(0..runs, a, b);
+    }
+    let each = runs.div_ceil(threads);
+    let parts = a.chunks_mut(each * run).zip(b.chunks_mut(each * run)).enumerate();
+    for_each_item(runs.div_ceil(each), parts, |(i, (a, b))| f(i * each..i * each + a.len() / run, a, b));
 }
 
 /// Like [`for_each_chunk`], where each element of `out` stands for work on `weight` elements.
@@ -111,7 +168,7 @@ pub(crate) fn for_each_weighted_chunk(
 ) {
     match weighted_chunk(out.len(), weight, grain) {
         None => f(0, out),
-        Some(n) => out.par_chunks_mut(n).enumerate().for_each(|(i, piece)| f(i * n, piece)),
+        Some(n) => for_each_piece(out, n, |i, piece| f(i * n, piece)),
     }
 }
 
@@ -125,8 +182,9 @@ pub(crate) fn for_each_weighted_pair<A: Send, B: Send>(
     match weighted_chunk(a.len(), weight, grain) {
         None => f(0, a, b),
         Some(n) => {
-            let pairs = a.par_chunks_mut(n).zip(b.par_chunks_mut(n));
-            pairs.enumerate().for_each(|(i, (a, b))| f(i * n, a, b));
+            let parts = a.len().div_ceil(n);
+            let pairs = a.chunks_mut(n).zip(b.chunks_mut(n)).enumerate();
+            for_each_item(parts, pairs, |(i, (a, b))| f(i * n, a, b));
         }
     }
 }

@@ -1,12 +1,14 @@
 //! The operations, each declared once: a row of a table or a file of its own.
 
 pub mod arithmetic;
+pub mod conv;
 pub mod elementwise;
 pub mod indexing;
 pub mod linear;
 pub mod loss;
 pub mod normalize;
 pub mod pairs;
+pub mod pool;
 pub mod reduce;
 pub mod selection;
 pub mod shape;
@@ -16,12 +18,14 @@ pub mod steps;
 /// a program may want for its own types.
 pub mod methods {
     pub use super::{
+        conv::Convolution as _,
         elementwise::{Activations as _, Elementwise as _},
         indexing::Indexing as _,
         linear::Products as _,
         loss::Loss as _,
         normalize::Normalize as _,
         pairs::Pairs as _,
+        pool::Pooling as _,
         reduce::Reduce as _,
         selection::Selection as _,
         shape::Shaping as _,
@@ -104,4 +108,12 @@ pub const ALL: &[Spec] = &[
     Spec::of::<linear::MatMul>(),
     Spec::of::<linear::Linear>(),
     Spec::of::<loss::CrossEntropy>(),
+    Spec::of::<conv::Conv2d>(),
+    Spec::of::<conv::Conv2dInputGrad>(),
+    Spec::of::<conv::Conv2dWeightGrad>(),
+    Spec::of::<pool::MaxPool2d>(),
+    Spec::of::<pool::AvgPool2d>(),
+    Spec::of::<pool::AvgPool2dGrad>(),
+    Spec::of::<pool::PlaneGather>(),
+    Spec::of::<pool::PlaneScatter>(),
 ];

@@ -74,6 +74,16 @@ impl Conv2d {
     }
 }
 
+impl Layer for Conv2d {
+    #[track_caller]
+    fn forward<V: Value>(&self, x: V) -> V {
+        let at = x.at();
+        let bias = self.bias.as_ref().map(|bias| at.param(bias));
+        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
+        x.conv2d(&at.param(&self.weight), bias.as_ref(), stride, padding, [1, 1], 1)
+    }
+}
+
 /// The maximum of each window of `kernel` by `kernel` pixels (book, chapter 7). Of equal ones the first gets the gradient.
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool2d {
@@ -104,5 +114,12 @@ impl MaxPool2d {
     pub fn stride(self, stride: usize) -> MaxPool2d {
         assert!(stride > 0, "max_pool2d: the stride must be at least 1");
         MaxPool2d { stride, ..self }
+    }
+}
+
+impl Layer for MaxPool2d {
+    #[track_caller]
+    fn forward<V: Value>(&self, x: V) -> V {
+        x.max_pool2d([self.kernel; 2], [self.stride; 2], [0, 0], [1, 1], false)
     }
 }

@@ -54,10 +54,7 @@ impl Layer for Linear {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         let at = x.at();
-        let y = x.matmul(&at.param(&self.weight).t());
-        match &self.bias {
-            Some(bias) => y + at.param(bias),
-            None => y,
-        }
+        let bias = self.bias.as_ref().map(|bias| at.param(bias));
+        x.linear(&at.param(&self.weight), bias.as_ref())
     }
 }

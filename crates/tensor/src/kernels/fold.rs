@@ -159,7 +159,7 @@ impl Fold for Min {
 pub const LANES: usize = 64;
 
 /// The vectors that hold [`LANES`] numbers on the narrowest instruction set.
-const VECTORS: usize = 8;
+const VECTORS: usize = 16;
 
 /// 0, 1, 2, .. for the widest vector.
 const PLACES: [f32; 16] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];

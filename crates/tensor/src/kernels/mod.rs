@@ -1,5 +1,6 @@
 //! The arithmetic on raw memory, one module per family of operations.
 
+pub(crate) mod conv;
 pub mod fold;
 pub mod functions;
 pub mod map;

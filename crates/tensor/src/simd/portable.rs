@@ -1,28 +1,29 @@
 //! Plain Rust over small arrays, right on every processor; the compiler vectorises it with what the target has.
 
 use super::{Simd, sealed};
-use std::array::from_fn;
 
 /// The token of the portable path, which needs no proof.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Portable;
 
-const N: usize = 8;
+const N: usize = 4;
 
 /// Added to |x| <= 2²², this leaves no place for a fraction, and the nearest whole number, half to even, in the low bits.
 /// (`f32::round_ties_even` and its like are calls into the C library where the target lacks an instruction for them.)
 const SHIFTER: f32 = 12582912.0; // 1.5 * 2^23
 const SHIFTER_F64: f64 = 6755399441055744.0; // 1.5 * 2^52
 
-/// Defines methods element by element.
+/// Defines methods element by element. (`array::map` and `array::from_fn` are not always inlined.)
 macro_rules! elementwise {
     ($($name:ident($($arg:ident: $type:ty),*) -> $out:ty = $body:expr;)*) => {$(
         #[inline(always)]
         fn $name(self, $($arg: [$type; N]),*) -> [$out; N] {
-            from_fn(#[inline(always)] |i| {
+            let mut out = [<$out>::default(); N];
+            for i in 0..N {
                 $(let $arg = $arg[i];)*
-                $body
-            })
+                out[i] = $body;
+            }
+            out
         }
     )*};
 }
@@ -172,7 +173,11 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn exact_square(self, a: [f32; N]) -> ([f32; N], [f32; N]) {
-        (a.map(|a| a * a), a.map(square_rest))
+        let mut rest = [0.0; N];
+        for i in 0..N {
+            rest[i] = square_rest(a[i]);
+        }
+        (self.mul(a, a), rest)
     }
 
     #[inline(always)]
@@ -187,7 +192,11 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn shl_i32(self, a: [i32; N], bits: u32) -> [i32; N] {
-        a.map(|lane| lane << bits)
+        let mut out = a;
+        for lane in &mut out {
+            *lane <<= bits;
+        }
+        out
     }
 
     #[inline(always)]
@@ -197,11 +206,19 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn split_exponent(self, a: [f32; N]) -> ([f32; N], [f32; N]) {
-        (a.map(|a| split_exponent(a).0), a.map(|a| split_exponent(a).1))
+        let (mut m, mut e) = ([0.0; N], [0.0; N]);
+        for i in 0..N {
+            (m[i], e[i]) = split_exponent(a[i]);
+        }
+        (m, e)
     }
 
     #[inline(always)]
     fn split_exponent_f64(self, a: [f64; N]) -> ([f64; N], [f64; N]) {
-        (a.map(|a| split_exponent_f64(a).0), a.map(|a| split_exponent_f64(a).1))
+        let (mut m, mut e) = ([0.0; N], [0.0; N]);
+        for i in 0..N {
+            (m[i], e[i]) = split_exponent_f64(a[i]);
+        }
+        (m, e)
     }
 }

@@ -14,8 +14,8 @@ thread_local! {
     static SPARE: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
 }
 
-/// Scratch floats, aligned to 64 bytes, with arbitrary contents. While it lives it is taken out of its thread: another
-/// product that this thread starts meanwhile (a stolen task, say) gets memory of its own.
+/// Scratch floats, aligned to 64 bytes, with arbitrary contents. While it lives it is taken out of its
+/// thread: another product that this thread starts meanwhile (a stolen task, say) gets memory of its own.
 pub(super) struct Scratch(Vec<Line>);
 
 impl Scratch {
@@ -31,7 +31,8 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Of two buffers in use at once the larger one is kept. A thread that is ending has no place to keep either.
+        // Of two buffers in use at once the larger one is kept. A thread that is ending has no place to keep
+        // either.
         let _ = SPARE.try_with(|spare| {
             let other = spare.take();
             let own = std::mem::take(&mut self.0);

@@ -15,6 +15,8 @@ pub(super) struct Kernels {
     pub(super) lanes: usize,
     /// `tiles[r - 1][v - 1]` computes a tile of `r` rows and `v` vectors of columns.
     pub(super) tiles: &'static [[Tile; TILE_VECTORS]],
+    /// The same for rows of A that are adjacent: packed, or in place if A is transposed.
+    pub(super) adjacent_tiles: &'static [[Tile; TILE_VECTORS]],
     pub(super) pack: Pack,
     /// See [`vector::contiguous_columns`].
     pub(super) contiguous_columns: VectorMatrix,
@@ -49,25 +51,26 @@ impl Kernels {
 
 /// Compiles the kernels for one instruction set: the tiles with the given numbers of rows, and the rest.
 macro_rules! kernels {
-    ($module:ident, $lanes:ident, [$($rows:literal)*] $(, #[$enable:meta])?) => {
+    ($module:ident, $lanes:ident, [$($rows:literal)*], $dot_rows:literal $(, #[$enable:meta])?) => {
         mod $module {
             use super::super::lanes::$lanes;
             use super::*;
 
             pub(super) static KERNELS: Kernels = Kernels {
                 lanes: $lanes::COUNT,
-                tiles: &[$([tile::<$rows, 1>, tile::<$rows, 2>]),*],
+                tiles: &[$([tile::<$rows, 1, false>, tile::<$rows, 2, false>]),*],
+                adjacent_tiles: &[$([tile::<$rows, 1, true>, tile::<$rows, 2, true>]),*],
                 pack,
                 contiguous_columns,
                 contiguous_rows,
             };
 
             $(#[$enable])?
-            unsafe fn tile<const MR: usize, const NV: usize>(
+            unsafe fn tile<const MR: usize, const NV: usize, const ADJACENT: bool>(
                 k: usize, a: Walk, a_row_stride: isize, b: Walk, out: &TileOut,
             ) {
                 // SAFETY: the caller keeps the conditions of `Tile`.
-                unsafe { tile::tile::<$lanes, MR, NV>(k, a, a_row_stride, b, out) }
+                unsafe { tile::tile::<$lanes, MR, NV, ADJACENT>(k, a, a_row_stride, b, out) }
             }
 
             $(#[$enable])?
@@ -77,25 +80,25 @@ macro_rules! kernels {
             }
 
             $(#[$enable])?
-            unsafe fn contiguous_columns(x: &[f32], b: Walk, sums: &mut [f32]) {
+            unsafe fn contiguous_columns(vectors: usize, k: usize, x: Walk, b: Walk, sums: &mut [f32]) {
                 // SAFETY: the caller keeps the conditions of `VectorMatrix`.
-                unsafe { vector::contiguous_columns::<$lanes>(x, b, sums) }
+                unsafe { vector::contiguous_columns::<$lanes, $dot_rows>(vectors, k, x, b, sums) }
             }
 
             $(#[$enable])?
-            unsafe fn contiguous_rows(x: &[f32], b: Walk, sums: &mut [f32]) {
+            unsafe fn contiguous_rows(vectors: usize, k: usize, x: Walk, b: Walk, sums: &mut [f32]) {
                 // SAFETY: the caller keeps the conditions of `VectorMatrix`.
-                unsafe { vector::contiguous_rows::<$lanes>(x, b, sums) }
+                unsafe { vector::contiguous_rows::<$lanes>(vectors, k, x, b, sums) }
             }
         }
     };
 }
 
-// As many rows as leave registers for two vectors of B and one element of A: of 32 registers, of 16, and of 16 without an
-// instruction that multiplies and adds.
+// As many rows as leave registers for two vectors of B and one element of A: of 32 registers, of 16, and of
+// 16 without an instruction that multiplies and adds.
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, Avx512, [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
+kernels!(avx512, Avx512, [1 2 3 4 5 6 7 8 9 10 11 12 13 14], 4,
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, Avx2, [1 2 3 4 5 6], #[target_feature(enable = "avx2,fma")]);
-kernels!(portable, Portable, [1 2 3 4]);
+kernels!(avx2, Avx2, [1 2 3 4 5 6], 2, #[target_feature(enable = "avx2,fma")]);
+kernels!(portable, Portable, [1 2 3 4], 2);

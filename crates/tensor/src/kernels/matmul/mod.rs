@@ -1,7 +1,7 @@
 //! The matrix product of strided operands, with a fused tail: `out = activation(A * B (+ out) (+ bias))`.
 //!
-//! Each element of the result is summed over k in an order that only the shape, the layout and the instruction set
-//! decide: never the number of threads.
+//! Each element of the result is summed over k in an order that only the shape, the layout and the
+//! instruction set decide: never the number of threads.
 
 mod arena;
 mod blocked;
@@ -9,10 +9,13 @@ mod kernels;
 mod lanes;
 mod operand;
 mod pack;
+mod panels;
 mod parallel;
 mod tile;
 mod vector;
 
+#[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
+mod guarded;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
@@ -36,8 +39,8 @@ pub(crate) enum Activation {
     None,
     /// max(x, 0), with NaN kept
     Relu,
-    /// Any other, applied to pieces of rows while they are in the cache. Its result for an element must not depend on
-    /// where the pieces begin and end.
+    /// Any other, applied to pieces of rows while they are in the cache. Its result for an element must not
+    /// depend on where the pieces begin and end.
     Map(fn(&mut [f32])),
 }
 
@@ -74,17 +77,42 @@ fn matmul_with(
     out: &MatMut<'_>,
     epilogue: &Epilogue<'_>,
 ) {
-    check_sizes(&a, &b, [out.rows(), out.cols()], epilogue);
-    // SAFETY: the sizes fit, and the caller lends the output to this call alone.
-    unsafe {
-        parallel::product(Kernels::of(isa), blocking, &a, &b, out, epilogue, rayon::current_num_threads())
-    }
+    let product = Product::new(Kernels::of(isa), blocking, &a, &b, out, epilogue);
+    // SAFETY: the caller lends the output to this call alone.
+    unsafe { parallel::product(&product, rayon::current_num_threads()) }
 }
 
-fn check_sizes(a: &Mat<'_>, b: &Mat<'_>, out: [usize; 2], epilogue: &Epilogue<'_>) {
-    assert_eq!(a.cols(), b.rows(), "matrix product: inner dimensions differ");
-    assert_eq!(out, [a.rows(), b.cols()], "matrix product: size of the output");
-    if let Some(bias) = epilogue.bias {
-        assert_eq!(bias.len(), b.cols(), "matrix product: length of the bias");
+/// A product to compute: operands whose sizes fit together, and the means.
+struct Product<'a> {
+    kernels: &'static Kernels,
+    blocking: &'a Blocking,
+    a: &'a Mat<'a>,
+    b: &'a Mat<'a>,
+    out: &'a MatMut<'a>,
+    epilogue: &'a Epilogue<'a>,
+}
+
+impl<'a> Product<'a> {
+    /// # Panics
+    /// When the sizes do not fit together.
+    fn new(
+        kernels: &'static Kernels,
+        blocking: &'a Blocking,
+        a: &'a Mat<'a>,
+        b: &'a Mat<'a>,
+        out: &'a MatMut<'a>,
+        epilogue: &'a Epilogue<'a>,
+    ) -> Self {
+        assert_eq!(a.cols(), b.rows(), "matrix product: inner dimensions differ");
+        assert_eq!([out.rows(), out.cols()], [a.rows(), b.cols()], "matrix product: size of the output");
+        if let Some(bias) = epilogue.bias {
+            assert_eq!(bias.len(), b.cols(), "matrix product: length of the bias");
+        }
+        Product { kernels, blocking, a, b, out, epilogue }
+    }
+
+    /// Rows of A, columns of B, and the inner dimension.
+    fn sizes(&self) -> [usize; 3] {
+        [self.a.rows(), self.b.cols(), self.a.cols()]
     }
 }

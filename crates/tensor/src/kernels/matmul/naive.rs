@@ -2,8 +2,8 @@
 
 use super::{Activation, Epilogue, Mat};
 
-/// For each element of `activation(a * b (+ out) (+ bias))`, row by row: its value, and the sum of the magnitudes of all its
-/// terms, which rounding errors are proportional to.
+/// For each element of `activation(a * b (+ out) (+ bias))`, row by row: its value, and the sum of the
+/// magnitudes of all its terms, which rounding errors are proportional to.
 pub(super) fn matmul(a: &Mat<'_>, b: &Mat<'_>, out: &[f32], epilogue: &Epilogue<'_>) -> Vec<(f64, f64)> {
     let (m, n, k) = (a.rows(), b.cols(), a.cols());
     let mut result = Vec::with_capacity(m * n);

@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-/// A matrix to read: element (i, j) is `data[offset + i * row_stride + j * col_stride]`. Strides may be zero or negative.
+/// A matrix to read: element (i, j) is `data[offset + i * row_stride + j * col_stride]`. Strides may be zero
+/// or negative.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mat<'a> {
     data: &'a [f32],
@@ -72,8 +73,8 @@ impl<'a> Mat<'a> {
             && (self.row_stride, self.col_stride) == (other.row_stride, other.col_stride)
     }
 
-    /// The matrices `item(0)`, which is this one, to `item(count - 1)` as one, each below the one before, if they lie in
-    /// memory that way.
+    /// The matrices `item(0)`, which is this one, to `item(count - 1)` as one, each below the one before, if
+    /// they lie in memory that way.
     pub(super) fn stacked(&self, count: usize, item: impl Fn(usize) -> Mat<'a>) -> Option<Mat<'a>> {
         let rows = self.rows as isize;
         let row_stride = match count {
@@ -90,7 +91,8 @@ impl<'a> Mat<'a> {
         stacked.then_some(Mat { rows: count * self.rows, row_stride, ..*self })
     }
 
-    /// Where element (i, j) stands. Forming the address is always sound; it may be read when (i, j) is an element.
+    /// Where element (i, j) stands. Forming the address is always sound; it may be read when (i, j) is an
+    /// element.
     pub(super) fn at(&self, i: usize, j: usize) -> *const f32 {
         let step = i as isize * self.row_stride + j as isize * self.col_stride;
         self.data.as_ptr().wrapping_add(self.offset).wrapping_offset(step)
@@ -104,7 +106,8 @@ impl<'a> Mat<'a> {
         self.data[self.offset.checked_add_signed(step).unwrap()]
     }
 
-    /// The distance from one element to the next downwards; 1 when there is no next, since then any value serves.
+    /// The distance from one element to the next downwards; 1 when there is no next, since then any value
+    /// serves.
     pub(super) fn effective_row_stride(&self) -> isize {
         if self.rows > 1 { self.row_stride } else { 1 }
     }
@@ -172,8 +175,8 @@ impl<'a> MatMut<'a> {
         MatMut { start: self.at(from, 0), rows, data: PhantomData, ..*self }
     }
 
-    /// Where element (i, j) stands. Forming the address is always sound; threads may write through it when each keeps
-    /// to elements of its own and no one else uses the matrix.
+    /// Where element (i, j) stands. Forming the address is always sound; threads may write through it when
+    /// each keeps to elements of its own and no one else uses the matrix.
     pub(super) fn at(&self, i: usize, j: usize) -> *mut f32 {
         self.start.wrapping_add(i * self.row_stride + j)
     }

@@ -28,7 +28,8 @@ pub(super) type Pack = unsafe fn(lines: &Lines, width: usize, panel: *mut f32);
 /// See [`Pack`].
 #[inline(always)]
 pub(super) unsafe fn pack<L: Lanes>(lines: &Lines, width: usize, panel: *mut f32) {
-    // SAFETY: each path reads elements of `lines` only and keeps to the panel (and the `COUNT` floats behind it).
+    // SAFETY: each path reads elements of `lines` only and keeps to the panel (and the `COUNT` floats behind
+    // it).
     unsafe {
         if lines.k_stride == 1 {
             pack_contiguous_lines::<L>(lines, width, panel);
@@ -47,8 +48,8 @@ pub(super) unsafe fn pack<L: Lanes>(lines: &Lines, width: usize, panel: *mut f32
 #[inline(always)]
 unsafe fn pack_contiguous_lines<L: Lanes>(lines: &Lines, width: usize, panel: *mut f32) {
     let whole = lines.k / L::COUNT * L::COUNT;
-    // SAFETY: a square lies within the lines. Its rows overlap those of the next steps when the width is below COUNT, and
-    // then only what a later store overwrites, or the COUNT floats behind the panel.
+    // SAFETY: a square lies within the lines. Its rows overlap those of the next steps when the width is
+    // below COUNT, and then only what a later store overwrites, or the COUNT floats behind the panel.
     unsafe {
         for p in (0..whole).step_by(L::COUNT) {
             for i in (0..width).step_by(L::COUNT) {
@@ -71,8 +72,8 @@ unsafe fn pack_adjacent_lines<L: Lanes>(lines: &Lines, width: usize, panel: *mut
     let rest = lines.lines - whole;
     let mut src = lines.start;
     let mut dst = panel;
-    // SAFETY: reads whole vectors of the lines, then the rest under a mask. The last store of a step may reach into the next
-    // step, which is written later, or into the COUNT floats behind the panel.
+    // SAFETY: reads whole vectors of the lines, then the rest under a mask. The last store of a step may
+    // reach into the next step, which is written later, or into the COUNT floats behind the panel.
     unsafe {
         for _ in 0..lines.k {
             for i in (0..whole).step_by(L::COUNT) {

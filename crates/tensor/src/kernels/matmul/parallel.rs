@@ -1,60 +1,58 @@
 //! Which way a product is computed, and how it is shared between threads.
 
-use super::blocked::{self, Blocking, Plan};
+use super::blocked::{self, Blocking};
 use super::kernels::Kernels;
 use super::operand::{Mat, MatMut};
-use super::{Epilogue, check_sizes, vector};
+use super::vector::{self, MAX_VECTORS};
+use super::{Epilogue, Product};
 use crate::{Isa, par};
 
 /// Computes a product, on up to `threads` threads.
 ///
 /// # Safety
-/// The sizes of `a`, `b`, `out` and the bias fit together, and nothing else uses `out` during the call.
-pub(super) unsafe fn product(
-    kernels: &Kernels,
-    blocking: &Blocking,
-    a: &Mat<'_>,
-    b: &Mat<'_>,
-    out: &MatMut<'_>,
-    epilogue: &Epilogue<'_>,
-    threads: usize,
-) {
-    let (m, n, k) = (a.rows(), b.cols(), a.cols());
+/// Nothing else uses the output during the call.
+pub(super) unsafe fn product(product: &Product<'_>, threads: usize) {
+    let [m, n, k] = product.sizes();
     if m == 0 || n == 0 {
         return;
     }
-    // SAFETY: the sizes fit; each part of the output is given to one call.
+    // Dot products pay when they are long: each ends with summing up a register, which costs as much as some
+    // ten steps, while the other way packs the larger operand, which costs the less the more vectors it
+    // serves.
+    let few = match (product.a.effective_col_stride(), product.b.effective_row_stride()) {
+        (1, 1) => (k / 32).clamp(1, MAX_VECTORS),
+        _ => 1,
+    };
+    // SAFETY: each part of the output is given to one call.
     unsafe {
-        if (m == 1 || n == 1) && vector::product(kernels, a, b, out, epilogue, threads) {
+        if m.min(n) <= few && vector::product(product, threads) {
             return;
         }
-        let plan = Plan::of(a, b, kernels);
-        let grid = grid([m, n, k], kernels, threads);
-        let piece = |axis: usize, len: usize, unit: usize, index: usize| {
+        let units = [product.kernels.tile_rows(), product.kernels.tile_cols()];
+        let grid = grid([m, n, k], units, threads);
+        let piece = |axis: usize, len: usize, index: usize| {
             // Whole tiles, as evenly as they go.
-            let tiles = len.div_ceil(unit);
-            let edge = |i: usize| (tiles * i / grid[axis] * unit).min(len);
+            let tiles = len.div_ceil(units[axis]);
+            let edge = |i: usize| (tiles * i / grid[axis] * units[axis]).min(len);
             edge(index)..edge(index + 1)
         };
         par::for_each_part(grid[0] * grid[1], |part| {
-            let rows = piece(0, m, kernels.tile_rows(), part / grid[1]);
-            let cols = piece(1, n, kernels.tile_cols(), part % grid[1]);
-            blocked::product(kernels, blocking, plan, (a, b), out, (rows, cols), epilogue);
+            blocked::product(product, piece(0, m, part / grid[1]), piece(1, n, part % grid[1]));
         });
     }
 }
 
-/// Into how many parts the rows and the columns of the output are cut, so that the slowest part takes the least time.
-fn grid([m, n, k]: [usize; 3], kernels: &Kernels, threads: usize) -> [usize; 2] {
-    let work = m * n * k;
+/// Into how many parts the rows and the columns of the output are cut, so that the slowest part takes the
+/// least time. `units` is the size of a tile.
+fn grid([m, n, k]: [usize; 3], units: [usize; 2], threads: usize) -> [usize; 2] {
+    let work = (m * n).saturating_mul(k);
     if threads == 1 || work < par::MATMUL_MIN_WORK {
         return [1, 1];
     }
     let parts = threads.min(work / par::MATMUL_MIN_PART);
-    let tiles = [m.div_ceil(kernels.tile_rows()), n.div_ceil(kernels.tile_cols())];
+    let tiles = [m.div_ceil(units[0]), n.div_ceil(units[1])];
     let time = |grid: [usize; 2]| {
-        let rows = tiles[0].div_ceil(grid[0]) * kernels.tile_rows();
-        let cols = tiles[1].div_ceil(grid[1]) * kernels.tile_cols();
+        let [rows, cols] = [0, 1].map(|axis| tiles[axis].div_ceil(grid[axis]) * units[axis]);
         // Packing an element costs about as much as eight multiply-adds.
         rows * cols + 8 * (rows + cols)
     };
@@ -65,8 +63,8 @@ fn grid([m, n, k]: [usize; 3], kernels: &Kernels, threads: usize) -> [usize; 2] 
         .unwrap_or([1, 1])
 }
 
-/// Computes `batch` products of one size: `item(i)` names the operands of product `i`, which goes to rows `i * m` to
-/// `(i + 1) * m` of `out`. Operands may repeat; the bias is the same for all.
+/// Computes `batch` products of one size: `item(i)` names the operands of product `i`, which goes to rows `i
+/// * m` to `(i + 1) * m` of `out`. Operands may repeat; the bias is the same for all.
 ///
 /// # Panics
 /// When the sizes do not fit together.
@@ -97,21 +95,23 @@ pub(super) fn batched_matmul_with<'m>(
     let m = out.rows() / batch;
     let run = |i: usize, threads: usize| {
         let (a, b) = item(i);
-        check_sizes(&a, &b, [m, out.cols()], epilogue);
-        // SAFETY: the sizes fit, and rows i * m to (i + 1) * m belong to item i alone.
-        unsafe { product(kernels, blocking, &a, &b, &out.row_block(i * m, m), epilogue, threads) }
+        // SAFETY: rows i * m to (i + 1) * m belong to item i alone.
+        unsafe {
+            let rows = out.row_block(i * m, m);
+            product(&Product::new(kernels, blocking, &a, &b, &rows, epilogue), threads);
+        }
     };
 
     let (first_a, first_b) = item(0);
     if let Some(a) = first_a.stacked(batch, |i| item(i).0)
         && (1..batch).all(|i| item(i).1.is_same(&first_b))
     {
-        check_sizes(&a, &first_b, [out.rows(), out.cols()], epilogue);
-        // SAFETY: the sizes fit, and the caller lends the output to this call alone.
-        return unsafe { product(kernels, blocking, &a, &first_b, out, epilogue, threads) };
+        let whole = Product::new(kernels, blocking, &a, &first_b, out, epilogue);
+        // SAFETY: the caller lends the output to this call alone.
+        return unsafe { product(&whole, threads) };
     }
 
-    let work = m * first_a.cols() * out.cols();
+    let work = (m * out.cols()).saturating_mul(first_a.cols());
     if batch < 4 * threads && work >= par::MATMUL_MIN_WORK {
         return (0..batch).for_each(|i| run(i, threads));
     }

@@ -1,107 +1,138 @@
-//! The product of a vector and a matrix, without packing: every element of the matrix is used once, so reading it is all
-//! the work.
+//! The product of a vector, or of a few, and a matrix, without packing: an element of the matrix is used so
+//! seldom that reading it is most of the work.
 
 use super::arena::Scratch;
-use super::kernels::Kernels;
 use super::lanes::Lanes;
-use super::operand::{Mat, MatMut};
+use super::operand::Mat;
 use super::tile::Walk;
-use super::{Activation, Epilogue};
+use super::{Activation, Product};
 use crate::par;
 
-/// Computes the elements `sums` of `x * B`.
+/// Computes `x * B` for a few vectors of `k` contiguous elements, over which `x` walks. `sums` receives the
+/// results, vector after vector.
 ///
 /// # Safety
-/// The processor has the instruction set, and what the kernel's own description says of the matrix is right.
-pub(super) type VectorMatrix = unsafe fn(x: &[f32], b: Walk, sums: &mut [f32]);
+/// The processor has the instruction set; the vectors may be read; `sums` divides evenly into `vectors`
+/// parts; and what the kernel's own description says of the matrix is right.
+pub(super) type VectorMatrix = unsafe fn(vectors: usize, k: usize, x: Walk, b: Walk, sums: &mut [f32]);
 
-/// For columns that are contiguous: dot products. `b` walks over `sums.len()` columns, each with `x.len()` floats.
+/// For columns that are contiguous: dot products. `b` walks over the columns. `R` vectors and four columns at
+/// a time share what is loaded.
 ///
 /// # Safety
 /// See [`VectorMatrix`].
 #[inline(always)]
-pub(super) unsafe fn contiguous_columns<L: Lanes>(x: &[f32], b: Walk, sums: &mut [f32]) {
-    let mut column = b;
-    let (eights, rest) = sums.as_chunks_mut::<8>();
-    // SAFETY: there is a column for each of the sums.
+pub(super) unsafe fn contiguous_columns<L: Lanes, const R: usize>(
+    vectors: usize,
+    k: usize,
+    x: Walk,
+    b: Walk,
+    sums: &mut [f32],
+) {
+    let n = sums.len() / vectors;
+    let sums = sums.as_mut_ptr();
+    // SAFETY: there is a column for each of the n sums of a vector.
     unsafe {
-        for sums in eights {
-            dots::<L, 8>(x, column, sums);
-            column.start = column.start.wrapping_offset(8 * b.stride);
-        }
-        for sum in rest {
-            dots::<L, 1>(x, column, std::array::from_mut(sum));
-            column.start = column.start.wrapping_offset(b.stride);
+        let mut i = 0;
+        while i < vectors {
+            let rows = if i + R <= vectors { R } else { 1 };
+            let vector = x.from(i);
+            let mut j = 0;
+            while j < n {
+                let column = b.from(j);
+                let out = sums.add(i * n + j);
+                j += match (rows == R, n - j) {
+                    (true, 4..) => dots::<L, R, 4>(k, vector, column, out, n),
+                    (true, _) => dots::<L, R, 1>(k, vector, column, out, n),
+                    (false, 8..) => dots::<L, 1, 8>(k, vector, column, out, n),
+                    (false, _) => dots::<L, 1, 1>(k, vector, column, out, n),
+                };
+            }
+            i += rows;
         }
     }
 }
 
-/// `N` dot products side by side, which hides the latency of the additions. Each has one register of partial sums, so its
-/// value does not depend on its neighbours.
+/// The dot products of `R` vectors and `C` columns. Each has one register of partial sums, so its value does
+/// not depend on its neighbours. Returns `C`.
 ///
 /// # Safety
-/// As for [`contiguous_columns`].
+/// As for [`contiguous_columns`]; the sums of two vectors are `out_stride` apart.
 #[inline(always)]
-unsafe fn dots<L: Lanes, const N: usize>(x: &[f32], b: Walk, out: &mut [f32; N]) {
-    let whole = x.len() / L::COUNT * L::COUNT;
-    let rest = x.len() - whole;
-    let at = |p: usize, j: usize| b.start.wrapping_offset(j as isize * b.stride).wrapping_add(p);
-    // SAFETY: reads the elements of `x` and as many of each column.
+unsafe fn dots<L: Lanes, const R: usize, const C: usize>(
+    k: usize,
+    x: Walk,
+    b: Walk,
+    out: *mut f32,
+    out_stride: usize,
+) -> usize {
+    let whole = k / L::COUNT * L::COUNT;
+    let rest = k - whole;
+    let at = |walk: Walk, i: usize, p: usize| walk.from(i).start.wrapping_add(p);
+    // SAFETY: reads `k` elements of each vector and column and writes the sums.
     unsafe {
-        let mut sums = [L::zero(); N];
-        for p in (0..whole).step_by(L::COUNT) {
-            let x = L::load(x.as_ptr().add(p));
-            for (j, sum) in sums.iter_mut().enumerate() {
-                *sum = L::load(at(p, j)).mul_add(x, *sum);
+        let mut sums = [[L::zero(); C]; R];
+        let step = |sums: &mut [[L; C]; R], xs: [L; R], columns: [L; C]| {
+            for (row, x) in sums.iter_mut().zip(xs) {
+                for (sum, column) in row.iter_mut().zip(columns) {
+                    *sum = x.mul_add(column, *sum);
+                }
             }
+        };
+        for p in (0..whole).step_by(L::COUNT) {
+            let xs = std::array::from_fn(|i| L::load(at(x, i, p)));
+            step(&mut sums, xs, std::array::from_fn(|j| L::load(at(b, j, p))));
         }
         if rest > 0 {
-            let x = L::load_first(x.as_ptr().add(whole), rest);
-            for (j, sum) in sums.iter_mut().enumerate() {
-                *sum = L::load_first(at(whole, j), rest).mul_add(x, *sum);
+            let xs = std::array::from_fn(|i| L::load_first(at(x, i, whole), rest));
+            step(&mut sums, xs, std::array::from_fn(|j| L::load_first(at(b, j, whole), rest)));
+        }
+        for (i, row) in sums.into_iter().enumerate() {
+            for (j, sum) in row.into_iter().enumerate() {
+                out.add(i * out_stride + j).write(sum.sum());
             }
         }
-        for (out, sum) in out.iter_mut().zip(sums) {
-            *out = sum.sum();
-        }
     }
+    C
 }
 
-/// For rows that are contiguous: adds up multiples of rows. `b` walks over `x.len()` rows, each with `sums.len()` floats.
+/// For rows that are contiguous: adds up multiples of rows. `b` walks over the rows, one for each element of
+/// a vector.
 ///
 /// # Safety
 /// See [`VectorMatrix`].
 #[inline(always)]
-pub(super) unsafe fn contiguous_rows<L: Lanes>(x: &[f32], b: Walk, sums: &mut [f32]) {
-    sums.fill(0.0);
-    let mut row = b;
-    let (eights, rest) = x.as_chunks::<8>();
-    // SAFETY: there is a row for each element of `x`.
-    unsafe {
-        for x in eights {
-            add_rows::<L, 8>(x, row, sums);
-            row.start = row.start.wrapping_offset(8 * b.stride);
-        }
-        for x in rest {
-            add_rows::<L, 1>(std::array::from_ref(x), row, sums);
-            row.start = row.start.wrapping_offset(b.stride);
+pub(super) unsafe fn contiguous_rows<L: Lanes>(vectors: usize, k: usize, x: Walk, b: Walk, sums: &mut [f32]) {
+    let n = sums.len() / vectors;
+    for (i, sums) in sums.chunks_exact_mut(n).enumerate() {
+        let x = x.from(i).start;
+        sums.fill(0.0);
+        let eights = k / 8 * 8;
+        // SAFETY: there are `k` elements of `x` and as many rows.
+        unsafe {
+            for p in (0..eights).step_by(8) {
+                add_rows::<L, 8>(x.add(p), b.from(p), sums);
+            }
+            for p in eights..k {
+                add_rows::<L, 1>(x.add(p), b.from(p), sums);
+            }
         }
     }
 }
 
-/// Adds `N` multiples of rows to `sums`, one after the other within each element.
+/// Adds multiples of `N` rows to `sums`, one after the other within each element.
 ///
 /// # Safety
-/// As for [`contiguous_rows`].
+/// As for [`contiguous_rows`], with `N` elements of one vector.
 #[inline(always)]
-unsafe fn add_rows<L: Lanes, const N: usize>(x: &[f32; N], b: Walk, sums: &mut [f32]) {
+unsafe fn add_rows<L: Lanes, const N: usize>(x: *const f32, b: Walk, sums: &mut [f32]) {
     let whole = sums.len() / L::COUNT * L::COUNT;
     let rest = sums.len() - whole;
-    let at = |p: usize, j: usize| b.start.wrapping_offset(p as isize * b.stride).wrapping_add(j);
+    let at = |p: usize, j: usize| b.from(p).start.wrapping_add(j);
     let out = sums.as_mut_ptr();
     // SAFETY: reads as many elements of each row as there are sums, and changes those.
     unsafe {
-        let factors = x.map(|x| L::splat(x));
+        let factors: [L; N] = std::array::from_fn(|p| L::splat(*x.add(p)));
         for j in (0..whole).step_by(L::COUNT) {
             let mut sum = L::load(out.add(j));
             for (p, factor) in factors.iter().enumerate() {
@@ -119,73 +150,85 @@ unsafe fn add_rows<L: Lanes, const N: usize>(x: &[f32; N], b: Walk, sums: &mut [
     }
 }
 
-/// Outputs that one call of a kernel computes at most: their sums stay in the first cache level.
+/// Results that one call of a kernel computes at most: their sums stay in the first cache level.
 const STRIP: usize = 512;
 
-/// Computes `a * b` where one of them is a vector, on up to `threads` threads. Does nothing and returns false when the
-/// matrix has neither contiguous rows nor contiguous columns.
+/// The most vectors that count as a few.
+pub(super) const MAX_VECTORS: usize = 32;
+
+/// Floats of the matrix that several vectors share before the next part is read: they too stay in the first
+/// cache level.
+const SHARED: usize = 1 << 13;
+
+/// Computes a product of which one operand is a vector, or a few of them, on up to `threads` threads. Does
+/// nothing and returns false when the matrix does not lie in memory as a kernel wants it.
 ///
 /// # Safety
-/// `a` has one row or `b` one column, the sizes of `a`, `b`, `out` and the bias fit together, and nothing else uses `out`
-/// during the call.
-pub(super) unsafe fn product(
-    kernels: &Kernels,
-    a: &Mat<'_>,
-    b: &Mat<'_>,
-    out: &MatMut<'_>,
-    epilogue: &Epilogue<'_>,
-    threads: usize,
-) -> bool {
-    // A product with a column vector is the transpose of one with a row vector.
-    let row = a.rows() == 1;
-    let (x, b) = if row { (*a, *b) } else { (b.transposed(), a.transposed()) };
-    let (k, n) = (b.rows(), b.cols());
-    let place = |j: usize| if row { out.at(0, j) } else { out.at(j, 0) };
-    let bias = |j: usize| epilogue.bias.map_or(0.0, |bias| bias[if row { j } else { 0 }]);
+/// There are at most [`MAX_VECTORS`] vectors, and nothing else uses the output during the call.
+pub(super) unsafe fn product(product: &Product<'_>, threads: usize) -> bool {
+    let Product { kernels, a, b, out, epilogue, .. } = product;
+    // A product with few columns is the transpose of one with few rows.
+    let wide = a.rows() <= b.cols();
+    let (x, b) = if wide { (**a, **b) } else { (b.transposed(), a.transposed()) };
+    let place = |i: usize, j: usize| if wide { out.at(i, j) } else { out.at(j, i) };
+    let (vectors, k, n) = (x.rows(), b.rows(), b.cols());
 
-    let (kernel, stride) = if b.effective_col_stride() == 1 {
-        (kernels.contiguous_rows, b.row_stride())
-    } else if b.effective_row_stride() == 1 {
+    let by_columns = b.effective_row_stride() == 1;
+    let by_rows = vectors == 1 && b.effective_col_stride() == 1;
+    let (kernel, stride) = if by_columns && (n == 1 || !by_rows) {
         (kernels.contiguous_columns, b.col_stride())
+    } else if by_rows {
+        (kernels.contiguous_rows, b.row_stride())
     } else {
         return false;
     };
 
-    let mut scratch = Scratch::take(if x.effective_col_stride() == 1 { 0 } else { k });
-    let x = if x.effective_col_stride() == 1 {
-        // SAFETY: the k elements of the vector are contiguous. (With k = 0 the address may be beyond its memory.)
-        if k == 0 { &[] } else { unsafe { std::slice::from_raw_parts(x.at(0, 0), k) } }
+    let contiguous = x.effective_col_stride() == 1;
+    let mut copy = Scratch::take(if contiguous { 0 } else { vectors * k });
+    let x = if contiguous {
+        x
     } else {
-        for (p, element) in scratch[..k].iter_mut().enumerate() {
-            // SAFETY: element (0, p) exists.
-            *element = unsafe { *x.at(0, p) };
+        for (i, row) in copy.chunks_exact_mut(k).enumerate().take(vectors) {
+            for (p, element) in row.iter_mut().enumerate() {
+                // SAFETY: this element exists.
+                *element = unsafe { *x.at(i, p) };
+            }
         }
-        &scratch[..k]
+        Mat::new(&copy, 0, [vectors, k], [k as isize, 1])
     };
 
-    let threads = if k * n < par::VECTOR_MATRIX_MIN_WORK { 1 } else { threads };
-    let strip = n.div_ceil(threads).next_multiple_of(16).min(STRIP);
+    let threads = if (vectors * n).saturating_mul(k) < par::VECTOR_MATRIX_MIN_WORK { 1 } else { threads };
+    let shared = if vectors == 1 { STRIP } else { (SHARED / k.max(1)).clamp(4, STRIP / vectors) };
+    let strip = n.div_ceil(threads).min(shared);
     par::for_each_part(n.div_ceil(strip), |part| {
         let from = part * strip;
+        let count = strip.min(n - from);
         let mut sums = [0.0; STRIP];
-        let sums = &mut sums[..strip.min(n - from)];
+        let sums = &mut sums[..vectors * count];
+        let x = Walk { start: x.at(0, 0), stride: x.row_stride() };
         // SAFETY: the columns of the strip exist, and the matrix is as the kernel wants it.
-        unsafe { kernel(x, Walk { start: b.at(0, from), stride }, sums) };
-        for (j, sum) in sums.iter_mut().enumerate() {
+        unsafe { kernel(vectors, k, x, Walk { start: b.at(0, from), stride }, sums) };
+        for (i, sums) in sums.chunks_exact_mut(count).enumerate() {
             if epilogue.accumulate {
-                // SAFETY: this element of the output belongs to this part.
-                *sum += unsafe { *place(from + j) };
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    // SAFETY: this element of the output belongs to this part.
+                    *sum += unsafe { *place(i, from + j) };
+                }
             }
-            *sum += bias(from + j);
-        }
-        match epilogue.activation {
-            Activation::None => {}
-            Activation::Relu => sums.iter_mut().filter(|x| **x < 0.0).for_each(|x| *x = 0.0),
-            Activation::Map(map) => map(sums),
-        }
-        for (j, sum) in sums.iter().enumerate() {
-            // SAFETY: as above.
-            unsafe { *place(from + j) = *sum };
+            if let Some(bias) = epilogue.bias {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    *sum += bias[if wide { from + j } else { i }];
+                }
+            }
+            match epilogue.activation {
+                Activation::None => {}
+                Activation::Relu => sums.iter_mut().filter(|x| **x < 0.0).for_each(|x| *x = 0.0),
+                Activation::Map(map) => map(sums),
+            }
+            for (j, sum) in sums.iter().enumerate() {
+                // SAFETY: as above.
+                unsafe { *place(i, from + j) = *sum };
+            }
         }
     });
     true

@@ -26,8 +26,8 @@ impl<S: Simd> Lane<S> {
     /// x · sigmoid(x), also called swish; -0.0 at -∞, its limit.
     #[inline(always)]
     pub fn silu(self) -> Self {
-        let (m, n) = (-self.abs()).exp_parts();
-        self.gate(m, n)
+        let (q, n) = (-self.abs()).at_least(-120.0).exp_reduced();
+        self.gate(q, n)
     }
 
     /// The approximation of [`gelu`](Lane::gelu) by tanh: x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))); -0.0 at -∞, its limit.
@@ -38,15 +38,17 @@ impl<S: Simd> Lane<S> {
         let x = self.abs().at_most(12.0).widen();
         let u = x * (x * x).mul_add(-0.0713548162726009, -1.595769121605731);
         let (q, n) = u.exp_reduced();
-        self.gate(q + 1.0, n)
+        self.gate(q, n)
     }
 
-    /// x · sigmoid(±z) with the sign of x, where e⁻ᶻ = m · 2ⁿ.
+    /// x · sigmoid(±z) with the sign of x, where e⁻ᶻ = (1 + q) · 2ⁿ.
     #[inline(always)]
-    fn gate(self, m: Self, n: Self) -> Self {
+    fn gate(self, q: Self, n: Self) -> Self {
         let negative = self.lt(0.0);
+        let e = (q + 1.0).scale(n);
         // The power of two comes last: a product with a subnormal factor would have lost its precision.
-        let y = self.at_least(-120.0) * negative.select(m, 1.0) / (m.scale(n) + 1.0);
+        let x = self.at_least(-120.0);
+        let y = negative.select(x.mul_add(q, x), x) / (e + 1.0);
         y.scale(negative.select(n, 0.0))
     }
 
@@ -60,15 +62,11 @@ impl<S: Simd> Lane<S> {
     /// x · tanh(softplus(x)); -0.0 at -∞, its limit.
     #[inline(always)]
     pub fn mish(self) -> Self {
-        let negative = self.lt(0.0);
-        let (m, n) = (-self.abs()).exp_parts();
-        let e = m.scale(n);
-        // tanh(ln(1 + eˣ)) = (e²ˣ + 2 eˣ) / (e²ˣ + 2 eˣ + 2), written in e⁻ˣ for positive x. As in `gate`, the power of two
-        // comes last.
-        let numerator = negative.select(m.mul_add(e, m + m), e.mul_add(2.0, 1.0));
-        let denominator = negative.select(e.mul_add(e + 2.0, 2.0), e.mul_add(e.mul_add(2.0, 2.0), 1.0));
-        let y = self.at_least(-120.0) * numerator / denominator;
-        y.scale(negative.select(n, 0.0))
+        // tanh(ln(1 + e)) = (e² + 2e) / (e² + 2e + 2). Below -120 the result is zero.
+        let x = self.at_least(-120.0).widen();
+        let e = x.exp();
+        let p = e * (e + 2.0);
+        (x * (p / (p + 2.0))).narrow()
     }
 
     /// max(0, x); NaN and -0.0 stay as they are.

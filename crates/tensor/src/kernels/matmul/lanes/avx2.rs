@@ -91,7 +91,8 @@ impl Lanes for Avx2 {
                 *r = _mm256_loadu_ps(src.wrapping_offset(i as isize * line_stride));
             }
         }
-        // Pairs of lines, then fours: half h of fours[4 * q + c] holds column 4 * h + c of lines 4 * q to 4 * q + 3.
+        // Pairs of lines, then fours: half h of fours[4 * q + c] holds column 4 * h + c of lines 4 * q to 4 *
+        // q + 3.
         let mut fours = [_mm256_setzero_pd(); 8];
         for q in 0..2 {
             let pair = |i: usize| {

@@ -83,7 +83,8 @@ impl Lanes for Avx512 {
                 *r = _mm512_loadu_ps(src.wrapping_offset(i as isize * line_stride));
             }
         }
-        // Pairs of lines, then fours: lane group g of fours[4 * q + c] holds column 4 * g + c of lines 4 * q to 4 * q + 3.
+        // Pairs of lines, then fours: lane group g of fours[4 * q + c] holds column 4 * g + c of lines 4 * q
+        // to 4 * q + 3.
         let mut fours = [_mm512_setzero_pd(); 16];
         for q in 0..4 {
             let pair = |i: usize| {

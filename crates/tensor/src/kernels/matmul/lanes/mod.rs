@@ -1,7 +1,7 @@
 //! The vector register as the kernels see it: one trait, one implementation per instruction set.
 //!
-//! Every method is inlined into a function compiled for its instruction set; called from anywhere else it would still be
-//! right, but each operation would become a function call.
+//! Every method is inlined into a function compiled for its instruction set; called from anywhere else it
+//! would still be right, but each operation would become a function call.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -18,9 +18,9 @@ pub(super) use portable::Portable;
 /// A register of `COUNT` floats.
 ///
 /// # Safety
-/// Every method requires that the processor has the instruction set of the implementation. Those that take a pointer
-/// require that the floats they name (`COUNT` of them, or the first `n <= COUNT`) may be read or written there; no
-/// alignment is needed.
+/// Every method requires that the processor has the instruction set of the implementation. Those that take a
+/// pointer require that the floats they name (`COUNT` of them, or the first `n <= COUNT`) may be read or
+/// written there; no alignment is needed.
 pub(super) trait Lanes: Copy {
     const COUNT: usize;
 
@@ -40,7 +40,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn sum(self) -> f32;
     /// Asks for the cache line of `p`, which need not be a valid address.
     unsafe fn prefetch(p: *const f32);
-    /// Writes `COUNT` rows of `COUNT` floats to `dst`, `dst_stride` apart and in ascending order (so rows may overlap:
-    /// the later one wins). Column `i` holds the `COUNT` floats from `src + i * line_stride`, or zeros if `i >= lines`.
+    /// Writes `COUNT` rows of `COUNT` floats to `dst`, `dst_stride` apart and in ascending order (so rows may
+    /// overlap: the later one wins). Column `i` holds the `COUNT` floats from `src + i * line_stride`, or
+    /// zeros if `i >= lines`.
     unsafe fn transpose(src: *const f32, line_stride: isize, lines: usize, dst: *mut f32, dst_stride: usize);
 }

@@ -1,0 +1,242 @@
+//! Convolutions, in one dimension and two, and transposed.
+
+mod conv2d;
+mod input_grad;
+mod weight_grad;
+
+pub use conv2d::Conv2d;
+pub use input_grad::Conv2dInputGrad;
+pub use weight_grad::Conv2dWeightGrad;
+
+use crate::{check::Gen, ops::shape::Shaping, value::Value};
+use gradus_tensor::{Conv2dOptions, ConvShape, OrFail, Shape, ShapeError};
+
+/// Convolutions, in one dimension and two, and transposed. Weights have PyTorch's layouts.
+pub trait Convolution: Value {
+    /// The convolution (in truth the cross-correlation, as everywhere in this field) of images
+    /// `[n, in_channels, h, w]` with kernels `[out_channels, in_channels / groups, kh, kw]` and a number for each output
+    /// channel:
+    ///
+    /// `y[n, o, i, j] = bias[o] + Σ_c,a,b weight[o, c, a, b] · x[n, c, i·stride + a·dilation - padding, j·..]`
+    ///
+    /// with zeros outside the image; `c` runs over the channels of `o`'s group. The output has
+    /// `(h + 2 padding - dilation (kh - 1) - 1) / stride + 1` rows, rounded down, and as many columns by the same
+    /// formula.
+    ///
+    /// # Panics
+    /// When the channels do not fit the weight or the groups, the dilated kernel is larger than the padded image, the
+    /// bias is not one number an output channel, or a stride, dilation or kernel size is 0.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.constant([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]]);
+    /// let (w, b) = (tape.var([[[[1.0, 0.0], [0.0, -1.0]]]]), tape.var([10.0]));
+    /// let y = x.conv2d(&w, Some(&b), [1, 1], [0, 0], [1, 1], 1);
+    /// assert_eq!(y.value(), Tensor::full([1, 1, 2, 2], 6.0));
+    /// let gradients = y.sum().backward();
+    /// assert_eq!(gradients[w].to_vec(), [12.0, 16.0, 24.0, 28.0]); // sums of the windows' corners
+    /// assert_eq!(gradients[b].to_vec(), [4.0]);
+    /// ```
+    #[track_caller]
+    fn conv2d(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        stride: [usize; 2],
+        padding: [usize; 2],
+        dilation: [usize; 2],
+        groups: usize,
+    ) -> Self {
+        let op = Conv2d(Conv2dOptions { stride, padding, dilation, groups });
+        match bias {
+            Some(bias) => Self::apply(op, &[self, weight, bias]),
+            None => Self::apply(op, &[self, weight]),
+        }
+    }
+
+    /// The convolution of rows `[n, in_channels, length]` with kernels `[out_channels, in_channels / groups, k]`: that of
+    /// images of height 1.
+    ///
+    /// `y[n, o, i] = bias[o] + Σ_c,a weight[o, c, a] · x[n, c, i·stride + a·dilation - padding]`
+    ///
+    /// # Panics
+    /// As [`conv2d`](Convolution::conv2d); messages show the shapes with a height of 1.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[[1.0, 2.0, 4.0, 8.0]]]);
+    /// let y = x.conv1d(&Tensor::from([[[-1.0, 1.0]]]), None, 1, 0, 1, 1);
+    /// assert_eq!(y.to_vec(), [1.0, 2.0, 4.0]);
+    /// ```
+    #[track_caller]
+    fn conv1d(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        stride: usize,
+        padding: usize,
+        dilation: usize,
+        groups: usize,
+    ) -> Self {
+        let options = flat(stride, padding, dilation, groups);
+        let (x, w) = (with_height("conv1d", self), with_height("conv1d", weight));
+        let shape = ConvShape::new("conv1d", &x.shape(), &w.shape(), options).or_fail();
+        if let Some(bias) = bias {
+            shape.check_bias("conv1d", &bias.shape()).or_fail();
+        }
+        x.conv2d(&w, bias, options.stride, options.padding, options.dilation, groups).squeeze(2)
+    }
+
+    /// The transposed convolution of images `[n, in_channels, h, w]` with kernels
+    /// `[in_channels, out_channels / groups, kh, kw]`: what the gradient of a convolution by its input computes. Every
+    /// element puts a multiple of the kernel into the output, at distances of `stride`, and what overlaps is added:
+    ///
+    /// `y[n, o, i·stride + a·dilation - padding, j·..] += x[n, c, i, j] · weight[c, o, a, b]`
+    ///
+    /// The output has `(h - 1) stride + dilation (kh - 1) + 1 + output_padding - 2 padding` rows, and as many columns by
+    /// the same formula: `output_padding` chooses among the sizes that a convolution with this stride maps to `h`.
+    ///
+    /// # Panics
+    /// When the channels do not fit the weight or the groups, the output padding is not less than the stride, the
+    /// padding cuts everything away, the bias is not one number an output channel, or a size is 0 where it must not be.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[[[1.0, 2.0], [3.0, 4.0]]]]);
+    /// let ones = Tensor::ones([1, 1, 3, 3]);
+    /// let y = x.conv_transpose2d(&ones, None, [1, 1], [0, 0], [0, 0], [1, 1], 1);
+    /// assert_eq!(y.get([0, 0, 1, 1]), 10.0);
+    /// assert_eq!(y.shape(), &[1, 1, 4, 4]);
+    /// ```
+    #[track_caller]
+    #[expect(clippy::too_many_arguments, reason = "PyTorch's, in its order")]
+    fn conv_transpose2d(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        stride: [usize; 2],
+        padding: [usize; 2],
+        output_padding: [usize; 2],
+        dilation: [usize; 2],
+        groups: usize,
+    ) -> Self {
+        let options = Conv2dOptions { stride, padding, dilation, groups };
+        transposed("conv_transpose2d", self, weight, bias, output_padding, options)
+    }
+
+    /// The transposed convolution of rows `[n, in_channels, length]` with kernels `[in_channels, out_channels / groups,
+    /// k]`: that of images of height 1.
+    ///
+    /// `y[n, o, i·stride + a·dilation - padding] += x[n, c, i] · weight[c, o, a]`
+    ///
+    /// # Panics
+    /// As [`conv_transpose2d`](Convolution::conv_transpose2d); messages show the shapes with a height of 1.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[[1.0, 10.0]]]);
+    /// let y = x.conv_transpose1d(&Tensor::from([[[1.0, 2.0, 3.0]]]), None, 2, 0, 0, 1, 1);
+    /// assert_eq!(y.to_vec(), [1.0, 2.0, 13.0, 20.0, 30.0]);
+    /// ```
+    #[track_caller]
+    #[expect(clippy::too_many_arguments, reason = "PyTorch's, in its order")]
+    fn conv_transpose1d(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        stride: usize,
+        padding: usize,
+        output_padding: usize,
+        dilation: usize,
+        groups: usize,
+    ) -> Self {
+        let (op, options) = ("conv_transpose1d", flat(stride, padding, dilation, groups));
+        let (x, w) = (with_height(op, self), with_height(op, weight));
+        transposed(op, &x, &w, bias, [0, output_padding], options).squeeze(2)
+    }
+}
+
+impl<V: Value> Convolution for V {}
+
+#[track_caller]
+fn transposed<V: Value>(
+    op: &str,
+    x: &V,
+    w: &V,
+    bias: Option<&V>,
+    output_padding: [usize; 2],
+    options: Conv2dOptions,
+) -> V {
+    let shape = ConvShape::of_transposed(op, &x.shape(), &w.shape(), output_padding, options).or_fail();
+    let y = V::apply(Conv2dInputGrad { size: shape.input, options }, &[w, x]);
+    let Some(bias) = bias else { return y };
+    if bias.shape() != [shape.in_channels] {
+        let (found, channels) = (bias.shape(), shape.in_channels);
+        ShapeError::new(format!("{op}: the bias has shape {found}, the output {channels} channels")).fail()
+    }
+    y + bias.reshape([shape.in_channels, 1, 1])
+}
+
+/// The options of a convolution along the width alone.
+fn flat(stride: usize, padding: usize, dilation: usize, groups: usize) -> Conv2dOptions {
+    Conv2dOptions { stride: [1, stride], padding: [0, padding], dilation: [1, dilation], groups }
+}
+
+/// Rows as images of height 1.
+#[track_caller]
+fn with_height<V: Value>(op: &str, x: &V) -> V {
+    let shape = x.shape();
+    if shape[..].len() != 3 {
+        ShapeError::new(format!("{op}: shape {shape} has not three axes; input and weight must have them"))
+            .fail()
+    }
+    x.unsqueeze(2)
+}
+
+/// Calls `f` with the positions in x, w and y of what each term of a convolution multiplies: the three operations are
+/// sums over one of them.
+fn each_term(shape: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
+    let Conv2dOptions { stride, padding, dilation, .. } = shape.options;
+    let (inputs, outputs) = (shape.group_inputs(), shape.group_outputs());
+    let flat = |index: [usize; 4], sizes: &Shape| {
+        index.iter().zip(&sizes[..]).fold(0, |flat, (&i, &n)| flat * n + i)
+    };
+    let (x_shape, w_shape, y_shape) = (shape.x(), shape.w(), shape.y());
+    for y in 0..y_shape.len() {
+        let (rest, j) = (y / shape.output[1], y % shape.output[1]);
+        let (rest, i) = (rest / shape.output[0], rest % shape.output[0]);
+        let (n, o) = (rest / shape.out_channels, rest % shape.out_channels);
+        for w in 0..inputs * shape.kernel[0] * shape.kernel[1] {
+            let (rest, b) = (w / shape.kernel[1], w % shape.kernel[1]);
+            let (c, a) = (rest / shape.kernel[0], rest % shape.kernel[0]);
+            // What lies before the image wraps around to far behind it.
+            let row = (i * stride[0] + a * dilation[0]).wrapping_sub(padding[0]);
+            let column = (j * stride[1] + b * dilation[1]).wrapping_sub(padding[1]);
+            if row < shape.input[0] && column < shape.input[1] {
+                let channel = o / outputs * inputs + c;
+                f(flat([n, channel, row, column], &x_shape), flat([o, c, a, b], &w_shape), y);
+            }
+        }
+    }
+}
+
+/// The sizes of a small convolution: no images now and then, kernels of one element and as large as the input.
+fn random_shape(g: &mut Gen) -> ConvShape {
+    let options = Conv2dOptions {
+        stride: [g.between(1, 3), g.between(1, 3)],
+        padding: [g.between(0, 2), g.between(0, 2)],
+        dilation: [g.between(1, 2), g.between(1, 2)],
+        groups: g.between(1, 2),
+    };
+    let kernel = [g.between(1, 3), g.between(1, 3)];
+    let input = [0, 1].map(|axis| {
+        let reach = options.dilation[axis] * (kernel[axis] - 1) + 1;
+        (reach + g.between(0, 3)).saturating_sub(2 * options.padding[axis]).max(1)
+    });
+    let images = [1, 1, 2, 0][g.between(0, 3)];
+    let (inputs, outputs) = (g.between(1, 2), g.between(1, 2));
+    let x = [images, inputs * options.groups, input[0], input[1]];
+    let w = [outputs * options.groups, inputs, kernel[0], kernel[1]];
+    ConvShape::new("conv2d", &x, &w, options).or_fail()
+}

@@ -1,0 +1,163 @@
+//! The mean of each window, and the reverse: handing out to each window's elements.
+
+use super::random_windows;
+use crate::{
+    check::{ErrorCase, Gen, Sample},
+    op::{Backward, Op, Outputs, Precision, Shapes, arity},
+    reference::{Array, Branches},
+    value::Value,
+};
+use gradus_tensor::{OrFail, Pool2d, PoolShape, ShapeError, Tensor};
+
+/// The mean of each window of images `[n, c, h, w]`.
+#[derive(Clone, Copy, Debug)]
+pub struct AvgPool2d {
+    /// Which windows.
+    pub windows: Pool2d,
+    /// Whether padding counts, as zeros.
+    pub count_include_pad: bool,
+}
+
+/// The gradient of [`AvgPool2d`] by its input: every window hands its gradient out in equal parts.
+#[derive(Clone, Copy, Debug)]
+pub struct AvgPool2dGrad {
+    /// The pooling.
+    pub pool: AvgPool2d,
+    /// Height and width of its input's images.
+    pub size: [usize; 2],
+}
+
+impl AvgPool2d {
+    /// Calls `f` with the positions in x and y of each term of the means, and what it is multiplied by.
+    fn each_term(&self, shape: &PoolShape, mut f: impl FnMut(usize, usize, f64)) {
+        let ([height, width], [rows, columns]) = (shape.input, shape.output);
+        for y in 0..shape.y().len() {
+            let (plane, window) = (y / (rows * columns), y % (rows * columns));
+            let (row, column) = (shape.rows[window / columns], shape.columns[window % columns]);
+            let count = row.count(self.count_include_pad) * column.count(self.count_include_pad);
+            for i in row.positions() {
+                for j in column.positions() {
+                    f((plane * height + i) * width + j, y, 1.0 / count as f64);
+                }
+            }
+        }
+    }
+}
+
+impl Op for AvgPool2d {
+    const NAME: &'static str = "avg_pool2d";
+    const FORMULA: &'static str =
+        "y = Σ x over each window / k; dx = Σ g / k over the windows that x lies in";
+    const PRECISION: Precision = Precision::UlpsOfLargest(16.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [x] = arity("avg_pool2d", inputs);
+        Ok(self.windows.shape("avg_pool2d", x)?.y().into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        (inputs[0].avg_pool(&self.windows, self.count_include_pad).into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let ([x], g) = (cx.inputs(), cx.cotangent());
+        let size = [x.shape()[2], x.shape()[3]];
+        cx.add(0, || V::apply(AvgPool2dGrad { pool: *self, size }, &[&g]));
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        let shape = self.windows.shape("avg_pool2d", inputs[0].shape()).or_fail();
+        let mut y = Array::full(shape.y(), 0.0);
+        self.each_term(&shape, |from, to, scale| y.data_mut()[to] += inputs[0].data()[from] * scale);
+        vec![y]
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<AvgPool2d>> {
+        let (windows, shape) = random_windows(g);
+        let op = AvgPool2d { windows, count_include_pad: g.between(0, 1) == 1 };
+        vec![Sample::new(op, [g.normal(shape)])]
+    }
+
+    fn error_cases() -> Vec<ErrorCase<AvgPool2d>> {
+        let sliding = |kernel: [usize; 2]| AvgPool2d {
+            windows: Pool2d::Sliding {
+                kernel,
+                stride: [1, 1],
+                padding: [1, 0],
+                dilation: [1, 1],
+                ceil_mode: true,
+            },
+            count_include_pad: false,
+        };
+        vec![
+            ErrorCase::new(
+                sliding([5, 1]),
+                &[&[1, 1, 2, 2]],
+                "avg_pool2d: input [1, 1, 2, 2]: height: a kernel of 5 reaches over 5 elements, the input has 2 + 2 x 1",
+            ),
+            ErrorCase::new(
+                sliding([1, 1]),
+                &[&[1, 1, 2, 2]],
+                "avg_pool2d: input [1, 1, 2, 2]: height: window 0 of 1 elements lies in the padding of 1 alone",
+            ),
+            ErrorCase::new(
+                sliding([2, 0]),
+                &[&[1, 1, 2, 2]],
+                "avg_pool2d: input [1, 1, 2, 2]: width: the kernel size",
+            ),
+            ErrorCase::new(sliding([2, 1]), &[&[2, 2]], "avg_pool2d: the input has shape [2, 2]"),
+        ]
+    }
+}
+
+impl Op for AvgPool2dGrad {
+    const NAME: &'static str = "avg_pool2d_grad";
+    const FORMULA: &'static str = "y = Σ x / k over the windows that y lies in; dx = avg_pool2d(g)";
+    /// As many terms as windows that overlap in a pixel.
+    const PRECISION: Precision = Precision::UlpsOfLargest(16.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [x] = arity("avg_pool2d_grad", inputs);
+        Ok(self.pool.windows.grad_shape("avg_pool2d_grad", x, self.size)?.x().into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        let AvgPool2d { windows, count_include_pad } = &self.pool;
+        (inputs[0].avg_pool_grad(windows, self.size, *count_include_pad).into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let g = cx.cotangent();
+        cx.add(0, || V::apply(self.pool, &[&g]));
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        let x = inputs[0];
+        let shape = self.pool.windows.grad_shape("avg_pool2d_grad", x.shape(), self.size).or_fail();
+        let mut y = Array::full(shape.x(), 0.0);
+        self.pool.each_term(&shape, |to, from, scale| y.data_mut()[to] += x.data()[from] * scale);
+        vec![y]
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<AvgPool2dGrad>> {
+        let (windows, shape) = random_windows(g);
+        let pool = AvgPool2d { windows, count_include_pad: g.between(0, 1) == 1 };
+        let pooled = windows.shape("avg_pool2d", &shape).or_fail().y();
+        vec![Sample::new(AvgPool2dGrad { pool, size: [shape[2], shape[3]] }, [g.normal(pooled)])]
+    }
+
+    fn error_cases() -> Vec<ErrorCase<AvgPool2dGrad>> {
+        let windows = Pool2d::Adaptive { output: [2, 2] };
+        let op = AvgPool2dGrad { pool: AvgPool2d { windows, count_include_pad: true }, size: [4, 4] };
+        vec![
+            ErrorCase::new(
+                op,
+                &[&[1, 1, 3, 3]],
+                "avg_pool2d_grad: the gradient has shape [1, 1, 3, 3], but pooling [1, 1, 4, 4] gives [1, 1, 2, 2]",
+            ),
+            ErrorCase::new(op, &[&[3]], "avg_pool2d_grad: the gradient has shape [3]"),
+        ]
+    }
+}

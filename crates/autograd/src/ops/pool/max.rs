@@ -1,0 +1,109 @@
+//! The largest element of each window.
+
+use super::{PlaneScatter, random_windows};
+use crate::{
+    check::{ErrorCase, Gen, Sample},
+    op::{Backward, Op, Outputs, Precision, Shapes, arity},
+    reference::{Array, Branches},
+    value::Value,
+};
+use gradus_tensor::{Indices, OrFail, Pool2d, ShapeError, Tensor};
+
+/// The largest element of each window of images `[n, c, h, w]`; of equal ones the first.
+#[derive(Clone, Copy, Debug)]
+pub struct MaxPool2d {
+    /// Which windows.
+    pub windows: Pool2d,
+}
+
+impl Op for MaxPool2d {
+    const NAME: &'static str = "max_pool2d";
+    const FORMULA: &'static str =
+        "y = the largest x of each window; dx = Σ g of the windows that x wins, the first of equals";
+    const PRECISION: Precision = Precision::Ulps(0.0);
+    /// Where each window's winner lies in its image plane.
+    type Saved = Indices;
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [x] = arity("max_pool2d", inputs);
+        Ok(self.windows.shape("max_pool2d", x)?.y().into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Indices) {
+        let (y, winners) = inputs[0].max_pool(&self.windows);
+        (y.into(), winners)
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, winners: &Indices) {
+        let ([x], g) = (cx.inputs(), cx.cotangent());
+        let size = [x.shape()[2], x.shape()[3]];
+        cx.add(0, || V::apply(PlaneScatter { indices: winners.clone(), size }, &[&g]));
+    }
+
+    fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
+        let x = inputs[0];
+        let shape = self.windows.shape("max_pool2d", x.shape()).or_fail();
+        let width = shape.input[1];
+        vec![Array::from_fn(shape.y(), |index| {
+            let pixel = |flat: usize| x.at(&[index[0], index[1], flat / width, flat % width]);
+            let columns = shape.columns[index[3]];
+            let flat = |row| columns.positions().map(move |column| row * width + column);
+            let wins = |a: usize, b: usize| pixel(b) > pixel(a) || pixel(b).is_nan() && !pixel(a).is_nan();
+            let natural = shape.rows[index[2]].positions().flat_map(flat);
+            let natural = natural.reduce(|a, b| if wins(a, b) { b } else { a }).expect("no window is empty");
+            pixel(branches.choose(natural as u32) as usize)
+        })]
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<MaxPool2d>> {
+        let ((first, apart), (second, tied)) = (random_windows(g), random_windows(g));
+        vec![
+            Sample::new(MaxPool2d { windows: first }, [g.normal(apart)]),
+            Sample::new(MaxPool2d { windows: second }, [g.tied(tied)]),
+        ]
+    }
+
+    fn error_cases() -> Vec<ErrorCase<MaxPool2d>> {
+        let sliding = |kernel: usize, stride: usize, padding: usize, dilation: usize| MaxPool2d {
+            windows: Pool2d::Sliding {
+                kernel: [kernel; 2],
+                stride: [stride; 2],
+                padding: [padding; 2],
+                dilation: [dilation; 2],
+                ceil_mode: false,
+            },
+        };
+        vec![
+            ErrorCase::new(
+                sliding(3, 1, 0, 1),
+                &[&[1, 1, 5, 2]],
+                "max_pool2d: input [1, 1, 5, 2]: width: a kernel of 3 reaches over 3 elements, the input has 2",
+            ),
+            ErrorCase::new(
+                sliding(2, 0, 0, 1),
+                &[&[1, 1, 5, 5]],
+                "max_pool2d: input [1, 1, 5, 5]: height: the stride must not be 0",
+            ),
+            ErrorCase::new(
+                sliding(2, 1, 0, 0),
+                &[&[1, 1, 5, 5]],
+                "max_pool2d: input [1, 1, 5, 5]: height: the dilation must not be 0",
+            ),
+            ErrorCase::new(
+                sliding(2, 1, 2, 1),
+                &[&[1, 1, 5, 5]],
+                "max_pool2d: input [1, 1, 5, 5]: height: window 0 of 2 elements lies in the padding of 2 alone",
+            ),
+            ErrorCase::new(
+                sliding(2, 2, 0, 1),
+                &[&[1, 5, 5]],
+                "max_pool2d: the input has shape [1, 5, 5], not [images, channels, height, width]; hint: unsqueeze(0)",
+            ),
+            ErrorCase::new(
+                MaxPool2d { windows: Pool2d::Adaptive { output: [2, 0] } },
+                &[&[1, 1, 5, 5]],
+                "max_pool2d: input [1, 1, 5, 5]: width: 0 windows of 5 elements",
+            ),
+        ]
+    }
+}

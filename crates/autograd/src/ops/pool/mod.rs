@@ -1,0 +1,200 @@
+//! Pooling: the largest or the mean element of each window of an image, and the way back.
+
+mod avg;
+mod max;
+mod plane;
+
+pub use avg::{AvgPool2d, AvgPool2dGrad};
+pub use max::MaxPool2d;
+pub use plane::{PlaneGather, PlaneScatter};
+
+use crate::{check::Gen, ops::reduce::Reduce, value::Value};
+use gradus_tensor::{Indices, Pool2d, ShapeError};
+
+/// Pooling of images `[n, c, h, w]`, each channel for itself.
+///
+/// A dimension of size `h` has `(h + 2 padding - dilation (kernel - 1) - 1) / stride + 1` windows, rounded down, or with
+/// `ceil_mode` up, if the last one starts on the image or the padding before it. PyTorch's default stride is the kernel.
+pub trait Pooling: Value {
+    /// The largest element of each window: `y[n, c, i, j] = max_a,b x[n, c, i·stride + a·dilation - padding, j·..]`.
+    ///
+    /// The gradient goes to the winner alone; of equal ones the first in row-major order wins. Padding never wins, a NaN
+    /// always.
+    ///
+    /// # Panics
+    /// When there are not four axes, the dilated kernel is larger than the padded image, a window lies in the padding
+    /// alone, or a stride, dilation or kernel size is 0.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.var([[[[1.0, 2.0, 3.0, 0.0], [0.0, 1.0, 2.0, 4.0]]]]);
+    /// let y = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+    /// assert_eq!(y.value().to_vec(), [2.0, 4.0]);
+    /// assert_eq!(y.sum().backward()[x].to_vec(), [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    /// ```
+    #[track_caller]
+    fn max_pool2d(
+        &self,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 2],
+        dilation: [usize; 2],
+        ceil_mode: bool,
+    ) -> Self {
+        let windows = Pool2d::Sliding { kernel, stride, padding, dilation, ceil_mode };
+        Self::apply(MaxPool2d { windows }, &[self])
+    }
+
+    /// [`max_pool2d`](Pooling::max_pool2d) with the winners' positions in their image planes, `row · w + column`, for
+    /// [`max_unpool2d`](Pooling::max_unpool2d).
+    ///
+    /// # Panics
+    /// As [`max_pool2d`](Pooling::max_pool2d).
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[[[1.0, 2.0, 3.0, 0.0], [0.0, 1.0, 2.0, 4.0]]]]);
+    /// let (y, winners) = x.max_pool2d_with_indices([2, 2], [2, 2], [0, 0], [1, 1], false);
+    /// assert_eq!((y.to_vec(), winners.as_slice()), (vec![2.0, 4.0], &[1, 7][..]));
+    /// ```
+    #[track_caller]
+    fn max_pool2d_with_indices(
+        &self,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 2],
+        dilation: [usize; 2],
+        ceil_mode: bool,
+    ) -> (Self, Indices) {
+        let windows = Pool2d::Sliding { kernel, stride, padding, dilation, ceil_mode };
+        let (_, winners) = self.to_tensor().max_pool(&windows);
+        (Self::apply(PlaneGather { indices: winners.clone() }, &[self]), winners)
+    }
+
+    /// The largest elements of `output` windows that share the image out evenly: window `i` of `m` on `h` rows goes from
+    /// `⌊i h / m⌋` up to, not including, `⌈(i + 1) h / m⌉`. Gradients, ties and NaN as in
+    /// [`max_pool2d`](Pooling::max_pool2d).
+    ///
+    /// # Panics
+    /// When there are not four axes, or a size of image or output is 0.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[[[1.0, 2.0, 5.0], [4.0, 3.0, 0.0]]]]);
+    /// assert_eq!(x.adaptive_max_pool2d([1, 2]).to_vec(), [4.0, 5.0]);
+    /// ```
+    #[track_caller]
+    fn adaptive_max_pool2d(&self, output: [usize; 2]) -> Self {
+        Self::apply(MaxPool2d { windows: Pool2d::Adaptive { output } }, &[self])
+    }
+
+    /// Puts elements back where [`max_pool2d_with_indices`](Pooling::max_pool2d_with_indices) found them, into images of
+    /// height and width `size` that are zero elsewhere: `y[n, c, indices[n, c, i, j]] += x[n, c, i, j]`.
+    ///
+    /// # Panics
+    /// When the indices have another shape than this, or one lies outside an image.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let winners = Indices::new([1, 7], [1, 1, 1, 2]);
+    /// let y = Tensor::from([[[[2.0, 4.0]]]]).max_unpool2d(&winners, [2, 4]);
+    /// assert_eq!(y.to_vec(), [0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 4.0]);
+    /// ```
+    #[track_caller]
+    fn max_unpool2d(&self, indices: &Indices, size: [usize; 2]) -> Self {
+        let (shape, pixels) = (self.shape(), size[0] * size[1]);
+        if shape != *indices.shape() {
+            ShapeError::new(format!(
+                "max_unpool2d: input {shape} and indices {} differ in shape",
+                indices.shape()
+            ))
+            .fail()
+        }
+        let outside = |&&at: &&i32| usize::try_from(at).map_or(true, |at| at >= pixels);
+        if let Some(at) = indices.as_slice().iter().find(outside) {
+            ShapeError::new(format!("max_unpool2d: position {at} lies outside an image of {pixels} pixels"))
+                .fail()
+        }
+        Self::apply(PlaneScatter { indices: indices.clone(), size }, &[self])
+    }
+
+    /// The mean of each window: `y[n, c, i, j] = 1/k Σ_a,b x[n, c, i·stride + a - padding, j·..]`.
+    ///
+    /// Padding counts as zeros, or with `count_include_pad` false not at all: then `k` is the number of pixels in the
+    /// window. What a last window of ceil mode has beyond the padding never counts.
+    ///
+    /// # Panics
+    /// As [`max_pool2d`](Pooling::max_pool2d).
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.var([[[[1.0, 2.0, 3.0, 0.0], [0.0, 1.0, 2.0, 4.0]]]]);
+    /// let y = x.avg_pool2d([2, 2], [2, 2], [0, 0], false, true);
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.25]);
+    /// assert_eq!(y.sum().backward()[x], Tensor::full([1, 1, 2, 4], 0.25));
+    /// ```
+    #[track_caller]
+    fn avg_pool2d(
+        &self,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 2],
+        ceil_mode: bool,
+        count_include_pad: bool,
+    ) -> Self {
+        let windows = Pool2d::Sliding { kernel, stride, padding, dilation: [1, 1], ceil_mode };
+        Self::apply(AvgPool2d { windows, count_include_pad }, &[self])
+    }
+
+    /// The means of `output` windows that share the image out evenly, as in
+    /// [`adaptive_max_pool2d`](Pooling::adaptive_max_pool2d).
+    ///
+    /// # Panics
+    /// When there are not four axes, or a size of image or output is 0.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[[[1.0, 2.0, 6.0], [4.0, 3.0, 0.0]]]]);
+    /// assert_eq!(x.adaptive_avg_pool2d([2, 2]).to_vec(), [1.5, 4.0, 3.5, 1.5]);
+    /// ```
+    #[track_caller]
+    fn adaptive_avg_pool2d(&self, output: [usize; 2]) -> Self {
+        Self::apply(AvgPool2d { windows: Pool2d::Adaptive { output }, count_include_pad: true }, &[self])
+    }
+
+    /// The mean of each channel's image: `[n, c, h, w]` becomes `[n, c]`.
+    ///
+    /// # Panics
+    /// When there are fewer than four axes.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[[[1.0, 2.0], [4.0, 3.0]], [[0.0, 0.0], [0.0, 1.0]]]]);
+    /// assert_eq!(x.global_avg_pool2d(), Tensor::from([[2.5, 0.25]]));
+    /// ```
+    #[track_caller]
+    fn global_avg_pool2d(&self) -> Self {
+        self.mean_axes([2, 3], false)
+    }
+}
+
+impl<V: Value> Pooling for V {}
+
+/// Windows and the shape of an input for them, overlapping, padded, dilated, with rests, without images now and then.
+fn random_windows(g: &mut Gen) -> (Pool2d, Vec<usize>) {
+    let (images, channels) = ([1, 1, 2, 0][g.between(0, 3)], g.between(1, 2));
+    if g.between(0, 3) == 0 {
+        let output = [g.between(1, 4), g.between(1, 4)];
+        return (Pool2d::Adaptive { output }, vec![images, channels, g.between(1, 6), g.between(1, 6)]);
+    }
+    let kernel = [g.between(1, 3), g.between(1, 3)];
+    let dilation = [g.between(1, 2), g.between(1, 2)];
+    let padding = kernel.map(|k| g.between(0, k / 2));
+    // A dilated window at the edge needs a pixel to stand on.
+    let input = [0, 1].map(|i| dilation[i] * kernel[i] + g.between(0, 3));
+    let stride = [g.between(1, 3), g.between(1, 3)];
+    let windows = Pool2d::Sliding { kernel, stride, padding, dilation, ceil_mode: g.between(0, 1) == 1 };
+    (windows, vec![images, channels, input[0], input[1]])
+}

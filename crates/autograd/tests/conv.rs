@@ -1,0 +1,195 @@
+//! The book's convolutions and poolings, and the conventions of their gradients.
+
+use gradus_autograd::prelude::*;
+
+fn image() -> Tensor {
+    Tensor::from([[[[1., 2., 3., 0.], [0., 1., 2., 3.], [3., 0., 1., 2.], [2., 3., 0., 1.]]]])
+}
+
+const ONE: [usize; 2] = [1, 1];
+const NONE: [usize; 2] = [0, 0];
+
+#[test]
+fn the_books_convolution() {
+    let tape = Tape::new();
+    let x = tape.var(image());
+    let w = tape.var([[[[2., 0., 1.], [0., 1., 2.], [1., 0., 2.]]]]);
+    let b = tape.var([3.0]);
+    assert_eq!(x.conv2d(&w, None, ONE, NONE, ONE, 1).value().to_vec(), [15., 16., 6., 15.]);
+    let y = x.conv2d(&w, Some(&b), ONE, NONE, ONE, 1);
+    assert_eq!(y.value().to_vec(), [18., 19., 9., 18.]);
+    let padded = [7., 12., 10., 2., 4., 15., 16., 10., 10., 6., 15., 6., 8., 10., 4., 3.];
+    assert_eq!(x.conv2d(&w, None, ONE, ONE, ONE, 1).value().to_vec(), padded);
+    // The gradient of the sum by the weight: what each kernel element sees of the image, summed.
+    let gradients = y.sum().backward();
+    assert_eq!(gradients[w].to_vec(), [4., 8., 8., 4., 4., 8., 8., 4., 4.]);
+    assert_eq!(gradients[b].to_vec(), [4.]);
+}
+
+#[test]
+fn the_books_transposed_convolution() {
+    let x = Tensor::from([[[[1., 2.], [3., 4.]]]]);
+    let y = x.conv_transpose2d(&Tensor::ones([1, 1, 3, 3]), None, ONE, NONE, NONE, ONE, 1);
+    assert_eq!(y.to_vec(), [1., 3., 3., 2., 4., 10., 10., 6., 4., 10., 10., 6., 3., 7., 7., 4.]);
+    let shifted = x.conv_transpose2d(
+        &Tensor::ones([1, 2, 1, 1]),
+        Some(&Tensor::from([10., 20.])),
+        [2, 2],
+        NONE,
+        ONE,
+        ONE,
+        1,
+    );
+    assert_eq!(shifted.shape(), &[1, 2, 4, 4]);
+    let channel = [1., 0., 2., 0., 0., 0., 0., 0., 3., 0., 4., 0., 0., 0., 0., 0.];
+    let expected: Vec<f32> = [10., 20.].iter().flat_map(|b| channel.map(|x| x + b)).collect();
+    assert_eq!(shifted.to_vec(), expected);
+}
+
+#[test]
+fn a_generator_grows_from_7_to_28() {
+    let grow = |x: &Tensor| x.conv_transpose2d(&Tensor::ones([1, 1, 4, 4]), None, [2, 2], ONE, NONE, ONE, 1);
+    let y = grow(&Tensor::ones([1, 1, 7, 7]));
+    assert_eq!(y.shape(), &[1, 1, 14, 14]);
+    assert_eq!(grow(&y).shape(), &[1, 1, 28, 28]);
+}
+
+#[test]
+fn transposed_convolution_is_the_adjoint() {
+    let mut rng = Rng::seed(1);
+    let mut whole = |shape: [usize; 4]| Tensor::randn(shape, &mut rng).map(|x| (2.0 * x).round());
+    // Whole numbers, so that both sides are exact.
+    for (stride, padding, output_padding, dilation, groups) in
+        [(1, 0, 0, 1, 1), (2, 1, 1, 1, 2), (3, 2, 0, 2, 1), (3, 0, 2, 1, 4)]
+    {
+        let pair = |n: usize| [n, n];
+        let (x, w) = (whole([2, 4, 5, 4]), whole([4, 3, 3, 2]));
+        let up = x.conv_transpose2d(
+            &w,
+            None,
+            pair(stride),
+            pair(padding),
+            pair(output_padding),
+            pair(dilation),
+            groups,
+        );
+        let y = whole([2, 3 * groups, up.size(2), up.size(3)]);
+        let down = y.conv2d(&w, None, pair(stride), pair(padding), pair(dilation), groups);
+        assert_eq!((&up * &y).sum().item(), (&x * &down).sum().item());
+    }
+}
+
+#[test]
+fn one_dimension_is_a_height_of_one() {
+    let tape = Tape::new();
+    let (x, w, b) = (tape.var([[[1., 2., 4., 8., 16.]]]), tape.var([[[1., 10.]]]), tape.var([0.5]));
+    let y = x.conv1d(&w, Some(&b), 2, 1, 3, 1);
+    // Elements -1, which is padding, and 2; 1 and 4.
+    assert_eq!(y.value().to_vec(), [40.5, 162.5]);
+    let up = y.conv_transpose1d(&w, None, 2, 0, 1, 1, 1);
+    assert_eq!(up.value().to_vec(), [40.5, 405., 162.5, 1625., 0.]);
+    // Each of y stands in up 11 times, each of x in y once or ten times, or not at all.
+    assert_eq!(up.sum().backward()[x].to_vec(), [0., 11., 110., 0., 110.]);
+}
+
+#[test]
+fn convolutions_can_be_differentiated_three_times() {
+    // y = w * x with one pixel and one weight is a product; of (w x)³ all derivatives are known.
+    let tape = Tape::new();
+    let (x, w) = (tape.var(Tensor::full([1, 1, 1, 1], 2.0)), tape.var(Tensor::full([1, 1, 1, 1], 3.0)));
+    let y = x.conv2d(&w, None, ONE, NONE, ONE, 1);
+    let cube = y * y * y;
+    let by_x = cube.grad(&[x])[0].unwrap();
+    let by_xw = by_x.grad(&[w])[0].unwrap();
+    let by_xwx = by_xw.grad(&[x])[0].unwrap();
+    // 3 x² w³, 9 x² w², 18 x w².
+    assert_eq!([by_x, by_xw, by_xwx].map(|d| d.item()), [324.0, 324.0, 324.0]);
+}
+
+/// candle 0.11.1 gives each of these a quarter.
+#[test]
+fn a_windows_maximum_gets_the_whole_gradient() {
+    let tape = Tape::new();
+    let x = tape.var(image());
+    let y = x.max_pool2d([2, 2], [2, 2], NONE, ONE, false);
+    assert_eq!(y.value().to_vec(), [2., 3., 3., 2.]);
+    let gradient = y.sum().backward()[x].to_vec();
+    assert_eq!(gradient, [0., 1., 1., 0., 0., 0., 0., 0., 1., 0., 0., 1., 0., 0., 0., 0.]);
+    // Where windows overlap, a pixel gets the sum of those that it wins: the 3 in the first row of both.
+    let tape = Tape::new();
+    let x = tape.var([[[[1., 3., 2.], [0., 0., 0.]]]]);
+    let y = x.max_pool2d([2, 2], ONE, NONE, ONE, false);
+    assert_eq!(y.sum().backward()[x].to_vec(), [0., 2., 0., 0., 0., 0.]);
+}
+
+#[test]
+fn of_equal_maxima_the_first_gets_the_gradient() {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::ones([1, 1, 2, 2]));
+    let y = x.max_pool2d([2, 2], [2, 2], NONE, ONE, false);
+    assert_eq!(y.backward()[x].to_vec(), [1., 0., 0., 0.]);
+}
+
+#[test]
+fn unpooling_keeps_the_maxima() {
+    let tape = Tape::new();
+    let x = tape.var(image());
+    let (y, winners) = x.max_pool2d_with_indices([2, 2], [2, 2], NONE, ONE, false);
+    let back = y.max_unpool2d(&winners, [4, 4]);
+    let kept = [0., 2., 3., 0., 0., 0., 0., 0., 3., 0., 0., 2., 0., 0., 0., 0.];
+    assert_eq!(back.value().to_vec(), kept);
+    // Half the sum of squares of what was kept has itself as gradient.
+    let gradient = ((back * back).sum() * 0.5).backward()[x].to_vec();
+    assert_eq!(gradient, kept);
+}
+
+#[test]
+fn the_mean_of_whole_images_two_ways() {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::from_fn([2, 3, 4, 5], |i| (i[0] * 60 + i[1] * 20 + i[2] * 5 + i[3]) as f32));
+    let (global, adaptive) = (x.global_avg_pool2d(), x.adaptive_avg_pool2d([1, 1]));
+    assert_eq!(global.value().to_vec(), [9.5, 29.5, 49.5, 69.5, 89.5, 109.5]);
+    assert_eq!(adaptive.value().reshape([2, 3]), global.value());
+    assert_eq!(adaptive.sum().backward()[x], Tensor::full([2, 3, 4, 5], 0.05));
+}
+
+#[test]
+fn messages_name_the_method_that_was_called() {
+    let refused = |f: &dyn Fn()| {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).unwrap_err();
+        panic.downcast_ref::<String>().unwrap().clone()
+    };
+    let (x, w) = (Tensor::ones([1, 3, 8]), Tensor::ones([4, 2, 3]));
+    assert_eq!(
+        refused(&|| drop(x.conv1d(&w, None, 1, 0, 1, 1))),
+        "conv1d: channels differ: [1, 3, 1, 8] * [4, 2, 1, 3]: the input has 3, the weight is for 2 in each of 1 groups"
+    );
+    assert!(
+        refused(&|| drop(x.conv1d(&w.unsqueeze(0), None, 1, 0, 1, 1)))
+            .starts_with("conv1d: shape [1, 4, 2, 3]")
+    );
+    let (x, w) = (Tensor::ones([1, 3, 8, 8]), Tensor::ones([4, 3, 3, 3]));
+    let up = |bias: Option<&Tensor>, w: &Tensor, padding: usize, output_padding: usize| {
+        drop(x.conv_transpose2d(w, bias, [2, 2], [padding; 2], [output_padding; 2], ONE, 1));
+    };
+    assert_eq!(
+        refused(&|| up(None, &w, 0, 0)),
+        "conv_transpose2d: channels differ: [1, 3, 8, 8] by [4, 3, 3, 3]: the input has 3, the weight is for 4; \
+         hint: weight.transpose(0, 1) would be [3, 4, 3, 3]"
+    );
+    let w = w.transpose(0, 1);
+    assert_eq!(
+        refused(&|| up(None, &w, 0, 2)),
+        "conv_transpose2d: [1, 3, 8, 8] by [3, 4, 3, 3]: height: the output padding of 2 must be less than the stride of 2"
+    );
+    assert!(refused(&|| up(None, &w, 9, 0)).contains("cuts away all of 17 elements"));
+    assert_eq!(
+        refused(&|| up(Some(&Tensor::ones([3])), &w, 0, 0)),
+        "conv_transpose2d: the bias has shape [3], the output 4 channels"
+    );
+    let winners = Indices::new([9], [1, 1, 1, 1]);
+    assert_eq!(
+        refused(&|| drop(Tensor::ones([1, 1, 1, 1]).max_unpool2d(&winners, [3, 3]))),
+        "max_unpool2d: position 9 lies outside an image of 9 pixels"
+    );
+}
