@@ -115,3 +115,28 @@ fn an_operation_can_be_tried() {
     assert_eq!(tape.len(), before, "a refused operation leaves nothing on the tape");
     assert!(Tape::try_record(gradus_autograd::ops::arithmetic::Add, &[&a, &a]).is_ok());
 }
+
+#[test]
+fn losses_and_indices_name_the_label_the_classes_and_the_users_line() {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::ones([2, 3]));
+    let y = tape.var(Tensor::ones([3]));
+    panics_here!("cross_entropy: label 3 at position 1 is not one of 3 classes, 0..3", || x
+        .cross_entropy(&Indices::from([0, 3])));
+    panics_here!("cross_entropy: logits [2, 3] need labels [2], not [3]", || x
+        .cross_entropy(&Indices::from([0, 1, 2])));
+    panics_here!("nll_loss: log-probabilities [2, 3] and labels [3] do not fit", || x
+        .nll_loss(&Indices::from([0, 1, 2])));
+    panics_here!("mse_loss: the prediction has shape [2, 3], the target [3]", || x.mse_loss(&y));
+    panics_here!("embedding: the table must have shape [n, d], not [3]", || y.embedding(&Indices::from([0])));
+    panics_here!("index_select: index 5 is out of range for axis 0", || x.index_select(0, &[5].into()));
+    panics_here!("linear: x [2, 3] has 3 features, the weight [3, 2] takes 2", || x.linear(&x.t(), None));
+    panics_here!("concat: shapes [2, 3] and [3] must be equal but for axis 0", || Var::concat(&[&x, &y], 0));
+    panics_here!("stack: shapes [2, 3] and [3] must be equal", || Var::stack(&[&x, &y], 0));
+    panics_here!("split: sizes [1, 2] do not add up to axis 0 of shape [2, 3]", || x.split(&[1, 2], 0));
+    panics_here!("select_where: shapes [3] and [2] do not broadcast", || {
+        y.select_where(&y, &tape.constant([1.0, 2.0]))
+    });
+    panics_here!("pad: [(1, 1)] must have one pair for each axis of shape [2, 3]", || x
+        .pad([(1, 1)], Padding::Replicate));
+}

@@ -2,7 +2,9 @@
 
 use crate::{
     error::{OrFail, ShapeError},
-    shape::Shape,
+    layout::Layout,
+    shape::{Shape, resolve_axis},
+    strided::Positions,
     views::resolve_reshape,
 };
 use std::sync::Arc;
@@ -54,6 +56,16 @@ impl Indices {
         &self.elements
     }
 
+    /// The elements, row-major.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = i32> + '_ {
+        self.elements.iter().copied()
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape.len_axes()
+    }
+
     /// The element at `index`, one entry an axis.
     ///
     /// # Panics
@@ -76,6 +88,24 @@ impl Indices {
         let shape = resolve_reshape(&self.shape, shape.as_ref()).or_fail();
         Indices { elements: self.elements.clone(), shape }
     }
+
+    /// Swaps two axes, by a copy.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    #[track_caller]
+    pub fn transpose(&self, a: isize, b: isize) -> Indices {
+        let a = resolve_axis("transpose", a, &self.shape).or_fail();
+        let b = resolve_axis("transpose", b, &self.shape).or_fail();
+        if a == b {
+            return self.clone();
+        }
+        let mut axes: Vec<usize> = (0..self.rank()).collect();
+        axes.swap(a, b);
+        let layout = Layout::contiguous(self.shape.clone()).permute(&axes);
+        let elements: Vec<i32> = Positions::new(&layout).map(|at| self.elements[at]).collect();
+        Indices::new(elements, &layout.shape)
+    }
 }
 
 impl<const N: usize> From<[i32; N]> for Indices {
@@ -88,6 +118,33 @@ impl From<Vec<i32>> for Indices {
     fn from(elements: Vec<i32>) -> Indices {
         let shape = [elements.len()];
         Indices::new(elements, shape)
+    }
+}
+
+impl From<&[i32]> for Indices {
+    fn from(elements: &[i32]) -> Indices {
+        Indices::new(elements, [elements.len()])
+    }
+}
+
+impl From<Vec<usize>> for Indices {
+    /// # Panics
+    /// When an element does not fit an `i32`.
+    #[track_caller]
+    fn from(elements: Vec<usize>) -> Indices {
+        Indices::from(&elements[..])
+    }
+}
+
+impl From<&[usize]> for Indices {
+    /// # Panics
+    /// When an element does not fit an `i32`.
+    #[track_caller]
+    fn from(elements: &[usize]) -> Indices {
+        if let Some(large) = elements.iter().find(|&&i| i > i32::MAX as usize) {
+            ShapeError::new(format!("indices: {large} does not fit an i32")).fail()
+        }
+        elements.iter().map(|&i| i as i32).collect()
     }
 }
 

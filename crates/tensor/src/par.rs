@@ -1,5 +1,6 @@
 //! When work is shared between threads, and how: every threshold of the crate stands here.
 
+use rayon::prelude::*;
 use std::{
     ops::Range,
     sync::{
@@ -15,6 +16,11 @@ pub(crate) const CONVOLUTION: usize = 128 << 10;
 
 /// The same for reductions, which only read.
 pub(crate) const REDUCTION: usize = 64 << 10;
+/// The same for passes with an exponential in them.
+pub(crate) const SOFTMAX: usize = 8 << 10;
+
+/// The same for sorting, in elements of the rows to sort.
+pub(crate) const SORTING: usize = 4 << 10;
 
 /// Multiply-adds from which a matrix product is shared between threads. Waking a sleeping worker takes some
 /// ten microseconds, in which one core does about half a million multiply-adds.
@@ -202,4 +208,17 @@ pub(crate) fn join<A: Send, B: Send>(
     b: impl FnOnce() -> B + Send,
 ) -> (A, B) {
     if worth && rayon::current_num_threads() > 1 { rayon::join(a, b) } else { (a(), b()) }
+}
+
+/// Calls `f(i, row)` for each row, which stands for work on `weight` elements.
+pub(crate) fn for_each_row<T: Send>(
+    rows: &mut [T],
+    weight: usize,
+    grain: usize,
+    f: impl Fn(usize, &mut T) + Sync,
+) {
+    match weighted_chunk(rows.len(), weight, grain) {
+        None => rows.iter_mut().enumerate().for_each(|(i, row)| f(i, row)),
+        Some(n) => rows.par_iter_mut().with_min_len(n).enumerate().for_each(|(i, row)| f(i, row)),
+    }
 }

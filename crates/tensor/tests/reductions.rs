@@ -201,6 +201,63 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn logsumexp_of_any_axes((model, x) in tensors(shapes(), wild_numbers()), mask in any::<u8>()) {
+        let axes = axes_of(mask, model.shape.len());
+        let (_, groups) = groups(&model, &axes);
+        // The sum has relative errors of its depth and of 2 ulp an exponential, the difference in it of an ulp of its size.
+        let allowed = |x: &[f64]| {
+            let size = x.iter().filter(|x| x.is_finite()).fold(0.0f64, |m, x| m.max(x.abs()));
+            (depth(x.len()) + 8.0 + 4.0 * size) * U
+        };
+        check("logsumexp", &x.logsumexp_axes(&axes[..], true), &groups, log_sum_exp, allowed);
+    }
+
+    #[test]
+    fn softmax_along_any_axis((model, x) in tensors(shapes_of_rank(1..=5), wild_numbers()), choice in 0usize..5) {
+        let axis = choice % model.shape.len();
+        let (_, groups) = groups(&model, &[axis as isize]);
+        let (y, log) = (x.softmax(axis as isize), x.log_softmax(axis as isize - model.shape.len() as isize));
+        prop_assert!(y.is_contiguous() && y.shape() == x.shape() && log.shape() == x.shape());
+        for index in indices(&model.shape) {
+            let mut row = index.clone();
+            row[axis] = 0;
+            let mut sizes = model.shape.clone();
+            sizes[axis] = 1;
+            let group = &groups[flat(&row, &sizes)];
+            let all = log_sum_exp(group);
+            // An infinite sum, or one of nothing, has no share for anybody.
+            let truth = if all.is_finite() { f64::from(model.get(&index)) - all } else { f64::NAN };
+            let size = group.iter().filter(|x| x.is_finite()).fold(0.0f64, |m, x| m.max(x.abs()));
+            let relative = (depth(group.len()) + 12.0 + 4.0 * size) * U;
+            let (found, found_log) = (y.get(&index), log.get(&index));
+            // A share below the least normal number may be rounded to a subnormal one.
+            let near = (f64::from(found) - truth.exp()).abs() <= relative * truth.exp() + 1e-44;
+            prop_assert!(near || same(found, truth.exp() as f32), "{found}, not {}", truth.exp());
+            let near = (f64::from(found_log) - truth).abs() <= relative + U * truth.abs();
+            prop_assert!(near || same(found_log, truth as f32), "log: {found_log}, not {truth}");
+        }
+    }
+}
+
+fn log_sum_exp(x: &[f64]) -> f64 {
+    let m = max(x);
+    if m.is_finite() { m + x.iter().map(|x| (x - m).exp()).sum::<f64>().ln() } else { m }
+}
+
+#[test]
+fn rows_of_softmax_sum_to_one() {
+    for x in [randn(&[37, 1000], 1), randn(&[300, 10], 2), randn(&[2, 50_000], 3) * 30.0] {
+        let n = x.size(-1);
+        for sum in x.softmax(-1).sum_axes(-1, false).iter() {
+            assert!((f64::from(sum) - 1.0).abs() <= (2.0 * depth(n) + 4.0) * U, "{sum}");
+        }
+    }
+}
+
 fn randn(shape: &[usize], seed: u64) -> Tensor {
     Tensor::randn(shape, &mut Rng::seed(seed))
 }
@@ -249,6 +306,8 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
                 x.prod_axes(&axes[..], false),
                 x.max_axes(&axes[..], false),
                 x.cumsum(axes[0]),
+                x.logsumexp_axes(&axes[..], false),
+                x.softmax(axes[0]),
                 x.max_with_indices(axes[0]).0,
             ];
             results.iter().flat_map(|t| t.to_vec()).map(f32::to_bits).collect()
@@ -326,6 +385,9 @@ fn reductions_panic_with_the_callers_line() {
     fails!(x.min_axes(2, false), "min: axis 2 is out of range for shape [2, 3]: use -2..=1");
     fails!(x.var_axes(2, 1, false), "var: axis 2 is out of range for shape [2, 3]: use -2..=1");
     fails!(x.std_axes(2, 1, false), "std: axis 2 is out of range for shape [2, 3]: use -2..=1");
+    fails!(x.logsumexp_axes(2, false), "logsumexp: axis 2 is out of range for shape [2, 3]: use -2..=1");
+    fails!(x.softmax(2), "softmax: axis 2 is out of range for shape [2, 3]: use -2..=1");
+    fails!(Tensor::scalar(1.0).log_softmax(0), "log_softmax: axis 0 of a scalar: shape [] has no axes");
     fails!(x.argmax(2), "argmax: axis 2 is out of range for shape [2, 3]: use -2..=1");
     fails!(x.cumsum(2), "cumsum: axis 2 is out of range for shape [2, 3]: use -2..=1");
     fails!(Tensor::scalar(1.0).cumprod(0), "cumprod: axis 0 of a scalar: shape [] has no axes");

@@ -147,6 +147,19 @@ impl Gen {
         self.normal(shape).map(|x| (x * 2.0).round() / 2.0)
     }
 
+    /// Indices into an axis of length `n`, of up to two axes, with repeats, some of them counted from the back.
+    pub fn indices_into(&mut self, n: usize) -> Indices {
+        let rank = self.between(0, 2);
+        let mut shape: Vec<usize> = self.shape_of_rank(rank).into_iter().map(|n| n.min(5)).collect();
+        if n == 0 {
+            shape = vec![0];
+        }
+        let from_front = self.indices(&shape, n.max(1));
+        let either = |i: &i32| if self.rng.below(3) == 0 { i - n as i32 } else { *i };
+        let elements: Vec<i32> = from_front.as_slice().iter().map(either).collect();
+        Indices::new(elements, shape)
+    }
+
     /// Indices in `0..n`, with repeats.
     pub fn indices(&mut self, shape: impl AsRef<[usize]>, n: usize) -> Indices {
         let len = shape.as_ref().iter().product();

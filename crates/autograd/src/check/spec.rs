@@ -2,7 +2,7 @@
 
 use super::sample::Gen;
 use crate::op::{Op, Recorded, Step};
-use gradus_tensor::Tensor;
+use gradus_tensor::{Shape, Tensor};
 use std::fmt;
 
 /// An operation of a list such as [`ops::ALL`](crate::ops::ALL), or of a user's own: what the laws work on.
@@ -48,6 +48,12 @@ impl Spec {
                     .collect()
             },
         }
+    }
+
+    /// The shapes of the inputs of each sample that the generator gives.
+    pub fn sample_shapes(&self, g: &mut Gen) -> Vec<Vec<Shape>> {
+        let shapes = |sample: AnySample| sample.inputs.iter().map(|x| x.shape().clone()).collect();
+        (self.samples)(g).into_iter().map(shapes).collect()
     }
 }
 

@@ -70,11 +70,11 @@ binary! {
         cx.add(1, || -g);
     }
 
-    /// Product, element by element: `a * b`.
+    /// Product, element by element: `a * b`. Where the cotangent is 0 the gradients are 0, by an infinite factor too.
     Mul "mul": "y = a b; da = g b; db = g a", |a, b| a * b, b in -2.0..2.0, |cx| {
         let ([a, b], g) = (cx.inputs(), cx.cotangent());
-        cx.add(0, || &g * b);
-        cx.add(1, || g * a);
+        cx.add(0, || g.strong_mul(b));
+        cx.add(1, || g.strong_mul(a));
     }
 
     /// Quotient, element by element: `a / b`. Where the cotangent is 0 the gradients are 0, by a zero divisor too.

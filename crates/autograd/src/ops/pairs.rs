@@ -145,13 +145,13 @@ pairs! {
             let zero = g.at().constant(0.0);
             // Where a factor is infinite and its partner zero, the factor is computed of something harmless instead.
             cx.add(0, || {
-                let base = a.masked_fill(&b.equals(&zero), 1.0);
-                g.strong_mul(&(b * base.pow(&(b - 1.0))))
+                let base = b.equals(&zero).select_where(&g.at().constant(1.0), a);
+                g.strong_mul(&b.strong_mul(&base.pow(&(b - 1.0))))
             });
             cx.add(1, || {
                 let base = a.masked_fill(&a.equals(&zero), 1.0);
                 let at_zero_below = a.equals(&zero) * b.lt(&zero);
-                let slope = (y * base.log()).masked_fill(&at_zero_below, f32::NEG_INFINITY);
+                let slope = y.strong_mul(&base.log()).masked_fill(&at_zero_below, f32::NEG_INFINITY);
                 g.strong_mul(&slope)
             });
         },

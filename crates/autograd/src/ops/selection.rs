@@ -6,7 +6,7 @@ use crate::{
     reference::{Array, Branches},
     value::Value,
 };
-use gradus_tensor::{ShapeError, Tensor, shape::broadcast};
+use gradus_tensor::{OrFail, ShapeError, Tensor, shape::broadcast};
 
 /// Choosing between values by a mask: 0 is false, every other number true. The comparisons of
 /// [`Steps`](crate::ops::steps::Steps) give masks of 0 and 1.
@@ -39,7 +39,7 @@ pub trait Selection: Value {
     /// `y = mask ? value : x; dx = mask ? 0 : g`
     ///
     /// # Panics
-    /// When the shapes do not broadcast.
+    /// When the mask does not broadcast to this shape.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
@@ -49,6 +49,13 @@ pub trait Selection: Value {
     /// ```
     #[track_caller]
     fn masked_fill(&self, mask: &Self, value: f32) -> Self {
+        let (shape, mask_shape) = (self.shape(), mask.shape());
+        if broadcast("masked_fill", &shape, &mask_shape).or_fail() != shape {
+            ShapeError::new(format!(
+                "masked_fill: a mask of shape {mask_shape} does not broadcast to {shape}"
+            ))
+            .fail()
+        }
         mask.select_where(&self.at().constant(value), self)
     }
 }

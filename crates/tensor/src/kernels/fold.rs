@@ -3,6 +3,7 @@
 //! An element's place in a slice, not the instruction set, decides where it is added in: sums have the same bits on
 //! every instruction set.
 
+use super::vectors::{read, read_partial, write, write_partial};
 use crate::simd::{Lane, Simd};
 use std::ops::{Add, Mul, Sub};
 
@@ -12,6 +13,8 @@ pub trait Number: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     fn maximum(self, other: Self) -> Self;
     /// The lesser of both, NaN where either is NaN.
     fn minimum(self, other: Self) -> Self;
+    /// eˣ
+    fn exp(self) -> Self;
 }
 
 impl Number for f32 {
@@ -25,6 +28,11 @@ impl Number for f32 {
     fn minimum(self, other: f32) -> f32 {
         if (self > other) | other.is_nan() { other } else { self }
     }
+
+    #[inline(always)]
+    fn exp(self) -> f32 {
+        f32::exp(self)
+    }
 }
 
 impl<S: Simd> Number for Lane<S> {
@@ -36,6 +44,11 @@ impl<S: Simd> Number for Lane<S> {
     #[inline(always)]
     fn minimum(self, other: Lane<S>) -> Lane<S> {
         Lane::minimum(self, other)
+    }
+
+    #[inline(always)]
+    fn exp(self) -> Lane<S> {
+        Lane::exp(self)
     }
 }
 
@@ -82,6 +95,24 @@ impl Fold for SquaredDeviations {
     #[inline(always)]
     fn lift<N: Number>(x: N, shift: N) -> N {
         (x - shift) * (x - shift)
+    }
+}
+
+/// Σ e^(x - shift)
+#[derive(Clone, Copy, Debug)]
+pub struct ExpSum;
+
+impl Fold for ExpSum {
+    const IDENTITY: f32 = 0.0;
+
+    #[inline(always)]
+    fn join<N: Number>(a: N, b: N) -> N {
+        a + b
+    }
+
+    #[inline(always)]
+    fn lift<N: Number>(x: N, shift: N) -> N {
+        (x - shift).exp()
     }
 }
 
@@ -159,18 +190,18 @@ impl<S: Simd> Accumulators<S> {
         let mut sums = self.sums;
         let (chunks, rest) = run.as_chunks::<LANES>();
         for chunk in chunks {
-            for k in 0..Self::USED {
-                sums[k] = F::join(sums[k], F::lift(read(simd, chunk, k * S::LANES), shift));
+            for (k, sum) in sums[..Self::USED].iter_mut().enumerate() {
+                *sum = F::join(*sum, F::lift(read(simd, chunk, k * S::LANES), shift));
             }
         }
-        for k in 0..Self::USED {
+        for (k, sum) in sums[..Self::USED].iter_mut().enumerate() {
             if rest.len() >= (k + 1) * S::LANES {
-                sums[k] = F::join(sums[k], F::lift(read(simd, rest, k * S::LANES), shift));
+                *sum = F::join(*sum, F::lift(read(simd, rest, k * S::LANES), shift));
             } else if rest.len() > k * S::LANES {
                 let rest = &rest[k * S::LANES..];
                 let there = read(simd, &PLACES, 0).lt(rest.len() as f32);
                 let x = F::lift(read_partial(simd, rest), shift);
-                sums[k] = F::join(sums[k], there.select(x, F::IDENTITY));
+                *sum = F::join(*sum, there.select(x, F::IDENTITY));
             }
         }
         self.sums = sums;
@@ -188,8 +219,8 @@ impl<S: Simd> Accumulators<S> {
             }
         }
         let mut last = [0.0; 16];
-        for k in 0..used {
-            write(sums[k], &mut last, k * S::LANES);
+        for (k, &sum) in sums[..used].iter().enumerate() {
+            write(sum, &mut last, k * S::LANES);
         }
         let mut width = 16;
         while width > 1 {
@@ -284,35 +315,4 @@ fn joined_in_tree<F: Fold, S: Simd, const N: usize>(mut x: [Lane<S>; N]) -> Lane
         }
     }
     x[0]
-}
-
-/// The vector from `at` on.
-#[inline(always)]
-fn read<S: Simd>(simd: S, x: &[f32], at: usize) -> Lane<S> {
-    let x = &x[at..at + S::LANES];
-    // SAFETY: the slice has LANES elements.
-    unsafe { Lane::load(simd, x.as_ptr()) }
-}
-
-/// All of a slice that is shorter than a vector.
-#[inline(always)]
-fn read_partial<S: Simd>(simd: S, x: &[f32]) -> Lane<S> {
-    debug_assert!(x.len() < S::LANES);
-    // SAFETY: the slice has that many elements.
-    unsafe { Lane::load_partial(simd, x.as_ptr(), x.len()) }
-}
-
-#[inline(always)]
-fn write<S: Simd>(x: Lane<S>, out: &mut [f32], at: usize) {
-    let out = &mut out[at..at + S::LANES];
-    // SAFETY: the slice has LANES elements.
-    unsafe { x.store(out.as_mut_ptr()) }
-}
-
-/// Fills a slice that is shorter than a vector.
-#[inline(always)]
-fn write_partial<S: Simd>(x: Lane<S>, out: &mut [f32]) {
-    debug_assert!(out.len() < S::LANES);
-    // SAFETY: the slice has that many elements.
-    unsafe { x.store_partial(out.as_mut_ptr(), out.len()) }
 }

@@ -5,3 +5,4 @@ pub mod fold;
 pub mod functions;
 pub mod map;
 pub(crate) mod matmul;
+pub(crate) mod vectors;

@@ -6,6 +6,7 @@ mod arg;
 mod cumulative;
 mod groups;
 mod moments;
+mod softmax;
 
 use crate::{
     kernels::fold::{Max, Min, Product, Sum},

@@ -1,13 +1,13 @@
 //! Elements named one by one along an axis, and the reverse: adding elements where the indices say.
 
-use super::{check_indices, known_axis};
+use super::positions;
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
 };
-use gradus_tensor::{Indices, Shape, ShapeError, Tensor};
+use gradus_tensor::{Indices, OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
 
 /// For each index the element at that place of an axis, at the index's own place on the others.
 #[derive(Clone, Debug)]
@@ -29,23 +29,27 @@ pub struct ScatterAdd {
     pub shape: Shape,
 }
 
-/// An error unless the indices name elements of this shape.
-fn check(op: &str, axis: isize, shape: &[usize], indices: &Indices) -> Result<(), ShapeError> {
-    let axis = check_indices(op, axis, shape, indices)?;
-    let own = &indices.shape()[..];
-    let fits = own.len() == shape.len() && (0..own.len()).all(|i| i == axis || own[i] <= shape[i]);
-    if fits {
-        return Ok(());
+/// The axis and the positions on it that the indices name; an error unless they fit the shape.
+fn resolve(
+    op: &str,
+    axis: isize,
+    shape: &[usize],
+    indices: &Indices,
+) -> Result<(usize, Vec<usize>), ShapeError> {
+    let axis = resolve_axis(op, axis, shape)?;
+    let own = indices.shape();
+    if own[..].len() != shape.len() || own.with(axis, shape[axis])[..] != *shape {
+        return Err(ShapeError::new(format!(
+            "{op}: indices of shape {own} do not fit shape {shape:?}: only axis {axis} may differ"
+        )));
     }
-    Err(ShapeError::new(format!(
-        "{op}: indices {own:?} do not fit shape {shape:?}: they need as many axes, none longer but axis {axis}"
-    )))
+    Ok((axis, positions(op, axis, shape, indices)?))
 }
 
-/// Where the element of an index comes from, or goes to.
-fn place(axis: usize, indices: &Indices, index: &[usize]) -> Vec<usize> {
+/// The index of the element that an index of the indices names, given the position on the axis.
+fn place(index: &[usize], axis: usize, position: usize) -> Vec<usize> {
     let mut place = index.to_vec();
-    place[axis] = indices.get(index) as usize;
+    place[axis] = position;
     place
 }
 
@@ -53,11 +57,10 @@ fn place(axis: usize, indices: &Indices, index: &[usize]) -> Vec<usize> {
 fn sample(g: &mut Gen) -> (Vec<usize>, isize, Indices) {
     let rank = g.between(1, 4);
     let (shape, axis) = (g.shape_of_rank(rank), g.axis(rank));
-    let position = known_axis(axis, &shape);
-    let mut own: Vec<usize> = shape.iter().map(|&n| if n > 1 { g.between(n - 1, n) } else { n }).collect();
-    let size = shape[position];
-    own[position] = if size == 0 { 0 } else { g.length().min(9) };
-    let indices = g.indices(own, size.max(1));
+    let position = axis.rem_euclid(rank as isize) as usize;
+    let mut own = shape.clone();
+    own[position] = if shape[position] == 0 { 0 } else { g.length().min(9) };
+    let indices = g.indices(own, shape[position].max(1));
     (shape, axis, indices)
 }
 
@@ -69,7 +72,7 @@ impl Op for Gather {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity("gather", inputs);
-        check("gather", self.axis, x, &self.indices)?;
+        resolve("gather", self.axis, x, &self.indices)?;
         Ok(self.indices.shape().clone().into())
     }
 
@@ -85,8 +88,11 @@ impl Op for Gather {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let axis = known_axis(self.axis, x.shape());
-        vec![Array::from_fn(self.indices.shape(), |index| x.at(&place(axis, &self.indices, index)))]
+        let (axis, positions) = resolve("gather", self.axis, x.shape(), &self.indices).or_fail();
+        let mut positions = positions.into_iter();
+        vec![Array::from_fn(self.indices.shape(), |index| {
+            x.at(&place(index, axis, positions.next().expect("one for each index")))
+        })]
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Gather>> {
@@ -100,13 +106,17 @@ impl Op for Gather {
             ErrorCase::new(
                 op(Indices::new([0, 3], [2, 1])),
                 &[&[2, 3]],
-                "gather: index 3 at position 1 is out of range for axis 1 of shape [2, 3]",
+                "gather: index 3 is out of range for axis 1 of shape [2, 3]",
             ),
-            ErrorCase::new(op([0].into()), &[&[2, 3]], "gather: indices [1] do not fit shape [2, 3]"),
             ErrorCase::new(
-                op(Indices::new([0; 3], [3, 1])),
+                op([0].into()),
                 &[&[2, 3]],
-                "gather: indices [3, 1] do not fit shape [2, 3]",
+                "gather: indices of shape [1] do not fit shape [2, 3]: only axis 1 may differ",
+            ),
+            ErrorCase::new(
+                op(Indices::new([0], [1, 1])),
+                &[&[2, 3]],
+                "gather: indices of shape [1, 1] do not fit shape [2, 3]",
             ),
         ]
     }
@@ -121,7 +131,7 @@ impl Op for ScatterAdd {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity("scatter_add", inputs);
-        check("scatter_add", self.axis, &self.shape, &self.indices)?;
+        resolve("scatter_add", self.axis, &self.shape, &self.indices)?;
         if self.indices.shape()[..] != *x {
             return Err(ShapeError::new(format!(
                 "scatter_add: the indices have shape {}, the source {x:?}: they must be equal",
@@ -142,10 +152,10 @@ impl Op for ScatterAdd {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let axis = known_axis(self.axis, x.shape());
-        let mut y = Array::full(&self.shape, 0.0);
+        let (axis, positions) = resolve("scatter_add", self.axis, &self.shape, &self.indices).or_fail();
+        let (mut y, mut positions) = (Array::full(&self.shape, 0.0), positions.into_iter());
         Array::from_fn(x.shape(), |index| {
-            *y.at_mut(&place(axis, &self.indices, index)) += x.at(index);
+            *y.at_mut(&place(index, axis, positions.next().expect("one for each index"))) += x.at(index);
             0.0
         });
         vec![y]
@@ -160,7 +170,7 @@ impl Op for ScatterAdd {
     fn error_cases() -> Vec<ErrorCase<ScatterAdd>> {
         let op = |indices: Indices| ScatterAdd { axis: 0, indices, shape: [3].into() };
         vec![
-            ErrorCase::new(op([0, 3].into()), &[&[2]], "scatter_add: index 3 at position 1 is out of range"),
+            ErrorCase::new(op([0, 3].into()), &[&[2]], "scatter_add: index 3 is out of range for axis 0"),
             ErrorCase::new(
                 op([0, 1].into()),
                 &[&[3]],

@@ -1,13 +1,13 @@
 //! Parts of an axis named by indices, and the reverse: adding parts where the indices say.
 
-use super::{Indexing, check_indices, known_axis};
+use super::{Indexing, positions};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
 };
-use gradus_tensor::{Indices, Shape, ShapeError, Tensor};
+use gradus_tensor::{Indices, OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
 
 /// The parts of an axis that indices name.
 #[derive(Clone, Debug)]
@@ -21,12 +21,24 @@ pub struct IndexSelect {
 /// Zeros, to which parts are added where indices say: the reverse of [`IndexSelect`].
 #[derive(Clone, Debug)]
 pub struct IndexAdd {
-    /// The axis; negative counts from the back.
-    pub axis: isize,
+    /// The axis of the result.
+    pub axis: usize,
     /// Where each part goes.
     pub indices: Indices,
-    /// The length of the axis in the result.
-    pub size: usize,
+    /// The shape of the result.
+    pub shape: Shape,
+}
+
+/// The shape with the axes of the indices in the place of one axis.
+fn selected(shape: &[usize], axis: usize, indices: &Indices) -> Shape {
+    Shape::new(&[&shape[..axis], indices.shape(), &shape[axis + 1..]].concat())
+}
+
+/// The part's index in the whole, of an index in what was selected.
+fn place(index: &[usize], axis: usize, indices: &Indices, positions: &[usize]) -> Vec<usize> {
+    let own = &indices.shape()[..];
+    let flat = index[axis..].iter().zip(own).fold(0, |flat, (&i, &n)| flat * n + i);
+    [&index[..axis], &[positions[flat]], &index[axis + own.len()..]].concat()
 }
 
 impl Op for IndexSelect {
@@ -38,14 +50,9 @@ impl Op for IndexSelect {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity("index_select", inputs);
-        let axis = check_indices("index_select", self.axis, x, &self.indices)?;
-        let &[n] = &self.indices.shape()[..] else {
-            let shape = self.indices.shape();
-            return Err(ShapeError::new(format!(
-                "index_select: the indices must have one axis, not {shape}"
-            )));
-        };
-        Ok(Shape::new(x).with(axis, n).into())
+        let axis = resolve_axis("index_select", self.axis, x)?;
+        positions("index_select", axis, x, &self.indices)?;
+        Ok(selected(x, axis, &self.indices).into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -55,47 +62,36 @@ impl Op for IndexSelect {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
         let shape = x.shape();
-        let (axis, indices) = (self.axis, self.indices.clone());
-        cx.add(0, || V::apply(IndexAdd { axis, indices, size: shape[known_axis(axis, &shape)] }, &[&g]));
+        let axis = resolve_axis("index_select", self.axis, &shape).or_fail();
+        cx.add(0, || V::apply(IndexAdd { axis, indices: self.indices.clone(), shape }, &[&g]));
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let axis = known_axis(self.axis, x.shape());
-        vec![Array::from_fn(Shape::new(x.shape()).with(axis, self.indices.len()), |index| {
-            let mut from = index.to_vec();
-            from[axis] = self.indices.get([index[axis]]) as usize;
-            x.at(&from)
+        let axis = resolve_axis("index_select", self.axis, x.shape()).or_fail();
+        let positions = positions("index_select", axis, x.shape(), &self.indices).or_fail();
+        vec![Array::from_fn(selected(x.shape(), axis, &self.indices), |index| {
+            x.at(&place(index, axis, &self.indices, &positions))
         })]
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<IndexSelect>> {
-        let rank = g.between(1, 4);
+        let rank = g.between(1, 3);
         let (shape, axis) = (g.shape_of_rank(rank), g.axis(rank));
-        let size = shape[known_axis(axis, &shape)];
-        let count = if size == 0 { 0 } else { g.length() };
-        vec![Sample::new(IndexSelect { axis, indices: g.indices([count], size.max(1)) }, [g.normal(shape)])]
+        let indices = g.indices_into(shape[axis.rem_euclid(rank as isize) as usize]);
+        vec![Sample::new(IndexSelect { axis, indices }, [g.normal(shape)])]
     }
 
     fn error_cases() -> Vec<ErrorCase<IndexSelect>> {
-        let op = |axis, indices| IndexSelect { axis, indices };
+        let op = |axis, indices: [i32; 1]| IndexSelect { axis, indices: indices.into() };
         vec![
             ErrorCase::new(
-                op(0, [0, 2].into()),
+                op(0, [2]),
                 &[&[2, 3]],
-                "index_select: index 2 at position 1 is out of range for axis 0 of shape [2, 3]",
+                "index_select: index 2 is out of range for axis 0 of shape [2, 3]",
             ),
-            ErrorCase::new(
-                op(-1, [-1].into()),
-                &[&[2, 3]],
-                "index_select: index -1 at position 0 is out of range",
-            ),
-            ErrorCase::new(op(2, [0].into()), &[&[2, 3]], "index_select: axis 2 is out of range"),
-            ErrorCase::new(
-                op(0, Indices::new([0], [1, 1])),
-                &[&[2, 3]],
-                "index_select: the indices must have one axis, not [1, 1]",
-            ),
+            ErrorCase::new(op(-1, [-4]), &[&[2, 3]], "index_select: index -4 is out of range for axis 1"),
+            ErrorCase::new(op(2, [0]), &[&[2, 3]], "index_select: axis 2 is out of range"),
         ]
     }
 }
@@ -109,63 +105,55 @@ impl Op for IndexAdd {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity("index_add", inputs);
-        let axis = gradus_tensor::shape::resolve_axis("index_add", self.axis, x)?;
-        let whole = Shape::new(x).with(axis, self.size);
-        check_indices("index_add", self.axis, &whole, &self.indices)?;
-        if self.indices.shape()[..] != [x[axis]] {
+        resolve_axis("index_add", self.axis as isize, &self.shape)?;
+        positions("index_add", self.axis, &self.shape, &self.indices)?;
+        let parts = selected(&self.shape, self.axis, &self.indices);
+        if parts[..] != *x {
+            let (axis, shape) = (self.axis, &self.shape);
             return Err(ShapeError::new(format!(
-                "index_add: {} parts on axis {axis} of shape {x:?} need as many indices, not {}",
-                x[axis],
-                self.indices.shape()
+                "index_add: parts of axis {axis} of shape {shape} must have shape {parts}, not {x:?}"
             )));
         }
-        Ok(whole.into())
+        Ok(self.shape.clone().into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let x = inputs[0];
-        let zeros = Tensor::zeros(x.shape().with(known_axis(self.axis, x.shape()), self.size));
-        (zeros.index_add(self.axis, &self.indices, x).into(), ())
+        let zeros = Tensor::zeros(&self.shape);
+        (zeros.index_add(self.axis as isize, &self.indices, inputs[0]).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let g = cx.cotangent();
-        cx.add(0, || g.index_select(self.axis, &self.indices));
+        cx.add(0, || g.index_select(self.axis as isize, &self.indices));
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let axis = known_axis(self.axis, x.shape());
-        let mut y = Array::full(Shape::new(x.shape()).with(axis, self.size), 0.0);
+        let positions = positions("index_add", self.axis, &self.shape, &self.indices).or_fail();
+        let mut y = Array::full(&self.shape, 0.0);
         Array::from_fn(x.shape(), |index| {
-            let mut to = index.to_vec();
-            to[axis] = self.indices.get([index[axis]]) as usize;
-            *y.at_mut(&to) += x.at(index);
+            *y.at_mut(&place(index, self.axis, &self.indices, &positions)) += x.at(index);
             0.0
         });
         vec![y]
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<IndexAdd>> {
-        let rank = g.between(1, 4);
-        let (shape, axis) = (g.shape_of_rank(rank), g.axis(rank));
-        let size = g.positive_length();
-        let indices = g.indices([shape[known_axis(axis, &shape)]], size);
-        vec![Sample::new(IndexAdd { axis, indices, size }, [g.normal(shape)])]
+        let rank = g.between(1, 3);
+        let (shape, axis) = (g.shape_of_rank(rank), g.between(0, rank - 1));
+        let indices = g.indices_into(shape[axis]);
+        let source = g.normal(selected(&shape, axis, &indices));
+        vec![Sample::new(IndexAdd { axis, indices, shape: Shape::new(&shape) }, [source])]
     }
 
     fn error_cases() -> Vec<ErrorCase<IndexAdd>> {
-        let op = |indices, size| IndexAdd { axis: 0, indices, size };
+        let op = |indices| IndexAdd { axis: 0, indices, shape: [4, 3].into() };
         vec![
+            ErrorCase::new(op([0, 4].into()), &[&[2, 3]], "index_add: index 4 is out of range for axis 0"),
             ErrorCase::new(
-                op([0, 4].into(), 4),
+                op([0].into()),
                 &[&[2, 3]],
-                "index_add: index 4 at position 1 is out of range",
-            ),
-            ErrorCase::new(
-                op([0].into(), 4),
-                &[&[2, 3]],
-                "index_add: 2 parts on axis 0 of shape [2, 3] need as many indices, not [1]",
+                "index_add: parts of axis 0 of shape [4, 3] must have shape [1, 3], not [2, 3]",
             ),
         ]
     }

@@ -6,18 +6,19 @@ mod index_select;
 pub use gather::{Gather, ScatterAdd};
 pub use index_select::{IndexAdd, IndexSelect};
 
-use crate::{ops::shape::Shaping, value::Value};
-use gradus_tensor::{Indices, OrFail, ShapeError, shape::resolve_axis};
+use crate::value::Value;
+use gradus_tensor::{Indices, ShapeError, shape::resolve_index};
 
-/// Elements named by indices. An index counts from the front of its axis; one that is named twice gets the sum of the
-/// gradients.
+/// Elements named by indices. A negative index counts from the back; an element that is named twice gets the sum of
+/// the gradients.
 pub trait Indexing: Value {
-    /// The parts of an axis that the indices name, in their order: the axis has as many parts as there are indices.
+    /// The parts of an axis that the indices name, in their order. The axes of the indices stand in the place of the
+    /// axis: rows of `[n, d]` by indices `[a, b]` are `[a, b, d]`.
     ///
     /// `y[.., i, ..] = x[.., indices[i], ..]; dx` adds each part of g to the part that it came from
     ///
     /// # Panics
-    /// When there is no such axis, an index is out of range, or the indices have more axes than one.
+    /// When there is no such axis or an index is out of range.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
@@ -33,8 +34,7 @@ pub trait Indexing: Value {
     }
 
     /// One element for each index, which replaces the element's own position along an axis: with axis 1,
-    /// `y[i, j] = x[i, indices[i, j]]`. The result has the indices' shape, which may be smaller than this one on the
-    /// other axes.
+    /// `y[i, j] = x[i, indices[i, j]]`. The result has the indices' shape, which differs from this one on that axis only.
     ///
     /// `dx` adds each element of g to the element that it came from
     ///
@@ -87,30 +87,16 @@ pub trait Indexing: Value {
     #[track_caller]
     fn embedding(&self, indices: &Indices) -> Self {
         let shape = self.shape();
-        let &[_, width] = &shape[..] else {
+        if shape[..].len() != 2 {
             ShapeError::new(format!("embedding: the table must have shape [n, d], not {shape}")).fail()
-        };
-        let rows = self.index_select(0, &indices.reshape([indices.len()]));
-        rows.reshape([&indices.shape()[..], &[width]].concat())
+        }
+        self.index_select(0, indices)
     }
 }
 
 impl<V: Value> Indexing for V {}
 
-/// The position of an axis whose elements the indices name; an error for an index out of range.
-fn check_indices(op: &str, axis: isize, shape: &[usize], indices: &Indices) -> Result<usize, ShapeError> {
-    let axis = resolve_axis(op, axis, shape)?;
-    let outside = |&index: &i32| usize::try_from(index).map_or(true, |index| index >= shape[axis]);
-    match indices.as_slice().iter().position(outside) {
-        None => Ok(axis),
-        Some(at) => Err(ShapeError::new(format!(
-            "{op}: index {} at position {at} is out of range for axis {axis} of shape {shape:?}",
-            indices.as_slice()[at]
-        ))),
-    }
-}
-
-/// The position of an axis that a shape rule has accepted.
-fn known_axis(axis: isize, shape: &[usize]) -> usize {
-    resolve_axis("", axis, shape).or_fail()
+/// The positions on an axis that indices name; an error for an index out of range.
+fn positions(op: &str, axis: usize, shape: &[usize], indices: &Indices) -> Result<Vec<usize>, ShapeError> {
+    indices.as_slice().iter().map(|&i| resolve_index(op, i as isize, axis, shape)).collect()
 }

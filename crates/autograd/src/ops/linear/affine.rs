@@ -8,7 +8,7 @@ use crate::{
     reference::{Array, Branches},
     value::Value,
 };
-use gradus_tensor::{Shape, ShapeError, Tensor};
+use gradus_tensor::{Shape, ShapeError, Tensor, shape};
 
 /// `x Wᵀ + b`, or `x Wᵀ` with two inputs. The leading axes of x are one to it: it is one matrix product, never a batch.
 #[derive(Clone, Copy, Debug)]
@@ -27,36 +27,16 @@ impl Op for Linear {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let (x, w, b) = match *inputs {
-            [x, w] => (x, w, None),
-            [x, w, b] => (x, w, Some(b)),
+        let (x, weight, bias) = match *inputs {
+            [x, weight] => (x, weight, None),
+            [x, weight, bias] => (x, weight, Some(bias)),
             _ => panic!("linear: takes 2 or 3 inputs, was given {}", inputs.len()),
         };
-        let wrong = |why: &str| Err(ShapeError::new(format!("linear: {x:?} by weight {w:?}: {why}")));
-        let &[out, features] = w else { return wrong("the weight must have two axes, [out, in]") };
-        match x.split_last() {
-            None => return wrong("the input needs an axis of features"),
-            Some((&n, _)) if n != features => {
-                let hint =
-                    if n == out { "; hint: the weight is [out, in], transpose it with .t()" } else { "" };
-                return wrong(&format!("the input has {n} features, the weight takes {features}{hint}"));
-            }
-            _ => {}
-        }
-        match b {
-            Some(b) if *b != [out] => wrong(&format!("the bias must have shape [{out}], not {b:?}")),
-            _ => Ok(Shape::new(x).with(x.len() - 1, out).into()),
-        }
+        Ok(shape::linear(x, weight, bias)?.into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let (x, w) = (inputs[0], inputs[1]);
-        let product = rows(x, w.size(1)).matmul(&w.t());
-        let y = match inputs.get(2) {
-            Some(&b) => product + b,
-            None => product,
-        };
-        (y.reshape(x.shape().with(x.rank() - 1, w.size(0))).into(), ())
+        (inputs[0].linear(inputs[1], inputs.get(2).copied()).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -99,15 +79,14 @@ impl Op for Linear {
             ErrorCase::new(
                 Linear,
                 &[&[32, 784], &[784, 10]],
-                "linear: [32, 784] by weight [784, 10]: the input has 784 features, the weight takes 10; \
-                 hint: the weight is [out, in]",
+                "linear: x [32, 784] has 784 features, the weight [784, 10] takes 10",
             ),
-            ErrorCase::new(Linear, &[&[5], &[5]], "linear: [5] by weight [5]: the weight must have two axes"),
-            ErrorCase::new(Linear, &[&[], &[2, 3]], "linear: [] by weight [2, 3]: the input needs an axis"),
+            ErrorCase::new(Linear, &[&[5], &[5]], "linear: the weight is [out, in], its shape is [5]"),
+            ErrorCase::new(Linear, &[&[], &[2, 3]], "linear: x is a scalar"),
             ErrorCase::new(
                 Linear,
                 &[&[4, 3], &[2, 3], &[3]],
-                "linear: [4, 3] by weight [2, 3]: the bias must have shape [2], not [3]",
+                "linear: the bias has shape [3], the weight [2, 3]",
             ),
         ]
     }

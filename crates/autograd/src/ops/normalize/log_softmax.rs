@@ -29,9 +29,7 @@ impl Op for LogSoftmax {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let shifted = inputs[0] - inputs[0].max_axes(self.axis, true);
-        let log_sum = shifted.exp().sum_axes(self.axis, true).log();
-        ((shifted - &log_sum).into(), ())
+        (inputs[0].log_softmax(self.axis).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {

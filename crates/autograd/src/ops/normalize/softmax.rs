@@ -29,9 +29,7 @@ impl Op for Softmax {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let e = (inputs[0] - inputs[0].max_axes(self.axis, true)).exp();
-        let sum = e.sum_axes(self.axis, true);
-        ((e / &sum).into(), ())
+        (inputs[0].softmax(self.axis).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {

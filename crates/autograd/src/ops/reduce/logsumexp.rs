@@ -30,12 +30,7 @@ impl Op for LogSumExp {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let x = inputs[0];
-        // An infinite maximum, subtracted from itself, would be NaN.
-        let max = x.max_axes(self.axes.clone(), true).map(|m| if m.is_finite() { m } else { 0.0 });
-        let y = (x - &max).exp().sum_axes(self.axes.clone(), true).log() + max;
-        let axes = self.axes.resolve("logsumexp", x.shape()).or_fail();
-        (y.reshape(reduced(x.shape(), &axes, self.keepdims)).into(), ())
+        (inputs[0].logsumexp_axes(self.axes.clone(), self.keepdims).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {

@@ -225,6 +225,12 @@ pub trait Reduce: Value {
         Self::apply(CumSum { axis }, &[self])
     }
 
+    /// The logarithm of the sum of exponentials of all elements: see [`logsumexp_axes`](Reduce::logsumexp_axes).
+    #[track_caller]
+    fn logsumexp(&self) -> Self {
+        self.logsumexp_axes(Axes::all(), false)
+    }
+
     /// The logarithm of the sum of exponentials over axes: a smooth maximum that does not overflow.
     ///
     /// `y = ln Σ e^x; dx = g e^(x - y)`
@@ -236,11 +242,11 @@ pub trait Reduce: Value {
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
-    /// let y = Tensor::from([1000.0, 1000.0]).logsumexp(0, false);
+    /// let y = Tensor::from([1000.0, 1000.0]).logsumexp_axes(0, false);
     /// assert_eq!(y.item(), 1000.0 + 2f32.ln());
     /// ```
     #[track_caller]
-    fn logsumexp(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
+    fn logsumexp_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
         Self::apply(LogSumExp { axes: axes.into(), keepdims }, &[self])
     }
 }

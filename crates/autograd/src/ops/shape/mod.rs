@@ -12,8 +12,13 @@ pub use permute::Permute;
 pub use reshape::Reshape;
 pub use slice::{SliceAxis, Unslice};
 
-use crate::{ops::selection::Selection, value::Value};
-use gradus_tensor::{OrFail, Shape, ShapeError, Slice, Tensor, resolve_reshape, shape::resolve_axis};
+use crate::{
+    ops::{indexing::Indexing, selection::Selection},
+    value::Value,
+};
+use gradus_tensor::{
+    OrFail, Padding, Shape, ShapeError, Slice, Tensor, resolve_reshape, shape::resolve_axis,
+};
 
 /// Other shapes for the same elements, parts of a value, and values put together.
 pub trait Shaping: Value {
@@ -187,12 +192,12 @@ pub trait Shaping: Value {
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
-    /// let pieces = Tensor::arange(5).split(0, [2, 3]);
+    /// let pieces = Tensor::arange(5).split(&[2, 3], 0);
     /// assert_eq!(pieces[1].to_vec(), [2.0, 3.0, 4.0]);
     /// ```
     #[track_caller]
-    fn split(&self, axis: isize, sizes: impl AsRef<[usize]>) -> Vec<Self> {
-        let (shape, sizes) = (self.shape(), sizes.as_ref());
+    fn split(&self, sizes: &[usize], axis: isize) -> Vec<Self> {
+        let shape = self.shape();
         let position = resolve_axis("split", axis, &shape).or_fail();
         if sizes.iter().sum::<usize>() != shape[position] {
             ShapeError::new(format!("split: sizes {sizes:?} do not add up to axis {axis} of shape {shape}"))
@@ -207,58 +212,65 @@ pub trait Shaping: Value {
         pieces
     }
 
-    /// Up to `count` pieces of an axis, of equal size but for the last, which may be smaller.
+    /// Up to `chunks` pieces of an axis, of equal size but for the last, which may be smaller.
     ///
     /// # Panics
-    /// When there is no such axis, or `count` is 0.
+    /// When there is no such axis, or `chunks` is 0.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
-    /// let pieces = Tensor::arange(5).chunk(0, 2);
+    /// let pieces = Tensor::arange(5).chunk(2, 0);
     /// assert_eq!((pieces[0].len(), pieces[1].len()), (3, 2));
     /// ```
     #[track_caller]
-    fn chunk(&self, axis: isize, count: usize) -> Vec<Self> {
+    fn chunk(&self, chunks: usize, axis: isize) -> Vec<Self> {
         let shape = self.shape();
         let n = shape[resolve_axis("chunk", axis, &shape).or_fail()];
-        assert!(count > 0, "chunk: an axis cannot be cut into 0 pieces");
-        let size = n.div_ceil(count).max(1);
+        assert!(chunks > 0, "chunk: an axis cannot be cut into 0 pieces");
+        let size = n.div_ceil(chunks).max(1);
         let sizes: Vec<usize> = (0..n.max(1)).step_by(size).map(|start| size.min(n - start)).collect();
-        self.split(axis, sizes)
+        self.split(&sizes, axis)
     }
 
-    /// A border around the elements, filled with `value`: for each axis how many places before and after it.
+    /// A border around the elements: for each axis how many places before and after it.
+    ///
+    /// What lies in a constant border gets no gradient back; mirrored or repeated elements add theirs up.
     ///
     /// # Panics
-    /// When there is not one pair of widths for each axis.
+    /// When there is not one pair of widths for each axis; when a reflection is to be as long as its axis or longer;
+    /// when there is no element to replicate.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
-    /// let x = Tensor::from([[1.0], [2.0]]);
-    /// assert_eq!(x.pad([(0, 0), (1, 2)], 9.0).to_vec(), [9.0, 1.0, 9.0, 9.0, 9.0, 2.0, 9.0, 9.0]);
+    /// let tape = Tape::new();
+    /// let x = tape.var([1.0, 2.0, 3.0]);
+    /// let y = x.pad([(1, 2)], Padding::Reflect);
+    /// assert_eq!(y.value().to_vec(), [2.0, 1.0, 2.0, 3.0, 2.0, 1.0]);
+    /// assert_eq!(y.sum().backward()[x].to_vec(), [2.0, 3.0, 1.0]);
     /// ```
     #[track_caller]
-    fn pad(&self, widths: impl AsRef<[(usize, usize)]>, value: f32) -> Self {
+    fn pad(&self, widths: impl AsRef<[(usize, usize)]>, padding: Padding) -> Self {
         let (shape, widths) = (self.shape(), widths.as_ref());
         if widths.len() != shape[..].len() {
-            let pairs = widths.len();
-            ShapeError::new(format!(
-                "pad: shape {shape} needs a pair of widths for each axis, not {pairs} pairs"
-            ))
-            .fail()
+            ShapeError::new(format!("pad: {widths:?} must have one pair for each axis of shape {shape}"))
+                .fail()
         }
-        let mut inside = self.at().constant(Tensor::ones(&shape));
-        let mut y = self.clone();
-        for (axis, &(before, after)) in widths.iter().enumerate().filter(|(_, w)| **w != (0, 0)) {
-            let op = Unslice {
-                axis: axis as isize,
-                slice: (before..before + shape[axis]).into(),
-                size: before + shape[axis] + after,
-            };
-            y = Self::apply(op, &[&y]);
-            inside = Self::apply(op, &[&inside]);
+        let (mut y, mut inside) = (self.clone(), self.at().constant(Tensor::ones(&shape)));
+        for (axis, &(before, after)) in widths.iter().enumerate().filter(|(_, width)| **width != (0, 0)) {
+            let (n, axis) = (shape[axis], axis as isize);
+            if let Padding::Constant(_) = padding {
+                let op = Unslice { axis, slice: (before..before + n).into(), size: before + n + after };
+                (y, inside) = (Self::apply(op, &[&y]), Self::apply(op, &[&inside]));
+            } else {
+                // Which element stands at each place, by padding the positions themselves.
+                let places = Tensor::arange(n).pad([(before, after)], padding);
+                y = y.index_select(axis, &places.iter().map(|place| place as i32).collect());
+            }
         }
-        if value == 0.0 { y } else { inside.select_where(&y, &self.at().constant(value)) }
+        match padding {
+            Padding::Constant(value) if value != 0.0 => inside.select_where(&y, &self.at().constant(value)),
+            _ => y,
+        }
     }
 
     /// Moves the elements of an axis by `shift` places, forwards if it is positive; those that leave it at one end
@@ -269,10 +281,10 @@ pub trait Shaping: Value {
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
-    /// assert_eq!(Tensor::arange(4).roll(0, 1).to_vec(), [3.0, 0.0, 1.0, 2.0]);
+    /// assert_eq!(Tensor::arange(4).roll(1, 0).to_vec(), [3.0, 0.0, 1.0, 2.0]);
     /// ```
     #[track_caller]
-    fn roll(&self, axis: isize, shift: isize) -> Self {
+    fn roll(&self, shift: isize, axis: isize) -> Self {
         let shape = self.shape();
         let n = shape[resolve_axis("roll", axis, &shape).or_fail()] as isize;
         if n == 0 {
@@ -282,10 +294,11 @@ pub trait Shaping: Value {
         Self::concat(&[&self.slice(axis, cut..n), &self.slice(axis, ..cut)], axis)
     }
 
-    /// The whole value several times over: as often as `counts` says along each axis.
+    /// The whole value several times over: as often as `counts` says along each axis. More counts than axes
+    /// make new axes at the front.
     ///
     /// # Panics
-    /// When there is not one count for each axis.
+    /// When there are fewer counts than axes.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
@@ -295,11 +308,12 @@ pub trait Shaping: Value {
     #[track_caller]
     fn repeat(&self, counts: impl AsRef<[usize]>) -> Self {
         let (shape, counts) = (self.shape(), counts.as_ref());
-        if counts.len() != shape[..].len() {
-            ShapeError::new(format!("repeat: shape {shape} needs a count for each axis, not {counts:?}"))
+        let Some(new) = counts.len().checked_sub(shape[..].len()) else {
+            ShapeError::new(format!("repeat: {counts:?} has fewer entries than shape {shape} has axes"))
                 .fail()
-        }
-        let pairs = || counts.iter().zip(&shape[..]);
+        };
+        let sizes = [&vec![1; new][..], &shape].concat();
+        let pairs = || counts.iter().zip(&sizes);
         let apart: Vec<usize> = pairs().flat_map(|(_, &n)| [1, n]).collect();
         let repeated: Vec<usize> = pairs().flat_map(|(&count, &n)| [count, n]).collect();
         let whole: Vec<usize> = pairs().map(|(&count, &n)| count * n).collect();

@@ -1,0 +1,205 @@
+//! What happens at kinks, ties and singular points: one written convention each, the same in the fast sweep and in the
+//! rule that is recorded for higher orders.
+
+use gradus_autograd::prelude::*;
+
+const INF: f32 = f32::INFINITY;
+const NAN: f32 = f32::NAN;
+
+fn same(a: f32, b: f32) -> bool {
+    a == b || a.is_nan() && b.is_nan()
+}
+
+#[track_caller]
+fn all_same(found: &Tensor, expected: &[f32]) {
+    let equal = found.len() == expected.len() && found.iter().zip(expected).all(|(a, &b)| same(a, b));
+    assert!(equal, "{found:?} is not {expected:?}");
+}
+
+/// A function of one variable, and what it and its derivative give at a point.
+struct Convention {
+    name: &'static str,
+    f: for<'t> fn(Var<'t>) -> Var<'t>,
+    at: &'static [[f32; 3]],
+}
+
+macro_rules! conventions {
+    ($($f:expr => $at:expr;)*) => {
+        [$(Convention { name: stringify!($f), f: $f, at: &$at }),*]
+    };
+}
+
+#[test]
+fn kinks_and_singular_points() {
+    let table = conventions! {
+        // x, y, dy/dx
+        |x| x.relu() => [[0.0, 0.0, 0.0], [-0.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
+        |x| x.leaky_relu(0.25) => [[0.0, 0.0, 0.25], [-4.0, -1.0, 0.25], [4.0, 4.0, 1.0]];
+        |x| x.elu(2.0) => [[0.0, 0.0, 2.0], [-INF, -2.0, 0.0], [3.0, 3.0, 1.0]];
+        |x| x.abs() => [[0.0, 0.0, 0.0], [-0.0, 0.0, 0.0], [-2.0, 2.0, -1.0], [NAN, NAN, NAN]];
+        |x| x.clamp(-1.0, 1.0) => [[1.0, 1.0, 1.0], [-1.0, -1.0, 1.0], [2.0, 1.0, 0.0], [NAN, NAN, 0.0]];
+        |x| x.clamp(1.0, -1.0) => [[0.0, -1.0, 0.0], [5.0, -1.0, 0.0]];
+        |x| x.sqrt() => [[0.0, 0.0, INF], [-1.0, NAN, NAN], [4.0, 2.0, 0.25]];
+        |x| x.rsqrt() => [[0.0, INF, -INF], [4.0, 0.5, -0.0625]];
+        |x| x.log() => [[0.0, -INF, INF], [-1.0, NAN, -1.0]];
+        |x| x.log1p() => [[-1.0, -INF, INF], [1e-10, 1e-10, 1.0]];
+        |x| x.expm1() => [[0.0, 0.0, 1.0], [-INF, -1.0, 0.0], [1e-10, 1e-10, 1.0]];
+        |x| x.reciprocal() => [[0.0, INF, -INF], [-0.0, -INF, -INF]];
+        |x| x.sigmoid() => [[0.0, 0.5, 0.25], [1000.0, 1.0, 0.0], [-1000.0, 0.0, 0.0]];
+        |x| x.tanh() => [[0.0, 0.0, 1.0], [1000.0, 1.0, 0.0], [-1000.0, -1.0, 0.0]];
+        |x| x.softplus() => [[1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0]];
+        |x| x.gelu() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0], [-100.0, 0.0, 0.0]];
+        |x| x.gelu_tanh() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0]];
+        |x| x.silu() => [[0.0, 0.0, 0.5], [1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0]];
+        |x| x.powf(0.0) => [[0.0, 1.0, 0.0], [-2.0, 1.0, 0.0], [INF, 1.0, 0.0]];
+        |x| x.powf(0.5) => [[0.0, 0.0, INF], [-2.0, NAN, NAN], [4.0, 2.0, 0.25]];
+        |x| x.powf(1.0) => [[0.0, 0.0, 1.0], [-2.0, -2.0, 1.0]];
+        |x| x.powf(1.5) => [[0.0, 0.0, 0.0]];
+        |x| x.powf(2.0) => [[0.0, 0.0, 0.0], [-2.0, 4.0, -4.0]];
+        |x| x.powf(3.0) => [[2.0, 8.0, 12.0], [-2.0, -8.0, 12.0]];
+        |x| x.powf(-1.0) => [[0.0, INF, -INF], [-2.0, -0.5, -0.25]];
+        |x| x.norm() => [[0.0, 0.0, 0.0], [-2.0, 2.0, -1.0]];
+        |x| x.std(0) => [[3.0, 0.0, 0.0]];
+        |x| x.logsumexp() => [[-INF, -INF, 0.0], [1000.0, 1000.0, 1.0]];
+        |x| x.max() => [[NAN, NAN, 1.0], [-INF, -INF, 1.0]];
+    };
+    for Convention { name, f, at } in table {
+        for &[x, y, slope] in at {
+            let tape = Tape::new();
+            let var = tape.var(x);
+            let value = f(var);
+            assert!(same(value.item(), y), "{name} at {x} is {}, not {y}", value.item());
+            let swept = value.backward()[var].item();
+            assert!(same(swept, slope), "{name} at {x} has slope {swept}, not {slope}");
+            let recorded = value.grad(&[var])[0].unwrap().item();
+            assert!(same(recorded, slope), "{name} at {x} has a recorded slope of {recorded}, not {slope}");
+        }
+    }
+}
+
+#[test]
+fn powers_of_two_variables() {
+    // a, b, a^b, by a, by b
+    let table = [
+        [2.0, 3.0, 8.0, 12.0, 8.0 * 2f32.ln()],
+        [0.0, 0.0, 1.0, 0.0, 0.0],
+        [0.0, 1.0, 0.0, 1.0, 0.0],
+        [0.0, 2.0, 0.0, 0.0, 0.0],
+        [0.0, 0.5, 0.0, INF, 0.0],
+        [0.0, -1.0, INF, -INF, -INF],
+        [-2.0, 2.0, 4.0, -4.0, NAN],
+        [-2.0, 0.0, 1.0, 0.0, NAN],
+    ];
+    for [a, b, y, by_a, by_b] in table {
+        let tape = Tape::new();
+        let (va, vb) = (tape.var(a), tape.var(b));
+        let power = va.pow(&vb);
+        assert!(same(power.item(), y), "{a}^{b} is {}", power.item());
+        let swept = power.backward();
+        assert!(same(swept[va].item(), by_a), "{a}^{b} by a: {}", swept[va]);
+        assert!(
+            (swept[vb].item() - by_b).abs() < 1e-6 || same(swept[vb].item(), by_b),
+            "{a}^{b} by b: {}",
+            swept[vb]
+        );
+    }
+}
+
+#[test]
+fn ties_share() {
+    let tape = Tape::new();
+    let (a, b) = (tape.var([1.0, 1.0, 2.0]), tape.var([1.0, 2.0, 1.0]));
+    for (y, by_a, by_b) in
+        [(a.maximum(&b), [0.5, 0.0, 1.0], [0.5, 1.0, 0.0]), (a.minimum(&b), [0.5, 1.0, 0.0], [0.5, 0.0, 1.0])]
+    {
+        let gradients = y.sum().backward();
+        all_same(&gradients[a], &by_a);
+        all_same(&gradients[b], &by_b);
+    }
+    let x = tape.var([3.0, 1.0, 3.0, 1.0, 1.0]);
+    all_same(&x.max().backward()[x], &[0.5, 0.0, 0.5, 0.0, 0.0]);
+    let third = 1.0 / 3.0;
+    all_same(&x.min().backward()[x], &[0.0, third, 0.0, third, third]);
+    // One variable on both sides gets it all.
+    all_same(&a.maximum(&a).sum().backward()[a], &[1.0; 3]);
+    assert!(tape.var(NAN).maximum(&tape.var(1.0)).item().is_nan());
+    assert!(tape.var(1.0).minimum(&tape.var(NAN)).item().is_nan());
+}
+
+#[test]
+fn comparisons_give_masks_and_no_gradient() {
+    let tape = Tape::new();
+    let (a, b) = (tape.var([1.0, 2.0, 3.0, NAN]), tape.var(2.0));
+    all_same(&a.gt(&b).value(), &[0.0, 0.0, 1.0, 0.0]);
+    all_same(&a.ge(&b).value(), &[0.0, 1.0, 1.0, 0.0]);
+    all_same(&a.lt(&b).value(), &[1.0, 0.0, 0.0, 0.0]);
+    all_same(&a.le(&b).value(), &[1.0, 1.0, 0.0, 0.0]);
+    all_same(&a.equals(&b).value(), &[0.0, 1.0, 0.0, 0.0]);
+    assert!(a.gt(&b).sum().grad(&[a, b]).iter().all(Option::is_none));
+    assert!(a.gt(&b).sum().backward().get(a).is_none());
+}
+
+/// A function that is singular at 0 or undefined below, behind a condition that does not take it there.
+#[test]
+fn a_branch_that_is_not_taken_gets_exactly_zero() {
+    let functions: [(&str, for<'t> fn(Var<'t>) -> Var<'t>); 11] = [
+        ("sqrt", |x| x.sqrt()),
+        ("log", |x| x.log()),
+        ("reciprocal", |x| x.reciprocal()),
+        ("rsqrt", |x| x.rsqrt()),
+        ("powf -1", |x| x.powf(-1.0)),
+        ("powf 0.5", |x| x.powf(0.5)),
+        ("1 / x", |x| 1.0 / x),
+        ("x / x²", |x| x / x.square()),
+        ("x log x", |x| x * x.log()),
+        ("x^x", |x| x.pow(&x)),
+        ("exp of reciprocal", |x| x.reciprocal().exp()),
+    ];
+    for (name, f) in functions {
+        let tape = Tape::new();
+        let x = tape.var([0.0, -1.0, 4.0]);
+        let y = x.positive().select_where(&f(x), &tape.constant(0.0));
+        let swept = y.sum().backward();
+        assert_eq!(swept[x].to_vec()[..2], [0.0, 0.0], "{name}");
+        assert!(swept[x].get([2]).is_finite() && swept[x].get([2]) != 0.0, "{name}");
+        let first = y.sum().grad(&[x])[0].unwrap();
+        assert_eq!(first.value().to_vec()[..2], [0.0, 0.0], "{name}, recorded");
+        let second = first.sum().grad(&[x])[0].unwrap();
+        assert_eq!(second.value().to_vec()[..2], [0.0, 0.0], "{name}, second order");
+    }
+}
+
+#[test]
+fn masks_hide_nan_both_ways() {
+    let tape = Tape::new();
+    let (a, b) = (tape.var([NAN, 1.0]), tape.var([2.0, NAN]));
+    let mask = tape.var([0.0, 1.0]);
+    let y = mask.select_where(&a, &b);
+    all_same(&y.value(), &[2.0, 1.0]);
+    let gradients = (y * y).sum().backward();
+    all_same(&gradients[a], &[0.0, 2.0]);
+    all_same(&gradients[b], &[4.0, 0.0]);
+    assert!(gradients.get(mask).is_none());
+    // A cotangent of NaN or inf stays in the branch that was taken.
+    let gradients = y.backward_from([INF, NAN]);
+    all_same(&gradients[a], &[0.0, NAN]);
+    all_same(&gradients[b], &[INF, 0.0]);
+    let filled = a.masked_fill(&tape.constant([1.0, 0.0]), -1.0);
+    all_same(&filled.value(), &[-1.0, 1.0]);
+    all_same(&filled.sum().backward()[a], &[0.0, 1.0]);
+    // Behind a rectifier and a maximum too.
+    let x = tape.var([-1.0, 4.0]);
+    all_same(&x.relu().backward_from([INF, 1.0])[x], &[0.0, 1.0]);
+    all_same(&x.max().backward_from(INF)[x], &[0.0, INF]);
+}
+
+#[test]
+fn wholly_masked_rows() {
+    let tape = Tape::new();
+    let x = tape.var([[-INF, -INF], [0.0, -INF]]);
+    all_same(&x.softmax(1).value(), &[NAN, NAN, 1.0, 0.0]);
+    all_same(&x.log_softmax(1).value(), &[NAN, NAN, 0.0, -INF]);
+    let y = x.logsumexp_axes(1, false);
+    all_same(&y.value(), &[-INF, 0.0]);
+    all_same(&y.sum().backward()[x], &[0.0, 0.0, 1.0, 0.0]);
+}

@@ -1,0 +1,186 @@
+//! Losses and what they stand on: the worked numbers of *Deep Learning from Scratch*, closed forms, extreme logits.
+
+use gradus_autograd::{
+    ops::loss::{CrossEntropyOptions, Reduction},
+    prelude::*,
+};
+
+const INF: f32 = f32::INFINITY;
+
+/// Equal but for a few roundings.
+#[track_caller]
+fn close(found: f32, expected: f64) {
+    assert!((found as f64 - expected).abs() <= 1e-6 * expected.abs().max(0.01), "{found} is not {expected}");
+}
+
+#[track_caller]
+fn all_close(found: &Tensor, expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    found.iter().zip(expected).for_each(|(found, &expected)| close(found, expected));
+}
+
+#[test]
+fn softmax_of_the_book() {
+    let y = Tensor::from([1010.0, 1000.0, 990.0]).softmax(0);
+    all_close(&y, &[0.9999546, 4.5397869e-5, 2.0610600e-9]);
+    assert!((f64::from(y.get([2])) - 2.0610600462e-9).abs() < 1e-14);
+    all_close(&Tensor::from([0.3, 2.9, 4.0]).softmax(0), &[0.01821127, 0.24519181, 0.73659691]);
+    assert!((y.sum().item() - 1.0).abs() <= f32::EPSILON);
+    // Far apart, the logarithm keeps what the softmax loses.
+    assert_eq!(Tensor::from([0.0, 200.0]).log_softmax(0).get([0]), -200.0);
+    all_close(&Tensor::from([0.5, 0.5]).log_softmax(0), &[-(2f64.ln()), -(2f64.ln())]);
+}
+
+#[test]
+fn activations_of_the_book() {
+    close(Tensor::scalar(-1.0).elu(1.0).item(), -0.6321205588);
+    close(Tensor::scalar(1.0).sigmoid().item(), 0.7310585786);
+    close(Tensor::scalar(2.0).sigmoid().item(), 0.8807970780);
+    assert_eq!(Tensor::from([1000.0, -1000.0]).sigmoid().to_vec(), [1.0, 0.0]);
+    close(Tensor::scalar(1.0).gelu().item(), 0.8413447461);
+    close(Tensor::scalar(1.0).gelu_tanh().item(), 0.8411919906);
+    close(Tensor::scalar(1.0).softplus().item(), 1.3132616875);
+    close(Tensor::scalar(-1.0).leaky_relu(0.01).item(), -0.01);
+}
+
+#[test]
+fn errors_of_the_book() {
+    let t = Tensor::one_hot(&Indices::from([2]), 10);
+    let near = Tensor::from([[0.1, 0.05, 0.6, 0.0, 0.05, 0.1, 0.0, 0.1, 0.0, 0.0]]);
+    let far = Tensor::from([[0.1, 0.05, 0.1, 0.0, 0.05, 0.1, 0.0, 0.6, 0.0, 0.0]]);
+    // The book prints the cross-entropies -ln 0.6 and -ln 0.1 as 0.510825624 and 2.302585093.
+    for (y, squares, cross) in [(near, 0.0975, -(0.6f64.ln())), (far, 0.5975, -(0.1f64.ln()))] {
+        close(y.mse_loss(&t).item() * 10.0 / 2.0, squares);
+        // Logits of these probabilities are their logarithms, -inf among them.
+        let logits = y.log();
+        close(logits.cross_entropy(&Indices::from([2])).item(), cross);
+        close(logits.soft_cross_entropy(&t).item(), cross);
+        close(logits.log_softmax(1).nll_loss(&Indices::from([2])).item(), cross);
+    }
+}
+
+#[test]
+fn cross_entropy_has_the_gradient_of_the_book() {
+    let tape = Tape::new();
+    let x = tape.var([[0.3, 2.9, 4.0], [1.0, 0.0, 0.0]]);
+    let labels = Indices::from([1, 0]);
+    let t = tape.constant(Tensor::one_hot(&labels, 3));
+    let y = x.softmax(1);
+    let expected: Vec<f64> = ((y - t).value() / 2.0).iter().map(f64::from).collect();
+    for loss in [x.cross_entropy(&labels), x.soft_cross_entropy(&t), x.log_softmax(1).nll_loss(&labels)] {
+        all_close(&loss.backward()[x], &expected);
+        all_close(&loss.grad(&[x])[0].unwrap().value(), &expected);
+    }
+}
+
+#[test]
+fn cross_entropy_with_classes_before_positions() {
+    // [n, classes, positions] is each position's row by itself.
+    let x = Tensor::from_fn([2, 3, 4], |i| (i[0] * 5 + i[1] * 3 + i[2] * 7) as f32 % 4.0);
+    let labels = Indices::new([0, 1, 2, 0, 2, 2, 1, 0], [2, 4]);
+    let rows = x.permute([0, 2, 1]).reshape([8, 3]);
+    let together = x.cross_entropy(&labels).item();
+    close(together, rows.cross_entropy(&labels.reshape([8])).item().into());
+}
+
+#[test]
+fn options_of_cross_entropy() {
+    // Softmax of these logits: 1/8, 2/8, 5/8.
+    let x = Tensor::from([[1f32.ln(), 2f32.ln(), 5f32.ln()], [0.0, 0.0, 0.0]]);
+    let labels = Indices::from([2, 0]);
+    let losses = [-(5f64 / 8.0).ln(), 3f64.ln()];
+    let with = |options| x.cross_entropy_with(&labels, options).item();
+    let plain = CrossEntropyOptions::default();
+
+    close(with(CrossEntropyOptions { reduction: Reduction::Sum, ..plain.clone() }), losses[0] + losses[1]);
+    close(with(CrossEntropyOptions { ignore_index: Some(0), ..plain.clone() }), losses[0]);
+    // (1 - ε) at the label and ε / 3 everywhere.
+    let smoothed = 0.7 * losses[0] - 0.1 * ((1f64 / 8.0).ln() + (2f64 / 8.0).ln() + (5f64 / 8.0).ln());
+    close(
+        with(CrossEntropyOptions { label_smoothing: 0.3, ignore_index: Some(0), ..plain.clone() }),
+        smoothed,
+    );
+    let weights = Some(Tensor::from([1.0, 2.0, 3.0]));
+    close(
+        with(CrossEntropyOptions { class_weights: weights.clone(), ..plain.clone() }),
+        (3.0 * losses[0] + losses[1]) / 4.0,
+    );
+    // Nothing to take the mean of.
+    let tape = Tape::new();
+    let x = tape.var(x);
+    let none = CrossEntropyOptions { ignore_index: Some(7), class_weights: weights, ..plain };
+    let loss = x.cross_entropy_with(&Indices::from([7, 7]), none);
+    assert!(loss.item().is_nan());
+    assert_eq!(loss.backward()[x].to_vec(), [0.0; 6]);
+    assert_eq!(loss.grad(&[x])[0].unwrap().value().to_vec(), [0.0; 6]);
+}
+
+#[test]
+fn ignored_rows_get_exactly_zero_whatever_stands_in_them() {
+    let tape = Tape::new();
+    let x = tape.var([[1.0, 2.0], [f32::NAN, INF], [-INF, -INF]]);
+    let options = CrossEntropyOptions {
+        ignore_index: Some(-100),
+        label_smoothing: 0.1,
+        ..CrossEntropyOptions::default()
+    };
+    let loss = x.cross_entropy_with(&Indices::from([0, -100, -100]), options);
+    assert!(loss.item().is_finite());
+    assert_eq!(loss.backward()[x].to_vec()[2..], [0.0; 4]);
+    assert_eq!(loss.grad(&[x])[0].unwrap().value().to_vec()[2..], [0.0; 4]);
+}
+
+#[test]
+fn extreme_logits_stay_finite() {
+    let tape = Tape::new();
+    let x = tape.var([[1000.0, -1000.0], [-1000.0, 1000.0]]);
+    let loss = x.cross_entropy(&Indices::from([0, 0]));
+    assert_eq!(loss.item(), 1000.0);
+    assert_eq!(loss.backward()[x].to_vec(), [0.0, 0.0, -0.5, 0.5]);
+
+    for logit in [0.0f32, 20.0, 50.0, 120.0, 1000.0, INF] {
+        let exact = (-f64::from(logit)).exp().ln_1p();
+        let slope = 1.0 / (1.0 + f64::from(logit).exp());
+        for (sign, target) in [(1.0, 1.0), (-1.0, 0.0)] {
+            let x = tape.var([sign * logit]);
+            let loss = x.binary_cross_entropy_with_logits(&tape.constant([target]));
+            // Relative to itself: nothing cancels.
+            let off = (f64::from(loss.item()) - exact).abs();
+            assert!(
+                off <= 1e-6 * exact + f64::from(f32::from_bits(1)),
+                "{logit}: {} is not {exact:e}",
+                loss.item()
+            );
+            let found = f64::from(loss.backward()[x].item()) * -f64::from(sign);
+            assert!((found - slope).abs() <= 1e-6 * slope.max(1e-30), "{logit}: {found:e} is not {slope:e}");
+        }
+    }
+    let x = tape.var([1000.0, -1000.0]);
+    let wrong = x.binary_cross_entropy_with_logits(&tape.constant([0.0, 1.0]));
+    assert_eq!((wrong.item(), wrong.backward()[x].to_vec()), (1000.0, vec![0.5, -0.5]));
+}
+
+#[test]
+fn binary_cross_entropy_of_probabilities() {
+    let tape = Tape::new();
+    let (p, t) = (tape.var([0.25, 0.75]), tape.constant([1.0, 0.5]));
+    let loss = p.binary_cross_entropy(&t);
+    let expected = -(0.25f64.ln() + 0.5 * 0.75f64.ln() + 0.5 * 0.25f64.ln()) / 2.0;
+    close(loss.item(), expected);
+    all_close(&loss.backward()[p], &[-2.0, 0.5 * (0.5 / 0.25 - 0.5 / 0.75)]);
+    // Certain and right costs nothing; certain and wrong has no bound.
+    let certain = tape.var([0.0, 1.0]);
+    let right = certain.binary_cross_entropy(&tape.constant([0.0, 1.0]));
+    assert_eq!((right.item(), right.backward()[certain].to_vec()), (0.0, vec![0.5, -0.5]));
+    assert_eq!(certain.binary_cross_entropy(&tape.constant([1.0, 0.0])).item(), INF);
+}
+
+#[test]
+fn targets_are_differentiated_too() {
+    let tape = Tape::new();
+    let (x, t) = (tape.constant([[0.0, 0.0]]), tape.var([[0.5, 0.5]]));
+    all_close(&x.soft_cross_entropy(&t).backward()[t], &[2f64.ln(), 2f64.ln()]);
+    let (x, t) = (tape.var([1.0]), tape.var([3.0]));
+    let gradients = x.mse_loss(&t).backward();
+    assert_eq!((gradients[x].item(), gradients[t].item()), (-4.0, 4.0));
+}
