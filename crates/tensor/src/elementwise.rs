@@ -20,21 +20,6 @@ pub(crate) enum Operand<'a> {
 const BLOCK: usize = 256;
 
 impl Tensor {
-    /// A contiguous copy.
-    pub(crate) fn copied(&self) -> Tensor {
-        let data = self.data();
-        let loops = Coalesced::new([&self.layout]);
-        let (n, [stride]) = loops.inner();
-        Tensor::written(self.shape().clone(), |out| {
-            if out.is_empty() {
-                return;
-            }
-            loops.for_each_run(0..loops.runs(), |run, [at]| {
-                gather(data, at, stride, &mut out[run * n..][..n]);
-            });
-        })
-    }
-
     /// Applies `kernel`, which maps every element of a slice in place, to all elements.
     pub(crate) fn map_slices(&self, kernel: impl Fn(&mut [f32]) + Sync) -> Tensor {
         match self.as_slice() {

@@ -4,6 +4,7 @@
 mod arithmetic;
 mod buffer;
 mod construct;
+mod copy;
 mod elementwise;
 mod error;
 mod format;
