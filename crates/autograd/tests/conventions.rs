@@ -142,7 +142,8 @@ fn comparisons_give_masks_and_no_gradient() {
 /// A function that is singular at 0 or undefined below, behind a condition that does not take it there.
 #[test]
 fn a_branch_that_is_not_taken_gets_exactly_zero() {
-    let functions: [(&str, for<'t> fn(Var<'t>) -> Var<'t>); 11] = [
+    type Function = for<'t> fn(Var<'t>) -> Var<'t>;
+    let functions: [(&str, Function); 11] = [
         ("sqrt", |x| x.sqrt()),
         ("log", |x| x.log()),
         ("reciprocal", |x| x.reciprocal()),

@@ -85,7 +85,7 @@ mod tests {
         for (init, variance) in cases {
             let weight = init.weight(shape, &mut Rng::seed(5));
             let found = weight.iter().map(|w| (w as f64).powi(2)).sum::<f64>() / weight.len() as f64;
-            assert!((found / variance as f64 - 1.0).abs() < 0.05, "{init:?}: {found} is not {variance}");
+            assert!((found / variance - 1.0).abs() < 0.05, "{init:?}: {found} is not {variance}");
         }
         assert_eq!(Init::Constant(3.0).weight([2], &mut Rng::seed(0)).to_vec(), [3.0, 3.0]);
     }

@@ -15,21 +15,6 @@ use crate::{
 const BLOCK: usize = 256;
 
 impl Tensor {
-    /// A contiguous copy.
-    pub(crate) fn copied(&self) -> Tensor {
-        let data = self.data();
-        let loops = Coalesced::new([&self.layout]);
-        let (n, [stride]) = loops.inner();
-        Tensor::written(self.shape().clone(), |out| {
-            if out.is_empty() {
-                return;
-            }
-            loops.for_each_run(0..loops.runs(), |run, [at]| {
-                gather(data, at, stride, &mut out[run * n..][..n]);
-            });
-        })
-    }
-
     /// `f` of each element.
     pub(crate) fn unary(&self, f: impl UnaryFn + Sync) -> Tensor {
         match self.as_slice() {

@@ -4,6 +4,7 @@ mod arithmetic;
 mod buffer;
 mod construct;
 mod conv;
+mod copy;
 mod elementwise;
 mod error;
 mod format;

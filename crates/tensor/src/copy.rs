@@ -1,0 +1,122 @@
+//! Contiguous copies of tensors of any layout.
+//!
+//! Where neighbours of the copy lie far apart in memory, as in a transposed matrix, both are walked in tiles: a tile is
+//! read along the source's rows and written along the copy's, so neither takes a cache line for each element.
+
+use crate::{
+    elementwise::gather,
+    par,
+    strided::{Positions, merge_axes},
+    tensor::Tensor,
+};
+use smallvec::SmallVec;
+
+/// Rows and columns of a tile: small enough for the compiler to turn it round in registers.
+const TILE: usize = 8;
+/// Rows and columns of a block of tiles: the pages that it touches fit the processor's table of pages.
+const BLOCK: usize = 512;
+
+impl Tensor {
+    /// A contiguous copy.
+    pub(crate) fn copied(&self) -> Tensor {
+        let axes = merge_axes(self.shape().iter().copied().zip(self.layout.strides.iter().copied()));
+        Tensor::written(self.shape().clone(), |out| {
+            if out.is_empty() {
+                return;
+            }
+            let (n, stride) = axes[0];
+            par::for_each_run_chunk(out, out.len() / n, par::ELEMENTWISE, |range, out| {
+                let mut axes = axes.clone();
+                axes[0].0 = range.len();
+                let offset = self.layout.offset.wrapping_add_signed(stride * range.start as isize);
+                copy(self.data(), offset, &axes, out);
+            });
+        })
+    }
+}
+
+/// Copies the elements of axes, given as sizes and strides from `offset` on, to `out`, row-major.
+fn copy(data: &[f32], offset: usize, axes: &[(usize, isize)], out: &mut [f32]) {
+    let last = axes.len() - 1;
+    let (columns, column_stride) = axes[last];
+    // The axis along which the source runs on most closely, if that is not the last one.
+    let closest = (0..last)
+        .filter(|&i| axes[i].1 != 0 && axes[i].1.unsigned_abs() < column_stride.unsigned_abs())
+        .min_by_key(|&i| axes[i].1.unsigned_abs());
+    let Some(closest) = closest else {
+        let starts = Positions::from(&axes[..last], offset, 0);
+        for (at, out) in starts.zip(out.chunks_exact_mut(columns)) {
+            gather(data, at, column_stride, out);
+        }
+        return;
+    };
+    let mut steps: SmallVec<[usize; 4]> = SmallVec::from_elem(1, axes.len());
+    for i in (0..last).rev() {
+        steps[i] = steps[i + 1] * axes[i + 1].0;
+    }
+    let others = || (0..last).filter(|&i| i != closest);
+    let from: SmallVec<[(usize, isize); 4]> = others().map(|i| axes[i]).collect();
+    let to: SmallVec<[(usize, isize); 4]> = others().map(|i| (axes[i].0, steps[i] as isize)).collect();
+    let (rows, row_stride) = axes[closest];
+    let matrix = Matrix { data, row_stride, column_stride };
+    for (from, to) in Positions::from(&from, offset, 0).zip(Positions::from(&to, 0, 0)) {
+        let block = |first: usize, all: usize| (first..all.min(first + BLOCK)).step_by(TILE);
+        for first_row in (0..rows).step_by(BLOCK) {
+            for first_column in (0..columns).step_by(BLOCK) {
+                for column in block(first_column, columns) {
+                    for row in block(first_row, rows) {
+                        let from = matrix.position(from, row, column);
+                        let to = &mut out[to + row * steps[closest] + column..];
+                        let (height, width) = (TILE.min(rows - row), TILE.min(columns - column));
+                        matrix.copy_tile(from, height, width, to, steps[closest]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Elements `row_stride` and `column_stride` apart, the first of which is the smaller.
+struct Matrix<'a> {
+    data: &'a [f32],
+    row_stride: isize,
+    column_stride: isize,
+}
+
+impl Matrix<'_> {
+    fn position(&self, at: usize, row: usize, column: usize) -> usize {
+        at.wrapping_add_signed(self.row_stride * row as isize + self.column_stride * column as isize)
+    }
+
+    /// Copies a tile that starts at `from`; its rows go `out_step` apart. It is turned round in a block of its own,
+    /// because the rows of `out` may fall into one set of the cache all together.
+    #[allow(clippy::needless_range_loop)] // two arrays are walked across each other
+    fn copy_tile(&self, from: usize, height: usize, width: usize, out: &mut [f32], out_step: usize) {
+        let mut tile = [[0.0; TILE]; TILE];
+        // The same with constant sizes, which the compiler turns into vector instructions.
+        if self.row_stride == 1 && (height, width) == (TILE, TILE) {
+            for column in 0..TILE {
+                let at = self.position(from, 0, column);
+                let line: &[f32; TILE] = self.data[at..].first_chunk().expect("the tile is whole");
+                for row in 0..TILE {
+                    tile[row][column] = line[row];
+                }
+            }
+            for (row, tile) in tile.iter().enumerate() {
+                *out[row * out_step..].first_chunk_mut().expect("the tile is whole") = *tile;
+            }
+            return;
+        }
+        let mut line = [0.0; TILE];
+        for column in 0..width {
+            let at = self.position(from, 0, column);
+            gather(self.data, at, self.row_stride, &mut line[..height]);
+            for (row, &x) in tile.iter_mut().zip(&line) {
+                row[column] = x;
+            }
+        }
+        for (row, tile) in tile[..height].iter().enumerate() {
+            out[row * out_step..][..width].copy_from_slice(&tile[..width]);
+        }
+    }
+}
