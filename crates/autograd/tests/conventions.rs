@@ -16,10 +16,12 @@ fn all_same(found: &Tensor, expected: &[f32]) {
     assert!(equal, "{found:?} is not {expected:?}");
 }
 
+type Function = for<'t> fn(Var<'t>) -> Var<'t>;
+
 /// A function of one variable, and what it and its derivative give at a point.
 struct Convention {
     name: &'static str,
-    f: for<'t> fn(Var<'t>) -> Var<'t>,
+    f: Function,
     at: &'static [[f32; 3]],
 }
 
@@ -142,7 +144,7 @@ fn comparisons_give_masks_and_no_gradient() {
 /// A function that is singular at 0 or undefined below, behind a condition that does not take it there.
 #[test]
 fn a_branch_that_is_not_taken_gets_exactly_zero() {
-    let functions: [(&str, for<'t> fn(Var<'t>) -> Var<'t>); 11] = [
+    let functions: [(&str, Function); 11] = [
         ("sqrt", |x| x.sqrt()),
         ("log", |x| x.log()),
         ("reciprocal", |x| x.reciprocal()),
