@@ -30,12 +30,7 @@ impl Buffer {
     /// Room for `len` elements with unspecified values, and one owner.
     pub(crate) fn new(len: usize) -> Buffer {
         let class = memory::class_of(len);
-        let header = memory::take(class).unwrap_or_else(|| {
-            let layout = allocation(class);
-            // SAFETY: the layout has a size above 0, the header.
-            let fresh = NonNull::new(unsafe { alloc::alloc_zeroed(layout) });
-            fresh.unwrap_or_else(|| alloc::handle_alloc_error(layout)).cast::<Header>()
-        });
+        let header = memory::take(class);
         // SAFETY: the allocation is at least a header long, aligned for it, and nobody else has it.
         unsafe { header.write(Header { owners: AtomicUsize::new(1), len, class }) };
         Buffer(header)
@@ -114,10 +109,18 @@ fn allocation(class: usize) -> Layout {
     Layout::from_size_align(bytes, align_of::<Header>()).expect("sizes are checked when a shape is made")
 }
 
+/// Asks the system for an allocation of this class, with all elements 0.
+pub(crate) fn allocate(class: usize) -> NonNull<Header> {
+    let layout = allocation(class);
+    // SAFETY: the layout has a size above 0, the header.
+    let fresh = NonNull::new(unsafe { alloc::alloc_zeroed(layout) });
+    fresh.unwrap_or_else(|| alloc::handle_alloc_error(layout)).cast::<Header>()
+}
+
 /// Gives an allocation back to the system.
 ///
 /// # Safety
-/// `header` came from [`Buffer::new`] with this class and has no owner.
+/// `header` came from [`allocate`] with this class and has no owner.
 pub(crate) unsafe fn free(header: NonNull<Header>, class: usize) {
     // SAFETY: the caller's promise; the layout is the one it was allocated with.
     unsafe { alloc::dealloc(header.as_ptr().cast(), allocation(class)) };

@@ -33,11 +33,11 @@ impl Layout {
     /// Row-major, from the start of a buffer.
     #[inline]
     pub(crate) fn contiguous(shape: Shape) -> Layout {
-        let mut strides: Strides = SmallVec::from_elem(0, shape.len_axes());
-        let mut step = 1;
-        for i in (0..strides.len()).rev() {
-            strides[i] = step;
-            step *= shape[i] as isize;
+        let sizes = &shape[..];
+        let mut strides: Strides = SmallVec::from_elem(1, sizes.len());
+        let steps = &mut strides[..];
+        for i in (1..sizes.len().min(steps.len())).rev() {
+            steps[i - 1] = steps[i] * sizes[i] as isize;
         }
         Layout { shape, strides, offset: 0 }
     }
