@@ -71,8 +71,8 @@ impl Lists {
 
     fn clear(&mut self) {
         for (class, list) in self.0.iter_mut().enumerate() {
-            FROM_SYSTEM.fetch_sub(list.len() * bytes_of(class), Relaxed);
             for header in list.drain(..) {
+                FROM_SYSTEM.fetch_sub(bytes_of(class), Relaxed);
                 // SAFETY: allocations are listed under their own class, without owners.
                 unsafe { buffer::free(header, class) };
             }
