@@ -25,7 +25,7 @@ impl Tensor {
                 return;
             }
             let (n, stride) = axes[0];
-            par::for_each_run_chunk(out, out.len() / n, par::ELEMENTWISE, |range, out| {
+            par::for_each_run_chunk(out, out.len() / n, par::ELEMENTWISE, &|range, out| {
                 let mut axes = axes.clone();
                 axes[0].0 = range.len();
                 let offset = self.layout.offset.wrapping_add_signed(stride * range.start as isize);

@@ -19,7 +19,7 @@ impl Tensor {
     pub(crate) fn unary(&self, f: impl UnaryFn + Sync) -> Tensor {
         match self.as_slice() {
             Some(x) => Tensor::written(self.shape().clone(), |out| {
-                par::for_each_chunk(out, par::ELEMENTWISE, |start, out| {
+                par::for_each_chunk(out, par::ELEMENTWISE, &|start, out| {
                     map(Isa::current(), f, &x[start..][..out.len()], out);
                 });
             }),
@@ -33,7 +33,7 @@ impl Tensor {
             return self.unary(f);
         }
         let out = self.as_mut_slice();
-        par::for_each_chunk(out, par::ELEMENTWISE, |_, out| map_inplace(Isa::current(), f, out));
+        par::for_each_chunk(out, par::ELEMENTWISE, &|_, out| map_inplace(Isa::current(), f, out));
         self
     }
 
@@ -47,7 +47,7 @@ impl Tensor {
     pub(crate) fn with_scalar(&self, scalar: f32, f: impl BinaryFn + Sync) -> Tensor {
         match self.as_slice() {
             Some(x) => Tensor::written(self.shape().clone(), |out| {
-                par::for_each_chunk(out, par::ELEMENTWISE, |start, out| {
+                par::for_each_chunk(out, par::ELEMENTWISE, &|start, out| {
                     zip(Isa::current(), f, &x[start..][..out.len()], scalar, out);
                 });
             }),
@@ -57,7 +57,7 @@ impl Tensor {
 
     /// Each element replaced by `f` of it and an operand that fits; in place when nobody shares the buffer.
     pub(crate) fn apply_binary(&mut self, other: Operand<'_>, f: impl BinaryFn + Sync) {
-        par::for_each_chunk(self.as_mut_slice(), par::ELEMENTWISE, |start, out| {
+        par::for_each_chunk(self.as_mut_slice(), par::ELEMENTWISE, &|start, out| {
             let part = match other {
                 Operand::Slice(y) => Operand::Slice(&y[start..][..out.len()]),
                 other => other,
@@ -92,7 +92,7 @@ impl Tensor {
     pub fn map(&self, f: impl Fn(f32) -> f32 + Sync) -> Tensor {
         let mut result = if self.is_reusable() { self.copied() } else { self.contiguous() };
         let out = result.as_mut_slice();
-        par::for_each_chunk(out, par::ELEMENTWISE, |_, out| out.iter_mut().for_each(|x| *x = f(*x)));
+        par::for_each_chunk(out, par::ELEMENTWISE, &|_, out| out.iter_mut().for_each(|x| *x = f(*x)));
         result
     }
 
@@ -126,7 +126,7 @@ fn broadcast_runs(
         && let (Some(x), Some(y)) = (a.as_slice(), b.as_slice())
     {
         return Tensor::written(a.shape().clone(), |out| {
-            par::for_each_chunk(out, par::ELEMENTWISE, |start, out| {
+            par::for_each_chunk(out, par::ELEMENTWISE, &|start, out| {
                 let range = start..start + out.len();
                 kernel(Operand::Slice(&x[range.clone()]), Operand::Slice(&y[range]), out);
             });
@@ -140,7 +140,7 @@ fn broadcast_runs(
     let loops = Coalesced::new([&result, &a_layout, &b_layout]);
     let (n, [_, a_stride, b_stride]) = loops.inner();
     Tensor::written(shape, |out| {
-        par::for_each_run_chunk(out, n, par::ELEMENTWISE, |runs, out| {
+        par::for_each_run_chunk(out, n, par::ELEMENTWISE, &|runs, out| {
             let first = runs.start;
             loops.for_each_run(runs, |run, [_, a_at, b_at]| {
                 let out = &mut out[(run - first) * n..][..n];

@@ -40,7 +40,7 @@ impl Tensor {
         let source = self.contiguous();
         let x = source.as_slice().expect("made contiguous");
         Tensor::written(self.shape().with(axis, rows.len()), |out| {
-            par::for_each_run_chunk(out, inner, par::ELEMENTWISE, |range, out| {
+            par::for_each_run_chunk(out, inner, par::ELEMENTWISE, &|range, out| {
                 for (k, out) in range.zip(out.chunks_exact_mut(inner)) {
                     let row = k / rows.len() * n + rows[k % rows.len()];
                     out.copy_from_slice(&x[row * inner..][..inner]);
@@ -75,7 +75,7 @@ impl Tensor {
         let x = source.as_slice().expect("made contiguous");
         let mut result = self.clone();
         // Each thread owns some rows of the result and adds what falls on them, in order.
-        par::for_each_run_chunk(result.as_mut_slice(), inner, par::ELEMENTWISE, |own, out| {
+        par::for_each_run_chunk(result.as_mut_slice(), inner, par::ELEMENTWISE, &|own, out| {
             for block in own.start / n..own.end.div_ceil(n) {
                 for (k, &row) in rows.iter().enumerate() {
                     let to = block * n + row;
@@ -111,7 +111,7 @@ impl Tensor {
         let source = self.contiguous();
         let x = source.as_slice().expect("made contiguous");
         Tensor::written(indices.shape().clone(), |out| {
-            par::for_each_chunk(out, par::ELEMENTWISE, |start, out| {
+            par::for_each_chunk(out, par::ELEMENTWISE, &|start, out| {
                 for (k, y) in (start..).zip(out) {
                     *y = x[(k / (m * inner) * n + rows[k]) * inner + k % inner];
                 }
@@ -140,7 +140,7 @@ impl Tensor {
         let source = source.contiguous();
         let x = source.as_slice().expect("made contiguous");
         let mut result = self.clone();
-        par::for_each_run_chunk(result.as_mut_slice(), n * inner, par::ELEMENTWISE, |blocks, out| {
+        par::for_each_run_chunk(result.as_mut_slice(), n * inner, par::ELEMENTWISE, &|blocks, out| {
             let first = blocks.start * m * inner;
             for (k, &x) in x[first..blocks.end * m * inner].iter().enumerate() {
                 out[(k / (m * inner) * n + rows[first + k]) * inner + k % inner] += x;

@@ -28,7 +28,7 @@ impl Tensor {
         let (n, [_, mask_step, a_step, b_step]) = loops.inner();
         let (mask, a, b) = (self.data(), a.data(), b.data());
         Tensor::written(shape, |out| {
-            par::for_each_run_chunk(out, n, par::ELEMENTWISE, |runs, out| {
+            par::for_each_run_chunk(out, n, par::ELEMENTWISE, &|runs, out| {
                 let first = runs.start;
                 loops.for_each_run(runs, |run, [_, mask_at, a_at, b_at]| {
                     let at =

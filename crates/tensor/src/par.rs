@@ -1,4 +1,6 @@
 //! When work is shared between threads, and how: every threshold of the crate stands here.
+//!
+//! Closures come as `&dyn Fn`, so that what is done with rayon is compiled once and not for every kernel.
 
 use rayon::prelude::*;
 use std::{
@@ -38,7 +40,7 @@ pub(crate) const VECTOR_MATRIX_MIN_WORK: usize = 1 << 17;
 /// The parts are handed out one by one, so a thread that is held up takes fewer of them. The calling thread
 /// takes part from the start even when it is no worker of the pool: for it the work begins before a worker
 /// has woken up.
-pub(crate) fn for_each_part(parts: usize, run: impl Fn(usize) + Sync) {
+pub(crate) fn for_each_part(parts: usize, run: &(dyn Fn(usize) + Sync)) {
     let threads = rayon::current_num_threads().min(parts);
     let next = AtomicUsize::new(0);
     let work = || {
@@ -63,7 +65,7 @@ pub(crate) fn for_each_part(parts: usize, run: impl Fn(usize) + Sync) {
 
 /// Calls `f(start, piece)` for pieces of `out` of at least `grain` elements, shared between threads when there is more
 /// than one. `f` must give the same elements however `out` is cut.
-pub(crate) fn for_each_chunk(out: &mut [f32], grain: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+pub(crate) fn for_each_chunk(out: &mut [f32], grain: usize, f: &(dyn Fn(usize, &mut [f32]) + Sync)) {
     if out.len() < 2 * grain {
         return f(0, out);
     }
@@ -73,7 +75,7 @@ pub(crate) fn for_each_chunk(out: &mut [f32], grain: usize, f: impl Fn(usize, &m
     }
     // Multiples of 1024 elements keep two threads off one cache line.
     let size = out.len().div_ceil(threads).max(grain).next_multiple_of(1024);
-    for_each_piece(out, size, |i, piece| f(i * size, piece));
+    for_each_piece(out, size, &|i, piece| f(i * size, piece));
 }
 
 /// Like [`for_each_chunk`], in whole runs of `run` elements; `f` gets the numbers of its runs.
@@ -81,7 +83,7 @@ pub(crate) fn for_each_run_chunk(
     out: &mut [f32],
     run: usize,
     grain: usize,
-    f: impl Fn(Range<usize>, &mut [f32]) + Sync,
+    f: &(dyn Fn(Range<usize>, &mut [f32]) + Sync),
 ) {
     if out.is_empty() {
         return;
@@ -92,18 +94,18 @@ pub(crate) fn for_each_run_chunk(
         return f(0..runs, out);
     }
     let each = runs.div_ceil(threads).max(grain.div_ceil(run));
-    for_each_piece(out, each * run, |i, piece| f(i * each..i * each + piece.len() / run, piece));
+    for_each_piece(out, each * run, &|i, piece| f(i * each..i * each + piece.len() / run, piece));
 }
 
 /// Calls `f(i, piece)` for the pieces of `size` elements that `out` is cut into; the last may be shorter.
-pub(crate) fn for_each_piece(out: &mut [f32], size: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+pub(crate) fn for_each_piece(out: &mut [f32], size: usize, f: &(dyn Fn(usize, &mut [f32]) + Sync)) {
     for_each_item(out.len().div_ceil(size), out.chunks_mut(size).enumerate(), |(i, piece)| f(i, piece));
 }
 
 /// Calls `f` for every item of an iterator of so many, on this thread and on idle threads of the pool.
 pub(crate) fn for_each_item<T>(count: usize, items: impl Iterator<Item = T> + Send, f: impl Fn(T) + Sync) {
     let items = Mutex::new(items);
-    for_each_part(count, |_| {
+    for_each_part(count, &|_| {
         let item = items.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).next();
         if let Some(item) = item {
             f(item);
@@ -118,7 +120,7 @@ pub(crate) fn for_each_block_part(
     out: &mut [f32],
     [rows, row]: [usize; 2],
     work: usize,
-    f: impl Fn(usize, Range<usize>, &mut [f32]) + Sync,
+    f: &(dyn Fn(usize, Range<usize>, &mut [f32]) + Sync),
 ) {
     if out.is_empty() {
         return;
@@ -164,11 +166,11 @@ pub(crate) fn for_each_weighted_chunk(
     out: &mut [f32],
     weight: usize,
     grain: usize,
-    f: impl Fn(usize, &mut [f32]) + Sync,
+    f: &(dyn Fn(usize, &mut [f32]) + Sync),
 ) {
     match weighted_chunk(out.len(), weight, grain) {
         None => f(0, out),
-        Some(n) => for_each_piece(out, n, |i, piece| f(i * n, piece)),
+        Some(n) => for_each_piece(out, n, &|i, piece| f(i * n, piece)),
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn forward(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], y: 
     let columns = planes.outputs().next_multiple_of(CHUNK);
     let offsets = kernel_offsets(&planes, channels, planes.plane());
     let (taps, output) = (offsets.len(), area(shape.output));
-    par::for_each_block_part(y, [shape.out_channels, output], shape.work(), |n, outputs, y| {
+    par::for_each_block_part(y, [shape.out_channels, output], shape.work(), &|n, outputs, y| {
         let mut split = Scratch::new(channels * planes.count() * planes.plane() + CHUNK);
         let mut wide = Scratch::new(outputs.len() * columns);
         let (split, wide) = (split.get(), wide.get());
@@ -48,7 +48,7 @@ pub(super) fn input_grad(shape: &ConvShape, w: &[f32], g: &[f32], dx: &mut [f32]
             (own().map(|(t, _)| t).collect(), (0..outputs).flat_map(starts).collect())
         })
         .collect();
-    par::for_each_block_part(dx, [shape.in_channels, input], shape.work(), |n, inputs, dx| {
+    par::for_each_block_part(dx, [shape.in_channels, input], shape.work(), &|n, inputs, dx| {
         let mut wide = Scratch::new(outputs * pitch + margin + CHUNK);
         let mut weights = Scratch::new(inputs.len() * outputs * taps);
         let mut split = Scratch::new(inputs.len() * planes.count() * columns);
@@ -124,7 +124,7 @@ fn weight_grad_blocks(
     let taps = channels * area(shape.kernel);
     let (plane, output) = (planes.plane(), area(shape.output));
     let abreast = (LONG_RUN / plane).clamp(1, block);
-    par::for_each_block_part(dw, [shape.out_channels, taps], shape.work(), |b, outputs, dw| {
+    par::for_each_block_part(dw, [shape.out_channels, taps], shape.work(), &|b, outputs, dw| {
         dw.fill(0.0);
         let columns = ((abreast - 1) * plane + planes.outputs()).next_multiple_of(CHUNK);
         let mut split = Scratch::new(channels * planes.count() * abreast * plane + CHUNK);

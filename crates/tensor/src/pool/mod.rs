@@ -60,7 +60,7 @@ impl Tensor {
         let x = x.as_slice().expect("made contiguous above");
         let (input, output) = (shape.input[0] * shape.input[1], shape.output[0] * shape.output[1]);
         Tensor::written(shape.y(), |y| {
-            par::for_each_run_chunk(y, output, par::ELEMENTWISE, |planes, y| {
+            par::for_each_run_chunk(y, output, par::ELEMENTWISE, &|planes, y| {
                 for (plane, y) in planes.zip(y.chunks_exact_mut(output)) {
                     avg_plane(&shape, count_include_pad, &x[plane * input..][..input], y);
                 }
@@ -80,7 +80,7 @@ impl Tensor {
         let g = g.as_slice().expect("made contiguous above");
         let (input, output) = (shape.input[0] * shape.input[1], shape.output[0] * shape.output[1]);
         Tensor::written(shape.x(), |dx| {
-            par::for_each_run_chunk(dx, input, par::ELEMENTWISE, |planes, dx| {
+            par::for_each_run_chunk(dx, input, par::ELEMENTWISE, &|planes, dx| {
                 for (plane, dx) in planes.zip(dx.chunks_exact_mut(input)) {
                     avg_plane_grad(&shape, count_include_pad, &g[plane * output..][..output], dx);
                 }

@@ -28,7 +28,7 @@ impl Tensor {
         let x = self.contiguous();
         let (x, at) = (x.as_slice().expect("made contiguous above"), indices.as_slice());
         Tensor::written(shape, |y| {
-            par::for_each_run_chunk(y, output, par::ELEMENTWISE, |planes, y| {
+            par::for_each_run_chunk(y, output, par::ELEMENTWISE, &|planes, y| {
                 for (plane, y) in planes.zip(y.chunks_exact_mut(output)) {
                     let x = &x[plane * input..][..input];
                     let at = &at[plane * output..][..output];
@@ -59,7 +59,7 @@ impl Tensor {
         let (x, at) = (x.as_slice().expect("made contiguous above"), indices.as_slice());
         Tensor::written(shape, |y| {
             y.fill(0.0);
-            par::for_each_run_chunk(y, output, par::ELEMENTWISE, |planes, y| {
+            par::for_each_run_chunk(y, output, par::ELEMENTWISE, &|planes, y| {
                 for (plane, y) in planes.zip(y.chunks_exact_mut(output)) {
                     let part = plane * input..(plane + 1) * input;
                     x[part.clone()].iter().zip(&at[part]).for_each(|(x, &at)| y[at as usize] += x);

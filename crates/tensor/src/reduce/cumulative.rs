@@ -44,7 +44,7 @@ impl Tensor {
         let source = self.contiguous();
         let x = source.as_slice().expect("made contiguous");
         Tensor::written(self.shape().clone(), |out| {
-            par::for_each_run_chunk(out, n * inner, par::ELEMENTWISE, |blocks, out| {
+            par::for_each_run_chunk(out, n * inner, par::ELEMENTWISE, &|blocks, out| {
                 let x = &x[blocks.start * n * inner..][..out.len()];
                 dispatch(Isa::current(), Cumulate { start, join: &join, n, inner, x, out });
             });

@@ -122,13 +122,13 @@ impl Plan<'_> {
         let run = match self.gone[..] {
             [.., (_, outer), (n, 1)] if (SHORT_RUN..=LEAF).contains(&n) && kept < outer.unsigned_abs() => n,
             _ if gone <= kept => {
-                return par::for_each_weighted_chunk(out, count, par::REDUCTION, |start, out| {
+                return par::for_each_weighted_chunk(out, count, par::REDUCTION, &|start, out| {
                     dispatch(Isa::current(), Rows { plan: self, count, reduction, start, out });
                 });
             }
             _ => 1,
         };
-        par::for_each_weighted_chunk(out, count, par::REDUCTION, |start, out| {
+        par::for_each_weighted_chunk(out, count, par::REDUCTION, &|start, out| {
             dispatch(Isa::current(), Strips { plan: self, run, count, reduction, start, out });
         });
     }

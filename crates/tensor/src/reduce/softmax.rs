@@ -55,7 +55,7 @@ impl Tensor {
         let source = last_axis.contiguous();
         let x = source.as_slice().expect("made contiguous");
         let result = Tensor::written(last_axis.shape().clone(), |out| {
-            par::for_each_run_chunk(out, n, par::SOFTMAX, |rows, out| {
+            par::for_each_run_chunk(out, n, par::SOFTMAX, &|rows, out| {
                 let x = &x[rows.start * n..rows.end * n];
                 dispatch(Isa::current(), Softmax { n, log, x, out });
             });

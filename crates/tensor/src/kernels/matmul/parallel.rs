@@ -36,7 +36,7 @@ pub(super) unsafe fn product(product: &Product<'_>, threads: usize) {
             let edge = |i: usize| (tiles * i / grid[axis] * units[axis]).min(len);
             edge(index)..edge(index + 1)
         };
-        par::for_each_part(grid[0] * grid[1], |part| {
+        par::for_each_part(grid[0] * grid[1], &|part| {
             blocked::product(product, piece(0, m, part / grid[1]), piece(1, n, part % grid[1]));
         });
     }
@@ -120,7 +120,7 @@ pub(super) fn batched_matmul_with<'m>(
     } else {
         par::MATMUL_MIN_PART.div_ceil(work.max(1)).min(batch.div_ceil(threads))
     };
-    par::for_each_part(batch.div_ceil(chunk), |part| {
+    par::for_each_part(batch.div_ceil(chunk), &|part| {
         (part * chunk..batch.min((part + 1) * chunk)).for_each(|i| run(i, 1));
     });
 }

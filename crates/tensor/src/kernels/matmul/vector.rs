@@ -200,7 +200,7 @@ pub(super) unsafe fn product(product: &Product<'_>, threads: usize) -> bool {
     let threads = if (vectors * n).saturating_mul(k) < par::VECTOR_MATRIX_MIN_WORK { 1 } else { threads };
     let shared = if vectors == 1 { STRIP } else { (SHARED / k.max(1)).clamp(4, STRIP / vectors) };
     let strip = n.div_ceil(threads).min(shared);
-    par::for_each_part(n.div_ceil(strip), |part| {
+    par::for_each_part(n.div_ceil(strip), &|part| {
         let from = part * strip;
         let count = strip.min(n - from);
         let mut sums = [0.0; STRIP];
