@@ -21,14 +21,14 @@ pub mod methods {
         conv::Convolution as _,
         elementwise::{Activations as _, Composed as _, Elementwise as _, Trigonometric as _},
         indexing::Indexing as _,
-        linear::Products as _,
-        loss::Loss as _,
+        linear::{Products as _, Similarity as _},
+        loss::{ClassLoss as _, ElementLoss as _, RankingLoss as _},
         normalize::Normalize as _,
         pairs::Pairs as _,
         pool::Pooling as _,
         reduce::Reduce as _,
         selection::Selection as _,
-        shape::Shaping as _,
+        shape::{Diagonals as _, Shaping as _},
         steps::Steps as _,
     };
 }
