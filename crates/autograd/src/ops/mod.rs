@@ -19,7 +19,7 @@ pub mod steps;
 pub mod methods {
     pub use super::{
         conv::Convolution as _,
-        elementwise::{Activations as _, Composed as _, Elementwise as _, Trigonometric as _},
+        elementwise::{Activations as _, Composed as _, Elementwise as _, Orders as _, Trigonometric as _},
         indexing::Indexing as _,
         linear::{Products as _, Similarity as _},
         loss::{ClassLoss as _, ElementLoss as _, RankingLoss as _},
@@ -74,6 +74,9 @@ pub const ALL: &[Spec] = &[
     Spec::of::<elementwise::Erf>(),
     Spec::of::<elementwise::Erfc>(),
     Spec::of::<elementwise::NormalCdf>(),
+    Spec::of::<elementwise::Lgamma>(),
+    Spec::of::<elementwise::Sinc>(),
+    Spec::of::<elementwise::Polygamma>(),
     Spec::of::<elementwise::Abs>(),
     Spec::of::<elementwise::Clamp>(),
     Spec::of::<elementwise::Sigmoid>(),

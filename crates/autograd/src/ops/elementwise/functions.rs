@@ -1,6 +1,6 @@
 //! Powers, exponentials, logarithms and the like.
 
-use super::unary;
+use super::{orders::Orders, unary};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
@@ -172,6 +172,15 @@ unary! {
         reference: |x, b| 0.5 * special::erfc(-x * FRAC_1_SQRT_2),
         derivative: |x, y, k| k(0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI) * (x.square() * -0.5).exp(),
         samples: -3.0..3.0,
+    }
+
+    /// The logarithm of the gamma function's magnitude; inf at its poles, 0 and the negative whole numbers.
+    lgamma => Lgamma {
+        formula: "y = ln |Γ(x)|; dx = g ψ(x)", ulps: 0.5,
+        forward: |x| special::ln_gamma(x.into()) as f32,
+        reference: |x, b| special::ln_gamma(x),
+        derivative: |x, y, k| x.digamma(),
+        samples: 0.3..4.0,
     }
 
     /// The absolute value; its derivative at 0 is 0.

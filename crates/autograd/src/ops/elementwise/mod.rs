@@ -3,11 +3,13 @@
 mod activations;
 mod composed;
 mod functions;
+mod orders;
 mod trigonometric;
 
 pub use activations::*;
 pub use composed::Composed;
 pub use functions::*;
+pub use orders::{Orders, Polygamma, Sinc};
 pub use trigonometric::*;
 
 use crate::{ops::pairs::Pairs, value::Value};
