@@ -215,18 +215,20 @@ impl Op for CrossEntropy {
         let (n, classes) = (g.positive_length(), g.positive_length());
         let inner: Vec<usize> = g.shape().into_iter().take(2).map(|n| n.clamp(1, 3)).collect();
         let plain = CrossEntropy { labels: g.indices([n], classes), options: CrossEntropyOptions::default() };
-        // All options at once; the first row is never ignored, so that there is a mean.
-        let rows = [&[n], &inner[..]].concat();
+        // All options at once; the first row is never ignored, so that there is a mean. Without rows there is none.
+        let count = g.length();
+        let reductions = [Reduction::Sum, Reduction::None, Reduction::Mean];
+        let rows = [&[count], &inner[..]].concat();
         let mut labels = g.indices(&rows, classes).as_slice().to_vec();
         labels.iter_mut().skip(1).step_by(3).for_each(|label| *label = -100);
         let options = CrossEntropyOptions {
             label_smoothing: [0.0, 0.1][g.between(0, 1)],
             ignore_index: Some(-100),
             class_weights: Some(g.values([classes], 0.5, 2.0)),
-            reduction: [Reduction::Mean, Reduction::Sum, Reduction::None][g.between(0, 2)],
+            reduction: reductions[g.between(0, if count == 0 { 1 } else { 2 })],
         };
         let varied = CrossEntropy { labels: Indices::new(labels, rows), options };
-        let shape = [&[n, classes], &inner[..]].concat();
+        let shape = [&[count, classes], &inner[..]].concat();
         vec![Sample::new(plain, [g.normal([n, classes])]), Sample::new(varied, [g.normal(shape)])]
     }
 

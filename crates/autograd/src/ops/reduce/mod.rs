@@ -14,6 +14,7 @@ pub use sum::Sum;
 pub use variance::Variance;
 
 use crate::{
+    check::Gen,
     ops::{
         arithmetic::Mul,
         elementwise::{Composed, Elementwise, Powf},
@@ -434,4 +435,14 @@ impl<V: Value> Reduce for V {}
 fn kept<V: Value>(places: &Indices, x: &V, axis: isize) -> Indices {
     let shape = x.shape();
     places.reshape(shape.with(axis.rem_euclid(shape[..].len() as isize) as usize, 1))
+}
+
+/// A shape and axes of it that have elements, for samples of what is not defined over none.
+fn nonempty_axes(g: &mut Gen, op: &str) -> (Vec<usize>, Axes) {
+    let mut shape = g.shape();
+    let axes = g.some_axes(shape.len());
+    for axis in axes.resolve(op, &shape).or_fail() {
+        shape[axis] = shape[axis].max(1);
+    }
+    (shape, axes)
 }
