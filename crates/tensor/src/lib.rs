@@ -31,7 +31,7 @@ mod strided;
 mod tensor;
 mod views;
 
-pub use conv::{Conv2dOptions, ConvShape};
+pub use conv::{Conv1dOptions, Conv2dOptions, ConvOptions, ConvShape};
 pub use error::{OrFail, ShapeError};
 pub use indices::Indices;
 pub use isa::Isa;
