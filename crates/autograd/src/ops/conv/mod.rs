@@ -1,11 +1,13 @@
-//! Convolutions, in one dimension and two, and transposed.
+//! Convolutions, in one dimension and two, and transposed; and the patches of images that they see.
 
 mod conv2d;
 mod input_grad;
+mod unfold;
 mod weight_grad;
 
 pub use conv2d::Conv2d;
 pub use input_grad::Conv2dInputGrad;
+pub use unfold::{Fold, Unfold};
 pub use weight_grad::Conv2dWeightGrad;
 
 use crate::{check::Gen, ops::shape::Shaping, value::Value};
@@ -131,6 +133,41 @@ pub trait Convolution: Value {
         let (x, w) = (with_height(op, self), with_height(op, weight));
         transposed(op, &x, &w, bias, [0, output_padding], options).squeeze(2)
     }
+
+    /// The patches of images `[n, c, h, w]` that kernels of size `kernel` meet, as columns `[n, c · kh · kw, patches]`,
+    /// with zeros where a patch lies in the padding (im2col). The number of groups is without effect.
+    ///
+    /// `y[n, (c, a, b), (i, j)] = x[n, c, i·stride + a·dilation - padding, j·..]`
+    ///
+    /// # Panics
+    /// When there are not four axes, the dilated kernel is larger than the padded image, or a stride, dilation or kernel
+    /// size is 0.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[[[1.0, 2.0, 3.0]]]]);
+    /// assert_eq!(x.unfold([1, 2], Conv2dOptions::default()), Tensor::from([[[1.0, 2.0], [2.0, 3.0]]]));
+    /// ```
+    #[track_caller]
+    fn unfold(&self, kernel: [usize; 2], options: Conv2dOptions) -> Self {
+        Self::apply(Unfold { kernel, options }, &[self])
+    }
+
+    /// The reverse of [`unfold`](Convolution::unfold): images of height and width `size`, in which the patches of the
+    /// columns `[n, c · kh · kw, patches]` are added up (col2im).
+    ///
+    /// # Panics
+    /// When unfolding such images does not give columns like these.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let columns = Tensor::from([[[1.0, 2.0], [2.0, 3.0]]]);
+    /// assert_eq!(columns.fold([1, 3], [1, 2], Conv2dOptions::default()).to_vec(), [1.0, 4.0, 3.0]);
+    /// ```
+    #[track_caller]
+    fn fold(&self, size: [usize; 2], kernel: [usize; 2], options: Conv2dOptions) -> Self {
+        Self::apply(Fold { size, kernel, options }, &[self])
+    }
 }
 
 impl<V: Value> Convolution for V {}
@@ -163,11 +200,10 @@ fn flat(
 
 /// Rows as images of height 1.
 #[track_caller]
-fn with_height<V: Value>(op: &str, x: &V) -> V {
+pub(super) fn with_height<V: Value>(op: &str, x: &V) -> V {
     let shape = x.shape();
     if shape[..].len() != 3 {
-        ShapeError::new(format!("{op}: shape {shape} has not three axes; input and weight must have them"))
-            .fail()
+        ShapeError::new(format!("{op}: shape {shape} has not three axes: [n, channels, length]")).fail()
     }
     x.unsqueeze(2)
 }
