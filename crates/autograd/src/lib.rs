@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod functional;
 mod gradients;
 pub mod op;
 pub mod ops;
@@ -13,6 +14,7 @@ mod special;
 mod sweep;
 mod tape;
 mod value;
+mod values;
 mod var;
 
 pub use gradients::Gradients;
@@ -20,6 +22,7 @@ pub use op::Op;
 pub use param::{Param, ParamId};
 pub use tape::Tape;
 pub use value::{At, Formula, Imply, Is, Scalar, Value, c, eager};
+pub use values::Values;
 pub use var::Var;
 
 /// What programs that differentiate import: `use gradus_autograd::prelude::*`.

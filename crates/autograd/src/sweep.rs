@@ -145,7 +145,6 @@ impl<'t> Var<'t> {
         for id in (0..gradients.len()).rev() {
             record_node(tape, id, &wanted, &mut gradients);
         }
-        tape.set_origin(None);
         wrt.iter().map(|var| gradients.get(var.id() as usize).copied().flatten()).collect()
     }
 }
@@ -233,7 +232,7 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         needs: &needs,
         results: &mut results,
     };
-    tape.set_origin(Some(location));
+    let _line = tape.at_line(location);
     step.backward_vars(&mut cx);
     tape.nodes.borrow_mut()[id].step = Some(step);
     for ((&input, result), value) in ids.iter().zip(results).zip(&input_vars) {

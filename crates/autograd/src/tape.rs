@@ -259,9 +259,9 @@ impl Tape {
         Ok((tape, id, count))
     }
 
-    /// Until it is called again, what is recorded counts as recorded at this line.
-    pub(crate) fn set_origin(&self, line: Option<&'static Location<'static>>) {
-        self.origin.set(line);
+    /// While the result lives, what is recorded counts as recorded at this line.
+    pub(crate) fn at_line(&self, line: &'static Location<'static>) -> AtLine<'_> {
+        AtLine { tape: self, before: self.origin.replace(Some(line)) }
     }
 
     pub(crate) fn id_and_generation(&self) -> (u64, u64) {
@@ -271,6 +271,18 @@ impl Tape {
     /// The parameters on the tape with their variables' positions.
     pub(crate) fn params(&self) -> Vec<(ParamId, u32)> {
         self.params.borrow().iter().map(|(&(param, _), &id)| (param, id)).collect()
+    }
+}
+
+/// See [`Tape::at_line`].
+pub(crate) struct AtLine<'t> {
+    tape: &'t Tape,
+    before: Option<&'static Location<'static>>,
+}
+
+impl Drop for AtLine<'_> {
+    fn drop(&mut self) {
+        self.tape.origin.set(self.before);
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod arithmetic;
 pub mod conv;
 pub mod elementwise;
+pub mod identity;
 pub mod indexing;
 pub mod linear;
 pub mod loss;
@@ -47,6 +48,7 @@ pub const ALL: &[Spec] = &[
     Spec::of::<arithmetic::SubFrom>(),
     Spec::of::<arithmetic::DivInto>(),
     Spec::of::<arithmetic::Neg>(),
+    Spec::of::<identity::Identity>(),
     Spec::of::<elementwise::Exp>(),
     Spec::of::<elementwise::Expm1>(),
     Spec::of::<elementwise::Log>(),
