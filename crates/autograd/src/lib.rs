@@ -3,8 +3,11 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+mod checkpoint;
 pub mod functional;
 mod gradients;
+mod hooks;
+pub mod inspect;
 pub mod op;
 pub mod ops;
 mod param;
@@ -17,7 +20,8 @@ mod value;
 mod values;
 mod var;
 
-pub use gradients::Gradients;
+pub use gradients::{Gradients, Unreached};
+pub use hooks::Hooks;
 pub use op::Op;
 pub use param::{Param, ParamId};
 pub use tape::Tape;
@@ -27,6 +31,6 @@ pub use var::Var;
 
 /// What programs that differentiate import: `use gradus_autograd::prelude::*`.
 pub mod prelude {
-    pub use crate::{At, Gradients, Param, Tape, Value, Var, c, eager, ops::methods::*};
+    pub use crate::{At, Gradients, Hooks, Param, Tape, Value, Var, c, eager, ops::methods::*};
     pub use gradus_tensor::{Axes, Indices, Padding, Rng, Slice, Tensor};
 }
