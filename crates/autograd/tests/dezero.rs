@@ -58,6 +58,29 @@ fn step_24_sphere_matyas_goldstein() {
     assert_eq!(at([1.0, 1.0], goldstein), (1876.0, [-5376.0, 8064.0]));
 }
 
+/// Step 26, and step 35 for a derivative of high order.
+#[test]
+fn drawn_graphs() {
+    let tape = Tape::new();
+    let x = [tape.var(1.0), tape.var(1.0)];
+    let dot = goldstein(x).graph().name(x[0], "x").name(x[1], "y").dot();
+    let count = |text: &str| dot.lines().filter(|line| line.contains(text)).count();
+    // Of the formula's 38 operations 10 are sums and differences of two values, 5 are products of two values.
+    assert_eq!((count("shape=box"), count("fillcolor=orange"), count("color=orange") - 2), (38, 2, 38));
+    assert_eq!((count("label=\"add\"") + count("label=\"sub\""), count("label=\"mul\"")), (10, 5));
+    assert_eq!(count("->"), 38 + 38 + 15);
+
+    let tape = Tape::new();
+    let x = tape.var(1.0);
+    let mut y = x.tanh();
+    let mut sizes = vec![];
+    for _ in 0..5 {
+        y = y.grad(&[x])[0].unwrap();
+        sizes.push(y.graph().mermaid().lines().filter(|line| line.contains("-->")).count());
+    }
+    assert!(sizes.is_sorted() && sizes[4] > 10 * sizes[0], "{sizes:?}");
+}
+
 #[test]
 fn step_28_rosenbrock() {
     // The descent itself is in the book's tests.

@@ -1,6 +1,6 @@
 //! Where a NaN or an infinity was born.
 
-use super::{origin, place};
+use super::{ancestors, origin, place};
 use crate::{
     sweep::{Rule, Watch},
     tape::{Node, Tape},
@@ -60,7 +60,7 @@ impl Tape {
     #[track_caller]
     pub(crate) fn check_finite_from(&self, start: usize) {
         if self.anomaly_mode.get() {
-            let found = first_in_forward(&self.nodes.borrow(), start, self.len());
+            let found = first_in_forward(&self.nodes.borrow(), start..self.len());
             if let Some(anomaly) = found {
                 panic!("{anomaly}");
             }
@@ -88,7 +88,8 @@ impl Var<'_> {
     pub fn find_anomaly(self) -> Option<Anomaly> {
         let tape = self.tape();
         tape.segments.borrow_mut().prepare_all(&mut tape.nodes.borrow_mut());
-        let forward = first_in_forward(&tape.nodes.borrow(), 0, self.id() as usize + 1);
+        let under = ancestors(&tape.nodes.borrow(), self.id() as usize);
+        let forward = first_in_forward(&tape.nodes.borrow(), under);
         forward.or_else(|| {
             let mut watch = AnomalyWatch::default();
             self.sweep_watched(Tensor::ones(self.shape()), Rule::Fused, false, &mut watch);
@@ -139,11 +140,11 @@ impl Watch for AnomalyWatch {
         if self.found.is_some() {
             return;
         }
-        let faults = results.iter().enumerate().filter_map(|(i, result)| {
+        let fault = results.iter().enumerate().find_map(|(i, result)| {
             let result = result.as_ref()?;
             Some((i, result, Fault::of(result)?))
         });
-        for (i, result, fault) in faults {
+        if let Some((i, result, fault)) = fault {
             let mut report = format!(
                 "{} was born in the backward of %{id} = {}, recorded at {}\n  the gradient by input {i}, %{}, {}\n",
                 fault.name(),
@@ -158,13 +159,12 @@ impl Watch for AnomalyWatch {
             }
             report += &inputs(nodes, id, &fault, result);
             self.found = Some(anomaly(Phase::Backward, nodes, id, report));
-            return;
         }
     }
 }
 
-fn first_in_forward(nodes: &[Node], start: usize, end: usize) -> Option<Anomaly> {
-    (start..end).find_map(|id| {
+fn first_in_forward(nodes: &[Node], ids: impl IntoIterator<Item = usize>) -> Option<Anomaly> {
+    ids.into_iter().find_map(|id| {
         let value = nodes[id].value.as_ref()?;
         let fault = Fault::of(value)?;
         let is_leaf = nodes[id].inputs.is_empty();
@@ -243,20 +243,17 @@ impl Fault {
     }
 
     fn name(&self) -> &'static str {
-        if self.infinite { "infinity" } else { "NaN" }
+        if self.infinite { "Infinity" } else { "NaN" }
     }
 
-    /// `[2, 3]: 2 of 6 elements, the first at [0, 1]`.
+    /// `[2, 3]: 2 of 6 are NaN, the first at [0, 1]`.
     fn extent(&self, x: &Tensor) -> String {
-        let of = if self.count == 1 { "element" } else { "elements" };
-        let total = x.len();
+        let (shape, total, first) = (x.shape(), x.len(), index(self.first, x.shape()));
         let sort = if self.infinite { "infinite" } else { "NaN" };
-        format!(
-            "{}: {} of {total} {of} {sort}, the first at {:?}",
-            x.shape(),
-            self.count,
-            index(self.first, x.shape())
-        )
+        match self.count {
+            1 => format!("{shape}: 1 of {total} is {sort}, at {first:?}"),
+            n => format!("{shape}: {n} of {total} are {sort}, the first at {first:?}"),
+        }
     }
 
     /// The number of another tensor at the same place, if its shape is the same; else what numbers it has.

@@ -31,6 +31,7 @@ pub struct Graph<'t> {
     pub(super) nodes: Ref<'t, Vec<Node>>,
     /// The values that are shown, ascending.
     pub(super) shown: Vec<usize>,
+    params: HashSet<usize>,
     names: BTreeMap<usize, String>,
     times: BTreeMap<usize, (Duration, Duration)>,
 }
@@ -45,22 +46,16 @@ impl Tape {
 impl<'t> Var<'t> {
     /// What this value was computed from, to print or to draw. Nothing can be recorded while it lives.
     pub fn graph(self) -> Graph<'t> {
-        let nodes = self.tape().nodes.borrow();
-        let mut under = vec![false; self.id() as usize + 1];
-        under[self.id() as usize] = true;
-        for id in (0..under.len()).rev().collect::<Vec<_>>() {
-            if under[id] {
-                nodes[id].inputs.iter().for_each(|&i| under[i as usize] = true);
-            }
-        }
-        drop(nodes);
-        Graph::new(self.tape(), (0..under.len()).filter(|&id| under[id]).collect())
+        let shown = super::ancestors(&self.tape().nodes.borrow(), self.id() as usize);
+        Graph::new(self.tape(), shown)
     }
 }
 
 impl<'t> Graph<'t> {
     fn new(tape: &'t Tape, shown: Vec<usize>) -> Graph<'t> {
-        Graph { tape, nodes: tape.nodes.borrow(), shown, names: BTreeMap::new(), times: BTreeMap::new() }
+        let params = tape.params().into_iter().map(|(_, id)| id as usize).collect();
+        let (names, times) = (BTreeMap::new(), BTreeMap::new());
+        Graph { tape, nodes: tape.nodes.borrow(), shown, params, names, times }
     }
 
     /// Gives a value a name to be shown with.
@@ -104,6 +99,7 @@ impl<'t> Graph<'t> {
                 format!("{}{inputs}", attributed(&**step))
             }
             (None, &[first]) => format!("output {} of %{first}", id - first as usize),
+            _ if self.params.contains(&id) => "param".into(),
             _ => super::origin(&self.nodes, id).into(),
         }
     }

@@ -91,15 +91,15 @@ impl MemoryReport {
 
 impl fmt::Display for MemoryReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row = |first: String, values: usize, held: usize, saved: usize| {
-            [first, values.to_string(), bytes(held), bytes(saved)]
+        let row = |line: String, values: usize, held: usize, saved: usize| {
+            [values.to_string(), bytes(held), bytes(saved), line]
         };
-        let mut rows = vec![["", "values", "held", "saved"].map(String::from)];
+        let mut rows = vec![["values", "held", "saved", ""].map(String::from)];
         rows.extend(
             self.lines.iter().map(|line| row(place(line.location), line.values, line.held, line.saved)),
         );
         let values = self.lines.iter().map(|line| line.values).sum();
-        rows.push(row("total".into(), values, self.held(), self.saved()));
-        f.write_str(&table(&rows, [false, true, true, true]))
+        rows.push(row("in all".into(), values, self.held(), self.saved()));
+        f.write_str(&table(&rows, [true, true, true, false]))
     }
 }

@@ -21,6 +21,18 @@ fn place(location: &Location<'_>) -> String {
     format!("{}:{}", location.file(), location.line())
 }
 
+/// The values that a value was computed from, and itself, ascending.
+fn ancestors(nodes: &[Node], last: usize) -> Vec<usize> {
+    let mut under = vec![false; last + 1];
+    under[last] = true;
+    for id in (0..=last).rev() {
+        if under[id] {
+            nodes[id].inputs.iter().for_each(|&i| under[i as usize] = true);
+        }
+    }
+    (0..=last).filter(|&id| under[id]).collect()
+}
+
 /// What computed a value: the operation's name, or what kind of leaf it is.
 fn origin(nodes: &[Node], id: usize) -> &'static str {
     let node = &nodes[id];
