@@ -5,6 +5,7 @@ pub mod attention;
 pub mod conv;
 pub mod dropout;
 pub mod elementwise;
+pub mod identity;
 pub mod indexing;
 pub mod interpolation;
 pub mod linear;
@@ -53,6 +54,7 @@ pub const ALL: &[Spec] = &[
     Spec::of::<arithmetic::SubFrom>(),
     Spec::of::<arithmetic::DivInto>(),
     Spec::of::<arithmetic::Neg>(),
+    Spec::of::<identity::Identity>(),
     Spec::of::<elementwise::Exp>(),
     Spec::of::<elementwise::Exp2>(),
     Spec::of::<elementwise::Expm1>(),
