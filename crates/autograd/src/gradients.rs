@@ -47,6 +47,11 @@ impl Gradients {
         self.by_param.get(&param.id())?.as_ref()
     }
 
+    /// The gradient by a parameter, for changing: to clip it, or to scale it.
+    pub fn of_mut(&mut self, param: &Param) -> Option<&mut Tensor> {
+        self.by_param.get_mut(&param.id())?.as_mut()
+    }
+
     /// Adds the gradients of another tape for the same parameters, as the shards of a batch give. The gradients of
     /// variables, which belong to one tape, are dropped.
     pub fn merge(mut self, other: Gradients) -> Gradients {

@@ -5,21 +5,25 @@
 mod check;
 pub mod data;
 mod file;
+mod flat;
 pub mod init;
 mod layer;
 pub mod layers;
 mod module;
 pub mod optim;
 mod save;
+mod state;
 mod weights;
 
 pub use check::gradcheck_model;
 pub use file::{DataError, write_atomically};
+pub use flat::{flatten, flatten_gradients, unflatten};
 pub use gradus_autograd::Param;
 pub use init::Init;
 pub use layer::{DynLayer, Layer, Sequential};
 pub use layers::*;
 pub use module::{Module, Summary, join};
-pub use optim::{Adam, Optimizer, Sgd};
+pub use optim::{AdaDelta, AdaGrad, Adam, AdamW, Lion, NAdam, Optimizer, RmsProp, Sgd};
 pub use save::{load_metadata, load_tensors, save_tensors};
+pub use state::{State, StateError};
 pub use weights::{load, save};

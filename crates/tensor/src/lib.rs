@@ -29,6 +29,7 @@ pub mod simd;
 mod sorting;
 mod strided;
 mod tensor;
+mod update;
 mod views;
 
 pub use conv::{Conv2dOptions, ConvShape};
@@ -41,4 +42,5 @@ pub use pool::{Pool2d, PoolShape, PoolWindow, plane_gather_shape, plane_scatter_
 pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
 pub use tensor::Tensor;
+pub use update::{Update, update_all};
 pub use views::resolve_reshape;
