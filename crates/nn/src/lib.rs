@@ -12,6 +12,7 @@ pub mod layers;
 mod module;
 pub mod optim;
 mod save;
+pub mod schedule;
 mod state;
 mod weights;
 
