@@ -29,6 +29,7 @@ pub mod simd;
 mod sorting;
 mod strided;
 mod tensor;
+pub mod threads;
 mod update;
 mod views;
 
