@@ -9,11 +9,14 @@ mod flat;
 pub mod init;
 mod layer;
 pub mod layers;
+pub mod metrics;
 mod module;
 pub mod optim;
+pub mod sample;
 mod save;
 pub mod schedule;
 mod state;
+pub mod train;
 mod weights;
 
 pub use check::gradcheck_model;
