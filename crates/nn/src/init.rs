@@ -258,7 +258,7 @@ mod tests {
             (Nonlinearity::Identity, 1.0),
             (Nonlinearity::Sigmoid, 1.0),
             (Nonlinearity::Tanh, 1.6666666666666667),
-            (Nonlinearity::Relu, 1.4142135623730951),
+            (Nonlinearity::Relu, std::f64::consts::SQRT_2),
             (Nonlinearity::LeakyRelu(0.2), 1.3867504905630728),
             (Nonlinearity::Selu, 0.75),
         ] {
