@@ -6,7 +6,7 @@ use crate::{
     value::Value,
     var::Var,
 };
-use gradus_tensor::{Shape, ShapeError, Tensor};
+use gradus_tensor::{Indices, Shape, ShapeError, Tensor};
 use smallvec::{SmallVec, smallvec};
 use std::fmt::Debug;
 
@@ -25,7 +25,7 @@ pub trait Op: Debug + Clone + Send + 'static {
     const PRECISION: Precision = Precision::Ulps(2.0);
 
     /// What the forward keeps for the backward beside inputs and outputs; often `()`.
-    type Saved: Send + 'static;
+    type Saved: Saved;
 
     /// The shapes of the outputs, or why the inputs do not fit.
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError>;
@@ -61,6 +61,60 @@ pub trait Op: Debug + Clone + Send + 'static {
 
     /// Inputs that the shape rule must refuse, each with the beginning of its message.
     fn error_cases() -> Vec<ErrorCase<Self>>;
+}
+
+/// What an operation may save for its backward.
+pub trait Saved: Send + 'static {
+    /// How much memory its tensors and lists hold, for reports.
+    fn bytes(&self) -> usize;
+}
+
+impl Saved for () {
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Saved for Tensor {
+    fn bytes(&self) -> usize {
+        self.buffer_len() * size_of::<f32>()
+    }
+}
+
+impl Saved for Indices {
+    fn bytes(&self) -> usize {
+        size_of_val(self.as_slice())
+    }
+}
+
+impl<S: Saved> Saved for Option<S> {
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, S::bytes)
+    }
+}
+
+impl<S: Saved, const N: usize> Saved for [S; N] {
+    fn bytes(&self) -> usize {
+        self.iter().map(S::bytes).sum()
+    }
+}
+
+impl<S: Saved> Saved for Vec<S> {
+    fn bytes(&self) -> usize {
+        self.iter().map(S::bytes).sum()
+    }
+}
+
+impl<A: Saved, B: Saved> Saved for (A, B) {
+    fn bytes(&self) -> usize {
+        self.0.bytes() + self.1.bytes()
+    }
+}
+
+impl<A: Saved, B: Saved, C: Saved> Saved for (A, B, C) {
+    fn bytes(&self) -> usize {
+        self.0.bytes() + self.1.bytes() + self.2.bytes()
+    }
 }
 
 /// How far an f32 result may be from the f64 reference at the same inputs.
@@ -169,7 +223,8 @@ impl<'a, V: Value> Backward<'a, V> {
     pub fn add(&mut self, input: usize, gradient: impl FnOnce() -> V) {
         if self.needs[input] {
             let gradient = gradient();
-            self.results[input] = Some(match self.results[input].take() {
+            let slot = &mut self.results[input];
+            *slot = Some(match slot.take() {
                 None => gradient,
                 Some(sum) => sum + gradient,
             });
@@ -191,8 +246,10 @@ pub(crate) trait Step: Send {
     fn fresh(&self) -> Box<dyn Step>;
     /// The operation's attributes, as its `Debug` writes them.
     fn describe(&self) -> String;
-    /// Drops what the forward saved: no gradient will flow through here.
+    /// Drops what the forward saved: no gradient will flow through here, or the forward will run again.
     fn forget(&mut self);
+    /// How much memory the saved holds.
+    fn saved_bytes(&self) -> usize;
 }
 
 pub(crate) struct Recorded<O: Op> {
@@ -258,6 +315,10 @@ impl<O: Op> Step for Recorded<O> {
 
     fn forget(&mut self) {
         self.saved = None;
+    }
+
+    fn saved_bytes(&self) -> usize {
+        self.saved.as_ref().map_or(0, O::Saved::bytes)
     }
 }
 
