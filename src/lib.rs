@@ -25,4 +25,6 @@ mod pages {
     struct AddingAnOp;
     #[doc = include_str!("../docs/looking-inside.md")]
     struct LookingInside;
+    #[doc = include_str!("../docs/gradient-checking.md")]
+    struct GradientChecking;
 }

@@ -8,7 +8,7 @@ use gradus_autograd::{
 
 /// Checks the gradients of a loss by every parameter of a model, as it stands; see [`GradCheck`].
 ///
-/// The tape is in evaluation mode. For another mode or other settings call [`GradCheck::params`] with
+/// The report has a row for each parameter, by name; frozen ones are left out. The tape is in evaluation mode. For another mode or other settings call [`GradCheck::params`] with
 /// [`Module::params`].
 ///
 /// ```
@@ -23,7 +23,7 @@ use gradus_autograd::{
 /// ```
 ///
 /// # Panics
-/// When the model has no parameters.
+/// When the model has no parameters, or the loss has more than one element.
 #[track_caller]
 pub fn gradcheck_model(model: &dyn Module, loss: impl for<'t> Fn(&'t Tape) -> Var<'t>) -> Report {
     GradCheck::default().params(&model.params(), &Tape::new(), loss)

@@ -150,12 +150,23 @@ impl<'a> Leaf<'a> {
             _ if self.rule.is_empty() => Verdict::Pass,
             _ if wrong => Verdict::WrongFormula,
             _ if self.rule.iter().any(|r| !r.is_finite()) => Verdict::Inconclusive,
+            _ if self.is_zero(found) && self.subject.order == 1 => Verdict::NoGradient,
+            _ if self.is_zero(found) => Verdict::Pass,
             _ if !precise => Verdict::PoorPrecision,
-            _ if largest == 0.0 && self.subject.order == 1 => Verdict::NoGradient,
             _ if found.iter().any(|d| uncertain(d.estimate.error)) => Verdict::Inconclusive,
             _ if !search.kinks.is_empty() => Verdict::Kink,
             _ => Verdict::Pass,
         }
+    }
+
+    /// Whether there is no gradient but the rounding of f64, as of the sum of a softmax.
+    fn is_zero(&self, found: &[Difference]) -> bool {
+        let bound = finite_maximum(self.bounds.iter());
+        let rounding = 16.0 * bound * f64::EPSILON / f64::from(f32::EPSILON);
+        let within = |e: &Estimate| e.value.abs() <= 8.0 * e.error;
+        finite_maximum(self.rule.iter()) <= rounding
+            && finite_maximum(self.trained.iter()) <= bound
+            && found.iter().all(|d| within(&d.estimate))
     }
 
     /// The rule at an element beside the differences there; what is a kink is noted and not wrong.

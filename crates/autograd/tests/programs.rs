@@ -1,0 +1,113 @@
+//! No false alarm: random programs, kinks and ties included, pass the gradient check; and gradients known in closed form.
+
+use gradus_autograd::{
+    check::{GradCheck, Report, Verdict, gradcheck},
+    prelude::*,
+};
+
+/// A random program over values of shape [3, 4]: by step, the operation and the earlier values that it takes.
+struct Program(Vec<(usize, usize, usize)>);
+
+impl Program {
+    fn new(inputs: usize, rng: &mut Rng) -> Program {
+        let steps = 2 + rng.below(12);
+        Program((0..steps).map(|k| (rng.below(24), rng.below(inputs + k), rng.below(inputs + k))).collect())
+    }
+
+    fn run<'t>(&self, inputs: &[Var<'t>]) -> Var<'t> {
+        let mut values = inputs.to_vec();
+        for &(op, a, b) in &self.0 {
+            let (a, b) = (values[a], values[b]);
+            values.push(match op {
+                0 => a + b,
+                1 => a - b * 0.5,
+                2 => (a * b).tanh(),
+                3 => a / (b.square() + 1.0),
+                4 => a.tanh(),
+                5 => a.sigmoid(),
+                6 => a.relu(),
+                7 => a.abs() - 0.5,
+                8 => a.sin(),
+                9 => (-a.square()).exp(),
+                10 => (a.square() + 0.1).sqrt(),
+                11 => (a.abs() + 1.0).log(),
+                12 => a.softmax(-1) * b,
+                13 => a - a.max_axes(-1, true),
+                14 => a.min_axes(0, true) + b,
+                15 => a.maximum(&b),
+                16 => a.minimum(&b) + 0.1,
+                17 => a.clamp(-0.5, 0.5),
+                18 => (a.matmul(&b.t()) * 0.3).tanh().matmul(&a) * 0.3,
+                19 => a + b.sum_axes(0, true) * 0.2,
+                20 => Var::concat(&[&a.slice(1, 2..4), &b.slice(1, ..2)], 1),
+                21 => a.positive().select_where(&a, &(b * 0.3)),
+                22 => a.cumsum(1) * 0.3,
+                _ => a.leaky_relu(0.1) - a.var_axes(1, 0, true),
+            });
+        }
+        let last = values[values.len() - 1];
+        last + values[values.len() / 2] * 0.1
+    }
+}
+
+/// The check of the program of a seed, on inputs of which many are zero or equal.
+fn check(seed: u64) -> Report {
+    let mut rng = Rng::seed(seed);
+    let inputs: Vec<Tensor> = (0..1 + rng.below(3))
+        .map(|_| {
+            let x = Tensor::randn([3, 4], &mut rng);
+            // Halves, so that programs stand on kinks and among ties.
+            if rng.below(2) == 0 { x.map(|x| (x * 2.0).round() / 2.0) } else { x }
+        })
+        .collect();
+    let program = Program::new(inputs.len(), &mut rng);
+    GradCheck { seed, ..GradCheck::default() }.function(|v| program.run(v), &inputs)
+}
+
+fn no_alarms(seeds: std::ops::Range<u64>) {
+    let (mut kinks, mut empty) = (0, 0);
+    for seed in seeds.clone() {
+        let report = check(seed);
+        kinks += report.rows.iter().filter(|row| row.verdict == Verdict::Kink).count();
+        // An input that the program does not use, or that a branch hides, has no gradient indeed.
+        empty += report.rows.iter().filter(|row| row.verdict == Verdict::NoGradient).count();
+        let alarm = report.failures().any(|row| row.verdict != Verdict::NoGradient);
+        assert!(!alarm && report.broken.is_empty(), "seed {seed}: {report}");
+    }
+    let programs = (seeds.end - seeds.start) as usize;
+    assert!(
+        kinks > 0 && empty < programs,
+        "{kinks} on kinks, {empty} inputs without gradient, {programs} programs"
+    );
+}
+
+#[test]
+fn no_alarm_in_random_programs() {
+    no_alarms(0..400);
+}
+
+/// `cargo test --release -p gradus-autograd --test programs -- --ignored`
+#[test]
+#[ignore = "it is long"]
+fn no_alarm_in_ten_thousand_random_programs() {
+    no_alarms(1_000..11_000);
+}
+
+#[test]
+fn closed_forms() {
+    // By formula: rule and differences both.
+    let known = |f: fn(Var<'_>) -> Var<'_>, x: f64, slope: f64| {
+        let report = gradcheck(|v| f(v[0]), &[Tensor::scalar(x as f32)]);
+        let row = &report.rows[0];
+        assert!(report.passed(), "{report}");
+        assert!((row.rule - slope).abs() <= 1e-12 * slope.abs(), "{report}");
+        assert!((row.numeric.value - slope).abs() <= row.numeric.error, "{report}");
+    };
+    known(|x| x.exp(), 1.5, 1.5f64.exp());
+    known(|x| x.sin() * x, 0.75, 0.75 * 0.75f64.cos() + 0.75f64.sin());
+    known(|x| x.tanh(), 0.5, 1.0 - 0.5f64.tanh().powi(2));
+    known(|x| x.log(), 0.25, 4.0);
+    known(|x| x.sqrt(), 2.25, 1.0 / 3.0);
+    known(|x| c(1.0) / (x.square() + 1.0), 2.0, -4.0 / 25.0);
+    known(|x| x * x * x - x * 2.0, 3.0, 25.0);
+}
