@@ -41,6 +41,15 @@ pub trait Normalize: Value {
         Self::apply(Softmax { axis }, &[self])
     }
 
+    /// The softmax of the negative along an axis: the smallest element has the largest share.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    #[track_caller]
+    fn softmin(&self, axis: isize) -> Self {
+        (-self).softmax(axis)
+    }
+
     /// The logarithm of the softmax along an axis, exact where the softmax itself rounds to 0.
     ///
     /// `y = x - ln Σ e^x; dx = g - e^y Σ g`
