@@ -9,11 +9,14 @@ pub(super) fn not_finite(output: Var<'_>) -> Option<String> {
     infinite(&output.value())?;
     let nodes = output.tape().nodes.borrow();
     let origin = nodes.iter().take(output.id() as usize + 1).find_map(|node| {
-        let at = infinite(node.value())?;
+        // Inside a checkpoint values are gone: there the origin is the checkpoint's result.
+        let x = node.value.as_ref()?;
+        let at = infinite(x)?;
         let what = node.step.as_ref().map_or("an input", |step| step.name());
-        let value = node.value().iter().nth(at)?;
-        let finite_inputs = node.inputs.iter().all(|&i| infinite(nodes[i as usize].value()).is_none());
-        finite_inputs.then(|| (what, node.location, value, super::leaf::unflatten(at, node.value().shape())))
+        let value = x.iter().nth(at)?;
+        let finite = |i: usize| nodes[i].value.as_ref().is_none_or(|x| infinite(x).is_none());
+        let finite_inputs = node.inputs.iter().all(|&i| finite(i as usize));
+        finite_inputs.then(|| (what, node.location, value, super::leaf::unflatten(at, x.shape())))
     });
     let (what, line, value, index) = origin?;
     Some(format!(
@@ -76,10 +79,10 @@ pub(super) fn violations(output: Var<'_>, cotangent: &Tensor, named: &[(String, 
     broken
 }
 
-/// Bits of all recorded values up to the output, mixed (FNV-1a).
+/// Bits of all recorded values up to the output that are still there, mixed (FNV-1a).
 fn fingerprint(output: Var<'_>) -> u64 {
     let nodes = output.tape().nodes.borrow();
-    let values = nodes.iter().take(output.id() as usize + 1).flat_map(|node| node.value().iter());
+    let values = nodes.iter().take(output.id() as usize + 1).filter_map(|node| node.value.as_ref()).flat_map(Tensor::iter);
     values
         .fold(0xcbf2_9ce4_8422_2325, |hash, x| (hash ^ u64::from(x.to_bits())).wrapping_mul(0x100_0000_01b3))
 }

@@ -172,10 +172,13 @@ fn each_blend(
 /// A positive shape, one of its axes, another size for it, and a way to get there.
 fn random(g: &mut Gen) -> (Vec<usize>, isize, usize, Interpolation) {
     let rank = g.between(1, 3);
-    let shape: Vec<usize> = (0..rank).map(|_| g.positive_length().min(9)).collect();
+    let mut shape: Vec<usize> = (0..rank).map(|_| g.length().min(9)).collect();
+    let axis = g.axis(rank);
+    // There must be something to interpolate between; other axes may be empty.
+    shape[axis.rem_euclid(rank as isize) as usize] = g.positive_length().min(9);
     let linear = |align_corners| Interpolation::Linear { align_corners };
     let how = [Interpolation::Nearest, linear(false), linear(true)][g.between(0, 2)];
-    (shape, g.axis(rank), g.between(1, 12), how)
+    (shape, axis, g.between(1, 12), how)
 }
 
 impl Op for Interpolate {
