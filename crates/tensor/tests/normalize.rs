@@ -123,9 +123,10 @@ fn rows() {
 
 #[test]
 fn channels() {
-    let shapes: [&[usize]; 9] = [
+    let shapes: [&[usize]; 10] = [
         &[1, 1],
         &[7, 3],
+        &[70, 37],
         &[1, 2, 1],
         &[3, 4, 5],
         &[2, 4, 15],
@@ -145,7 +146,10 @@ fn channels() {
             let over = if groups == 0 { StatisticsOver::Batch } else { StatisticsOver::Groups(groups) };
             let norm = ChannelNorm { over, eps: 0.1 };
             let sets = if groups == 0 { channels } else { shape[0] * groups };
-            let set = |i: usize| if groups == 0 { i / run % channels } else { i / run / (channels / groups) };
+            let set = |i: usize| match over {
+                StatisticsOver::Batch => i / run % channels,
+                StatisticsOver::Groups(groups) => i / run / (channels / groups),
+            };
             let exact = naive([&x, &g, &w, &b], sets, set, |i| i / run % channels, true, norm.eps);
             let terms = largest(&x) * largest(&g) * largest(&w) * exact.steepest.max(1.0);
             let count = (shape[0] * run) as f64;
@@ -178,11 +182,14 @@ fn the_number_of_threads_does_not_change_a_bit() {
             let (y, statistics) = rows.apply(&x, Some(&w), None);
             let mut all = vec![y];
             all.extend(rows.gradients(&x, Some(&w), &statistics, &g));
-            for over in [StatisticsOver::Batch, StatisticsOver::Groups(3)] {
+            for (over, x, g, w) in [
+                (StatisticsOver::Batch, &x, &g, &w),
+                (StatisticsOver::Batch, &images, &h, &of_channel),
+                (StatisticsOver::Groups(3), &images, &h, &of_channel),
+            ] {
                 let norm = ChannelNorm { over, eps: 1e-5 };
-                let outputs = norm.apply(&images, Some(&of_channel), None);
-                let statistics = [&outputs[1], &outputs[2]];
-                all.extend(norm.gradients(&images, Some(&of_channel), statistics, &h));
+                let outputs = norm.apply(x, Some(w), None);
+                all.extend(norm.gradients(x, Some(w), [&outputs[1], &outputs[2]], g));
                 all.extend(outputs);
             }
             all
