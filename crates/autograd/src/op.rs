@@ -223,7 +223,8 @@ impl<'a, V: Value> Backward<'a, V> {
     pub fn add(&mut self, input: usize, gradient: impl FnOnce() -> V) {
         if self.needs[input] {
             let gradient = gradient();
-            self.results[input] = Some(match self.results[input].take() {
+            let slot = &mut self.results[input];
+            *slot = Some(match slot.take() {
                 None => gradient,
                 Some(sum) => sum + gradient,
             });

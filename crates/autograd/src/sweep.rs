@@ -281,18 +281,21 @@ fn sweep_node(
     let inputs: SmallVec<[&Tensor; 3]> = node.inputs.iter().map(|&i| nodes[i as usize].value()).collect();
     let values: SmallVec<[&Tensor; 2]> = outputs.map(|k| nodes[k].value()).collect();
     let needs: SmallVec<[bool; 3]> = node.inputs.iter().map(|&i| nodes[i as usize].needs).collect();
-    let mut results: SmallVec<[Option<Tensor>; 3]> = smallvec![None; inputs.len()];
-    let mut cx = Backward {
-        inputs: &inputs,
-        outputs: &values,
-        cotangents: &mut cotangents,
-        needs: &needs,
-        results: &mut results,
+    // A tensor is a hundred bytes: what holds it is made and emptied in place, not moved.
+    let (mut few, mut many) = ([const { None }; 3], Vec::new());
+    let results: &mut [Option<Tensor>] = match few.get_mut(..inputs.len()) {
+        Some(few) => few,
+        None => {
+            many.resize(inputs.len(), None);
+            &mut many
+        }
     };
+    let mut cx =
+        Backward { inputs: &inputs, outputs: &values, cotangents: &mut cotangents, needs: &needs, results };
     step.backward_tensors(&mut cx, rule == Rule::Fused);
-    watch.gave(nodes, id, &results);
+    watch.gave(nodes, id, results);
     for ((&input, result), value) in node.inputs.iter().zip(results).zip(&inputs) {
-        let Some(result) = result else { continue };
+        let Some(result) = result.take() else { continue };
         let result = if result.shape() == value.shape() { result } else { result.sum_to(value.shape()) };
         accumulate(&mut gradients[input as usize], result);
     }
@@ -300,10 +303,10 @@ fn sweep_node(
 
 /// Moves the first contribution, adds later ones in place.
 fn accumulate(slot: &mut Option<Tensor>, gradient: Tensor) {
-    *slot = Some(match slot.take() {
-        None => gradient,
-        Some(sum) => sum + gradient,
-    });
+    match slot {
+        None => *slot = Some(gradient),
+        Some(sum) => *sum += &gradient,
+    }
 }
 
 /// Runs the rule of record of the step at `id` on variables, so that the gradient is recorded too.
