@@ -85,6 +85,8 @@ fn special_values_of_normalisations() {
     let y = x.layer_norm([2], None, None, 1.0);
     assert_eq!(y.value().to_vec(), [0.0, 0.0]);
     assert_eq!(y.backward_from([[1.0, 3.0]])[x].to_vec(), [-1.0, 1.0]);
+    // Unless eps is 0.
+    assert!(Tensor::from([4.0, 4.0]).layer_norm([2], None, None, 0.0).iter().all(f32::is_nan));
     // NaN stays in its row, and in its channel.
     let x = Tensor::from([[f32::NAN, 1.0], [1.0, 3.0]]);
     let rows = x.layer_norm([2], None, None, 0.0).to_vec();
