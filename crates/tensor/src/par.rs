@@ -122,12 +122,7 @@ type BlockPart<'a> = dyn Fn(usize, Range<usize>, &mut [f32]) + Sync + 'a;
 /// Calls `f(block, rows, part)` for parts of `out`, which consists of blocks of `rows` rows of `row` elements each: whole
 /// blocks where there are enough of them, else some of a block's rows. `work` counts the multiply-adds of it all. `f`
 /// must give the same elements however a block is cut.
-pub(crate) fn for_each_block_part(
-    out: &mut [f32],
-    [rows, row]: [usize; 2],
-    work: usize,
-    f: &BlockPart<'_>,
-) {
+pub(crate) fn for_each_block_part(out: &mut [f32], [rows, row]: [usize; 2], work: usize, f: &BlockPart<'_>) {
     if out.is_empty() {
         return;
     }
