@@ -15,7 +15,7 @@ use std::{fs, path::Path};
 /// let weights = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
 /// npy::write(&path, &weights)?;
 /// assert_eq!(npy::read(&path)?, weights);
-/// # Ok::<(), gradus_nn::DataError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
@@ -76,7 +76,7 @@ pub mod npz {
     /// # let path = dir.path().join("weights.npz");
     /// npz::write(&path, [("W1".to_string(), &Tensor::zeros([2, 3])), ("b1".to_string(), &Tensor::ones([3]))])?;
     /// assert_eq!(npz::read(&path)?["b1"], Tensor::ones([3]));
-    /// # Ok::<(), gradus_nn::DataError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
