@@ -82,7 +82,7 @@ impl Var<'_> {
     /// let loss = (x + 0.5).log().sum();
     /// assert!(loss.item().is_nan());
     /// let anomaly = loss.find_anomaly().unwrap();
-    /// assert_eq!((anomaly.op, anomaly.location.line()), ("log", 6));
+    /// assert_eq!((anomaly.op, anomaly.location.file()), ("log", file!()));
     /// println!("{anomaly}");
     /// ```
     pub fn find_anomaly(self) -> Option<Anomaly> {

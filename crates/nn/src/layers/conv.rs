@@ -78,7 +78,11 @@ impl Layer for Conv2d {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         let at = x.at();
-        let bias = self.bias.as_ref().map(|bias| at.param(bias));
+        #[expect(clippy::manual_map, reason = "a closure would hide the caller's line")]
+        let bias = match &self.bias {
+            Some(bias) => Some(at.param(bias)),
+            None => None,
+        };
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         x.conv2d(&at.param(&self.weight), bias.as_ref(), stride, padding, [1, 1], 1)
     }
