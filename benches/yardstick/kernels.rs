@@ -1,11 +1,16 @@
 //! Workloads of single kernels.
 
 use super::workload::Workload;
-use gradus::prelude::*;
+use gradus::{prelude::*, tensor::Conv2dOptions};
 use std::hint::black_box;
 
-fn randn(shape: impl AsRef<[usize]>) -> Tensor {
+pub(super) fn randn(shape: impl AsRef<[usize]>) -> Tensor {
     Tensor::randn(shape, &mut Rng::seed(0))
+}
+
+pub(super) fn random_indices(count: usize, below: usize) -> Indices {
+    let mut rng = Rng::seed(0);
+    Indices::from((0..count).map(|_| rng.below(below) as i32).collect::<Vec<_>>())
 }
 
 /// A tensor stored with its two axes the other way round.
@@ -31,10 +36,10 @@ fn kernel<const N: usize>(
 fn forward_backward<const N: usize>(
     name: impl Into<String>,
     inputs: impl Fn() -> [Tensor; N] + 'static,
-    f: impl for<'t> Fn([Var<'t>; N]) -> Var<'t> + Copy + 'static,
+    f: impl for<'t> Fn([Var<'t>; N]) -> Var<'t> + Clone + 'static,
 ) -> Workload {
     Workload::new(name, move || {
-        let inputs = inputs();
+        let (inputs, f) = (inputs(), f.clone());
         let mut tape = Tape::new();
         move || {
             let y = f(std::array::from_fn(|i| tape.var(&inputs[i])));
@@ -93,6 +98,33 @@ pub(crate) fn workloads() -> Vec<Workload> {
     all.push(kernel("sum_axis0_2048", || [randn([2048, 2048])], |[x]| x.sum_axes(0, false)));
     all.push(kernel("sum_axis1_2048", || [randn([2048, 2048])], |[x]| x.sum_axes(1, false)));
 
+    all.push(Workload::new("max_axis1_2048", || {
+        let x = randn([2048, 2048]);
+        move || {
+            black_box(x.max_with_indices(1));
+        }
+    }));
+    all.push(kernel("softmax_512x1000", || [randn([512, 1000])], |[x]| x.softmax(1)));
+
+    let labels = random_indices(512, 1000);
+    all.push(forward_backward(
+        "cross_entropy_fb_512x1000",
+        || [randn([512, 1000])],
+        move |[x]| x.cross_entropy(&labels),
+    ));
+    all.push(forward_backward(
+        "maxpool2_fb_64x32x28x28",
+        || [randn([64, 32, 28, 28])],
+        |[x]| x.max_pool2d([2; 2], [2; 2], [0; 2], [1; 2], false),
+    ));
+    all.extend(convolutions());
+    let words = random_indices(4096, 10_000);
+    all.push(forward_backward(
+        "embedding_fb_10000x128_4096",
+        || [randn([10_000, 128])],
+        move |[table]| table.embedding(&words),
+    ));
+
     all.push(forward_backward(
         "tiny_chain_1000_fb",
         || [randn([4])],
@@ -105,5 +137,30 @@ pub(crate) fn workloads() -> Vec<Workload> {
             y.sum()
         },
     ));
+    all
+}
+
+/// Convolutions, forward alone and with all gradients.
+fn convolutions() -> Vec<Workload> {
+    struct Case(&'static str, [usize; 4], [usize; 2], Conv2dOptions);
+    let case = |name, batch, channels, size, outputs, kernel, stride, padding, groups| {
+        let options = Conv2dOptions { stride: [stride; 2], padding: [padding; 2], dilation: [1; 2], groups };
+        Case(name, [batch, channels, size, size], [outputs, kernel], options)
+    };
+    let cases = [
+        case("conv5x5_100x1x28_30", 100, 1, 28, 30, 5, 1, 0, 1),
+        case("conv3x3_8x64x56_64", 8, 64, 56, 64, 3, 1, 1, 1),
+        case("conv3x3_8x256x14_256", 8, 256, 14, 256, 3, 1, 1, 1),
+        case("conv1x1_8x256x28_64", 8, 256, 28, 64, 1, 1, 0, 1),
+        case("conv3x3s2_8x64x56_128", 8, 64, 56, 128, 3, 2, 1, 1),
+        case("conv7x7s2_4x3x224_64", 4, 3, 224, 64, 7, 2, 3, 1),
+        case("dwconv3x3_8x128x28", 8, 128, 28, 128, 3, 1, 1, 128),
+    ];
+    let mut all = Vec::new();
+    for Case(name, x, [outputs, size], o) in cases {
+        let inputs = move || [randn(x), randn([outputs, x[1] / o.groups, size, size]), randn([outputs])];
+        all.push(kernel(format!("{name}_fwd"), inputs, move |[x, w, b]| x.conv2d(w, Some(b), o)));
+        all.push(forward_backward(format!("{name}_fb"), inputs, move |[x, w, b]| x.conv2d(&w, Some(&b), o)));
+    }
     all
 }

@@ -32,5 +32,7 @@ pub use var::Var;
 /// What programs that differentiate import: `use gradus_autograd::prelude::*`.
 pub mod prelude {
     pub use crate::{At, Gradients, Hooks, Param, Tape, Value, Var, c, eager, ops::methods::*};
-    pub use gradus_tensor::{Axes, Indices, Padding, Rng, Slice, Tensor};
+    pub use gradus_tensor::{
+        Axes, Conv1dOptions, Conv2dOptions, Indices, Interpolation, Padding, Rng, Slice, Tensor,
+    };
 }

@@ -186,6 +186,13 @@ impl<'a> Branches<'a> {
         self.choose(natural.into()) == 1
     }
 
+    /// The value of a piecewise constant function, which stays what it was while the branches are frozen.
+    pub fn hold(&mut self, natural: f64) -> f64 {
+        let bits = natural.to_bits();
+        let (high, low) = (self.choose((bits >> 32) as u32), self.choose(bits as u32));
+        f64::from_bits(u64::from(high) << 32 | u64::from(low))
+    }
+
     /// The choices recorded.
     pub fn into_choices(self) -> Vec<u32> {
         self.taken

@@ -1,6 +1,6 @@
 //! Functions in f64 that the standard library lacks, for references.
 
-use std::f64::consts::FRAC_2_SQRT_PI;
+use std::f64::consts::{FRAC_2_SQRT_PI, PI};
 
 /// The error function, to a few ulps.
 pub(crate) fn erf(x: f64) -> f64 {
@@ -28,6 +28,80 @@ fn tail(x: f64) -> f64 {
     0.5 * FRAC_2_SQRT_PI * (-x * x).exp() / inner
 }
 
+/// sin πx, exactly 0 at whole numbers.
+fn sin_pi(x: f64) -> f64 {
+    // The turn that is left of the whole ones, and from there the nearest zero: both differences are exact.
+    let turn = x - 2.0 * (x / 2.0).round();
+    let beside = if turn.abs() > 0.5 { turn.signum() - turn } else { turn };
+    (PI * beside).sin()
+}
+
+/// The derivative of an order n of sin(πx) / (πx).
+pub(crate) fn sinc(order: u32, x: f64) -> f64 {
+    let (n, z) = (order as i32, PI * x);
+    let of_z = if z.abs() <= 2.0 + f64::from(n) {
+        // Σ (-1)^k z^m / (m! (m + n + 1)) over the m = 2k - n that are not negative.
+        let mut term = 1.0; // z^m / m!
+        let mut sum = 0.0;
+        for m in 0..60 {
+            if (m + n) % 2 == 0 {
+                let sign = if (m + n) / 2 % 2 == 0 { 1.0 } else { -1.0 };
+                sum += sign * term / f64::from(m + n + 1);
+            }
+            term *= z / f64::from(m + 1);
+        }
+        sum
+    } else {
+        // (z f)⁽ⁿ⁾ = z f⁽ⁿ⁾ + n f⁽ⁿ⁻¹⁾, and z f is the sine, whose derivatives are sines a quarter turn on.
+        (0..=n).fold(0.0, |before, n| (sin_pi(x + 0.5 * f64::from(n)) - f64::from(n) * before) / z)
+    };
+    of_z * PI.powi(n)
+}
+
+/// B_2, B_4, .. of J. Bernoulli.
+const BERNOULLI: [f64; 7] =
+    [1.0 / 6.0, -1.0 / 30.0, 1.0 / 42.0, -1.0 / 30.0, 5.0 / 66.0, -691.0 / 2730.0, 7.0 / 6.0];
+/// From here on the asymptotic series with these numbers is as good as f64.
+const FAR: f64 = 20.0;
+
+/// ln |Γ(x)|, inf at its poles.
+pub(crate) fn ln_gamma(x: f64) -> f64 {
+    if x == f64::INFINITY || x <= 0.0 && x == x.floor() {
+        return f64::INFINITY;
+    }
+    if x < 0.0 {
+        return (PI / sin_pi(x).abs()).ln() - ln_gamma(1.0 - x);
+    }
+    // Γ(x + 1) = x Γ(x), up to where Stirling's series holds.
+    let (mut far, mut product) = (x, 1.0);
+    while far < FAR {
+        product *= far;
+        far += 1.0;
+    }
+    let series =
+        (1i32..).zip(BERNOULLI).map(|(k, b)| b / (f64::from(2 * k * (2 * k - 1)) * far.powi(2 * k - 1)));
+    (far - 0.5) * far.ln() - far + 0.5 * (2.0 * PI).ln() + series.sum::<f64>() - product.ln()
+}
+
+/// The derivative of an order n of the digamma function ψ = (ln Γ)'.
+pub(crate) fn polygamma(order: u32, x: f64) -> f64 {
+    let n = order as i32;
+    let factorial = |k: i32| (1..=k).map(f64::from).product::<f64>();
+    let sign = if n % 2 == 0 { -1.0 } else { 1.0 };
+    // ψ⁽ⁿ⁾(x) = ψ⁽ⁿ⁾(x + 1) + (-1)ⁿ⁺¹ n! / xⁿ⁺¹, up to where the asymptotic series holds.
+    let (mut far, mut sum) = (x, 0.0);
+    while far < FAR {
+        sum += factorial(n) / far.powi(n + 1);
+        far += 1.0;
+    }
+    let first = if n == 0 { -far.ln() } else { factorial(n - 1) / far.powi(n) };
+    let ratio = |k: i32| {
+        (2 * k + 1..2 * k + n).map(f64::from).product::<f64>() / if n == 0 { f64::from(2 * k) } else { 1.0 }
+    };
+    let series = (1i32..).zip(BERNOULLI).map(|(k, b)| b * ratio(k) / far.powi(2 * k + n));
+    sign * (sum + first + 0.5 * factorial(n) / far.powi(n + 1) + series.sum::<f64>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +122,57 @@ mod tests {
         check(erfc(3.0), 2.209049699858544e-5);
         check(erfc(5.0), 1.537459794428035e-12);
         assert_eq!(erf(0.0), 0.0);
+    }
+
+    #[track_caller]
+    fn close(found: f64, known: f64) {
+        assert!((found - known).abs() <= 1e-13 * known.abs().max(0.1), "{found:e} is not {known:e}");
+    }
+
+    #[test]
+    fn sinc_and_its_derivatives() {
+        close(sinc(0, 0.0), 1.0);
+        close(sinc(0, 0.5), 2.0 / PI);
+        close(sinc(0, -2.5), 2.0 / (5.0 * PI));
+        assert_eq!(sinc(0, 3.0), 0.0);
+        assert_eq!(sinc(0, 1e6 + 1.0), 0.0);
+        // At 0 the derivatives of even order are ±πⁿ / (n + 1), at whole numbers the first is ±1/x.
+        close(sinc(1, 0.0), 0.0);
+        close(sinc(2, 0.0), -PI.powi(2) / 3.0);
+        close(sinc(4, 0.0), PI.powi(4) / 5.0);
+        close(sinc(1, 2.0), 0.5);
+        close(sinc(1, -3.0), 1.0 / 3.0);
+        close(sinc(2, 5.0), 2.0 / 25.0);
+        // The two ways to compute it agree where they meet.
+        for n in 0..6 {
+            let meet = (2.0 + f64::from(n)) / PI;
+            close(sinc(n, meet * (1.0 - 1e-15)) / sinc(n, meet * (1.0 + 1e-15)), 1.0);
+        }
+    }
+
+    /// Closed forms at whole and half arguments, with Euler's and Apéry's constants.
+    #[test]
+    fn gamma_and_its_derivatives() {
+        const EULER: f64 = 0.577_215_664_901_532_9;
+        const APERY: f64 = 1.202_056_903_159_594_3;
+        close(ln_gamma(1.0), 0.0);
+        close(ln_gamma(2.0), 0.0);
+        close(ln_gamma(0.5), 0.5 * PI.ln());
+        close(ln_gamma(-0.5), (2.0 * PI.sqrt()).ln());
+        close(ln_gamma(11.0), 3_628_800f64.ln());
+        close(ln_gamma(101.0), (1..=100).map(|k| f64::from(k).ln()).sum());
+        assert_eq!(
+            (ln_gamma(0.0), ln_gamma(-3.0), ln_gamma(f64::INFINITY)),
+            (f64::INFINITY, f64::INFINITY, f64::INFINITY)
+        );
+        close(polygamma(0, 1.0), -EULER);
+        close(polygamma(0, 0.5), -EULER - 4f64.ln());
+        close(polygamma(0, -0.5), 2.0 - EULER - 4f64.ln());
+        close(polygamma(0, 30.0), (1..30).map(|k| 1.0 / f64::from(k)).sum::<f64>() - EULER);
+        close(polygamma(1, 1.0), PI * PI / 6.0);
+        close(polygamma(1, 0.5), PI * PI / 2.0);
+        close(polygamma(2, 1.0), -2.0 * APERY);
+        close(polygamma(3, 1.0), PI.powi(4) / 15.0);
+        assert_eq!(polygamma(0, 0.0), f64::NEG_INFINITY);
     }
 }

@@ -3,6 +3,10 @@
 
 use gradus_autograd::prelude::*;
 
+use std::f32::consts::{FRAC_PI_2, PI};
+
+/// 2^100, whose square is no f32.
+const BIG: f32 = (1u128 << 100) as f32;
 const INF: f32 = f32::INFINITY;
 const NAN: f32 = f32::NAN;
 
@@ -25,13 +29,12 @@ struct Convention {
 
 macro_rules! conventions {
     ($($f:expr => $at:expr;)*) => {
-        [$(Convention { name: stringify!($f), f: $f, at: &$at }),*]
+        vec![$(Convention { name: stringify!($f), f: $f, at: &$at }),*]
     };
 }
 
-#[test]
-fn kinks_and_singular_points() {
-    let table = conventions! {
+fn kinks_and_singular_points() -> Vec<Convention> {
+    conventions! {
         // x, y, dy/dx
         |x| x.relu() => [[0.0, 0.0, 0.0], [-0.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
         |x| x.leaky_relu(0.25) => [[0.0, 0.0, 0.25], [-4.0, -1.0, 0.25], [4.0, 4.0, 1.0]];
@@ -44,6 +47,19 @@ fn kinks_and_singular_points() {
         |x| x.log() => [[0.0, -INF, INF], [-1.0, NAN, -1.0]];
         |x| x.log1p() => [[-1.0, -INF, INF], [1e-10, 1e-10, 1.0]];
         |x| x.expm1() => [[0.0, 0.0, 1.0], [-INF, -1.0, 0.0], [1e-10, 1e-10, 1.0]];
+        |x| x.log2() => [[0.0, -INF, INF], [8.0, 3.0, 0.18033688]];
+        |x| x.log10() => [[0.0, -INF, INF]];
+        |x| x.exp2() => [[3.0, 8.0, 5.5451775], [-INF, 0.0, 0.0]];
+        |x| x.cbrt() => [[0.0, 0.0, INF], [-1.0, -1.0, 0.33333334]];
+        |x| x.asin() => [[1.0, FRAC_PI_2, INF], [-1.0, -FRAC_PI_2, INF], [2.0, NAN, NAN]];
+        |x| x.acos() => [[1.0, 0.0, -INF], [-1.0, PI, -INF], [-2.0, NAN, NAN]];
+        |x| x.atan() => [[INF, FRAC_PI_2, 0.0], [-INF, -FRAC_PI_2, 0.0]];
+        |x| x.acosh() => [[1.0, 0.0, INF]];
+        |x| x.atanh() => [[1.0, INF, INF], [-1.0, -INF, INF]];
+        |x| x.erfc() => [[INF, 0.0, 0.0], [-INF, 2.0, 0.0]];
+        |x| x.sinc() => [[0.0, 1.0, 0.0], [1.0, 0.0, -1.0], [-2.0, 0.0, -0.5]];
+        |x| x.lgamma() => [[0.0, INF, -INF], [INF, INF, INF]];
+        |x| x.digamma() => [[0.0, -INF, INF]];
         |x| x.reciprocal() => [[0.0, INF, -INF], [-0.0, -INF, -INF]];
         |x| x.sigmoid() => [[0.0, 0.5, 0.25], [1000.0, 1.0, 0.0], [-1000.0, 0.0, 0.0]];
         |x| x.tanh() => [[0.0, 0.0, 1.0], [1000.0, 1.0, 0.0], [-1000.0, -1.0, 0.0]];
@@ -51,6 +67,22 @@ fn kinks_and_singular_points() {
         |x| x.gelu() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0], [-100.0, 0.0, 0.0]];
         |x| x.gelu_tanh() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0]];
         |x| x.silu() => [[0.0, 0.0, 0.5], [1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0]];
+        |x| x.mish() => [[0.0, 0.0, 0.6], [1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0]];
+        |x| x.celu(2.0) => [[0.0, 0.0, 1.0], [-INF, -2.0, 0.0], [3.0, 3.0, 1.0]];
+        |x| x.selu() => [[0.0, 0.0, 1.7580993], [1.0, 1.050701, 1.050701]];
+        |x| x.softsign() => [[0.0, 0.0, 1.0], [INF, 1.0, 0.0], [-INF, -1.0, 0.0]];
+        |x| x.tanhshrink() => [[0.0, 0.0, 0.0], [1000.0, 999.0, 1.0]];
+        |x| x.hardtanh(-1.0, 1.0) => [[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0], [NAN, NAN, 0.0]];
+        |x| x.relu6() => [[0.0, 0.0, 0.0], [6.0, 6.0, 0.0], [3.0, 3.0, 1.0]];
+        |x| x.hardsigmoid() => [[3.0, 1.0, 0.0], [-3.0, 0.0, 0.0]];
+        |x| x.hardswish() => [[3.0, 3.0, 1.0], [-3.0, 0.0, 0.0]];
+        |x| x.threshold(1.0, 1.0) => [[1.0, 1.0, 0.0], [2.0, 2.0, 1.0], [NAN, NAN, 1.0]];
+        |x| x.logsigmoid() => [[1000.0, 0.0, 0.0], [-1000.0, -1000.0, 1.0]];
+        |x| x.hardshrink(0.5) => [[0.5, 0.0, 0.0], [-0.5, 0.0, 0.0], [NAN, NAN, 1.0]];
+        |x| x.softshrink(0.5) => [[0.5, 0.0, 0.0], [-0.5, 0.0, 0.0], [2.0, 1.5, 1.0]];
+        |x| x.clamp_min(1.0) => [[1.0, 1.0, 1.0], [0.0, 1.0, 0.0], [INF, INF, 1.0]];
+        |x| x.clamp_max(1.0) => [[1.0, 1.0, 1.0], [2.0, 1.0, 0.0], [-INF, -INF, 1.0]];
+        |x| x.frac() => [[2.0, 0.0, 1.0], [-0.25, -0.25, 1.0]];
         |x| x.powf(0.0) => [[0.0, 1.0, 0.0], [-2.0, 1.0, 0.0], [INF, 1.0, 0.0]];
         |x| x.powf(0.5) => [[0.0, 0.0, INF], [-2.0, NAN, NAN], [4.0, 2.0, 0.25]];
         |x| x.powf(1.0) => [[0.0, 0.0, 1.0], [-2.0, -2.0, 1.0]];
@@ -59,11 +91,18 @@ fn kinks_and_singular_points() {
         |x| x.powf(3.0) => [[2.0, 8.0, 12.0], [-2.0, -8.0, 12.0]];
         |x| x.powf(-1.0) => [[0.0, INF, -INF], [-2.0, -0.5, -0.25]];
         |x| x.norm() => [[0.0, 0.0, 0.0], [-2.0, 2.0, -1.0]];
+        |x| x.vector_norm(1.0, Axes::all(), false) => [[0.0, 0.0, 0.0], [-2.0, 2.0, -1.0]];
+        |x| x.vector_norm(3.0, Axes::all(), false) => [[0.0, 0.0, 0.0]];
+        |x| x.vector_norm(INF, Axes::all(), false) => [[0.0, 0.0, 0.0], [-2.0, 2.0, -1.0]];
         |x| x.std(0) => [[3.0, 0.0, 0.0]];
         |x| x.logsumexp() => [[-INF, -INF, 0.0], [1000.0, 1000.0, 1.0]];
         |x| x.max() => [[NAN, NAN, 1.0], [-INF, -INF, 1.0]];
-    };
-    for Convention { name, f, at } in table {
+    }
+}
+
+#[test]
+fn kinks_and_singular_points_are_as_written() {
+    for Convention { name, f, at } in kinks_and_singular_points() {
         for &[x, y, slope] in at {
             let tape = Tape::new();
             let var = tape.var(x);
@@ -75,6 +114,47 @@ fn kinks_and_singular_points() {
             assert!(same(recorded, slope), "{name} at {x} has a recorded slope of {recorded}, not {slope}");
         }
     }
+}
+
+/// Where a function has a value on both sides, its slope lies between the differences to the two sides.
+#[test]
+fn slopes_lie_between_those_of_the_two_sides() {
+    let mut compared = 0;
+    for Convention { name, f, at } in kinks_and_singular_points() {
+        for &[x, y, slope] in at.iter().filter(|row| row.iter().all(|number| number.is_finite())) {
+            let step = 1e-4 * x.abs().max(1.0);
+            let tape = Tape::new();
+            let difference = |side: f32| (f(tape.var(x + side)).item() - y) / side;
+            let (left, right) = (difference(-step), difference(step));
+            // Nothing lies beyond the end of a domain.
+            let (left, right) =
+                (if left.is_nan() { right } else { left }, if right.is_nan() { left } else { right });
+            let margin = 0.02 * (1.0 + left.abs() + right.abs());
+            assert!(
+                left.min(right) - margin <= slope && slope <= left.max(right) + margin,
+                "{name} at {x}: {slope} is not between {left} and {right}"
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 60, "{compared}");
+}
+
+/// The page that users read has these numbers.
+#[test]
+fn the_documentation_has_this_table() {
+    let row = |name: &str, [x, y, slope]: [f32; 3]| {
+        let method = name.trim_start_matches("|x| ").replace("INF", "∞");
+        format!("| `{method}` | {x} | {y} | {slope} |").replace("inf", "∞")
+    };
+    let table: Vec<String> = kinks_and_singular_points()
+        .iter()
+        .flat_map(|convention| convention.at.iter().map(|&at| row(convention.name, at)))
+        .collect();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/conventions.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let written: Vec<&str> = text.lines().filter(|line| line.starts_with("| `x.")).collect();
+    assert!(written == table, "docs/conventions.md should have this table:\n{}", table.join("\n"));
 }
 
 #[test]
@@ -106,6 +186,71 @@ fn powers_of_two_variables() {
 }
 
 #[test]
+fn functions_of_two_variables() {
+    type Pair = for<'t> fn(&Var<'t>, &Var<'t>) -> Var<'t>;
+    // a, b, y, by a, by b
+    let table: [(&str, Pair, &[[f32; 5]]); 6] = [
+        (
+            "atan2",
+            |a, b| a.atan2(b),
+            &[
+                [0.0, 0.0, 0.0, 0.0, 0.0],
+                [0.0, 1.0, 0.0, 1.0, 0.0],
+                [0.0, -1.0, PI, -1.0, 0.0],
+                [-0.0, -1.0, -PI, -1.0, 0.0],
+                [1.0, 0.0, FRAC_PI_2, 0.0, -1.0],
+            ],
+        ),
+        (
+            "hypot",
+            |a, b| a.hypot(b),
+            &[
+                [0.0, 0.0, 0.0, 0.0, 0.0],
+                [-3.0, 4.0, 5.0, -0.6, 0.8],
+                [3.0 * BIG, 4.0 * BIG, 5.0 * BIG, 0.6, 0.8],
+            ],
+        ),
+        (
+            "remainder",
+            |a, b| a.remainder(b),
+            &[
+                [5.0, 3.0, 2.0, 1.0, -1.0],
+                [-5.0, 3.0, 1.0, 1.0, 2.0],
+                [5.0, -3.0, -1.0, 1.0, 2.0],
+                [6.0, 3.0, 0.0, 1.0, -2.0],
+            ],
+        ),
+        ("fmod", |a, b| a.fmod(b), &[[-5.0, 3.0, -2.0, 1.0, 1.0], [5.0, -3.0, 2.0, 1.0, 1.0]]),
+        (
+            "xlogy",
+            |a, b| a.xlogy(b),
+            &[[0.0, 0.0, 0.0, -INF, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0], [2.0, 1.0, 0.0, 0.0, 2.0]],
+        ),
+        (
+            "logaddexp",
+            |a, b| a.logaddexp(b),
+            &[
+                [-INF, -INF, -INF, 0.0, 0.0],
+                [-INF, 1.0, 1.0, 0.0, 1.0],
+                [1000.0, -1000.0, 1000.0, 1.0, 0.0],
+                [INF, 0.0, INF, 1.0, 0.0],
+            ],
+        ),
+    ];
+    for (name, f, rows) in table {
+        for &[a, b, y, by_a, by_b] in rows {
+            let tape = Tape::new();
+            let (va, vb) = (tape.var(a), tape.var(b));
+            let value = f(&va, &vb);
+            assert!(same(value.item(), y), "{name}({a}, {b}) is {}, not {y}", value.item());
+            let swept = value.backward();
+            let found = [swept[va].item(), swept[vb].item()];
+            assert!(same(found[0], by_a) && same(found[1], by_b), "{name}({a}, {b}): gradients {found:?}");
+        }
+    }
+}
+
+#[test]
 fn ties_share() {
     let tape = Tape::new();
     let (a, b) = (tape.var([1.0, 1.0, 2.0]), tape.var([1.0, 2.0, 1.0]));
@@ -122,6 +267,12 @@ fn ties_share() {
     all_same(&x.min().backward()[x], &[0.0, third, 0.0, third, third]);
     // One variable on both sides gets it all.
     all_same(&a.maximum(&a).sum().backward()[a], &[1.0; 3]);
+    // Forms that tell the position give it all to the first.
+    let y = x.max_with_indices(0).0 + x.min_with_indices(0).0;
+    all_same(&y.backward()[x], &[1.0, 1.0, 0.0, 0.0, 0.0]);
+    all_same(&x.topk(1, 0).0.sum().backward()[x], &[1.0, 0.0, 0.0, 0.0, 0.0]);
+    all_same(&x.sort(0, false).0.slice(0, ..1).sum().backward()[x], &[0.0, 1.0, 0.0, 0.0, 0.0]);
+    all_same(&x.vector_norm(INF, 0, false).backward()[x], &[0.5, 0.0, 0.5, 0.0, 0.0]);
     assert!(tape.var(NAN).maximum(&tape.var(1.0)).item().is_nan());
     assert!(tape.var(1.0).minimum(&tape.var(NAN)).item().is_nan());
 }
@@ -135,8 +286,31 @@ fn comparisons_give_masks_and_no_gradient() {
     all_same(&a.lt(&b).value(), &[1.0, 0.0, 0.0, 0.0]);
     all_same(&a.le(&b).value(), &[1.0, 1.0, 0.0, 0.0]);
     all_same(&a.equals(&b).value(), &[0.0, 1.0, 0.0, 0.0]);
+    all_same(&a.not_equals(&b).value(), &[1.0, 0.0, 1.0, 1.0]);
+    let (p, q) = (tape.var([0.0, 0.0, 2.0, NAN]), tape.var([0.0, -1.0, 0.0, 3.0]));
+    all_same(&p.logical_and(&q).value(), &[0.0, 0.0, 0.0, 1.0]);
+    all_same(&p.logical_or(&q).value(), &[0.0, 1.0, 1.0, 1.0]);
+    all_same(&p.logical_xor(&q).value(), &[0.0, 1.0, 1.0, 0.0]);
+    all_same(&p.logical_not().value(), &[1.0, 1.0, 0.0, 0.0]);
     assert!(a.gt(&b).sum().grad(&[a, b]).iter().all(Option::is_none));
     assert!(a.gt(&b).sum().backward().get(a).is_none());
+}
+
+#[test]
+fn rounding_has_no_gradient() {
+    let tape = Tape::new();
+    let x = tape.var([-1.5, -0.5, 0.5, 1.5, 2.5, -2.0, INF, NAN]);
+    let rounded = [
+        (x.floor(), [-2.0, -1.0, 0.0, 1.0, 2.0, -2.0, INF, NAN]),
+        (x.ceil(), [-1.0, 0.0, 1.0, 2.0, 3.0, -2.0, INF, NAN]),
+        (x.round(), [-2.0, 0.0, 0.0, 2.0, 2.0, -2.0, INF, NAN]),
+        (x.trunc(), [-1.0, 0.0, 0.0, 1.0, 2.0, -2.0, INF, NAN]),
+    ];
+    for (y, expected) in rounded {
+        all_same(&y.value(), &expected);
+        assert!(y.sum().backward().get(x).is_none());
+    }
+    all_same(&tape.var([-3.0, 0.0, 3.0]).heaviside(&tape.constant(0.5)).value(), &[0.0, 0.5, 1.0]);
 }
 
 /// A function that is singular at 0 or undefined below, behind a condition that does not take it there.

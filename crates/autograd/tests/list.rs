@@ -1,6 +1,14 @@
 //! The list of operations is whole: what is written under `src/ops` is in it, and nothing is half declared.
 
-use gradus_autograd::{check::Gen, ops};
+use gradus_autograd::{
+    Op,
+    check::{self, ErrorCase, Gen, Sample, Spec},
+    op::{Backward, Outputs, Shapes},
+    ops,
+    prelude::*,
+    reference::{Array, Branches},
+};
+use gradus_tensor::{Shape, ShapeError};
 use std::{
     collections::BTreeSet,
     fs,
@@ -71,17 +79,125 @@ fn every_operation_is_in_the_list() {
     assert!(listed.len() > 60, "{} operations", listed.len());
 }
 
+/// What an operation's declaration lacks, as far as a list entry shows it.
+fn complaints(spec: &Spec) -> Vec<String> {
+    let mut found = Vec::new();
+    if !is_name(spec.name) {
+        found.push(format!("{:?} is not snake case", spec.name));
+    }
+    // Forward and backward: `y = ..; dx = ..`.
+    if !spec.formula.split(';').all(|part| !part.trim().is_empty()) || !spec.formula.contains(';') {
+        found.push(format!("the formula is {:?}", spec.formula));
+    }
+    let samples = |seed| spec.sample_shapes(&mut Gen::new(seed, 5));
+    if !(0..50).any(|seed| samples(seed).iter().flatten().any(|shape| !shape.is_empty())) {
+        found.push("no sample has elements".to_string());
+    }
+    if !(0..200).any(|seed| samples(seed).iter().flatten().any(|shape| shape.is_empty())) {
+        found.push("no sample is without elements".to_string());
+    }
+    let inputs = samples(0).first().map_or(1, Vec::len);
+    let refuses = |seed| {
+        let mut g = Gen::new(seed, 5);
+        let shapes: Vec<Vec<usize>> = (0..inputs).map(|_| g.shape()).collect();
+        !spec.accepts(&mut Gen::new(seed, 5), &shapes.iter().map(|s| &s[..]).collect::<Vec<_>>())
+    };
+    if spec.error_case_count() == 0 && (0..50).any(refuses) {
+        found.push("it refuses shapes, but has no error case".to_string());
+    }
+    found
+}
+
 #[test]
 fn every_operation_is_wholly_declared() {
-    for spec in ops::ALL {
-        assert!(is_name(spec.name), "{} is not snake case", spec.name);
-        assert!(spec.formula.contains('='), "{}: the formula is {:?}", spec.name, spec.formula);
-        let gives_elements = |seed| {
-            let samples = spec.sample_shapes(&mut Gen::new(seed, 5));
-            samples.iter().any(|inputs| inputs.iter().any(|shape| !shape.is_empty()))
-        };
-        assert!((0..50).any(gives_elements), "{}: no sample has elements", spec.name);
+    let all: Vec<(&str, Vec<String>)> = ops::ALL.iter().map(|spec| (spec.name, complaints(spec))).collect();
+    let half: Vec<_> = all.iter().filter(|(_, complaints)| !complaints.is_empty()).collect();
+    assert!(half.is_empty(), "{half:?}");
+}
+
+/// The negative of an operation's declaration: `LACK` says which part is left out.
+#[derive(Clone, Debug)]
+struct HalfDeclared<const LACK: char>;
+
+impl<const LACK: char> Op for HalfDeclared<LACK> {
+    const NAME: &'static str = if LACK == 'n' { "Half" } else { "half" };
+    const FORMULA: &'static str = if LACK == 'f' { "y = x / 2" } else { "y = x / 2; dx = g / 2" };
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        match inputs[0].len() {
+            3 => Err(ShapeError::new("half: three axes are too many")),
+            _ => Ok(Shape::new(inputs[0]).into()),
+        }
     }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        ((inputs[0] / 2.0).into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let g = cx.cotangent();
+        cx.add(0, || g / 2.0);
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        if LACK == 'r' { vec![] } else { vec![inputs[0].map(|x| x / 2.0)] }
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<Self>> {
+        let sizes = [g.length(), g.length()];
+        match LACK {
+            's' => vec![],
+            'z' => vec![Sample::new(HalfDeclared, [g.normal(sizes.map(|n| n + 1))])],
+            _ => vec![Sample::new(HalfDeclared, [g.normal(sizes)])],
+        }
+    }
+
+    fn error_cases() -> Vec<ErrorCase<Self>> {
+        match LACK {
+            'e' => vec![],
+            _ => vec![ErrorCase::new(HalfDeclared, &[&[1, 2, 3]], "half: three axes")],
+        }
+    }
+}
+
+#[test]
+fn half_declared_operations_are_noticed() {
+    assert_eq!(complaints(&Spec::of::<HalfDeclared<' '>>()), [""; 0]);
+    check::laws(&Spec::of::<HalfDeclared<' '>>(), 1, 3).unwrap();
+    let complaint = |spec: Spec| complaints(&spec).join("; ");
+    assert_eq!(complaint(Spec::of::<HalfDeclared<'n'>>()), "\"Half\" is not snake case");
+    assert_eq!(complaint(Spec::of::<HalfDeclared<'f'>>()), "the formula is \"y = x / 2\"");
+    assert!(complaint(Spec::of::<HalfDeclared<'s'>>()).starts_with("no sample has elements"));
+    assert_eq!(complaint(Spec::of::<HalfDeclared<'z'>>()), "no sample is without elements");
+    assert_eq!(complaint(Spec::of::<HalfDeclared<'e'>>()), "it refuses shapes, but has no error case");
+    let violation = check::laws(&Spec::of::<HalfDeclared<'r'>>(), 1, 3).unwrap_err();
+    assert!(violation.detail.contains("1 outputs, 0 references"), "{violation}");
+}
+
+/// The public types, methods and rows of tables that nothing is written about.
+fn undocumented(text: &str) -> Vec<&str> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let needs = |line: &str| {
+        line.starts_with("pub struct ")
+            || line.starts_with("pub trait ")
+            || line.contains(" => ") && declared(line).is_some()
+    };
+    let is_documented = |i: &usize| {
+        let above = lines[..*i].iter().rev().find(|line| !line.starts_with("#["));
+        above.is_some_and(|line| line.starts_with("///") || line.starts_with("$(#["))
+    };
+    (0..lines.len()).filter(|&i| needs(lines[i])).filter(|i| !is_documented(i)).map(|i| lines[i]).collect()
+}
+
+#[test]
+fn every_operation_is_documented() {
+    for path in sources(&ops_folder()) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(undocumented(&text), [""; 0], "{path:?}");
+    }
+    let table = "/// Twice.\n#[inline]\ntwice => Twice { x }\n\nthrice => Thrice { x }\n#[derive(Debug)]\npub struct Four;";
+    assert_eq!(undocumented(table), ["thrice => Thrice { x }", "pub struct Four;"]);
 }
 
 #[test]

@@ -50,6 +50,16 @@ impl Spec {
         }
     }
 
+    /// How many error cases it declares.
+    pub fn error_case_count(&self) -> usize {
+        (self.error_cases)().len()
+    }
+
+    /// Whether the shape rule accepts these shapes with the attributes of each sample that the generator gives.
+    pub fn accepts(&self, g: &mut Gen, shapes: &[&[usize]]) -> bool {
+        (self.samples)(g).iter().all(|sample| sample.step.infer(shapes).is_ok())
+    }
+
     /// The shapes of the inputs of each sample that the generator gives.
     pub fn sample_shapes(&self, g: &mut Gen) -> Vec<Vec<Shape>> {
         let shapes = |sample: AnySample| sample.inputs.iter().map(|x| x.shape().clone()).collect();

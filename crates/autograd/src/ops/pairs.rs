@@ -3,7 +3,11 @@
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{elementwise::Elementwise, selection::Selection, steps::Steps},
+    ops::{
+        elementwise::{Activations, Elementwise},
+        selection::Selection,
+        steps::Steps,
+    },
     reference::{Array, Branches},
     value::Value,
 };
@@ -168,6 +172,99 @@ pairs! {
             let ([a, b], g) = (cx.inputs(), cx.cotangent());
             cx.add(0, || g.strong_mul(b));
             cx.add(1, || g.strong_mul(a));
+        },
+        samples: -2.0..2.0, -2.0..2.0,
+    }
+
+    /// The angle of the point (b, a) in radians, from -π to π: the arctangent of a / b with the quadrant that the signs
+    /// tell. At (0, 0) both gradients are 0.
+    atan2 => Atan2 {
+        formula: "y = the angle of (b, a); da = g b / (a² + b²); db = -g a / (a² + b²)",
+        precision: Precision::Ulps(0.5),
+        forward: |a, b| f64::from(a).atan2(b.into()) as f32,
+        reference: |a, b, branches| {
+            // The cut where a changes its sign below b = 0 is a jump of the value, not of the function's branch.
+            let turn = branches.choose(if b < 0.0 { if a.is_sign_negative() { 2 } else { 1 } } else { 0 });
+            match turn {
+                0 => a.atan2(b),
+                1 => (-a).atan2(-b) + std::f64::consts::PI,
+                _ => (-a).atan2(-b) - std::f64::consts::PI,
+            }
+        },
+        rule: |cx| {
+            let ([a, b], g) = (cx.inputs(), cx.cotangent());
+            let square = a.square() + b.square();
+            let square = square.masked_fill(&square.equals(&g.at().constant(0.0)), 1.0);
+            cx.add(0, || g.strong_mul(&(b / &square)));
+            cx.add(1, || -g.strong_mul(&(a / &square)));
+        },
+        samples: -2.0..2.0, -2.0..2.0,
+    }
+
+    /// The hypotenuse, without overflow in the squares. At (0, 0) both gradients are 0.
+    hypot => Hypot {
+        formula: "y = √(a² + b²); da = g a / y; db = g b / y", precision: Precision::Ulps(0.5),
+        forward: |a, b| f64::from(a).hypot(b.into()) as f32,
+        reference: |a, b, branches| a.hypot(b),
+        rule: |cx| {
+            let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
+            let y = y.masked_fill(&y.equals(&g.at().constant(0.0)), 1.0);
+            cx.add(0, || g.strong_mul(&(a / &y)));
+            cx.add(1, || g.strong_mul(&(b / &y)));
+        },
+        samples: 0.3..3.0, -3.0..3.0,
+    }
+
+    /// The remainder with the sign of the divisor, as Python's `%`; NaN for a divisor of 0. At multiples of the divisor,
+    /// where it jumps, the derivatives are those beside.
+    remainder => Remainder {
+        formula: "y = a - b floor(a / b); da = g; db = -g floor(a / b)", precision: Precision::Ulps(0.5),
+        forward: |a, b| {
+            let rest = a % b;
+            if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+        },
+        reference: |a, b, branches| a - b * branches.hold((a / b).floor()),
+        rule: |cx| {
+            let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
+            cx.add(1, || -g.strong_mul(&((a - y) / b).round()));
+            cx.add(0, || g);
+        },
+        samples: -3.0..3.0, 0.5..2.0,
+    }
+
+    /// The remainder with the sign of the dividend, as Rust's and C's; NaN for a divisor of 0. At multiples of the
+    /// divisor, where it jumps, the derivatives are those beside.
+    fmod => Fmod {
+        formula: "y = a - b trunc(a / b); da = g; db = -g trunc(a / b)", precision: Precision::Ulps(0.5),
+        forward: |a, b| a % b,
+        reference: |a, b, branches| a - b * branches.hold((a / b).trunc()),
+        rule: |cx| {
+            let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
+            cx.add(1, || -g.strong_mul(&((a - y) / b).round()));
+            cx.add(0, || g);
+        },
+        samples: -3.0..3.0, 0.5..2.0,
+    }
+
+    /// The logarithm of the sum of two exponentials, which does not overflow. Where both are -inf it is -inf, with
+    /// gradient 0, as in [`logsumexp`](crate::ops::reduce::Reduce::logsumexp).
+    logaddexp => Logaddexp {
+        formula: "y = ln(e^a + e^b); da = g sigmoid(a - b); db = g sigmoid(b - a)",
+        precision: Precision::UlpsOfLargest(0.5),
+        forward: |a, b| {
+            let (low, high) = (f64::from(a.min(b)), f64::from(a.max(b)));
+            // Of infinities the difference is NaN.
+            if a.is_nan() || b.is_nan() {
+                return f32::NAN;
+            }
+            if high.is_infinite() { high as f32 } else { (high + (low - high).exp().ln_1p()) as f32 }
+        },
+        reference: |a, b, branches| a.max(b) + (-(a - b).abs()).exp().ln_1p(),
+        rule: |cx| {
+            let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
+            let nothing = y.equals(&g.at().constant(f32::NEG_INFINITY));
+            cx.add(0, || g.strong_mul(&(a - b).masked_fill(&nothing, f32::NEG_INFINITY).sigmoid()));
+            cx.add(1, || g.strong_mul(&(b - a).masked_fill(&nothing, f32::NEG_INFINITY).sigmoid()));
         },
         samples: -2.0..2.0, -2.0..2.0,
     }

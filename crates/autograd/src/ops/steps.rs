@@ -40,6 +40,12 @@ macro_rules! steps {
                     Self::apply($PairOp, &[self, other])
                 }
             )*
+
+            /// 1 where the mask is 0, else 0.
+            #[track_caller]
+            fn logical_not(&self) -> Self {
+                self.equals(&self.at().constant(0.0))
+            }
         }
 
         impl<V: Value> Steps for V {}
@@ -134,6 +140,21 @@ steps! {
             formula: "y = sign x; dx = 0",
             reference: |x, b| b.choose(if x < 0.0 { 0 } else if x > 0.0 { 2 } else { 1 }) as f64 - 1.0
         }
+
+        /// The greatest whole number that is not above x.
+        floor => Floor { formula: "y = ⌊x⌋; dx = 0", reference: |x, b| b.hold(x.floor()) }
+
+        /// The least whole number that is not below x.
+        ceil => Ceil { formula: "y = ⌈x⌉; dx = 0", reference: |x, b| b.hold(x.ceil()) }
+
+        /// The nearest whole number; the even one of two that are equally near, as in NumPy and PyTorch.
+        round => Round {
+            formula: "y = the whole number next to x; dx = 0",
+            reference: |x, b| b.hold(x.round_ties_even())
+        }
+
+        /// x without its fraction: the next whole number towards 0.
+        trunc => Trunc { formula: "y = sign(x) ⌊|x|⌋; dx = 0", reference: |x, b| b.hold(x.trunc()) }
     }
 
     comparisons {
@@ -151,5 +172,29 @@ steps! {
 
         /// 1 where a = b, else 0. (`eq` is taken by Rust's own comparison of whole tensors.)
         equals => Equals { formula: "y = 1 where a = b, else 0; da = db = 0", holds: |a, b| a == b }
+
+        /// 1 where a ≠ b, else 0; 1 for NaN. (`ne` is taken by Rust's own comparison of whole tensors.)
+        not_equals => NotEquals {
+            formula: "y = 1 where a ≠ b, else 0; da = db = 0",
+            holds: |a, b| a != b
+        }
+
+        /// 1 where neither mask is 0, else 0.
+        logical_and => LogicalAnd {
+            formula: "y = 1 where a ≠ 0 and b ≠ 0, else 0; da = db = 0",
+            holds: |a, b| a != 0.0 && b != 0.0
+        }
+
+        /// 1 where one mask or both are not 0, else 0.
+        logical_or => LogicalOr {
+            formula: "y = 1 where a ≠ 0 or b ≠ 0, else 0; da = db = 0",
+            holds: |a, b| a != 0.0 || b != 0.0
+        }
+
+        /// 1 where just one of the masks is not 0, else 0.
+        logical_xor => LogicalXor {
+            formula: "y = 1 where one of a, b is 0 and the other is not, else 0; da = db = 0",
+            holds: |a, b| (a != 0.0) != (b != 0.0)
+        }
     }
 }

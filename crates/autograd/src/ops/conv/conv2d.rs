@@ -37,9 +37,7 @@ impl Op for Conv2d {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let Conv2dOptions { stride, padding, dilation, groups } = self.0;
-        let bias = inputs.get(2).copied();
-        (inputs[0].conv2d(inputs[1], bias, stride, padding, dilation, groups).into(), ())
+        (inputs[0].conv2d(inputs[1], inputs.get(2).copied(), self.0).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {

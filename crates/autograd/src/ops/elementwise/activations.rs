@@ -123,4 +123,63 @@ unary! {
         derivative: |x, y, k| x.sigmoid(),
         samples: -4.0..4.0,
     }
+
+    /// x tanh(softplus(x)) (D. Misra, "Mish: a self regularized non-monotonic activation function", 2019).
+    mish => Mish {
+        formula: "y = x t with t = tanh(ln(1 + e^x)); dx = g (t + x (1 - t²) sigmoid(x))", ulps: 4.0,
+        reference: |x, b| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh(),
+        derivative: |x, y, k| {
+            let t = x.softplus().tanh();
+            (k(1.0) - t.square()) * x * x.sigmoid() + t
+        },
+        samples: -4.0..4.0,
+    }
+
+    /// The exponential linear unit whose slope is 1 at 0 for every alpha (J. T. Barron, "Continuously differentiable
+    /// exponential linear units", 2017).
+    celu(alpha in 0.5..2.0) => Celu {
+        formula: "y = x where x > 0, else alpha (e^(x/alpha) - 1); dx = g where x > 0, else g (y/alpha + 1)", ulps: 2.5,
+        forward: |x| if x > 0.0 { x } else { alpha * (x / alpha).exp_m1() },
+        reference: |x, b| if b.test(x > 0.0) { x } else { alpha * (x / alpha).exp_m1() },
+        derivative: |x, y, k| x.positive().select_where(&x.at().constant(1.0), &(k(1.0 / alpha) * y.clone() + 1.0)),
+        slope: |y| if y > 0.0 { 1.0 } else { y / alpha + 1.0 },
+        samples: -2.0..2.0,
+    }
+
+    /// x over 1 + |x|: between -1 and 1 like tanh, with longer tails.
+    softsign => Softsign {
+        formula: "y = x / (1 + |x|); dx = g / (1 + |x|)²", ulps: 1.5,
+        forward: |x| if x.is_infinite() { x.signum() } else { x / (1.0 + x.abs()) },
+        reference: |x, b| if b.test(x > 0.0) { x / (1.0 + x) } else { x / (1.0 - x) },
+        derivative: |x, y, k| k(1.0) / (x.abs() + 1.0).square(),
+        slope: |x| 1.0 / ((1.0 + x.abs()) * (1.0 + x.abs())),
+        samples: -2.0..2.0,
+    }
+
+    /// x - tanh(x), exact where the two nearly cancel.
+    tanhshrink => Tanhshrink {
+        formula: "y = x - tanh x; dx = g tanh² x", ulps: 1.0,
+        forward: |x| (f64::from(x) - f64::from(x).tanh()) as f32,
+        reference: |x, b| x - x.tanh(),
+        derivative: |x, y, k| x.tanh().square(),
+        samples: -3.0..3.0,
+    }
+
+    /// x between two bounds, and the bounds beyond. At the bounds the derivative is 0, as in PyTorch; that of
+    /// [`clamp`](Elementwise::clamp), which is the same function, is 1 there.
+    hardtanh(low in -1.5..-0.5, high in 0.5..1.5) => Hardtanh {
+        formula: "y = min(max(x, low), high); dx = g where low < x < high, else 0", ulps: 0.0,
+        forward: |x| if x.is_nan() { x } else { x.max(low).min(high) },
+        reference: |x, b| match b.choose(if x >= high { 2 } else if x <= low { 1 } else { 0 }) {
+            0 => x,
+            1 => low,
+            _ => high,
+        },
+        derivative: |x, y, k| {
+            let bound = |bound: f64| x.at().constant(bound as f32);
+            x.gt(&bound(low)) * x.lt(&bound(high))
+        },
+        slope: |x| if x > low && x < high { 1.0 } else { 0.0 },
+        samples: -2.0..2.0,
+    }
 }

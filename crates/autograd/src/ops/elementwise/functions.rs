@@ -1,6 +1,6 @@
-//! Powers, exponentials, logarithms, trigonometric functions and the like.
+//! Powers, exponentials, logarithms and the like.
 
-use super::unary;
+use super::{orders::Orders, unary};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
@@ -11,7 +11,7 @@ use crate::{
 };
 use gradus_tensor::{Shape, ShapeError, Tensor};
 use std::{
-    f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI},
+    f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E},
     ops::Range,
 };
 
@@ -27,6 +27,14 @@ unary! {
         formula: "y = e^x; dx = g y", ulps: 2.0,
         reference: |x, b| x.exp(),
         derivative: |x, y, k| y,
+        samples: -3.0..3.0,
+    }
+
+    /// The power of two.
+    exp2 => Exp2 {
+        formula: "y = 2^x; dx = g y ln 2", ulps: 2.0,
+        reference: |x, b| x.exp2(),
+        derivative: |x, y, k| k(LN_2) * y.clone(),
         samples: -3.0..3.0,
     }
 
@@ -48,6 +56,22 @@ unary! {
         samples: 0.3..3.0,
     }
 
+    /// The logarithm to base 2: -inf at 0, NaN below.
+    log2 => Log2 {
+        formula: "y = ln x / ln 2; dx = g / (x ln 2)", ulps: 2.0,
+        reference: |x, b| x.log2(),
+        derivative: |x, y, k| k(LOG2_E) / x.clone(),
+        samples: 0.3..3.0,
+    }
+
+    /// The logarithm to base 10: -inf at 0, NaN below.
+    log10 => Log10 {
+        formula: "y = ln x / ln 10; dx = g / (x ln 10)", ulps: 2.0,
+        reference: |x, b| x.log10(),
+        derivative: |x, y, k| k(LOG10_E) / x.clone(),
+        samples: 0.3..3.0,
+    }
+
     /// ln(1 + x), exact near 0 where the sum would round x away: -inf at -1, NaN below.
     log1p => Log1p {
         formula: "y = ln(1 + x); dx = g / (1 + x)", ulps: 2.0,
@@ -63,6 +87,15 @@ unary! {
         reference: |x, b| x.sqrt(),
         derivative: |x, y, k| k(0.5) / y.clone(),
         slope: |y| 0.5 / y,
+        samples: 0.3..3.0,
+    }
+
+    /// The cube root, of negative numbers too; infinite slope at 0.
+    cbrt => Cbrt {
+        formula: "y = ∛x; dx = g / (3 y²)", ulps: 1.0,
+        forward: |x| x.cbrt(),
+        reference: |x, b| x.cbrt(),
+        derivative: |x, y, k| k(1.0 / 3.0) / y.square(),
         samples: 0.3..3.0,
     }
 
@@ -116,52 +149,20 @@ unary! {
         samples: 0.3..3.0,
     }
 
-    /// The sine, x in radians.
-    sin => Sin {
-        formula: "y = sin x; dx = g cos x", ulps: 4.0,
-        reference: |x, b| x.sin(),
-        derivative: |x, y, k| x.cos(),
-        samples: -3.0..3.0,
-    }
-
-    /// The cosine, x in radians.
-    cos => Cos {
-        formula: "y = cos x; dx = -g sin x", ulps: 4.0,
-        reference: |x, b| x.cos(),
-        derivative: |x, y, k| -x.sin(),
-        samples: -3.0..3.0,
-    }
-
-    /// The tangent, x in radians.
-    tan => Tan {
-        formula: "y = tan x; dx = g (1 + y²)", ulps: 4.0,
-        reference: |x, b| x.tan(),
-        derivative: |x, y, k| y.square() + 1.0,
-        slope: |y| 1.0 + y * y,
-        samples: -1.2..1.2,
-    }
-
-    /// The hyperbolic sine.
-    sinh => Sinh {
-        formula: "y = sinh x; dx = g cosh x", ulps: 4.0,
-        reference: |x, b| x.sinh(),
-        derivative: |x, y, k| x.cosh(),
-        samples: -3.0..3.0,
-    }
-
-    /// The hyperbolic cosine.
-    cosh => Cosh {
-        formula: "y = cosh x; dx = g sinh x", ulps: 4.0,
-        reference: |x, b| x.cosh(),
-        derivative: |x, y, k| x.sinh(),
-        samples: -3.0..3.0,
-    }
-
     /// The error function.
     erf => Erf {
         formula: "y = 2/√π ∫ e^(-t²) dt from 0 to x; dx = g 2/√π e^(-x²)", ulps: 4.0,
         reference: |x, b| special::erf(x),
         derivative: |x, y, k| k(FRAC_2_SQRT_PI) * (-x.square()).exp(),
+        samples: -3.0..3.0,
+    }
+
+    /// 1 - erf(x), exact in the tail where the difference would cancel.
+    erfc => Erfc {
+        formula: "y = 2/√π ∫ e^(-t²) dt from x to ∞; dx = -g 2/√π e^(-x²)", ulps: 1.0,
+        forward: |x| special::erfc(x.into()) as f32,
+        reference: |x, b| special::erfc(x),
+        derivative: |x, y, k| k(-FRAC_2_SQRT_PI) * (-x.square()).exp(),
         samples: -3.0..3.0,
     }
 
@@ -171,6 +172,15 @@ unary! {
         reference: |x, b| 0.5 * special::erfc(-x * FRAC_1_SQRT_2),
         derivative: |x, y, k| k(0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI) * (x.square() * -0.5).exp(),
         samples: -3.0..3.0,
+    }
+
+    /// The logarithm of the gamma function's magnitude; inf at its poles, 0 and the negative whole numbers.
+    lgamma => Lgamma {
+        formula: "y = ln |Γ(x)|; dx = g ψ(x)", ulps: 0.5,
+        forward: |x| special::ln_gamma(x.into()) as f32,
+        reference: |x, b| special::ln_gamma(x),
+        derivative: |x, y, k| x.digamma(),
+        samples: 0.3..4.0,
     }
 
     /// The absolute value; its derivative at 0 is 0.

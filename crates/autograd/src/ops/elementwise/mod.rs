@@ -1,10 +1,16 @@
 //! Functions of one argument, element by element: one row of a table each.
 
 mod activations;
+mod composed;
 mod functions;
+mod orders;
+mod trigonometric;
 
 pub use activations::*;
+pub use composed::Composed;
 pub use functions::*;
+pub use orders::{Orders, Polygamma, Sinc};
+pub use trigonometric::*;
 
 use crate::{ops::pairs::Pairs, value::Value};
 use std::borrow::Borrow;
@@ -18,12 +24,13 @@ fn chain<V: Value>(cotangent: &V, slope: impl Borrow<V>) -> V {
 /// A table of functions: the trait of their methods, and one operation a row. A row names its parameters, each with
 /// the range that samples draw it from, and the operation, and gives
 /// - the formula as text, and the precision of the kernel in ulps;
+/// - `forward`, where `Tensor` has no kernel: the function on f32s;
 /// - `reference`: the function in f64, asking `b` where the value of x decides the branch;
 /// - `derivative`: dy/dx from x and y. Its tokens are read over `V: Value`; `k` makes a scalar of a number;
 /// - `slope`, where one pass is worth it: the derivative in f32, from x or y, for a fused backward;
 /// - the range that samples of x are drawn from.
 ///
-/// The forward is the method of `Tensor` with the row's name. For `tanh` the row expands to a unit struct `Tanh`, its
+/// Without `forward` it is the method of `Tensor` with the row's name. For `tanh` the row expands to a unit struct `Tanh`, its
 /// `impl Op`, and a method `tanh` in the trait.
 macro_rules! unary {
     (
@@ -33,6 +40,7 @@ macro_rules! unary {
             $(#[$doc:meta])*
             $name:ident $(($($p:ident in $drawn:expr),+))? => $Op:ident {
                 formula: $formula:literal, ulps: $ulps:literal,
+                $(forward: |$f:ident| $forward:expr,)?
                 reference: |$x:ident, $b:ident| $reference:expr,
                 derivative: |$dx:ident, $dy:ident, $k:ident| $derivative:expr,
                 $(slope: |$v:ident| $slope:expr,)?
@@ -73,7 +81,8 @@ macro_rules! unary {
 
                 fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
                     let $Op $(($($p),+))? = *self;
-                    (Tensor::$name(inputs[0] $($(, $p as f32)+)?).into(), ())
+                    $($(let $p = $p as f32;)+)?
+                    (unary!(@forward inputs[0], $name [$($($p),+)?] $(|$f| $forward)?).into(), ())
                 }
 
                 #[allow(unused)]
@@ -111,6 +120,12 @@ macro_rules! unary {
                 }
             }
         )*
+    };
+    (@forward $x:expr, $name:ident [$($p:ident),*]) => {
+        Tensor::$name($x $(, $p)*)
+    };
+    (@forward $x:expr, $name:ident [$($p:ident),*] |$f:ident| $forward:expr) => {
+        $x.map(|$f: f32| $forward)
     };
     (@fused $self:ident, $cx:ident, $x:ident, $y:ident) => {
         $self.backward($cx, &())

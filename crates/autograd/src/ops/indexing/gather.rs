@@ -30,7 +30,7 @@ pub struct ScatterAdd {
 }
 
 /// The axis and the positions on it that the indices name; an error unless they fit the shape.
-fn resolve(
+pub(super) fn resolve(
     op: &str,
     axis: isize,
     shape: &[usize],

@@ -30,7 +30,7 @@ pub struct IndexAdd {
 }
 
 /// The shape with the axes of the indices in the place of one axis.
-fn selected(shape: &[usize], axis: usize, indices: &Indices) -> Shape {
+pub(super) fn selected(shape: &[usize], axis: usize, indices: &Indices) -> Shape {
     Shape::new(&[&shape[..axis], indices.shape(), &shape[axis + 1..]].concat())
 }
 

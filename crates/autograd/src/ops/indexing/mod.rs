@@ -6,8 +6,14 @@ mod index_select;
 pub use gather::{Gather, ScatterAdd};
 pub use index_select::{IndexAdd, IndexSelect};
 
-use crate::value::Value;
-use gradus_tensor::{Indices, ShapeError, shape::resolve_index};
+use crate::{
+    ops::{selection::Selection, shape::Shaping},
+    value::Value,
+};
+use gradus_tensor::{
+    Indices, OrFail, ShapeError, Tensor,
+    shape::{broadcast, resolve_axis, resolve_index},
+};
 
 /// Elements named by indices. A negative index counts from the back; an element that is named twice gets the sum of
 /// the gradients.
@@ -71,6 +77,136 @@ pub trait Indexing: Value {
         self + Self::apply(op, &[source])
     }
 
+    /// This value with elements replaced by those of `source`, each where its index says: with axis 1,
+    /// `y[i, indices[i, j]] = source[i, j]`. Of several for one place the last wins, and has the gradient alone.
+    ///
+    /// `dx = g` where nothing was replaced, else 0; `dsource[i, j] = g[i, indices[i, j]]` where it stayed, else 0
+    ///
+    /// # Panics
+    /// When there is no such axis, an index is out of range, the shapes of indices and source differ or do not fit.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let y = Tensor::zeros([3]).scatter(0, &Indices::from([2, 0, 2]), &Tensor::from([1.0, 2.0, 3.0]));
+    /// assert_eq!(y.to_vec(), [2.0, 0.0, 3.0]);
+    /// ```
+    #[track_caller]
+    fn scatter(&self, axis: isize, indices: &Indices, source: &Self) -> Self {
+        let shape = self.shape();
+        let (axis, positions) = gather::resolve("scatter", axis, &shape, indices).or_fail();
+        if *indices.shape() != source.shape() {
+            ShapeError::new(format!(
+                "scatter: the indices have shape {}, the source {}: they must be equal",
+                indices.shape(),
+                source.shape()
+            ))
+            .fail()
+        }
+        let inner: usize = shape[axis + 1..].iter().product();
+        let block = indices.shape()[axis] * inner;
+        let place = |(k, p): (usize, usize)| (k / block * shape[axis] + p) * inner + k % inner;
+        overwrite(self, positions.into_iter().enumerate().map(place), source)
+    }
+
+    /// This value with parts of `source` added along an axis, each where its index says:
+    /// `y[.., indices[i], ..] += source[.., i, ..]`. The reverse of [`index_select`](Indexing::index_select).
+    ///
+    /// `dx = g; dsource[.., i, ..] = g[.., indices[i], ..]`
+    ///
+    /// # Panics
+    /// When there is no such axis, an index is out of range, or the source has not the shape of the selected parts.
+    #[track_caller]
+    fn index_add(&self, axis: isize, indices: &Indices, source: &Self) -> Self {
+        let shape = self.shape();
+        let axis = resolve_axis("index_add", axis, &shape).or_fail();
+        self + Self::apply(IndexAdd { axis, indices: indices.clone(), shape }, &[source])
+    }
+
+    /// This value with parts of an axis replaced by those of `source`, each where its index says:
+    /// `y[.., indices[i], ..] = source[.., i, ..]`. Of several for one place the last wins, and has the gradient alone.
+    ///
+    /// # Panics
+    /// When there is no such axis, an index is out of range, or the source has not the shape of the selected parts.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let y = Tensor::zeros([3, 2]).index_copy(0, &Indices::from([-1]), &Tensor::from([[1.0, 2.0]]));
+    /// assert_eq!(y.to_vec(), [0.0, 0.0, 0.0, 0.0, 1.0, 2.0]);
+    /// ```
+    #[track_caller]
+    fn index_copy(&self, axis: isize, indices: &Indices, source: &Self) -> Self {
+        let shape = self.shape();
+        let axis = resolve_axis("index_copy", axis, &shape).or_fail();
+        let positions = positions("index_copy", axis, &shape, indices).or_fail();
+        let parts = index_select::selected(&shape, axis, indices);
+        if source.shape() != parts {
+            ShapeError::new(format!(
+                "index_copy: parts of axis {axis} of shape {shape} must have shape {parts}, not {}",
+                source.shape()
+            ))
+            .fail()
+        }
+        let (n, inner) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
+        let block = positions.len() * inner;
+        let place = |k: usize| (k / block * n + positions[k % block / inner]) * inner + k % inner;
+        overwrite(self, (0..parts.len()).map(place), source)
+    }
+
+    /// The elements where a mask is not 0, in row-major order, as a vector. The mask broadcasts to this shape.
+    ///
+    /// The shape of the result depends on the mask's numbers as they are now: no gradient flows to the mask.
+    ///
+    /// # Panics
+    /// When the mask does not broadcast to this shape.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([1.0, -2.0, 3.0]);
+    /// assert_eq!(x.masked_select(&x.positive()).to_vec(), [1.0, 3.0]);
+    /// ```
+    #[track_caller]
+    fn masked_select(&self, mask: &Self) -> Self {
+        let (shape, found) = (self.shape(), mask.shape());
+        if broadcast("masked_select", &shape, &found).or_fail() != shape {
+            ShapeError::new(format!("masked_select: a mask of shape {found} does not broadcast to {shape}"))
+                .fail()
+        }
+        let mask = mask.to_tensor().broadcast_to(&shape);
+        let places: Indices = (0..).zip(mask.iter()).filter(|&(_, x)| x != 0.0).map(|(i, _)| i).collect();
+        self.flatten().index_select(0, &places)
+    }
+
+    /// The elements sorted along an axis, and where each stood. Equal elements keep their order; NaN comes last.
+    ///
+    /// `dx` takes each element of g to where its element stood
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.var([2.0, 3.0, 1.0]);
+    /// let (y, places) = x.sort(0, false);
+    /// assert_eq!((y.value().to_vec(), places.as_slice()), (vec![1.0, 2.0, 3.0], &[2, 0, 1][..]));
+    /// assert_eq!(y.backward_from([10.0, 20.0, 30.0])[x].to_vec(), [20.0, 30.0, 10.0]);
+    /// ```
+    #[track_caller]
+    fn sort(&self, axis: isize, descending: bool) -> (Self, Indices) {
+        let (_, places) = self.to_tensor().sort(axis, descending);
+        (self.gather(axis, &places), places)
+    }
+
+    /// The `k` largest elements along an axis in descending order, and where each stood: of equal ones the first.
+    ///
+    /// # Panics
+    /// When there is no such axis, or it has fewer than `k` elements.
+    #[track_caller]
+    fn topk(&self, k: usize, axis: isize) -> (Self, Indices) {
+        let (_, places) = self.to_tensor().topk(k, axis);
+        (self.gather(axis, &places), places)
+    }
+
     /// A row of this table, `[n, d]`, for each index: indices of any shape `[..]` give `[.., d]`.
     ///
     /// `y[.., :] = weight[indices[..], :]; dweight` adds each row of g to the row that it came from
@@ -92,6 +228,28 @@ pub trait Indexing: Value {
         }
         self.index_select(0, indices)
     }
+
+    /// [`embedding`](Indexing::embedding) with a row that fills up: indices equal to `padding` give its row, but send no
+    /// gradient to it.
+    ///
+    /// # Panics
+    /// As `embedding`.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let table = tape.var([[0.0], [1.0]]);
+    /// let y = table.embedding_with_padding(&Indices::from([1, 0, 0]), 0);
+    /// assert_eq!(y.sum().backward()[table].to_vec(), [0.0, 1.0]);
+    /// ```
+    #[track_caller]
+    fn embedding_with_padding(&self, indices: &Indices, padding: i32) -> Self {
+        let rows = self.embedding(indices);
+        let is_padding = indices.iter().map(|index| if index == padding { 1.0 } else { 0.0 });
+        let mask = Tensor::new(is_padding.collect::<Vec<f32>>(), indices.shape()).unsqueeze(-1);
+        let at = self.at();
+        at.constant(mask).select_where(&at.constant(rows.to_tensor()), &rows)
+    }
 }
 
 impl<V: Value> Indexing for V {}
@@ -99,4 +257,13 @@ impl<V: Value> Indexing for V {}
 /// The positions on an axis that indices name; an error for an index out of range.
 fn positions(op: &str, axis: usize, shape: &[usize], indices: &Indices) -> Result<Vec<usize>, ShapeError> {
     indices.as_slice().iter().map(|&i| resolve_index(op, i as isize, axis, shape)).collect()
+}
+
+/// The value with the elements at these places, counted row-major, replaced by those of the source, row-major too.
+#[track_caller]
+fn overwrite<V: Value>(x: &V, places: impl Iterator<Item = usize>, source: &V) -> V {
+    let shape = x.shape();
+    let mut from: Vec<usize> = (0..shape.len()).collect();
+    places.enumerate().for_each(|(k, place)| from[place] = shape.len() + k);
+    V::concat(&[&x.flatten(), &source.flatten()], 0).index_select(0, &from.into()).reshape(shape)
 }

@@ -1,13 +1,16 @@
 //! Products of matrices.
 
 mod affine;
+mod einsum;
 mod matmul;
+mod similarity;
 
 pub use affine::Linear;
 pub use matmul::MatMul;
+pub use similarity::Similarity;
 
 use crate::{ops::shape::Shaping, value::Value};
-use gradus_tensor::{OrFail, shape};
+use gradus_tensor::{OrFail, ShapeError, shape};
 
 /// Products of matrices.
 pub trait Products: Value {
@@ -58,6 +61,78 @@ pub trait Products: Value {
         match bias {
             Some(bias) => Self::apply(Linear, &[self, weight, bias]),
             None => Self::apply(Linear, &[self, weight]),
+        }
+    }
+
+    /// The sum of the products of two vectors' elements.
+    ///
+    /// # Panics
+    /// When these are not two vectors of one length.
+    #[track_caller]
+    fn dot(&self, other: &Self) -> Self {
+        let (a, b) = (self.shape(), other.shape());
+        if a[..].len() != 1 || a != b {
+            ShapeError::new(format!("dot: {a} · {b}: both sides must be vectors, of one length")).fail()
+        }
+        self.matmul(other)
+    }
+
+    /// The products of each element of one vector with each of another: `y[i, j] = a[i] b[j]`.
+    ///
+    /// # Panics
+    /// When these are not two vectors.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (a, b) = (Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0]));
+    /// assert_eq!(a.outer(&b).to_vec(), [3.0, 4.0, 6.0, 8.0]);
+    /// ```
+    #[track_caller]
+    fn outer(&self, other: &Self) -> Self {
+        let (a, b) = (self.shape(), other.shape());
+        if a[..].len() != 1 || b[..].len() != 1 {
+            ShapeError::new(format!("outer: {a} and {b}: both sides must be vectors")).fail()
+        }
+        self.unsqueeze(1) * other
+    }
+
+    /// The sum of products that an equation describes, in which letters stand for axes (A. Einstein's convention): an axis
+    /// of each operand for each letter, and after `->` those of the result. What the result does not name is summed over.
+    ///
+    /// - `"ij,jk->ik"` is the matrix product, `"bij,bjk->bik"` one for each `b`, `"i,j->ij"` the outer product.
+    /// - A letter twice in one operand takes the diagonal: `"ii->"` is the trace.
+    /// - `...` stands for any number of axes in front, between or behind, which broadcast: `"...ij,...jk->...ik"`.
+    /// - Without `->` the result has the axes of the ellipsis and then the letters that stand once, in alphabetical order.
+    ///
+    /// Operands are joined from left to right, each step as a batched matrix product.
+    ///
+    /// # Panics
+    /// When the equation is malformed, does not fit the number or the ranks of the operands, or a letter has two sizes.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.var([[1.0, 2.0], [3.0, 4.0]]), tape.var([1.0, -1.0]));
+    /// let y = Var::einsum("ij,j->i", &[&a, &b]);
+    /// assert_eq!(y.value().to_vec(), [-1.0, -1.0]);
+    /// assert_eq!(y.sum().backward()[b].to_vec(), [4.0, 6.0]);
+    /// ```
+    #[track_caller]
+    fn einsum(equation: &str, operands: &[&Self]) -> Self {
+        einsum::einsum(equation, operands)
+    }
+
+    /// A form that is linear in this value, `[.., m]`, and in another, `[.., n]`, for a weight `[out, m, n]` and a bias
+    /// `[out]`: `y[.., o] = Σ x[.., i] weight[o, i, j] other[.., j] + bias[o]`.
+    ///
+    /// # Panics
+    /// When the shapes are not these.
+    #[track_caller]
+    fn bilinear(&self, other: &Self, weight: &Self, bias: Option<&Self>) -> Self {
+        let y = Self::einsum("...i,oij,...j->...o", &[self, weight, other]);
+        match bias {
+            Some(bias) => y + bias,
+            None => y,
         }
     }
 }

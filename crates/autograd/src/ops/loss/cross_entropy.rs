@@ -1,9 +1,10 @@
 //! Softmax and cross-entropy in one operation.
 
+use super::{Reduction, check_labels};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{normalize::Normalize, pairs::Pairs, reduce::Reduce},
+    ops::{normalize::Normalize, pairs::Pairs, reduce::Reduce, shape::Shaping},
     reference::{Array, Branches},
     value::{Value, c},
 };
@@ -31,16 +32,6 @@ pub struct CrossEntropyOptions {
     pub reduction: Reduction,
 }
 
-/// How the losses of the rows are put together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reduction {
-    /// Their mean, of the rows that are not ignored.
-    #[default]
-    Mean,
-    /// Their sum.
-    Sum,
-}
-
 impl CrossEntropy {
     /// The class of the row at this position among the labels, unless it is ignored.
     fn label(&self, row: usize) -> Option<usize> {
@@ -55,7 +46,7 @@ impl CrossEntropy {
     /// What the sum over rows is multiplied with. Where nothing counts the mean is NaN, but its gradient is to be 0.
     fn scale(&self) -> f64 {
         match self.options.reduction {
-            Reduction::Sum => 1.0,
+            Reduction::Sum | Reduction::None => 1.0,
             Reduction::Mean => {
                 let labels = (0..self.labels.len()).filter_map(|row| self.label(row));
                 1.0 / labels.map(|label| f64::from(self.class_weight(label))).sum::<f64>()
@@ -78,17 +69,6 @@ impl CrossEntropy {
             let row = index[0] * inner + position % inner;
             if counts(row, index[1]) { self.class_weight(index[1]) } else { 0.0 }
         })
-    }
-
-    fn check_labels(&self, classes: usize) -> Result<(), ShapeError> {
-        let wrong = |&label: &i32| {
-            Some(label) != self.options.ignore_index && usize::try_from(label).map_or(true, |l| l >= classes)
-        };
-        let Some(row) = self.labels.as_slice().iter().position(wrong) else { return Ok(()) };
-        Err(ShapeError::new(format!(
-            "cross_entropy: label {} at position {row} is not one of {classes} classes, 0..{classes}",
-            self.labels.as_slice()[row]
-        )))
     }
 }
 
@@ -120,8 +100,12 @@ impl Op for CrossEntropy {
         if !(0.0..=1.0).contains(&self.options.label_smoothing) {
             return wrong(format!("label smoothing {} is not between 0 and 1", self.options.label_smoothing));
         }
-        self.check_labels(classes)?;
-        Ok(Shape::default().into())
+        check_labels("cross_entropy", &self.labels, self.options.ignore_index, classes)?;
+        Ok(match self.options.reduction {
+            Reduction::None => rows,
+            Reduction::Mean | Reduction::Sum => Shape::default(),
+        }
+        .into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Tensor) {
@@ -129,21 +113,25 @@ impl Op for CrossEntropy {
         let (classes, inner) = (log_p.size(1), log_p.shape()[2..].iter().product::<usize>());
         let (to_label, to_each) = self.shares(classes);
         let elements = log_p.as_slice().expect("made contiguous above");
-        let mut sum = 0.0;
-        for row in 0..self.labels.len() {
-            let Some(label) = self.label(row) else { continue };
+        let loss = |row: usize| -> f64 {
+            let Some(label) = self.label(row) else { return 0.0 };
             let first = row / inner * classes * inner + row % inner;
             // Weight 0 drops a class, were its logarithm -inf.
             let term = |share: f64, class: usize| match share * f64::from(self.class_weight(class)) {
                 0.0 => 0.0,
                 weight => weight * f64::from(elements[first + class * inner]),
             };
-            sum -= term(to_label, label);
-            if to_each > 0.0 {
-                sum -= (0..classes).map(|class| term(to_each, class)).sum::<f64>();
+            let of_all = || (0..classes).map(|class| term(to_each, class)).sum::<f64>();
+            -term(to_label, label) - if to_each > 0.0 { of_all() } else { 0.0 }
+        };
+        let losses = (0..self.labels.len()).map(loss);
+        let y = match self.options.reduction {
+            Reduction::None => {
+                Tensor::new(losses.map(|loss| loss as f32).collect::<Vec<f32>>(), self.labels.shape())
             }
-        }
-        (Tensor::scalar((sum * self.scale()) as f32).into(), log_p)
+            Reduction::Mean | Reduction::Sum => Tensor::scalar((losses.sum::<f64>() * self.scale()) as f32),
+        };
+        (y.into(), log_p)
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &Tensor) {
@@ -159,16 +147,17 @@ impl Op for CrossEntropy {
             }
             let total = target.sum_axes(1, true);
             let scale = if self.scale().is_finite() { self.scale() } else { 0.0 };
+            let g = if self.options.reduction == Reduction::None { g.unsqueeze(1) } else { g };
             // Strong, so that an ignored row gets 0 whatever stands in it.
             (x.softmax(1).strong_mul(&total) - target) * (c(scale) * g)
         });
     }
 
     fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, log_p: &Tensor) {
-        let g = cx.cotangent().item();
+        let g: Vec<f32> = cx.cotangent().broadcast_to(self.labels.shape()).to_vec();
         let (classes, inner) = (log_p.size(1), log_p.shape()[2..].iter().product::<usize>());
         let (to_label, to_each) = self.shares(classes);
-        let scale = if self.scale().is_finite() { g * self.scale() as f32 } else { 0.0 };
+        let scale = if self.scale().is_finite() { self.scale() as f32 } else { 0.0 };
         let weights: Vec<f32> = (0..classes).map(|class| scale * self.class_weight(class)).collect();
         let to_all: f32 = to_each as f32 * weights.iter().sum::<f32>();
         cx.add(0, || {
@@ -185,7 +174,8 @@ impl Op for CrossEntropy {
                 for (k, weight) in weights.iter().enumerate() {
                     let p = elements[class(k)];
                     let is_label = if k == label { 1.0 } else { 0.0 };
-                    elements[class(k)] = own * (p - is_label) + (to_all * p - to_each as f32 * weight);
+                    elements[class(k)] =
+                        g[row] * (own * (p - is_label) + (to_all * p - to_each as f32 * weight));
                 }
             }
             dx
@@ -199,8 +189,8 @@ impl Op for CrossEntropy {
             self.options.class_weights.as_ref().map_or(1.0, |w| f64::from(w.get([class as usize])))
         };
         let smoothing = f64::from(self.options.label_smoothing);
-        let (mut loss, mut total) = (0.0, 0.0);
-        Array::from_fn(Shape::new(x.shape()).remove(1), |index| {
+        let mut total = 0.0;
+        let losses = Array::from_fn(Shape::new(x.shape()).remove(1), |index| {
             let label = self.labels.get(index);
             if Some(label) == self.options.ignore_index {
                 return 0.0;
@@ -210,30 +200,35 @@ impl Op for CrossEntropy {
             let max = all.clone().map(logit).fold(f64::NEG_INFINITY, f64::max);
             let log_sum = all.clone().map(|class| (logit(class) - max).exp()).sum::<f64>().ln() + max;
             let loss_of = |class| weight(class) * (log_sum - logit(class));
-            loss += (1.0 - smoothing) * loss_of(label);
-            loss += smoothing * all.map(loss_of).sum::<f64>() / classes as f64;
             total += weight(label);
-            0.0
+            (1.0 - smoothing) * loss_of(label) + smoothing * all.map(loss_of).sum::<f64>() / classes as f64
         });
-        vec![Array::full([], if self.options.reduction == Reduction::Mean { loss / total } else { loss })]
+        let sum: f64 = losses.data().iter().sum();
+        vec![match self.options.reduction {
+            Reduction::None => losses,
+            Reduction::Sum => Array::full([], sum),
+            Reduction::Mean => Array::full([], sum / total),
+        }]
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<CrossEntropy>> {
         let (n, classes) = (g.positive_length(), g.positive_length());
         let inner: Vec<usize> = g.shape().into_iter().take(2).map(|n| n.clamp(1, 3)).collect();
         let plain = CrossEntropy { labels: g.indices([n], classes), options: CrossEntropyOptions::default() };
-        // All options at once; the first row is never ignored, so that there is a mean.
-        let rows = [&[n], &inner[..]].concat();
+        // All options at once; the first row is never ignored, so that there is a mean. Without rows there is none.
+        let count = g.length();
+        let reductions = [Reduction::Sum, Reduction::None, Reduction::Mean];
+        let rows = [&[count], &inner[..]].concat();
         let mut labels = g.indices(&rows, classes).as_slice().to_vec();
         labels.iter_mut().skip(1).step_by(3).for_each(|label| *label = -100);
         let options = CrossEntropyOptions {
             label_smoothing: [0.0, 0.1][g.between(0, 1)],
             ignore_index: Some(-100),
             class_weights: Some(g.values([classes], 0.5, 2.0)),
-            reduction: [Reduction::Mean, Reduction::Sum][g.between(0, 1)],
+            reduction: reductions[g.between(0, if count == 0 { 1 } else { 2 })],
         };
         let varied = CrossEntropy { labels: Indices::new(labels, rows), options };
-        let shape = [&[n, classes], &inner[..]].concat();
+        let shape = [&[count, classes], &inner[..]].concat();
         vec![Sample::new(plain, [g.normal([n, classes])]), Sample::new(varied, [g.normal(shape)])]
     }
 

@@ -1,5 +1,6 @@
 //! The largest and the smallest element over axes.
 
+use super::nonempty_axes;
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
@@ -67,8 +68,8 @@ macro_rules! extremum {
             }
 
             fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
-                let shape = g.positive_shape();
-                let op = $Op { axes: g.some_axes(shape.len()), keepdims: g.between(0, 1) == 0 };
+                let (shape, axes) = nonempty_axes(g, $name);
+                let op = $Op { axes, keepdims: g.between(0, 1) == 0 };
                 vec![Sample::new(op.clone(), [g.normal(&shape)]), Sample::new(op, [g.tied(shape)])]
             }
 

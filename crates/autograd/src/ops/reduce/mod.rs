@@ -1,8 +1,9 @@
-//! Reductions over axes: sums, means, products, extrema, variances, norms; and cumulative sums.
+//! Reductions over axes: sums, means, products, extrema, variances, norms; and the same cumulated along an axis.
 
 mod cumsum;
 mod extremum;
 mod logsumexp;
+mod scan;
 mod sum;
 mod variance;
 
@@ -13,10 +14,19 @@ pub use sum::Sum;
 pub use variance::Variance;
 
 use crate::{
-    ops::{elementwise::Elementwise, shape::Shaping},
+    check::Gen,
+    ops::{
+        arithmetic::Mul,
+        elementwise::{Composed, Elementwise, Powf},
+        indexing::Indexing,
+        pairs::{Logaddexp, Maximum, Minimum},
+        shape::Shaping,
+        steps::Steps,
+    },
     value::Value,
 };
-use gradus_tensor::{Axes, OrFail, shape::reduced};
+use gradus_tensor::{Axes, Indices, OrFail, shape::reduced};
+use scan::scan;
 
 /// Reductions over axes, which become 1 with `keepdims` and go away without.
 pub trait Reduce: Value {
@@ -91,6 +101,91 @@ pub trait Reduce: Value {
     #[track_caller]
     fn min_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
         Self::apply(Min { axes: axes.into(), keepdims }, &[self])
+    }
+
+    /// The position of the largest element along an axis, which goes away: the first one on a tie, a NaN before all.
+    ///
+    /// # Panics
+    /// When there is no such axis, or it is empty.
+    #[track_caller]
+    fn argmax(&self, axis: isize) -> Indices {
+        self.to_tensor().argmax(axis)
+    }
+
+    /// The position of the smallest element along an axis, which goes away: the first one on a tie, a NaN before all.
+    ///
+    /// # Panics
+    /// When there is no such axis, or it is empty.
+    #[track_caller]
+    fn argmin(&self, axis: isize) -> Indices {
+        self.to_tensor().argmin(axis)
+    }
+
+    /// The largest elements along an axis, which goes away, and their positions. Unlike that of
+    /// [`max_axes`](Reduce::max_axes), the gradient goes to the elements at these positions, the first ones on a tie.
+    ///
+    /// # Panics
+    /// When there is no such axis, or it is empty.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.var([[1.0, 3.0, 3.0]]);
+    /// let (y, places) = x.max_with_indices(1);
+    /// assert_eq!((y.value().to_vec(), places.as_slice()), (vec![3.0], &[1][..]));
+    /// assert_eq!(y.sum().backward()[x].to_vec(), [0.0, 1.0, 0.0]);
+    /// ```
+    #[track_caller]
+    fn max_with_indices(&self, axis: isize) -> (Self, Indices) {
+        let places = self.argmax(axis);
+        (self.gather(axis, &kept(&places, self, axis)).squeeze(axis), places)
+    }
+
+    /// The smallest elements along an axis, which goes away, and their positions. Unlike that of
+    /// [`min_axes`](Reduce::min_axes), the gradient goes to the elements at these positions, the first ones on a tie.
+    ///
+    /// # Panics
+    /// When there is no such axis, or it is empty.
+    #[track_caller]
+    fn min_with_indices(&self, axis: isize) -> (Self, Indices) {
+        let places = self.argmin(axis);
+        (self.gather(axis, &kept(&places, self, axis)).squeeze(axis), places)
+    }
+
+    /// 1 if any element is not 0, else 0. No gradient flows through it.
+    #[track_caller]
+    fn any(&self) -> Self {
+        self.any_axes(Axes::all(), false)
+    }
+
+    /// 1 where any element along the axes is not 0, else 0. No gradient flows through it.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let mask = Tensor::from([[0.0, 1.0], [0.0, 0.0]]);
+    /// assert_eq!(mask.any_axes(1, false).to_vec(), [1.0, 0.0]);
+    /// ```
+    #[track_caller]
+    fn any_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
+        self.logical_not().logical_not().sum_axes(axes, keepdims).positive()
+    }
+
+    /// 1 if no element is 0, else 0. No gradient flows through it.
+    #[track_caller]
+    fn all(&self) -> Self {
+        self.all_axes(Axes::all(), false)
+    }
+
+    /// 1 where no element along the axes is 0, else 0. No gradient flows through it.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    #[track_caller]
+    fn all_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
+        self.logical_not().sum_axes(axes, keepdims).logical_not()
     }
 
     /// The product of all elements, as a scalar; 1 when there are none.
@@ -214,6 +309,39 @@ pub trait Reduce: Value {
         self.square().sum_axes(axes, keepdims).sqrt()
     }
 
+    /// Norms of vectors over axes, of any order p.
+    ///
+    /// `y = (Σ |x|^p)^(1/p)`; for p = ∞ it is max |x|, for p = -∞ it is min |x|, and for p = 0 the number of elements
+    /// that are not 0, through which no gradient flows
+    ///
+    /// Elements that are 0 get the gradient 0, in the zero vector and with p = 1 too; equal largest elements share theirs
+    /// equally. For p ≤ 1 the slope has no bound beside 0.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice, or p is NaN.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([3.0, -4.0]);
+    /// let norm = |p| x.vector_norm(p, 0, false).item();
+    /// assert_eq!([norm(1.0), norm(2.0), norm(f32::INFINITY)], [7.0, 5.0, 4.0]);
+    /// ```
+    #[track_caller]
+    fn vector_norm(&self, p: f32, axes: impl Into<Axes>, keepdims: bool) -> Self {
+        assert!(!p.is_nan(), "vector_norm: the order p is NaN");
+        match p {
+            0.0 => self.logical_not().logical_not().sum_axes(axes, keepdims),
+            1.0 => self.abs().sum_axes(axes, keepdims),
+            2.0 => self.norm_axes(axes, keepdims),
+            f32::INFINITY => self.abs().max_axes(axes, keepdims).clamp_min(0.0), // -inf over nothing
+            f32::NEG_INFINITY => self.abs().min_axes(axes, keepdims),
+            _ => {
+                let sum = self.abs().powf(p).sum_axes(axes, keepdims);
+                Self::apply(Powf(1.0 / f64::from(p)), &[&sum])
+            }
+        }
+    }
+
     /// Cumulative sums along an axis.
     ///
     /// `y_i = x_0 + .. + x_i; dx_i = g_i + g_(i+1) + ..`
@@ -223,6 +351,56 @@ pub trait Reduce: Value {
     #[track_caller]
     fn cumsum(&self, axis: isize) -> Self {
         Self::apply(CumSum { axis }, &[self])
+    }
+
+    /// Cumulative products along an axis.
+    ///
+    /// `y_i = x_0 · .. · x_i; dx_k = Σ g_i Π x_j` over the i ≥ k, and in each the j ≤ i other than k
+    ///
+    /// Products are multiplied with products, so that the gradient is right, to every order, where elements are 0.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.var([2.0, 0.0, 3.0]);
+    /// let y = x.cumprod(0);
+    /// assert_eq!(y.value().to_vec(), [2.0, 0.0, 0.0]);
+    /// assert_eq!(y.sum().backward()[x].to_vec(), [1.0, 8.0, 0.0]);
+    /// ```
+    #[track_caller]
+    fn cumprod(&self, axis: isize) -> Self {
+        scan("cumprod", self, axis, Mul)
+    }
+
+    /// Along an axis the largest element up to each place; NaN from the first NaN on. Equal ones share the gradient.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    #[track_caller]
+    fn cummax(&self, axis: isize) -> Self {
+        scan("cummax", self, axis, Maximum)
+    }
+
+    /// Along an axis the smallest element up to each place; NaN from the first NaN on. Equal ones share the gradient.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    #[track_caller]
+    fn cummin(&self, axis: isize) -> Self {
+        scan("cummin", self, axis, Minimum)
+    }
+
+    /// Along an axis the logarithm of the sum of exponentials up to each place: `y_i = ln(e^x_0 + .. + e^x_i)`. It does
+    /// not overflow.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    #[track_caller]
+    fn logcumsumexp(&self, axis: isize) -> Self {
+        scan("logcumsumexp", self, axis, Logaddexp)
     }
 
     /// The logarithm of the sum of exponentials of all elements: see [`logsumexp_axes`](Reduce::logsumexp_axes).
@@ -252,3 +430,19 @@ pub trait Reduce: Value {
 }
 
 impl<V: Value> Reduce for V {}
+
+/// Positions along an axis that went away, with that axis again as one of size 1.
+fn kept<V: Value>(places: &Indices, x: &V, axis: isize) -> Indices {
+    let shape = x.shape();
+    places.reshape(shape.with(axis.rem_euclid(shape[..].len() as isize) as usize, 1))
+}
+
+/// A shape and axes of it that have elements, for samples of what is not defined over none.
+fn nonempty_axes(g: &mut Gen, op: &str) -> (Vec<usize>, Axes) {
+    let mut shape = g.shape();
+    let axes = g.some_axes(shape.len());
+    for axis in axes.resolve(op, &shape).or_fail() {
+        shape[axis] = shape[axis].max(1);
+    }
+    (shape, axes)
+}

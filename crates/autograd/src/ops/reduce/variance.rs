@@ -1,5 +1,6 @@
 //! The variance over axes.
 
+use super::nonempty_axes;
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
@@ -60,8 +61,7 @@ impl Op for Variance {
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Variance>> {
-        let shape = g.positive_shape();
-        let axes = g.some_axes(shape.len());
+        let (shape, axes) = nonempty_axes(g, "var");
         let n: usize = axes.resolve("var", &shape).or_fail().iter().map(|&axis| shape[axis]).product();
         // A correction of all n divides by 0.
         let correction = if n > 1 { g.between(0, 1) } else { 0 };

@@ -2,12 +2,14 @@
 
 mod broadcast;
 mod concat;
+mod diagonals;
 mod permute;
 mod reshape;
 mod slice;
 
 pub use broadcast::{BroadcastTo, SumTo};
 pub use concat::Concat;
+pub use diagonals::Diagonals;
 pub use permute::Permute;
 pub use reshape::Reshape;
 pub use slice::{SliceAxis, Unslice};
@@ -68,6 +70,26 @@ pub trait Shaping: Value {
     #[track_caller]
     fn t(&self) -> Self {
         self.transpose(-2, -1)
+    }
+
+    /// Moves an axis to another position; the others keep their order.
+    ///
+    /// # Panics
+    /// When there is no such axis or position.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// assert_eq!(Tensor::zeros([2, 3, 4]).movedim(0, -1).shape(), &[3, 4, 2]);
+    /// ```
+    #[track_caller]
+    fn movedim(&self, from: isize, to: isize) -> Self {
+        let shape = self.shape();
+        let from = resolve_axis("movedim", from, &shape).or_fail();
+        let to = resolve_axis("movedim", to, &shape).or_fail();
+        let mut axes: Vec<isize> = (0..shape[..].len() as isize).collect();
+        let moved = axes.remove(from);
+        axes.insert(to, moved);
+        self.permute(axes)
     }
 
     /// The elements of one axis that `slice` names: `1..3`, `..-1`, `Slice::from(..).step(-2)`.
@@ -232,6 +254,27 @@ pub trait Shaping: Value {
         self.split(&sizes, axis)
     }
 
+    /// The parts at each index of an axis, without that axis. The reverse of [`stack`](Shaping::stack).
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let rows = Tensor::from([[1.0, 2.0], [3.0, 4.0]]).unbind(0);
+    /// assert_eq!(rows[1].to_vec(), [3.0, 4.0]);
+    /// ```
+    #[track_caller]
+    fn unbind(&self, axis: isize) -> Vec<Self> {
+        let shape = self.shape();
+        let n = shape[resolve_axis("unbind", axis, &shape).or_fail()];
+        let mut parts = Vec::with_capacity(n);
+        for index in 0..n as isize {
+            parts.push(self.select(axis, index));
+        }
+        parts
+    }
+
     /// A border around the elements: for each axis how many places before and after it.
     ///
     /// What lies in a constant border gets no gradient back; mirrored or repeated elements add theirs up.
@@ -318,6 +361,38 @@ pub trait Shaping: Value {
         let repeated: Vec<usize> = pairs().flat_map(|(&count, &n)| [count, n]).collect();
         let whole: Vec<usize> = pairs().map(|(&count, &n)| count * n).collect();
         self.reshape(apart).broadcast_to(repeated).reshape(whole)
+    }
+
+    /// [`repeat`](Shaping::repeat), as NumPy's `tile`: fewer counts than axes are those of the last axes.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// assert_eq!(Tensor::zeros([2, 3]).tile([2]).shape(), &[2, 6]);
+    /// ```
+    #[track_caller]
+    fn tile(&self, counts: impl AsRef<[usize]>) -> Self {
+        let counts = counts.as_ref();
+        let missing = self.shape()[..].len().saturating_sub(counts.len());
+        self.repeat([&vec![1; missing][..], counts].concat())
+    }
+
+    /// Each element of an axis `count` times, one beside the other.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// assert_eq!(Tensor::from([1.0, 2.0]).repeat_interleave(2, 0).to_vec(), [1.0, 1.0, 2.0, 2.0]);
+    /// ```
+    #[track_caller]
+    fn repeat_interleave(&self, count: usize, axis: isize) -> Self {
+        let shape = self.shape();
+        let axis = resolve_axis("repeat_interleave", axis, &shape).or_fail();
+        let repeated = shape.insert(axis + 1, count);
+        self.unsqueeze(axis as isize + 1)
+            .broadcast_to(repeated)
+            .reshape(shape.with(axis, shape[axis] * count))
     }
 }
 

@@ -1,0 +1,213 @@
+//! Functions that are formulas of others: no rule of their own, right to every order by those of their parts.
+
+use super::{Activations, Elementwise, Elu};
+use crate::{
+    ops::{pairs::Pairs, selection::Selection, shape::Shaping, steps::Steps},
+    value::{Value, c},
+};
+use gradus_tensor::{OrFail, Rng, ShapeError, Tensor, shape::resolve_axis};
+
+/// The two constants of [`selu`](Composed::selu): with them activations keep mean 0 and variance 1.
+const SELU_ALPHA: f64 = 1.6732632423543772;
+const SELU_SCALE: f64 = 1.0507009873554805;
+
+/// Functions that are formulas of others, element by element: bounds, blends, and activations.
+pub trait Composed: Value {
+    /// The fraction, with the sign of x: `y = x - trunc x; dx = g`, at whole numbers too.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// assert_eq!(Tensor::from([1.25, -1.25]).frac().to_vec(), [0.25, -0.25]);
+    /// ```
+    #[track_caller]
+    fn frac(&self) -> Self {
+        self - self.trunc()
+    }
+
+    /// The larger of x and a bound: `y = max(x, low); dx = g` where x ≥ low, else 0.
+    #[track_caller]
+    fn clamp_min(&self, low: f32) -> Self {
+        self.clamp(low, f32::INFINITY)
+    }
+
+    /// The smaller of x and a bound: `y = min(x, high); dx = g` where x ≤ high, else 0.
+    #[track_caller]
+    fn clamp_max(&self, high: f32) -> Self {
+        self.clamp(f32::NEG_INFINITY, high)
+    }
+
+    /// On the way from here to `end`, so far as `weight` says: `y = x + weight (end - x)`. The three broadcast.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (x, end) = (Tensor::from([0.0, 10.0]), Tensor::from([4.0, 20.0]));
+    /// assert_eq!(x.lerp(&end, &Tensor::scalar(0.25)).to_vec(), [1.0, 12.5]);
+    /// ```
+    #[track_caller]
+    fn lerp(&self, end: &Self, weight: &Self) -> Self {
+        self + (end - self) * weight
+    }
+
+    /// x ln y, and 0 wherever x is 0: `dx = g ln y; dy = g x / y`. The two broadcast.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let p = Tensor::from([0.0, 1.0]);
+    /// assert_eq!(p.xlogy(&p).to_vec(), [0.0, 0.0]);
+    /// ```
+    #[track_caller]
+    fn xlogy(&self, y: &Self) -> Self {
+        self.strong_mul(&y.log())
+    }
+
+    /// The unit step with a value of its own at 0: 0 below, 1 above. No gradient flows to x. The two broadcast.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([-2.0, 0.0, 2.0]);
+    /// assert_eq!(x.heaviside(&Tensor::scalar(0.5)).to_vec(), [0.0, 0.5, 1.0]);
+    /// ```
+    #[track_caller]
+    fn heaviside(&self, at_zero: &Self) -> Self {
+        self.equals(&self.at().constant(0.0)).select_where(at_zero, &self.positive())
+    }
+
+    /// The exponential linear unit with the scale that keeps activations normalised (G. Klambauer, T. Unterthiner,
+    /// A. Mayr, S. Hochreiter, "Self-normalizing neural networks", 2017).
+    ///
+    /// `y = λ x` where x > 0, else `λ α (e^x - 1)`, with λ = 1.0507.. and α = 1.6732..; at 0 the derivative is λ α
+    #[track_caller]
+    fn selu(&self) -> Self {
+        c(SELU_SCALE) * Self::apply(Elu(SELU_ALPHA), &[self])
+    }
+
+    /// The rectifier that ends at 6: `y = min(max(x, 0), 6); dx = g` where 0 < x < 6, else 0.
+    #[track_caller]
+    fn relu6(&self) -> Self {
+        self.hardtanh(0.0, 6.0)
+    }
+
+    /// The sigmoid in three straight pieces: `y = min(max(x + 3, 0), 6) / 6`; at -3 and 3 the derivative is 0.
+    #[track_caller]
+    fn hardsigmoid(&self) -> Self {
+        (self + 3.0).relu6() / 6.0
+    }
+
+    /// x times its [`hardsigmoid`](Composed::hardsigmoid) (A. Howard and others, "Searching for MobileNetV3", 2019); at
+    /// -3 the derivative is 0, at 3 it is 1.
+    #[track_caller]
+    fn hardswish(&self) -> Self {
+        self * self.hardsigmoid()
+    }
+
+    /// x above a threshold and `value` up to it: `dx = g` where x > threshold, else 0.
+    #[track_caller]
+    fn threshold(&self, threshold: f32, value: f32) -> Self {
+        self.masked_fill(&self.le(&self.at().constant(threshold)), value)
+    }
+
+    /// The logarithm of the sigmoid, which neither overflows nor cancels: `y = -ln(1 + e^-x); dx = g sigmoid(-x)`.
+    #[track_caller]
+    fn logsigmoid(&self) -> Self {
+        -(-self).softplus()
+    }
+
+    /// 0 up to a distance `lambda` from 0, x beyond: `dx = g` where |x| > lambda, else 0.
+    #[track_caller]
+    fn hardshrink(&self, lambda: f32) -> Self {
+        self.masked_fill(&self.abs().le(&self.at().constant(lambda)), 0.0)
+    }
+
+    /// x drawn towards 0 by `lambda`: `y = x - clamp(x, -lambda, lambda); dx = g` where |x| > lambda, else 0.
+    #[track_caller]
+    fn softshrink(&self, lambda: f32) -> Self {
+        self - self.clamp(-lambda, lambda)
+    }
+
+    /// The rectifier whose negative side has a slope that learns, one for all or one for each channel (K. He, X. Zhang,
+    /// S. Ren, J. Sun, "Delving deep into rectifiers", 2015). Channels lie on axis 1.
+    ///
+    /// `y = x` where x > 0, else `slope x; dslope = Σ g x` over the x ≤ 0. At 0 the derivative is the slope.
+    ///
+    /// # Panics
+    /// When the slopes are neither one nor one for each channel.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let (x, slope) = (tape.var([[-2.0, -3.0], [4.0, -5.0]]), tape.var([0.5, 0.1]));
+    /// let y = x.prelu(&slope);
+    /// assert_eq!(y.value().to_vec(), [-1.0, -0.3, 4.0, -0.5]);
+    /// assert_eq!(y.sum().backward()[slope].to_vec(), [-2.0, -8.0]);
+    /// ```
+    #[track_caller]
+    fn prelu(&self, slope: &Self) -> Self {
+        let (shape, slopes) = (self.shape(), slope.shape());
+        let slope = match (slopes.len(), shape.get(1)) {
+            (1, _) if slopes[..].len() <= 1 => slope.reshape([]),
+            (n, Some(&channels)) if slopes[..] == [n] && n == channels => {
+                slope.reshape([&[n], &vec![1; shape[..].len() - 2][..]].concat())
+            }
+            _ => ShapeError::new(format!(
+                "prelu: slopes {slopes} fit x {shape} only if they are one, or one for each channel (axis 1)"
+            ))
+            .fail(),
+        };
+        self.positive().select_where(self, &(slope * self))
+    }
+
+    /// The rectifier whose negative side has a random slope between two bounds, for each element its own, in training,
+    /// and their mean in evaluation (B. Xu, N. Wang, T. Chen, M. Li, "Empirical evaluation of rectified activations in
+    /// convolutional network", 2015).
+    ///
+    /// # Panics
+    /// When the bounds are not in order.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// assert_eq!(Tensor::from([-4.0, 4.0]).rrelu(0.125, 0.375).to_vec(), [-1.0, 4.0]); // in evaluation
+    /// ```
+    #[track_caller]
+    fn rrelu(&self, low: f32, high: f32) -> Self {
+        assert!(low <= high, "rrelu: no slope lies between {low} and {high}");
+        match self.at().draw() {
+            Some(seed) if low < high => {
+                let slopes = Tensor::uniform(self.shape(), low, high, &mut Rng::seed(seed));
+                self.positive().select_where(self, &(self.at().constant(slopes) * self))
+            }
+            _ => self.leaky_relu(0.5 * (low + high)),
+        }
+    }
+
+    /// One half of an axis through the gate that the other half makes (Y. N. Dauphin, A. Fan, M. Auli, D. Grangier,
+    /// "Language modeling with gated convolutional networks", 2016): `y = a sigmoid(b)`, x being a and b together.
+    ///
+    /// # Panics
+    /// When there is no such axis, or its size is odd.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// assert_eq!(Tensor::from([3.0, 0.0]).glu(0).to_vec(), [1.5]);
+    /// ```
+    #[track_caller]
+    fn glu(&self, axis: isize) -> Self {
+        let shape = self.shape();
+        let n = shape[resolve_axis("glu", axis, &shape).or_fail()];
+        if n % 2 == 1 {
+            ShapeError::new(format!("glu: axis {axis} of shape {shape} has no two halves")).fail()
+        }
+        let half = (n / 2) as isize;
+        self.slice(axis, ..half) * self.slice(axis, half..).sigmoid()
+    }
+}
+
+impl<V: Value> Composed for V {}

@@ -1,0 +1,54 @@
+//! Lengths of vectors, the distances and the angles between them.
+
+use crate::{
+    ops::{elementwise::Composed, reduce::Reduce},
+    value::Value,
+};
+
+/// Lengths of vectors along an axis, the distances and the angles between them.
+pub trait Similarity: Value {
+    /// The vectors along an axis brought to length 1: `y = x / max(|x|, 1e-12)`. The zero vector stays.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// assert_eq!(Tensor::from([3.0, 4.0]).normalized(0).to_vec(), [0.6, 0.8]);
+    /// ```
+    #[track_caller]
+    fn normalized(&self, axis: isize) -> Self {
+        self / self.norm_axes(axis, true).clamp_min(1e-12)
+    }
+
+    /// The cosine of the angle between vectors along an axis, which goes away: `y = a·b / (max(|a|, ε) max(|b|, ε))`, ε
+    /// being 1e-8: with the zero vector it is 0. The two broadcast.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast or there is no such axis.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (a, b) = (Tensor::from([3.0, 0.0]), Tensor::from([1.0, 1.0]));
+    /// assert!((a.cosine_similarity(&b, 0).item() - 0.5f32.sqrt()).abs() < 1e-6);
+    /// ```
+    #[track_caller]
+    fn cosine_similarity(&self, other: &Self, axis: isize) -> Self {
+        let lengths =
+            self.norm_axes(axis, true).clamp_min(1e-8) * other.norm_axes(axis, true).clamp_min(1e-8);
+        (self * other / lengths).sum_axes(axis, false)
+    }
+
+    /// The distances between vectors on the last axis, which goes away: `y = |a - b + 1e-6|`. The two broadcast.
+    ///
+    /// The small number, as in PyTorch, keeps equal vectors away from 0, where the norm has no derivative.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast or are those of scalars.
+    #[track_caller]
+    fn pairwise_distance(&self, other: &Self) -> Self {
+        (self - other + 1e-6).norm_axes(-1, false)
+    }
+}
+
+impl<V: Value> Similarity for V {}
