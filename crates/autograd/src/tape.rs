@@ -100,6 +100,13 @@ impl Tape {
         tape
     }
 
+    /// An empty tape in this one's mode, with the random state it has now.
+    pub(crate) fn twin(&self) -> Tape {
+        let twin = Tape::new();
+        twin.seed.set(self.seed.get());
+        twin
+    }
+
     /// The place of this tape's variables, for layers that have no input value to take it from.
     pub fn at(&self) -> At<Var<'_>> {
         At::new(self)

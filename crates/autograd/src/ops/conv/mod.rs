@@ -12,6 +12,7 @@ pub use weight_grad::Conv2dWeightGrad;
 
 use crate::{check::Gen, ops::shape::Shaping, value::Value};
 use gradus_tensor::{Conv1dOptions, Conv2dOptions, ConvShape, OrFail, Shape, ShapeError};
+use std::ops::Range;
 
 /// Convolutions, in one dimension and two, and transposed. Weights have PyTorch's layouts.
 pub trait Convolution: Value {
@@ -208,28 +209,68 @@ pub(super) fn with_height<V: Value>(op: &str, x: &V) -> V {
     x.unsqueeze(2)
 }
 
-/// Calls `f` with the positions in x, w and y of what each term of a convolution multiplies: the three operations are
-/// sums over one of them.
-fn each_term(shape: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
+/// Places in an array at even distances.
+struct Places {
+    start: usize,
+    step: usize,
+}
+
+/// Calls `f` with the positions in w, x and y of what the terms of a convolution multiply, for a run of elements along
+/// the width at a time: the three operations are sums over one of them.
+fn each_run(shape: &ConvShape, mut f: impl FnMut(usize, Places, Range<usize>)) {
+    (0..shape.w().len()).for_each(|w| runs_of_weight(shape, w, |x, y| f(w, x, y)));
+}
+
+/// The runs that the element at position `w` of the weight is in.
+fn runs_of_weight(shape: &ConvShape, w: usize, mut f: impl FnMut(Places, Range<usize>)) {
     let Conv2dOptions { stride, padding, dilation, .. } = shape.options;
     let (inputs, outputs) = (shape.group_inputs(), shape.group_outputs());
-    let flat = |index: [usize; 4], sizes: &Shape| {
-        index.iter().zip(&sizes[..]).fold(0, |flat, (&i, &n)| flat * n + i)
-    };
-    let (x_shape, w_shape, y_shape) = (shape.x(), shape.w(), shape.y());
-    for y in 0..y_shape.len() {
-        let (rest, j) = (y / shape.output[1], y % shape.output[1]);
-        let (rest, i) = (rest / shape.output[0], rest % shape.output[0]);
-        let (n, o) = (rest / shape.out_channels, rest % shape.out_channels);
-        for w in 0..inputs * shape.kernel[0] * shape.kernel[1] {
-            let (rest, b) = (w / shape.kernel[1], w % shape.kernel[1]);
-            let (c, a) = (rest / shape.kernel[0], rest % shape.kernel[0]);
+    let ([height, width], [rows, columns]) = (shape.input, shape.output);
+    let (rest, b) = (w / shape.kernel[1], w % shape.kernel[1]);
+    let (rest, a) = (rest / shape.kernel[0], rest % shape.kernel[0]);
+    let (o, c) = (rest / inputs, rest % inputs);
+    let channel = o / outputs * inputs + c;
+    // The columns j of y for which j stride + b dilation - padding lies in the image.
+    let first = padding[1].saturating_sub(b * dilation[1]).div_ceil(stride[1]);
+    let end = (width + padding[1]).saturating_sub(b * dilation[1]).div_ceil(stride[1]).min(columns);
+    if first >= end {
+        return;
+    }
+    let column = first * stride[1] + b * dilation[1] - padding[1];
+    for n in 0..shape.images {
+        for i in 0..rows {
             // What lies before the image wraps around to far behind it.
             let row = (i * stride[0] + a * dilation[0]).wrapping_sub(padding[0]);
-            let column = (j * stride[1] + b * dilation[1]).wrapping_sub(padding[1]);
-            if row < shape.input[0] && column < shape.input[1] {
-                let channel = o / outputs * inputs + c;
-                f(flat([n, channel, row, column], &x_shape), flat([o, c, a, b], &w_shape), y);
+            if row < height {
+                let x = ((n * shape.in_channels + channel) * height + row) * width + column;
+                let y = ((n * shape.out_channels + o) * rows + i) * columns;
+                f(Places { start: x, step: stride[1] }, y + first..y + end);
+            }
+        }
+    }
+}
+
+/// Calls `f` with the positions in w and y of the terms that the element at position `x` of the input is in.
+fn terms_of_input(shape: &ConvShape, x: usize, mut f: impl FnMut(usize, usize)) {
+    let Conv2dOptions { stride, padding, dilation, .. } = shape.options;
+    let (inputs, outputs) = (shape.group_inputs(), shape.group_outputs());
+    let ([height, width], [rows, columns], [kh, kw]) = (shape.input, shape.output, shape.kernel);
+    let (rest, column) = (x / width, x % width);
+    let (rest, row) = (rest / height, rest % height);
+    let (n, channel) = (rest / shape.in_channels, rest % shape.in_channels);
+    let (group, c) = (channel / inputs, channel % inputs);
+    // The place of the window, along an axis, whose element `k` of the kernel lies on this pixel.
+    let window = |axis: usize, pixel: usize, k: usize| {
+        let start = (pixel + padding[axis]).checked_sub(k * dilation[axis])?;
+        (start % stride[axis] == 0).then_some(start / stride[axis])
+    };
+    for a in 0..kh {
+        let Some(i) = window(0, row, a).filter(|&i| i < rows) else { continue };
+        for b in 0..kw {
+            let Some(j) = window(1, column, b).filter(|&j| j < columns) else { continue };
+            for o in group * outputs..(group + 1) * outputs {
+                let w = ((o * inputs + c) * kh + a) * kw + b;
+                f(w, ((n * shape.out_channels + o) * rows + i) * columns + j);
             }
         }
     }
