@@ -69,6 +69,11 @@ impl Gradients {
             .collect()
     }
 
+    /// The gradient by a parameter, for changing: to clip it, or to scale it.
+    pub fn of_mut(&mut self, param: &Param) -> Option<&mut Tensor> {
+        self.by_param.get_mut(&param.id())?.as_mut()
+    }
+
     /// Adds the gradients of another tape for the same parameters, as the shards of a batch give. The gradients of
     /// variables, which belong to one tape, are dropped.
     pub fn merge(mut self, other: Gradients) -> Gradients {

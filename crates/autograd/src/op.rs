@@ -93,6 +93,12 @@ impl<S: Saved> Saved for Option<S> {
     }
 }
 
+impl<S: Saved, const N: usize> Saved for [S; N] {
+    fn bytes(&self) -> usize {
+        self.iter().map(S::bytes).sum()
+    }
+}
+
 impl<S: Saved> Saved for Vec<S> {
     fn bytes(&self) -> usize {
         self.iter().map(S::bytes).sum()

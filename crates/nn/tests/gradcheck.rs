@@ -8,7 +8,9 @@ use gradus_nn::{Conv2d, Flatten, Layer, Linear, MaxPool2d, Module, Relu, Sequent
 
 fn check(check: &GradCheck, net: &Sequential, images: Tensor) -> Report {
     let labels = Indices::from((0..images.size(0) as i32).map(|i| i % 10).collect::<Vec<_>>());
-    check.params(&net.params(), &Tape::new(), |tape| net.forward(tape.constant(&images)).cross_entropy(&labels))
+    check.params(&net.params(), &Tape::new(), |tape| {
+        net.forward(tape.constant(&images)).cross_entropy(&labels)
+    })
 }
 
 const IN_FULL: GradCheck =
@@ -57,4 +59,3 @@ fn every_parameter_of_a_convolutional_net() {
     assert_eq!(report.rows.iter().map(|row| row.differenced).sum::<usize>(), net.param_count());
     eprintln!("{report}");
 }
-

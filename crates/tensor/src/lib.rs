@@ -31,7 +31,9 @@ pub mod simd;
 mod sorting;
 mod strided;
 mod tensor;
+pub mod threads;
 mod unfold;
+mod update;
 mod views;
 
 pub use conv::{Conv1dOptions, Conv2dOptions, ConvOptions, ConvShape};
@@ -47,4 +49,5 @@ pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
 pub use tensor::Tensor;
 pub use unfold::UnfoldShape;
+pub use update::{Update, update_all};
 pub use views::resolve_reshape;

@@ -30,6 +30,9 @@ pub(crate) const SOFTMAX: usize = 8 << 10;
 /// The same for sorting, in elements of the rows to sort.
 pub(crate) const SORTING: usize = 4 << 10;
 
+/// Elements of weights in one piece of an optimizer's step: several streams of memory, so more work an element.
+pub(crate) const UPDATE: usize = 16 << 10;
+
 /// Multiply-adds from which a matrix product is shared between threads. Waking a sleeping worker takes some
 /// ten microseconds, in which one core does about half a million multiply-adds.
 pub(crate) const MATMUL_MIN_WORK: usize = 1 << 20;
@@ -167,18 +170,13 @@ pub(crate) fn for_each_item<T>(count: usize, items: impl Iterator<Item = T> + Se
     });
 }
 
-/// What [`for_each_block_part`] calls.
+/// What [`for_each_block_part`] calls: with the block, the rows in it, and their elements.
 type BlockPart<'a> = dyn Fn(usize, Range<usize>, &mut [f32]) + Sync + 'a;
 
 /// Calls `f(block, rows, part)` for parts of `out`, which consists of blocks of `rows` rows of `row` elements each: whole
 /// blocks where there are enough of them, else some of a block's rows. `work` counts the multiply-adds of it all. `f`
 /// must give the same elements however a block is cut.
-pub(crate) fn for_each_block_part(
-    out: &mut [f32],
-    [rows, row]: [usize; 2],
-    work: usize,
-    f: &BlockPart<'_>,
-) {
+pub(crate) fn for_each_block_part(out: &mut [f32], [rows, row]: [usize; 2], work: usize, f: &BlockPart<'_>) {
     if out.is_empty() {
         return;
     }

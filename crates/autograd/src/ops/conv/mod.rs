@@ -11,7 +11,7 @@ pub use unfold::{Fold, Unfold};
 pub use weight_grad::Conv2dWeightGrad;
 
 use crate::{check::Gen, ops::shape::Shaping, value::Value};
-use gradus_tensor::{Conv1dOptions, Conv2dOptions, ConvShape, OrFail, Shape, ShapeError};
+use gradus_tensor::{Conv1dOptions, Conv2dOptions, ConvShape, OrFail, ShapeError};
 use std::ops::Range;
 
 /// Convolutions, in one dimension and two, and transposed. Weights have PyTorch's layouts.
