@@ -105,12 +105,6 @@ impl<S: Saved> Saved for Vec<S> {
     }
 }
 
-impl<S: Saved, const N: usize> Saved for [S; N] {
-    fn bytes(&self) -> usize {
-        self.iter().map(S::bytes).sum()
-    }
-}
-
 impl<A: Saved, B: Saved> Saved for (A, B) {
     fn bytes(&self) -> usize {
         self.0.bytes() + self.1.bytes()
