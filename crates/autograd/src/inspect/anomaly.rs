@@ -87,7 +87,7 @@ impl Var<'_> {
     /// ```
     pub fn find_anomaly(self) -> Option<Anomaly> {
         let tape = self.tape();
-        tape.segments.borrow_mut().prepare_all(&mut tape.nodes.borrow_mut());
+        tape.provide_all();
         let under = ancestors(&tape.nodes.borrow(), self.id() as usize);
         let forward = first_in_forward(&tape.nodes.borrow(), under);
         forward.or_else(|| {
