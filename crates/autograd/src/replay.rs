@@ -24,7 +24,7 @@ pub(crate) struct Replay<'t> {
 impl<'t> Replay<'t> {
     /// The tape as it stands now; what `tape.step` has not released is there, or is computed again. It cannot grow while this lives.
     pub(crate) fn new(tape: &'t Tape) -> Replay<'t> {
-        tape.segments.borrow_mut().prepare_all(&mut tape.nodes.borrow_mut());
+        tape.provide_all();
         let nodes = tape.nodes.borrow();
         let mut replay = Replay { choices: vec![Vec::new(); nodes.len()], base: Vec::new(), nodes };
         for (id, node) in replay.nodes.iter().enumerate() {
