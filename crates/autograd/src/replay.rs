@@ -86,6 +86,25 @@ impl<'t> Replay<'t> {
         values
     }
 
+    /// All values up to a node when leaves have other values.
+    pub(crate) fn at(&self, leaves: &[(u32, Array)], last: u32) -> Vec<Array> {
+        let mut values: Vec<Array> = Vec::with_capacity(last as usize + 1);
+        for (id, node) in self.nodes.iter().enumerate().take(last as usize + 1) {
+            if node.is_later_output() {
+                continue;
+            }
+            let Some(step) = &node.step else {
+                let leaf = leaves.iter().find(|(leaf, _)| *leaf as usize == id);
+                values.push(leaf.map_or(&self.base[id], |(_, value)| value).clone());
+                continue;
+            };
+            let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &values[i as usize]).collect();
+            let outputs = step.reference(&inputs, &mut Branches::frozen(&self.choices[id]));
+            values.extend(outputs);
+        }
+        values
+    }
+
     /// The way from a leaf to the node that depends on it; `None` where that does not.
     pub(crate) fn path(&self, leaf: u32, target: u32) -> Option<Path<'_>> {
         let needed = self.needed_by(target);

@@ -8,28 +8,30 @@ use crate::{op::Step, ops::reduce::Reduce, replay::Replay, tape::Tape, var::Var}
 use gradus_tensor::{Rng, Tensor};
 use std::panic::Location;
 
-/// The first operation on the way from `leaf` to `output` whose own check, at the values it was recorded with, fails with
-/// this verdict.
+/// The first operation on the way from `leaf` to `output` whose own check, at the values it was recorded with, fails as
+/// this row does.
 pub(super) fn blame(
     check: &GradCheck,
     replay: &Replay<'_>,
     leaf: Var<'_>,
     output: Var<'_>,
-    verdict: Verdict,
+    wrong: &Row,
 ) -> Option<Blame> {
+    let verdict = wrong.verdict;
     // In full where that is quick: the more elements, the clearer the pattern.
-    let check = GradCheck { elements: check.elements.max(512), second_order: false, ..check.clone() };
+    let check =
+        GradCheck { elements: check.elements.max(512), second_order: wrong.order == 2, ..check.clone() };
     replay.steps_between(leaf.id(), output.id()).into_iter().find_map(|id| {
         let (step, inputs, location) = replay.recorded(id);
         let rows = check.step(step, &inputs, location)?;
         let failed = rows.into_iter().enumerate().find(|(_, row)| row.verdict == verdict);
-        failed.map(|(input, row)| {
+        failed.map(|(i, row)| {
             let is_formula = verdict == Verdict::WrongFormula;
             Blame {
                 op: step.name(),
                 attributes: step.describe(),
                 line: format!("{}:{}", location.file(), location.line()),
-                input,
+                input: i % inputs.len(),
                 shape: row.shape,
                 worst: row.worst,
                 found: if is_formula { row.rule } else { row.tape.into() },

@@ -202,34 +202,49 @@ impl GradCheck {
         rng: &mut Rng,
     ) -> Vec<Row> {
         let vars: Vec<Var<'t>> = named.iter().map(|(_, var)| *var).collect();
-        let mut subjects = vec![Subject::new(1, output, cotangent, &vars)];
+        self.judge(&vars, output, cotangent, rng, |i, mut row, replay| {
+            row.name.clone_from(&named[i].0);
+            if matches!(row.verdict, Verdict::WrongFormula | Verdict::PoorPrecision) {
+                row.blame = blame(self, replay, vars[i], output, &row);
+            }
+            row
+        })
+    }
+
+    /// The rows of one value alone, without the search for whom to blame: what that search checks operations with.
+    pub(super) fn rows_alone<'t>(&self, vars: &[Var<'t>], output: Var<'t>, rng: &mut Rng) -> Vec<Row> {
+        let cotangent = Tensor::randn(output.shape(), rng);
+        self.judge(vars, output, cotangent, rng, |_, row, _| row)
+    }
+
+    /// The rows of all orders, each passed through `finish` with the number of its variable.
+    fn judge<'t>(
+        &self,
+        vars: &[Var<'t>],
+        output: Var<'t>,
+        cotangent: Tensor,
+        rng: &mut Rng,
+        finish: impl Fn(usize, Row, &Replay<'_>) -> Row,
+    ) -> Vec<Row> {
+        let mut subjects = vec![Subject::new(1, output, cotangent, vars)];
         if self.second_order {
-            subjects.push(subjects[0].next_order(&vars, rng));
+            subjects.push(subjects[0].next_order(vars, rng));
         }
         let replay = Replay::new(output.tape());
         let rounding = Rounding::of(&replay, self.seed);
         let mut rows = Vec::new();
         for subject in &subjects {
-            for (i, (name, var)) in named.iter().enumerate() {
-                let mut row = Leaf::new(&replay, &rounding, subject, i, *var).row(self, name.clone(), rng);
-                if matches!(row.verdict, Verdict::WrongFormula | Verdict::PoorPrecision) {
-                    row.blame = blame(self, &replay, *var, subject.output, row.verdict);
+            for (i, &var) in vars.iter().enumerate() {
+                let leaf = Leaf::new(&replay, &rounding, subject, i, var);
+                let mut row = leaf.row(self, format!("input {i}"), rng);
+                if subject.order == 2 && row.verdict.is_fine() {
+                    // What the second order differentiates is the first order's rules.
+                    let first = Leaf::new(&replay, &rounding, &subjects[0], i, var);
+                    first.is_gradient_beside(vars, &mut row, rng);
                 }
-                rows.push(row);
+                rows.push(finish(i, row, &replay));
             }
         }
         rows
-    }
-
-    /// The rows of one value of random cotangent, without the search for whom to blame: what that search checks
-    /// operations with.
-    pub(super) fn rows_alone<'t>(&self, vars: &[Var<'t>], output: Var<'t>, rng: &mut Rng) -> Vec<Row> {
-        let subject = Subject::new(1, output, Tensor::randn(output.shape(), rng), vars);
-        let replay = Replay::new(output.tape());
-        let rounding = Rounding::of(&replay, self.seed);
-        let row = |(i, &var): (usize, &Var<'t>)| {
-            Leaf::new(&replay, &rounding, &subject, i, var).row(self, format!("input {i}"), rng)
-        };
-        vars.iter().enumerate().map(row).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! The laws that every operation obeys, built in or a user's own.
 
 use super::{
+    beside::Recorded,
     numeric,
     sample::Gen,
     spec::{AnySample, Spec},
@@ -44,6 +45,7 @@ pub(super) type Verdict = Result<(), (&'static str, String)>;
 /// - The outputs equal the f64 reference within the stated precision, for any layout of the inputs.
 /// - The update of the reference, where there is one, equals the reference of the changed inputs.
 /// - The backward rule is the derivative of the reference, to the second order, by differences in f64.
+/// - The rule holds beside the sample's values too: it keeps no constant that should depend on the inputs.
 /// - The fused rule equals the rule of record.
 /// - The gradients do not depend on the layout of inputs and cotangents.
 /// - The backward is linear in the cotangent; zero gives exactly zero.
@@ -193,6 +195,7 @@ fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Verdict
     let first = recording.loss.grad(&recording.inputs);
     differences(&tape, &recording.inputs, recording.loss, &first, g)
         .map_err(|e| ("the rule is the derivative of the reference", e))?;
+    beside(&tape, &recording, &first, g)?;
     second_order(&tape, &recording, &first, g)?;
 
     let rule = recording.gradients(1.0, Rule::OfRecord);
@@ -225,6 +228,27 @@ fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Verdict
     strided(sample, &cotangents, term, g)?;
     wanted_alone(sample, &cotangents, &fused)?;
     used_twice(sample, g)
+}
+
+/// The recorded gradient is that of other values of the inputs too.
+fn beside<'t>(tape: &'t Tape, recording: &Recording<'t>, first: &[Option<Var<'t>>], g: &mut Gen) -> Verdict {
+    let replay = Replay::new(tape);
+    let vars: Vec<u32> = recording.inputs.iter().map(|x| x.id()).collect();
+    let output = recording.loss.id();
+    let noise = 8.0 * f64::EPSILON * replay.base(output).data()[0].abs();
+    let recorded = Recorded { replay: &replay, vars: &vars, output, weights: &[1.0], noise };
+    for (i, (&var, gradient)) in vars.iter().zip(first).enumerate() {
+        let Some(gradient) = gradient else { continue };
+        if let Some((rule, numeric)) = recorded.contradiction(var, gradient.id(), g.rng()) {
+            return Err((
+                "the rule reads no constants that should depend on the inputs",
+                format!(
+                    "input {i}: at other values it gives {rule:.9e} along a direction, differences {numeric:?}"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The gradient of the gradient, projected on a random direction.

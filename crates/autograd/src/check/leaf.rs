@@ -1,10 +1,11 @@
 //! The check of one input or parameter: its row in the report.
 
 use super::{
+    beside::Recorded,
     difference::{Difference, Differences, Direction},
     gradcheck::{GradCheck, Subject},
     numeric::Estimate,
-    pattern::{Pair, pattern},
+    pattern::{Pair, Pattern, pattern},
     report::{Row, Verdict},
     rounding::Rounding,
 };
@@ -25,6 +26,8 @@ pub(super) struct Leaf<'a> {
     noise: f64,
     /// The gradient that training would use.
     trained: Vec<f64>,
+    /// The node of the recorded rule.
+    rule_id: Option<u32>,
     /// The backward rules in f64.
     rule: Cow<'a, [f64]>,
     /// How far the one may be from the other by rounding.
@@ -51,7 +54,8 @@ impl<'a> Leaf<'a> {
             None => vec![0.0; n],
         };
         let noise = rounding.noise(replay, subject.output.id(), &subject.weights());
-        Leaf { replay, subject, var, x, noise, trained, rule, bounds }
+        let rule_id = subject.rules[i].map(|rule| rule.id());
+        Leaf { replay, subject, var, x, noise, trained, rule_id, rule, bounds }
     }
 
     pub(super) fn row(&self, check: &GradCheck, name: String, rng: &mut Rng) -> Row {
@@ -114,6 +118,20 @@ impl<'a> Leaf<'a> {
             crossed: found.iter().filter(|d| d.crossed).count(),
             pattern: pattern(&pairs, self.x.shape()),
             blame: None,
+        }
+    }
+
+    /// Lets a row of the second order fail if the rule is the gradient only at the recorded point.
+    pub(super) fn is_gradient_beside(&self, vars: &[Var<'_>], row: &mut Row, rng: &mut Rng) {
+        let ids: Vec<u32> = vars.iter().map(|var| var.id()).collect();
+        let weights = self.subject.weights();
+        let output = self.subject.output.id();
+        let recorded =
+            Recorded { replay: self.replay, vars: &ids, output, weights: &weights, noise: self.noise };
+        let Some(rule) = self.rule_id else { return };
+        if let Some((rule, numeric)) = recorded.contradiction(self.var.id(), rule, rng) {
+            row.verdict = Verdict::WrongFormula;
+            (row.rule, row.numeric, row.pattern) = (rule, numeric, Some(Pattern::Constant));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Checking gradients: of a user's function or model, and the laws that every operation obeys.
 
 mod audit;
+mod beside;
 mod blame;
 mod difference;
 mod gradcheck;
@@ -13,6 +14,8 @@ mod numeric;
 mod numerical;
 mod operation;
 mod pattern;
+#[cfg(test)]
+mod planted;
 mod report;
 mod rounding;
 mod sample;

@@ -39,7 +39,11 @@ pub enum Pattern {
         wrong: usize,
         /// Of how many that were looked at.
         of: usize,
+        /// Whether they are zero.
+        zero: bool,
     },
+    /// It is right at the recorded point alone: something in the rule is a constant that should depend on the inputs.
+    Constant,
     /// All elements are wrong, and in no simple way.
     Irregular,
 }
@@ -66,7 +70,12 @@ pub(super) fn pattern(pairs: &[Pair], shape: &[usize]) -> Option<Pattern> {
     }
     let largest = pairs.iter().fold(0.0f64, |m, pair| m.max(pair.right.abs()));
     let near = |a: f64, b: f64| (a - b).abs() <= 1e-5 * a.abs().max(b.abs()).max(1e-3 * largest);
-    if all(&|pair| pair.found == 0.0) {
+    let certain = pairs.iter().filter(|pair| pair.right.abs() > 1e-9 * largest).count();
+    let zero = all(&|pair| pair.found.abs() <= 1e-9 * largest);
+    if wrong.len() < certain && zero {
+        return Some(Pattern::Some { wrong: wrong.len(), of: pairs.len(), zero });
+    }
+    if zero {
         return Some(Pattern::Zero);
     }
     // The ratio is taken where it is most certain.
@@ -96,9 +105,8 @@ pub(super) fn pattern(pairs: &[Pair], shape: &[usize]) -> Option<Pattern> {
     if wrong.len() > 2 && pairs.iter().all(|pair| near(pair.found - pair.right, offset)) {
         return Some(Pattern::Offset(offset));
     }
-    let certain = pairs.iter().filter(|pair| pair.right.abs() > 1e-9 * largest).count();
     Some(match wrong.len() {
-        wrong if wrong < certain => Pattern::Some { wrong, of: pairs.len() },
+        wrong if wrong < certain => Pattern::Some { wrong, of: pairs.len(), zero },
         _ => Pattern::Irregular,
     })
 }
@@ -162,7 +170,13 @@ impl fmt::Display for Pattern {
             Pattern::Shifted(places) => write!(f, "the right one, shifted by {places} along the last axis"),
             Pattern::OneElement => f.write_str("one element alone is wrong"),
             Pattern::Along { axis, index } => write!(f, "wrong at place {index} of axis {axis} alone"),
-            Pattern::Some { wrong, of } => {
+            Pattern::Constant => f.write_str(
+                "right at the recorded point alone: the rule reads a number where it should read a variable",
+            ),
+            Pattern::Some { wrong, of, zero: true } => {
+                write!(f, "{wrong} of {of} elements are zero: a tail, a border or a branch that was left out")
+            }
+            Pattern::Some { wrong, of, zero: false } => {
                 write!(f, "{wrong} of {of} elements are wrong, in no simple way: a wrong term or branch")
             }
             Pattern::Irregular => f.write_str("wrong in no simple way: a term is missing or wrong"),
