@@ -34,7 +34,9 @@ pub(crate) fn workloads() -> Vec<Workload> {
         classifier(
             "train_two_layer_net_b100",
             || randn([100, 784]),
-            |rng| Sequential::new().push(Linear::new(784, 50, rng)).push(Sigmoid).push(Linear::new(50, 10, rng)),
+            |rng| {
+                Sequential::new().push(Linear::new(784, 50, rng)).push(Sigmoid).push(Linear::new(50, 10, rng))
+            },
             || Sgd::new(0.1),
         ),
         classifier(
