@@ -30,6 +30,40 @@ fn random_slopes_in_training_and_their_mean_in_evaluation() {
     assert_eq!(Tape::training(1).var(x).rrelu(0.25, 0.25).value().to_vec(), [-1.0, 4.0]);
 }
 
+/// Of noisy logits class k is the largest as often as the softmax says, and low temperatures show it.
+#[test]
+fn gumbel_softmax_draws_classes_by_their_probability() {
+    let tape = Tape::training(1);
+    let (n, p) = (4000, [0.5, 0.3, 0.2]);
+    let logits = tape.var(Tensor::from(p.map(f32::ln))).broadcast_to([n, 3]);
+    let y = logits.gumbel_softmax(0.1, 1);
+    let drawn = y.argmax(1);
+    for (class, p) in p.iter().enumerate() {
+        let share = drawn.iter().filter(|&k| k == class as i32).count() as f32 / n as f32;
+        let error = (p * (1.0 - p) / n as f32).sqrt();
+        assert!((share - p).abs() < 4.0 * error, "class {class}: {share}, not {p}");
+    }
+    assert!(y.value().max_axes(1, false).mean().item() > 0.9);
+    let x = Tensor::from([1.0, 2.0]);
+    assert_eq!(x.gumbel_softmax(2.0, 0), (&x / 2.0).softmax(0), "no noise in evaluation");
+}
+
+#[test]
+fn numbers_instead_of_nan() {
+    let tape = Tape::new();
+    let (a, b) = (tape.var([NAN, 1.0, NAN, 2.0]), tape.var([5.0, NAN, NAN, 2.0]));
+    let y = a.fmax(&b);
+    assert_eq!(y.value().to_vec()[..2], [5.0, 1.0]);
+    assert!(y.value().get([2]).is_nan());
+    let gradients = y.sum().backward();
+    assert_eq!((gradients[a].to_vec()[1], gradients[b].to_vec()[0]), (1.0, 1.0));
+    assert_eq!((gradients[a].to_vec()[3], gradients[b].to_vec()[3]), (0.5, 0.5));
+    let x = tape.var([NAN, f32::INFINITY, f32::NEG_INFINITY, 3.0]);
+    let y = x.nan_to_num(0.0, 8.0, -8.0);
+    assert_eq!(y.value().to_vec(), [0.0, 8.0, -8.0, 3.0]);
+    assert_eq!(y.square().sum().backward()[x].to_vec(), [0.0, 0.0, 0.0, 6.0]);
+}
+
 #[test]
 fn the_last_of_several_writes_wins_and_has_the_gradient() {
     let tape = Tape::new();

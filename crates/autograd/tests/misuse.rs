@@ -184,6 +184,19 @@ fn formulas_of_operations_name_themselves_and_the_users_line() {
     panics_here!("cumprod: axis 2 is out of range for shape [2, 3]", || x.cumprod(2));
     panics_here!("argmax: axis 2 is out of range for shape [2, 3]", || x.max_with_indices(2));
     panics_here!("topk: axis 1 of shape [2, 3] has fewer than 4 elements", || x.topk(4, 1));
+    panics_here!("kthvalue: axis 1 of shape [2, 3] has no element 3", || x.kthvalue(3, 1));
+    panics_here!("median: axis 0 of shape [0] is empty", || tape.var(Tensor::zeros([0])).median(0));
+    panics_here!("quantile: 1.5 is not between 0 and 1", || v.quantile(1.5, 0));
+    panics_here!("kron: [3] and [2, 3]: both sides must be matrices", || v.kron(&x));
+    panics_here!("cross: [2, 3] and [2]: the last axes must have size 3", || x
+        .cross(&tape.constant([0.0, 0.0])));
+    panics_here!("cdist: [3] and [2, 3] must be", || v.cdist(&x));
+    panics_here!("cov: shape [3] is not [variables, observations]", || v.cov(1));
+    panics_here!("meshgrid: shape [2, 3] is not that of a vector", || Var::meshgrid(&[&v, &x]));
+    panics_here!("gumbel_softmax: the temperature must be positive, not 0", || x.gumbel_softmax(0.0, 1));
+    panics_here!("pad: (1, 0) on axis 0 of shape [0]: there is no element to go around", || {
+        tape.var(Tensor::zeros([0])).pad([(1, 0)], Padding::Circular)
+    });
     panics_here!("scatter: the indices have shape [2, 1], the source [3]: they must be equal", || x.scatter(
         1,
         &Indices::new([0, 0], [2, 1]),
