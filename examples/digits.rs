@@ -114,7 +114,7 @@ struct Options {
     epochs: usize,
     seed: u64,
     batch: usize,
-    lr: f32,
+    lr: f64,
     out: String,
 }
 
@@ -139,7 +139,7 @@ fn main() -> ExitCode {
             "decides the split, the initial weights and the order of the images",
         )
         .option("batch", &mut options.batch, 1..=100_000, "images in a mini-batch")
-        .option("lr", &mut options.lr, f32::MIN_POSITIVE..=10.0, "learning rate of Adam")
+        .option("lr", &mut options.lr, f64::MIN_POSITIVE..=10.0, "learning rate of Adam")
         .option("out", &mut options.out, .., "directory for the weights and the pictures")
         .parse();
     match run(&options) {

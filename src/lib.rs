@@ -23,4 +23,6 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../docs/adding-an-op.md")]
     struct AddingAnOp;
+    #[doc = include_str!("../docs/looking-inside.md")]
+    struct LookingInside;
 }

@@ -159,12 +159,8 @@ fn convolutions() -> Vec<Workload> {
     let mut all = Vec::new();
     for Case(name, x, [outputs, size], o) in cases {
         let inputs = move || [randn(x), randn([outputs, x[1] / o.groups, size, size]), randn([outputs])];
-        all.push(kernel(format!("{name}_fwd"), inputs, move |[x, w, b]| {
-            x.conv2d(w, Some(b), o.stride, o.padding, o.dilation, o.groups)
-        }));
-        all.push(forward_backward(format!("{name}_fb"), inputs, move |[x, w, b]| {
-            x.conv2d(&w, Some(&b), o.stride, o.padding, o.dilation, o.groups)
-        }));
+        all.push(kernel(format!("{name}_fwd"), inputs, move |[x, w, b]| x.conv2d(w, Some(b), o)));
+        all.push(forward_backward(format!("{name}_fb"), inputs, move |[x, w, b]| x.conv2d(&w, Some(&b), o)));
     }
     all
 }

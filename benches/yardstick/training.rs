@@ -67,5 +67,12 @@ pub(crate) fn workloads() -> Vec<Workload> {
             },
             || Adam::new(0.001),
         ),
+        Workload::new("adam_step_1M", || {
+            let (mut param, gradient) = (Param::new(randn([1 << 20])), randn([1 << 20]));
+            let (_, gradients, ()) =
+                Tape::new().step(|tape| ((tape.param(&param) * tape.constant(gradient)).sum(), ()));
+            let mut adam = Adam::new(1e-3);
+            move || adam.step(&mut param, &gradients)
+        }),
     ]
 }

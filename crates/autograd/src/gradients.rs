@@ -5,12 +5,12 @@ use crate::{
     var::Var,
 };
 use gradus_tensor::Tensor;
-use std::{collections::HashMap, ops::Index};
+use std::{collections::HashMap, fmt, ops::Index};
 
 /// The gradients of a loss by the variables and parameters of its tape.
 ///
 /// Index it by a [`Var`] made with [`Tape::var`](crate::Tape::var) or by a [`Param`]. The gradients of values in
-/// between are not kept: ask for them with [`Var::grad`].
+/// between are not kept: ask for them with [`Hooks::retain`](crate::Hooks::retain) or [`Var::grad`].
 #[derive(Debug, Clone, Default)]
 pub struct Gradients {
     /// The tape and its generation, which variables must match; `None` for sums over several tapes.
@@ -36,7 +36,7 @@ impl Gradients {
             Ok(found) => self.by_var[found].1.as_ref(),
             Err(_) => panic!(
                 "gradients: {} is no variable made by tape.var(..) before the sweep; for a constant there is no gradient, \
-                 for a computed value ask loss.grad(&[value])",
+                 for a computed value ask loss.grad(&[value]) or retain it with hooks",
                 var.describe()
             ),
         }
@@ -45,6 +45,33 @@ impl Gradients {
     /// The gradient by a parameter; `None` when the loss does not depend on it.
     pub fn of(&self, param: &Param) -> Option<&Tensor> {
         self.by_param.get(&param.id())?.as_ref()
+    }
+
+    /// The parameters of a list that the loss does not depend on, so that training would leave them as they are: a
+    /// branch of a model that is never taken, a layer whose output is dropped, a `detach` too many. Frozen ones, which
+    /// are meant to stay, are left out.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let (used, cut, forgotten) = (Param::new(1.0), Param::new(2.0), Param::new(3.0));
+    /// let tape = Tape::new();
+    /// let loss = tape.param(&used).square() + tape.param(&cut).detach();
+    /// let names = [("used", &used), ("cut", &cut), ("forgotten", &forgotten)].map(|(n, p)| (n.to_string(), p));
+    /// let unreached = loss.backward().unreached(&names);
+    /// assert_eq!(unreached[0].to_string(), "cut []: used on the tape, but the loss does not depend on it");
+    /// assert_eq!(unreached[1].to_string(), "forgotten []: not used on the tape");
+    /// ```
+    pub fn unreached<'p>(&self, params: &'p [(String, &Param)]) -> Vec<Unreached<'p>> {
+        let found = params.iter().filter(|(_, param)| !param.is_frozen() && self.of(param).is_none());
+        found
+            .map(|(name, param)| Unreached { name, param, used: self.by_param.contains_key(&param.id()) })
+            .collect()
+    }
+
+    /// The gradient by a parameter, for changing: to clip it, or to scale it.
+    pub fn of_mut(&mut self, param: &Param) -> Option<&mut Tensor> {
+        self.by_param.get_mut(&param.id())?.as_mut()
     }
 
     /// Adds the gradients of another tape for the same parameters, as the shards of a batch give. The gradients of
@@ -59,6 +86,28 @@ impl Gradients {
             };
         }
         self
+    }
+}
+
+/// A parameter without a gradient: see [`Gradients::unreached`].
+#[derive(Clone, Copy, Debug)]
+pub struct Unreached<'p> {
+    /// Its name in the list.
+    pub name: &'p str,
+    /// The parameter.
+    pub param: &'p Param,
+    /// Whether it came onto the tape at all.
+    pub used: bool,
+}
+
+impl fmt::Display for Unreached<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = if self.used {
+            "used on the tape, but the loss does not depend on it"
+        } else {
+            "not used on the tape"
+        };
+        write!(f, "{} {}: {why}", self.name, self.param.value().shape())
     }
 }
 

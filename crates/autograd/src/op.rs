@@ -2,11 +2,11 @@
 
 use crate::{
     check::{ErrorCase, Gen, Sample},
-    reference::{Array, Branches},
+    reference::{Array, Branches, Update},
     value::Value,
     var::Var,
 };
-use gradus_tensor::{Shape, ShapeError, Tensor};
+use gradus_tensor::{Indices, Shape, ShapeError, Tensor};
 use smallvec::{SmallVec, smallvec};
 use std::fmt::Debug;
 
@@ -25,7 +25,7 @@ pub trait Op: Debug + Clone + Send + 'static {
     const PRECISION: Precision = Precision::Ulps(2.0);
 
     /// What the forward keeps for the backward beside inputs and outputs; often `()`.
-    type Saved: Send + 'static;
+    type Saved: Saved;
 
     /// The shapes of the outputs, or why the inputs do not fit.
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError>;
@@ -48,11 +48,73 @@ pub trait Op: Debug + Clone + Send + 'static {
     /// goes through `branches`, so that it can be frozen.
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array>;
 
+    /// Brings the reference's only output up to date after some elements of one input have changed, where that is
+    /// less work than computing it anew; `false` where it is not. A law holds it to the reference.
+    ///
+    /// Gradient checks difference by one element at a time: with this they are faster, without it no less right.
+    fn reference_update(&self, _: &mut Update<'_>) -> bool {
+        false
+    }
+
     /// Examples for the laws: attributes and inputs over the shapes and values where the operation is defined.
     fn samples(g: &mut Gen) -> Vec<Sample<Self>>;
 
     /// Inputs that the shape rule must refuse, each with the beginning of its message.
     fn error_cases() -> Vec<ErrorCase<Self>>;
+}
+
+/// What an operation may save for its backward.
+pub trait Saved: Send + 'static {
+    /// How much memory its tensors and lists hold, for reports.
+    fn bytes(&self) -> usize;
+}
+
+impl Saved for () {
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Saved for Tensor {
+    fn bytes(&self) -> usize {
+        self.buffer_len() * size_of::<f32>()
+    }
+}
+
+impl Saved for Indices {
+    fn bytes(&self) -> usize {
+        size_of_val(self.as_slice())
+    }
+}
+
+impl<S: Saved> Saved for Option<S> {
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, S::bytes)
+    }
+}
+
+impl<S: Saved, const N: usize> Saved for [S; N] {
+    fn bytes(&self) -> usize {
+        self.iter().map(S::bytes).sum()
+    }
+}
+
+impl<S: Saved> Saved for Vec<S> {
+    fn bytes(&self) -> usize {
+        self.iter().map(S::bytes).sum()
+    }
+}
+
+impl<A: Saved, B: Saved> Saved for (A, B) {
+    fn bytes(&self) -> usize {
+        self.0.bytes() + self.1.bytes()
+    }
+}
+
+impl<A: Saved, B: Saved, C: Saved> Saved for (A, B, C) {
+    fn bytes(&self) -> usize {
+        self.0.bytes() + self.1.bytes() + self.2.bytes()
+    }
 }
 
 /// How far an f32 result may be from the f64 reference at the same inputs.
@@ -177,13 +239,16 @@ pub(crate) trait Step: Send {
     fn backward_tensors(&self, cx: &mut Backward<'_, Tensor>, fused: bool);
     fn backward_vars<'t>(&self, cx: &mut Backward<'_, Var<'t>>);
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array>;
+    fn reference_update(&self, update: &mut Update<'_>) -> bool;
     fn precision(&self) -> Precision;
     /// The same operation, not yet run.
     fn fresh(&self) -> Box<dyn Step>;
     /// The operation's attributes, as its `Debug` writes them.
     fn describe(&self) -> String;
-    /// Drops what the forward saved: no gradient will flow through here.
+    /// Drops what the forward saved: no gradient will flow through here, or the forward will run again.
     fn forget(&mut self);
+    /// How much memory the saved holds.
+    fn saved_bytes(&self) -> usize;
 }
 
 pub(crate) struct Recorded<O: Op> {
@@ -231,6 +296,10 @@ impl<O: Op> Step for Recorded<O> {
         self.op.reference(inputs, branches)
     }
 
+    fn reference_update(&self, update: &mut Update<'_>) -> bool {
+        self.op.reference_update(update)
+    }
+
     fn precision(&self) -> Precision {
         O::PRECISION
     }
@@ -245,6 +314,10 @@ impl<O: Op> Step for Recorded<O> {
 
     fn forget(&mut self) {
         self.saved = None;
+    }
+
+    fn saved_bytes(&self) -> usize {
+        self.saved.as_ref().map_or(0, O::Saved::bytes)
     }
 }
 

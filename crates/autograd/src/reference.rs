@@ -83,6 +83,19 @@ impl Array {
         self.data[own.zip(&self.shape[..]).fold(0, |flat, (i, &n)| flat * n + i)]
     }
 
+    /// The element of this array that broadcasting puts at a row-major position of a larger shape.
+    fn broadcast_at_flat(&self, at: usize, shape: &[usize]) -> f64 {
+        if self.shape[..] == *shape {
+            return self.data[at];
+        }
+        let (mut rest, mut own, mut stride) = (at, 0, 1);
+        for (&n, &size) in self.shape[..].iter().rev().zip(shape.iter().rev()) {
+            own += if n == 1 { 0 } else { rest % size * stride };
+            (rest, stride) = (rest / size, stride * n);
+        }
+        self.data[own]
+    }
+
     /// `f` of each element.
     pub fn map(&self, f: impl FnMut(f64) -> f64) -> Array {
         Array { shape: self.shape.clone(), data: self.data.iter().copied().map(f).collect() }
@@ -145,6 +158,17 @@ impl From<&Tensor> for Array {
     }
 }
 
+/// Where the element at a row-major position lies in an array with these distances along the axes.
+pub(crate) fn strided(at: usize, shape: &[usize], strides: &[usize]) -> usize {
+    let mut rest = at;
+    let mut position = 0;
+    for (&n, &stride) in shape.iter().zip(strides).rev() {
+        position += rest % n * stride;
+        rest /= n;
+    }
+    position
+}
+
 /// The choices of a reference: which side of a kink, which of several maxima.
 ///
 /// A reference asks [`choose`](Branches::choose) with the choice that its inputs would make. While recording, that is
@@ -200,6 +224,169 @@ impl<'a> Branches<'a> {
 
     /// How many answers differed from what the inputs would have chosen.
     pub fn flips(&self) -> usize {
+        self.flips
+    }
+}
+
+/// An array of which some elements, or all of them, have changed, and that can go back.
+#[derive(Clone, Debug)]
+pub(crate) struct Changing {
+    value: Array,
+    changes: Vec<Change>,
+    /// By element: one more than its position among the changes, or 0.
+    marks: Vec<u32>,
+    /// The value before, where all of it was replaced.
+    before: Option<Array>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    at: usize,
+    before: f64,
+}
+
+impl Changing {
+    pub(crate) fn new(value: Array) -> Changing {
+        Changing { marks: vec![0; value.data.len()], value, changes: Vec::new(), before: None }
+    }
+
+    pub(crate) fn value(&self) -> &Array {
+        &self.value
+    }
+
+    pub(crate) fn set(&mut self, at: usize, to: f64) {
+        let element = &mut self.value.data[at];
+        if self.marks[at] == 0 {
+            if element.to_bits() == to.to_bits() {
+                return;
+            }
+            self.changes.push(Change { at, before: *element });
+            self.marks[at] = self.changes.len() as u32;
+        }
+        *element = to;
+    }
+
+    pub(crate) fn replace(&mut self, value: Array) {
+        self.before = Some(std::mem::replace(&mut self.value, value));
+    }
+
+    pub(crate) fn is_changed(&self) -> bool {
+        self.is_replaced() || !self.changes.is_empty()
+    }
+
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.before.is_some()
+    }
+
+    /// The sum of all changes, each multiplied by its element's weight.
+    pub(crate) fn weighted_change(&self, weights: &[f64]) -> f64 {
+        match &self.before {
+            Some(before) => {
+                let changes = self.value.data.iter().zip(&before.data).map(|(now, before)| now - before);
+                changes.zip(weights).map(|(change, weight)| change * weight).sum()
+            }
+            None => self.changes.iter().map(|c| (self.value.data[c.at] - c.before) * weights[c.at]).sum(),
+        }
+    }
+
+    /// Takes all changes back.
+    pub(crate) fn restore(&mut self) {
+        if let Some(before) = self.before.take() {
+            self.value = before;
+        }
+        for Change { at, before } in self.changes.drain(..) {
+            self.value.data[at] = before;
+            self.marks[at] = 0;
+        }
+    }
+}
+
+/// A reference's output to be brought up to date after some elements of one input have changed.
+#[derive(Debug)]
+pub struct Update<'a> {
+    inputs: &'a [&'a Array],
+    input: usize,
+    changes: &'a [Change],
+    choices: &'a [u32],
+    output: &'a mut Changing,
+    flips: usize,
+}
+
+impl<'a> Update<'a> {
+    /// Of the output of a step whose `input` is `changed`; `inputs` have their new values.
+    pub(crate) fn new(
+        inputs: &'a [&'a Array],
+        input: usize,
+        changed: &'a Changing,
+        choices: &'a [u32],
+        output: &'a mut Changing,
+    ) -> Update<'a> {
+        Update { inputs, input, changes: &changed.changes, choices, output, flips: 0 }
+    }
+
+    /// The inputs with their new values.
+    pub fn inputs(&self) -> &'a [&'a Array] {
+        self.inputs
+    }
+
+    /// Which of the inputs has changed.
+    pub fn input(&self) -> usize {
+        self.input
+    }
+
+    /// The elements of that input that have changed: row-major position and by how much.
+    pub fn changes(&self) -> impl ExactSizeIterator<Item = (usize, f64)> + use<'a> {
+        let values = &self.inputs[self.input].data;
+        self.changes.iter().map(|change| (change.at, values[change.at] - change.before))
+    }
+
+    /// The output's sizes.
+    pub fn shape(&self) -> &[usize] {
+        &self.output.value.shape
+    }
+
+    /// Sets an element of the output.
+    pub fn set(&mut self, at: usize, value: f64) {
+        self.output.set(at, value);
+    }
+
+    /// Adds to an element of the output.
+    pub fn add(&mut self, at: usize, change: f64) {
+        self.output.set(at, self.output.value.data[at] + change);
+    }
+
+    /// Sets an element of the output to what `f` gives with the choices that the reference made for it, one part in
+    /// so many of all its choices.
+    pub fn set_by_choice(&mut self, at: usize, f: impl FnOnce(&mut Branches<'_>) -> f64) {
+        let each = self.choices.len() / self.output.value.data.len();
+        let mut branches = Branches::frozen(&self.choices[at * each..(at + 1) * each]);
+        let value = f(&mut branches);
+        self.flips += branches.flips();
+        self.set(at, value);
+    }
+
+    /// The update of a function of elements: each element of the output depends on those at its own place in the
+    /// inputs. Not for an input that broadcasting repeats.
+    pub fn elementwise<const N: usize>(
+        &mut self,
+        mut f: impl FnMut([f64; N], &mut Branches<'_>) -> f64,
+    ) -> bool {
+        let inputs = self.inputs;
+        if self.changes.is_empty() {
+            return true;
+        }
+        if inputs[self.input].shape != self.output.value.shape {
+            return false;
+        }
+        for &Change { at, .. } in self.changes {
+            let shape = &inputs[self.input].shape[..];
+            let x = std::array::from_fn(|k| inputs[k].broadcast_at_flat(at, shape));
+            self.set_by_choice(at, |branches| f(x, branches));
+        }
+        true
+    }
+
+    pub(crate) fn flips(&self) -> usize {
         self.flips
     }
 }

@@ -1,10 +1,13 @@
 //! Running a recorded tape again in f64, with other values at its leaves.
 
 use crate::{
-    reference::{Array, Branches},
+    op::{Precision, Step},
+    reference::{Array, Branches, Changing, Update},
     tape::{Node, Tape},
 };
-use std::cell::Ref;
+use gradus_tensor::{Rng, Tensor};
+use smallvec::SmallVec;
+use std::{cell::Ref, panic::Location};
 
 /// A tape as a function of its leaves, in f64 through each operation's reference.
 ///
@@ -19,8 +22,9 @@ pub(crate) struct Replay<'t> {
 }
 
 impl<'t> Replay<'t> {
-    /// The tape as it stands now; it must keep its values, and cannot grow while this lives.
+    /// The tape as it stands now; what `tape.step` has not released is there, or is computed again. It cannot grow while this lives.
     pub(crate) fn new(tape: &'t Tape) -> Replay<'t> {
+        tape.segments.borrow_mut().prepare_all(&mut tape.nodes.borrow_mut());
         let nodes = tape.nodes.borrow();
         let mut replay = Replay { choices: vec![Vec::new(); nodes.len()], base: Vec::new(), nodes };
         for (id, node) in replay.nodes.iter().enumerate() {
@@ -31,13 +35,17 @@ impl<'t> Replay<'t> {
                 replay.base.push(Array::from(node.value()));
                 continue;
             };
-            let recorded: Vec<Array> =
-                node.inputs.iter().map(|&i| Array::from(replay.nodes[i as usize].value())).collect();
-            let mut branches = Branches::recording();
-            step.reference(&recorded.iter().collect::<Vec<_>>(), &mut branches);
-            replay.choices[id] = branches.into_choices();
             let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &replay.base[i as usize]).collect();
-            let outputs = step.reference(&inputs, &mut Branches::frozen(&replay.choices[id]));
+            let mut branches = Branches::recording();
+            let mut outputs = step.reference(&inputs, &mut branches);
+            let natural = branches.into_choices();
+            if !natural.is_empty() {
+                // What the f32 inputs choose may be another side than f64 inputs, a rounding away, would.
+                replay.choices[id] = recorded_choices(&replay.nodes, node, &**step);
+                if replay.choices[id] != natural {
+                    outputs = step.reference(&inputs, &mut Branches::frozen(&replay.choices[id]));
+                }
+            }
             replay.base.extend(outputs);
         }
         replay
@@ -48,31 +56,86 @@ impl<'t> Replay<'t> {
         &self.base[id as usize]
     }
 
-    /// The value of a node when one leaf has another value.
-    pub(crate) fn with(&self, leaf: u32, value: &Array, target: u32) -> Array {
-        // What the leaf does not reach, or the target does not need, stays as it is.
-        let mut changed: Vec<Option<Array>> = vec![None; target as usize + 1];
-        let needed = self.needed_by(target);
-        if let Some(slot) = changed.get_mut(leaf as usize) {
-            *slot = Some(value.clone());
+    /// All values when each step's result is off by a random error within its stated precision: one of the results
+    /// that f32 arithmetic as good as stated could have given.
+    pub(crate) fn rounded(&self, rng: &mut Rng) -> Vec<Array> {
+        let mut values: Vec<Array> = Vec::with_capacity(self.base.len());
+        for (id, node) in self.nodes.iter().enumerate() {
+            if node.is_later_output() {
+                continue;
+            }
+            let Some(step) = &node.step else {
+                values.push(self.base[id].clone());
+                continue;
+            };
+            let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &values[i as usize]).collect();
+            let mut outputs = step.reference(&inputs, &mut Branches::frozen(&self.choices[id]));
+            let term: f64 = inputs.iter().take(2).map(|x| largest(x)).product();
+            for y in &mut outputs {
+                let term = term.max(largest(y));
+                for y in y.data_mut() {
+                    let size = match step.precision() {
+                        Precision::Ulps(ulps) => ulps * y.abs(),
+                        Precision::UlpsOfLargest(ulps) => ulps * term,
+                    };
+                    *y += size * f64::from(f32::EPSILON) * f64::from(rng.uniform(-1.0, 1.0));
+                }
+            }
+            values.extend(outputs);
         }
+        values
+    }
+
+    /// The way from a leaf to the node that depends on it; `None` where that does not.
+    pub(crate) fn path(&self, leaf: u32, target: u32) -> Option<Path<'_>> {
+        let needed = self.needed_by(target);
+        let mut places: Vec<Option<u32>> = vec![None; target as usize + 1];
+        let mut path = Path {
+            base: &self.base,
+            choices: &self.choices,
+            places: Vec::new(),
+            changing: Vec::new(),
+            steps: Vec::new(),
+            frozen: true,
+        };
+        if leaf > target {
+            return None;
+        }
+        let mut add = |id: usize, changing: &mut Vec<Changing>| {
+            places[id] = Some(changing.len() as u32);
+            changing.push(Changing::new(self.base[id].clone()));
+        };
+        add(leaf as usize, &mut path.changing);
+        let mut reached = vec![false; target as usize + 1];
+        reached[leaf as usize] = true;
         for id in leaf as usize + 1..=target as usize {
             let node = &self.nodes[id];
             let Some(step) = &node.step else { continue };
-            if !needed[id] || !node.inputs.iter().any(|&i| changed[i as usize].is_some()) {
+            if !needed[id] || !node.inputs.iter().any(|&i| reached[i as usize]) {
                 continue;
             }
-            let inputs: Vec<&Array> = node
-                .inputs
-                .iter()
-                .map(|&i| changed[i as usize].as_ref().unwrap_or(&self.base[i as usize]))
-                .collect();
-            let outputs = step.reference(&inputs, &mut Branches::frozen(&self.choices[id]));
-            for (slot, output) in changed[id..].iter_mut().zip(outputs) {
-                *slot = Some(output);
+            let outputs = id..(id + node.outputs as usize).min(target as usize + 1);
+            for k in outputs.clone() {
+                reached[k] = true;
+                add(k, &mut path.changing);
             }
+            let inputs = node.inputs.clone();
+            path.steps.push(PathStep { id, step: step.fresh(), inputs, outputs: outputs.len() });
         }
-        changed.pop().flatten().unwrap_or_else(|| self.base[target as usize].clone())
+        path.places = places;
+        reached[target as usize].then_some(path)
+    }
+
+    /// The first nodes of the steps on the way from a leaf to a target.
+    pub(crate) fn steps_between(&self, leaf: u32, target: u32) -> Vec<usize> {
+        self.path(leaf, target).map_or(Vec::new(), |path| path.steps.iter().map(|step| step.id).collect())
+    }
+
+    /// A step as it was recorded: with the values of its inputs and its line.
+    pub(crate) fn recorded(&self, id: usize) -> (&dyn Step, Vec<Tensor>, &'static Location<'static>) {
+        let node = &self.nodes[id];
+        let inputs = node.inputs.iter().map(|&i| self.nodes[i as usize].value().clone()).collect();
+        (&**node.step.as_ref().expect("a node of a step"), inputs, node.location)
     }
 
     fn needed_by(&self, target: u32) -> Vec<bool> {
@@ -88,5 +151,120 @@ impl<'t> Replay<'t> {
             }
         }
         needed
+    }
+}
+
+fn recorded_choices(nodes: &[Node], node: &Node, step: &dyn Step) -> Vec<u32> {
+    let recorded: Vec<Array> = node.inputs.iter().map(|&i| Array::from(nodes[i as usize].value())).collect();
+    let mut branches = Branches::recording();
+    step.reference(&recorded.iter().collect::<Vec<_>>(), &mut branches);
+    branches.into_choices()
+}
+
+/// The largest finite magnitude.
+pub(crate) fn largest(x: &Array) -> f64 {
+    x.data().iter().filter(|x| x.is_finite()).fold(0.0f64, |m, x| m.max(x.abs()))
+}
+
+/// The part of a tape that lies between a leaf and a value that depends on it, to be run with the leaf moved, many
+/// times. It computes anew only what a move reaches.
+pub(crate) struct Path<'r> {
+    base: &'r [Array],
+    choices: &'r [Vec<u32>],
+    /// By node: its position among the changing values, if the leaf reaches it.
+    places: Vec<Option<u32>>,
+    /// The leaf first, the target last.
+    changing: Vec<Changing>,
+    steps: Vec<PathStep>,
+    /// Whether branches are those that were recorded.
+    frozen: bool,
+}
+
+struct PathStep {
+    id: usize,
+    step: Box<dyn Step>,
+    inputs: SmallVec<[u32; 3]>,
+    outputs: usize,
+}
+
+/// What a move of the leaf did to the target.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moved {
+    /// The changes of the target's elements, multiplied by their weights and summed. Differences first, sums later: the
+    /// base has cancelled before rounding can hide the change.
+    pub(crate) change: f64,
+    /// How many branches would have gone another way.
+    pub(crate) flips: usize,
+}
+
+impl Path<'_> {
+    /// The same way, for another thread.
+    pub(crate) fn fork(&self) -> Self {
+        let copy = |s: &PathStep| PathStep { step: s.step.fresh(), inputs: s.inputs.clone(), ..*s };
+        Path {
+            places: self.places.clone(),
+            changing: self.changing.clone(),
+            steps: self.steps.iter().map(copy).collect(),
+            ..*self
+        }
+    }
+
+    /// The same way where branches follow the moved values: the function itself, kinks and all.
+    pub(crate) fn unfrozen(self) -> Self {
+        Path { frozen: false, ..self }
+    }
+
+    /// How many elements lie on the way.
+    pub(crate) fn len(&self) -> usize {
+        self.changing.iter().map(|changing| changing.value().data().len()).sum()
+    }
+
+    /// Moves the leaf's elements by `h` times the direction's, sees what that does to the target, and moves back.
+    pub(crate) fn moved(&mut self, direction: &[(usize, f64)], h: f64, weights: &[f64]) -> Moved {
+        let leaf = &mut self.changing[0];
+        if direction.len() > leaf.value().data().len() / 4 {
+            let mut value = leaf.value().clone();
+            direction.iter().for_each(|&(i, d)| value.data_mut()[i] += h * d);
+            leaf.replace(value);
+        } else {
+            direction.iter().for_each(|&(i, d)| leaf.set(i, leaf.value().data()[i] + h * d));
+        }
+        let flips = (0..self.steps.len()).map(|k| self.run(k)).sum();
+        let target = self.changing.last().expect("the leaf at least");
+        let change = target.weighted_change(weights);
+        self.changing.iter_mut().for_each(Changing::restore);
+        Moved { change, flips }
+    }
+
+    /// Runs a step, if anything that it reads has changed; the number of flips.
+    fn run(&mut self, k: usize) -> usize {
+        let PathStep { id, step, inputs, outputs } = &self.steps[k];
+        let first = self.places[*id].expect("the leaf reaches every step of the path") as usize;
+        // What comes before on the tape stands before among the changing values.
+        let (before, after) = self.changing.split_at_mut(first);
+        let place = |&i: &u32| self.places[i as usize].map(|place| place as usize);
+        let mut changed = inputs.iter().map(place).enumerate().filter_map(|(input, place)| {
+            let changing = &before[place?];
+            changing.is_changed().then_some((input, changing))
+        });
+        let Some((input, changing)) = changed.next() else { return 0 };
+        let alone = self.frozen && changed.next().is_none() && *outputs == 1 && !changing.is_replaced();
+        let values: SmallVec<[&Array; 3]> = inputs
+            .iter()
+            .map(|i| place(i).map_or(&self.base[*i as usize], |place| before[place].value()))
+            .collect();
+        let choices = &self.choices[*id];
+        if alone {
+            let mut update = Update::new(&values, input, changing, choices, &mut after[0]);
+            if step.reference_update(&mut update) {
+                return update.flips();
+            }
+        }
+        let mut branches = if self.frozen { Branches::frozen(choices) } else { Branches::recording() };
+        let results = step.reference(&values, &mut branches);
+        for (slot, result) in after.iter_mut().zip(results).take(*outputs) {
+            slot.replace(result);
+        }
+        branches.flips()
     }
 }

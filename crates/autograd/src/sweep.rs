@@ -2,6 +2,8 @@
 
 use crate::{
     gradients::Gradients,
+    hooks::Hooks,
+    inspect::refuse,
     op::Backward,
     ops::shape::SumTo,
     tape::{Node, Tape},
@@ -18,6 +20,43 @@ pub(crate) enum Rule {
     Fused,
     /// The rule of record, which higher orders use.
     OfRecord,
+}
+
+/// What looks on while a sweep runs. `()` sees nothing and costs nothing.
+pub(crate) trait Watch {
+    /// The gradient of the value at `id` is complete, if there is one; the rule of its step comes next.
+    fn complete(&mut self, _tape: &Tape, _id: usize, _gradient: &mut Option<Tensor>) {}
+
+    /// The rule of the step at `id` gave these gradients to its inputs.
+    fn gave(&mut self, _nodes: &[Node], _id: usize, _results: &[Option<Tensor>]) {}
+}
+
+impl Watch for () {}
+
+impl<W: Watch> Watch for Option<W> {
+    fn complete(&mut self, tape: &Tape, id: usize, gradient: &mut Option<Tensor>) {
+        if let Some(watch) = self {
+            watch.complete(tape, id, gradient);
+        }
+    }
+
+    fn gave(&mut self, nodes: &[Node], id: usize, results: &[Option<Tensor>]) {
+        if let Some(watch) = self {
+            watch.gave(nodes, id, results);
+        }
+    }
+}
+
+impl<A: Watch, B: Watch> Watch for (A, B) {
+    fn complete(&mut self, tape: &Tape, id: usize, gradient: &mut Option<Tensor>) {
+        self.0.complete(tape, id, gradient);
+        self.1.complete(tape, id, gradient);
+    }
+
+    fn gave(&mut self, nodes: &[Node], id: usize, results: &[Option<Tensor>]) {
+        self.0.gave(nodes, id, results);
+        self.1.gave(nodes, id, results);
+    }
 }
 
 impl<'t> Var<'t> {
@@ -43,6 +82,27 @@ impl<'t> Var<'t> {
         let cotangent = cotangent.into();
         self.check_cotangent(&cotangent);
         self.sweep(cotangent, Rule::Fused, false)
+    }
+
+    /// Like [`Var::backward`], with hooks on the gradients of values in between: to read, keep or replace them.
+    ///
+    /// # Panics
+    /// When the loss has more than one element, or a hook is for another tape.
+    #[track_caller]
+    pub fn backward_with(self, hooks: Hooks<'_>) -> Gradients {
+        let ones = Tensor::ones(self.scalar_loss().shape());
+        hooks.check_tape(self.tape());
+        self.tape().check_finite_from(0);
+        let mut watch = (self.tape().anomaly_watch(), hooks);
+        let mut gradients = self.sweep_watched(ones, Rule::Fused, false, &mut watch);
+        refuse(watch.0);
+        for (id, gradient) in watch.1.into_retained() {
+            // A leaf is there already.
+            if let Err(place) = gradients.by_var.binary_search_by_key(&id, |&(id, _)| id) {
+                gradients.by_var.insert(place, (id, gradient));
+            }
+        }
+        gradients
     }
 
     /// Like [`Var::backward`], giving back every value that the sweep has passed.
@@ -78,8 +138,26 @@ impl<'t> Var<'t> {
         }
     }
 
+    #[track_caller]
     pub(crate) fn sweep(self, cotangent: Tensor, rule: Rule, release: bool) -> Gradients {
+        let Some(mut watch) = self.tape().anomaly_watch() else {
+            return self.sweep_watched(cotangent, rule, release, &mut ());
+        };
+        self.tape().check_finite_from(0);
+        let gradients = self.sweep_watched(cotangent, rule, release, &mut watch);
+        refuse(Some(watch));
+        gradients
+    }
+
+    pub(crate) fn sweep_watched(
+        self,
+        cotangent: Tensor,
+        rule: Rule,
+        release: bool,
+        watch: &mut impl Watch,
+    ) -> Gradients {
         let tape = self.tape();
+        let has_checkpoints = !tape.segments.borrow().is_empty();
         let mut gradients: Vec<Option<Tensor>> = vec![None; self.id() as usize + 1];
         gradients[self.id() as usize] = Some(cotangent);
         if release {
@@ -90,9 +168,16 @@ impl<'t> Var<'t> {
             nodes[self.id() as usize + 1 + end..].iter_mut().for_each(Node::release);
         }
         for id in (0..gradients.len()).rev() {
-            sweep_node(&tape.nodes.borrow(), id, &mut gradients, rule);
+            watch.complete(tape, id, &mut gradients[id]);
+            if has_checkpoints && reached(tape, id, &gradients) {
+                tape.segments.borrow_mut().prepare(id, &mut tape.nodes.borrow_mut());
+            }
+            sweep_node(&tape.nodes.borrow(), id, &mut gradients, rule, watch);
             if release {
                 release_passed(&mut tape.nodes.borrow_mut(), id);
+            }
+            if has_checkpoints {
+                tape.segments.borrow_mut().passed(id, &mut tape.nodes.borrow_mut());
             }
         }
         collect(tape, gradients)
@@ -142,10 +227,16 @@ impl<'t> Var<'t> {
         let wanted = reached_from(tape, wrt, self.id());
         let mut gradients: Vec<Option<Var<'t>>> = vec![None; self.id() as usize + 1];
         gradients[self.id() as usize] = Some(cotangent);
+        let has_checkpoints = !tape.segments.borrow().is_empty();
         for id in (0..gradients.len()).rev() {
+            if has_checkpoints && reached(tape, id, &gradients) {
+                tape.segments.borrow_mut().prepare(id, &mut tape.nodes.borrow_mut());
+            }
             record_node(tape, id, &wanted, &mut gradients);
+            if has_checkpoints {
+                tape.segments.borrow_mut().passed(id, &mut tape.nodes.borrow_mut());
+            }
         }
-        tape.set_origin(None);
         wrt.iter().map(|var| gradients.get(var.id() as usize).copied().flatten()).collect()
     }
 }
@@ -165,8 +256,20 @@ fn release_passed(nodes: &mut [Node], id: usize) {
     }
 }
 
+/// Whether a cotangent has come to the step at `id`.
+fn reached<G>(tape: &Tape, id: usize, gradients: &[Option<G>]) -> bool {
+    let node = &tape.nodes.borrow()[id];
+    gradients[id..].iter().take(node.outputs as usize).any(Option::is_some)
+}
+
 /// Runs the backward rule of the step at `id`, if there is one and a cotangent has come to it.
-fn sweep_node(nodes: &[Node], id: usize, gradients: &mut [Option<Tensor>], rule: Rule) {
+fn sweep_node(
+    nodes: &[Node],
+    id: usize,
+    gradients: &mut [Option<Tensor>],
+    rule: Rule,
+    watch: &mut impl Watch,
+) {
     let node = &nodes[id];
     let Some(step) = node.step.as_ref().filter(|_| node.needs) else { return };
     let outputs = id..(id + node.outputs as usize);
@@ -187,6 +290,7 @@ fn sweep_node(nodes: &[Node], id: usize, gradients: &mut [Option<Tensor>], rule:
         results: &mut results,
     };
     step.backward_tensors(&mut cx, rule == Rule::Fused);
+    watch.gave(nodes, id, &results);
     for ((&input, result), value) in node.inputs.iter().zip(results).zip(&inputs) {
         let Some(result) = result else { continue };
         let result = if result.shape() == value.shape() { result } else { result.sum_to(value.shape()) };
@@ -233,7 +337,7 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         needs: &needs,
         results: &mut results,
     };
-    tape.set_origin(Some(location));
+    let _line = tape.at_line(location);
     step.backward_vars(&mut cx);
     tape.nodes.borrow_mut()[id].step = Some(step);
     for ((&input, result), value) in ids.iter().zip(results).zip(&input_vars) {

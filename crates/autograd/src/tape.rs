@@ -1,6 +1,7 @@
 //! The tape: the list of recorded operations, in the order in which they ran.
 
 use crate::{
+    checkpoint::Segments,
     gradients::Gradients,
     op::{Op, Recorded, Step},
     param::{Param, ParamId},
@@ -52,6 +53,10 @@ pub struct Tape {
     params: RefCell<HashMap<(ParamId, usize), u32>>,
     /// The next seed, in training mode.
     seed: Cell<Option<u64>>,
+    /// What checkpoints recorded.
+    pub(crate) segments: RefCell<Segments>,
+    /// Whether sweeps look for NaN and infinities.
+    pub(crate) anomaly_mode: Cell<bool>,
     /// While a gradient is recorded: the line of the operation that it is a gradient of.
     origin: Cell<Option<&'static Location<'static>>>,
 }
@@ -82,6 +87,8 @@ impl Tape {
             nodes: RefCell::default(),
             params: RefCell::default(),
             seed: Cell::new(None),
+            segments: RefCell::default(),
+            anomaly_mode: Cell::new(false),
             origin: Cell::new(None),
         }
     }
@@ -91,6 +98,13 @@ impl Tape {
         let tape = Tape::new();
         tape.seed.set(Some(seed));
         tape
+    }
+
+    /// An empty tape in this one's mode, with the random state it has now.
+    pub(crate) fn twin(&self) -> Tape {
+        let twin = Tape::new();
+        twin.seed.set(self.seed.get());
+        twin
     }
 
     /// The place of this tape's variables, for layers that have no input value to take it from.
@@ -165,6 +179,7 @@ impl Tape {
     pub fn clear(&mut self) {
         self.nodes.get_mut().clear();
         self.params.get_mut().clear();
+        self.segments.get_mut().clear();
         self.generation.set(self.generation.get() + 1);
     }
 
@@ -259,9 +274,9 @@ impl Tape {
         Ok((tape, id, count))
     }
 
-    /// Until it is called again, what is recorded counts as recorded at this line.
-    pub(crate) fn set_origin(&self, line: Option<&'static Location<'static>>) {
-        self.origin.set(line);
+    /// While the result lives, what is recorded counts as recorded at this line.
+    pub(crate) fn at_line(&self, line: &'static Location<'static>) -> AtLine<'_> {
+        AtLine { tape: self, before: self.origin.replace(Some(line)) }
     }
 
     pub(crate) fn id_and_generation(&self) -> (u64, u64) {
@@ -271,6 +286,18 @@ impl Tape {
     /// The parameters on the tape with their variables' positions.
     pub(crate) fn params(&self) -> Vec<(ParamId, u32)> {
         self.params.borrow().iter().map(|(&(param, _), &id)| (param, id)).collect()
+    }
+}
+
+/// See [`Tape::at_line`].
+pub(crate) struct AtLine<'t> {
+    tape: &'t Tape,
+    before: Option<&'static Location<'static>>,
+}
+
+impl Drop for AtLine<'_> {
+    fn drop(&mut self) {
+        self.tape.origin.set(self.before);
     }
 }
 
@@ -288,34 +315,15 @@ impl Node {
 
     #[track_caller]
     pub(crate) fn value(&self) -> &Tensor {
-        self.value.as_ref().expect("the value was released by the sweep of tape.step")
+        self.value.as_ref().expect(
+            "the value is gone: the sweep of tape.step gives values back, and a checkpoint keeps only what it returns",
+        )
     }
 }
 
 impl Default for Tape {
     fn default() -> Tape {
         Tape::new()
-    }
-}
-
-/// One line a value: `%3 = matmul %1 %2  [32, 50]  src/model.rs:14`.
-impl fmt::Display for Tape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nodes = self.nodes.borrow();
-        for (id, node) in nodes.iter().enumerate() {
-            let origin = match (&node.step, &node.inputs[..]) {
-                (Some(step), inputs) => {
-                    let inputs: String = inputs.iter().map(|i| format!(" %{i}")).collect();
-                    format!("{}{inputs}", step.name())
-                }
-                (None, &[first]) => format!("output {} of %{first}", id - first as usize),
-                _ if node.needs => "var".into(),
-                _ => "constant".into(),
-            };
-            let shape = node.value.as_ref().map_or("released".into(), |value| value.shape().to_string());
-            writeln!(f, "%{id} = {origin}  {shape}  {}:{}", node.location.file(), node.location.line())?;
-        }
-        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     ops::arithmetic::{AddScalar, DivInto, MulScalar, SubFrom},
     param::Param,
     tape::Tape,
+    values::Values,
     var::Var,
 };
 use gradus_tensor::{OrFail, Shape, Tensor};
@@ -124,6 +125,10 @@ value_trait! {
 
         #[doc(hidden)]
         fn draw_at(place: Self::Place) -> Option<u64>;
+
+        #[doc(hidden)]
+        #[track_caller]
+        fn checkpoint_at<R: Values<Self>>(place: Self::Place, f: impl FnOnce() -> R) -> R;
     }
 }
 
@@ -172,6 +177,33 @@ impl<V: Value> At<V> {
     /// Whether the computation trains a model: only on a tape in training mode.
     pub fn is_training(self) -> bool {
         V::is_training_at(self.0)
+    }
+
+    /// Records `f` and keeps only what it returns: the values in between are dropped, and computed again when a sweep
+    /// needs them. It trades time, one more forward of this part, for memory. On tensors it is just `f`.
+    ///
+    /// Results and gradients have the bits that they have without it, randomness included, since a random operation
+    /// keeps its seed. Checkpoints nest, may use parameters, and gradients of gradients go through them. A value from
+    /// inside that is not returned cannot be read or used outside.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// fn block<V: Value>(x: &V) -> V {
+    ///     (x * x).sin().exp()
+    /// }
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.var([0.1, 0.2]);
+    /// let y = x.at().checkpoint(|| block(&x));
+    /// assert_eq!(y.sum().backward()[x], block(&x).sum().backward()[x]);
+    /// ```
+    ///
+    /// # Panics
+    /// When `f` returns a variable of another tape.
+    #[track_caller]
+    pub fn checkpoint<R: Values<V>>(self, f: impl FnOnce() -> R) -> R {
+        V::checkpoint_at(self.0, f)
     }
 
     /// A fresh seed for an operation that is random in training, such as dropout; `None` in evaluation.
@@ -230,6 +262,10 @@ impl Value for Tensor {
     fn draw_at(_: ()) -> Option<u64> {
         None
     }
+
+    fn checkpoint_at<R: Values<Tensor>>(_: (), f: impl FnOnce() -> R) -> R {
+        f()
+    }
 }
 
 impl<'t> Value for Var<'t> {
@@ -273,6 +309,11 @@ impl<'t> Value for Var<'t> {
 
     fn draw_at(tape: &'t Tape) -> Option<u64> {
         tape.draw()
+    }
+
+    #[track_caller]
+    fn checkpoint_at<R: Values<Var<'t>>>(tape: &'t Tape, f: impl FnOnce() -> R) -> R {
+        tape.checkpoint(f)
     }
 }
 

@@ -71,6 +71,11 @@ impl<'t> Var<'t> {
         self.tape.constant(self.value())
     }
 
+    /// Whether a gradient flows to it: a variable or a parameter lies under it.
+    pub(crate) fn needs_gradient(self) -> bool {
+        self.tape.nodes.borrow()[self.id as usize].needs
+    }
+
     /// Shape and place, for messages: `%5 [2, 3] (src/model.rs:14)`.
     pub(crate) fn describe(self) -> String {
         let nodes = self.tape.nodes.borrow();

@@ -9,17 +9,21 @@ fn image() -> Tensor {
 const ONE: [usize; 2] = [1, 1];
 const NONE: [usize; 2] = [0, 0];
 
+fn plain() -> Conv2dOptions {
+    Conv2dOptions::default()
+}
+
 #[test]
 fn the_books_convolution() {
     let tape = Tape::new();
     let x = tape.var(image());
     let w = tape.var([[[[2., 0., 1.], [0., 1., 2.], [1., 0., 2.]]]]);
     let b = tape.var([3.0]);
-    assert_eq!(x.conv2d(&w, None, ONE, NONE, ONE, 1).value().to_vec(), [15., 16., 6., 15.]);
-    let y = x.conv2d(&w, Some(&b), ONE, NONE, ONE, 1);
+    assert_eq!(x.conv2d(&w, None, plain()).value().to_vec(), [15., 16., 6., 15.]);
+    let y = x.conv2d(&w, Some(&b), plain());
     assert_eq!(y.value().to_vec(), [18., 19., 9., 18.]);
     let padded = [7., 12., 10., 2., 4., 15., 16., 10., 10., 6., 15., 6., 8., 10., 4., 3.];
-    assert_eq!(x.conv2d(&w, None, ONE, ONE, ONE, 1).value().to_vec(), padded);
+    assert_eq!(x.conv2d(&w, None, Conv2dOptions { padding: ONE, ..plain() }).value().to_vec(), padded);
     // The gradient of the sum by the weight: what each kernel element sees of the image, summed.
     let gradients = y.sum().backward();
     assert_eq!(gradients[w].to_vec(), [4., 8., 8., 4., 4., 8., 8., 4., 4.]);
@@ -29,16 +33,13 @@ fn the_books_convolution() {
 #[test]
 fn the_books_transposed_convolution() {
     let x = Tensor::from([[[[1., 2.], [3., 4.]]]]);
-    let y = x.conv_transpose2d(&Tensor::ones([1, 1, 3, 3]), None, ONE, NONE, NONE, ONE, 1);
+    let y = x.conv_transpose2d(&Tensor::ones([1, 1, 3, 3]), None, NONE, plain());
     assert_eq!(y.to_vec(), [1., 3., 3., 2., 4., 10., 10., 6., 4., 10., 10., 6., 3., 7., 7., 4.]);
     let shifted = x.conv_transpose2d(
         &Tensor::ones([1, 2, 1, 1]),
         Some(&Tensor::from([10., 20.])),
-        [2, 2],
-        NONE,
         ONE,
-        ONE,
-        1,
+        Conv2dOptions { stride: [2, 2], ..plain() },
     );
     assert_eq!(shifted.shape(), &[1, 2, 4, 4]);
     let channel = [1., 0., 2., 0., 0., 0., 0., 0., 3., 0., 4., 0., 0., 0., 0., 0.];
@@ -48,7 +49,8 @@ fn the_books_transposed_convolution() {
 
 #[test]
 fn a_generator_grows_from_7_to_28() {
-    let grow = |x: &Tensor| x.conv_transpose2d(&Tensor::ones([1, 1, 4, 4]), None, [2, 2], ONE, NONE, ONE, 1);
+    let options = Conv2dOptions { stride: [2, 2], padding: ONE, ..plain() };
+    let grow = |x: &Tensor| x.conv_transpose2d(&Tensor::ones([1, 1, 4, 4]), None, NONE, options);
     let y = grow(&Tensor::ones([1, 1, 7, 7]));
     assert_eq!(y.shape(), &[1, 1, 14, 14]);
     assert_eq!(grow(&y).shape(), &[1, 1, 28, 28]);
@@ -62,19 +64,12 @@ fn transposed_convolution_is_the_adjoint() {
     for (stride, padding, output_padding, dilation, groups) in
         [(1, 0, 0, 1, 1), (2, 1, 1, 1, 2), (3, 2, 0, 2, 1), (3, 0, 2, 1, 4)]
     {
-        let pair = |n: usize| [n, n];
+        let options =
+            Conv2dOptions { stride: [stride; 2], padding: [padding; 2], dilation: [dilation; 2], groups };
         let (x, w) = (whole([2, 4, 5, 4]), whole([4, 3, 3, 2]));
-        let up = x.conv_transpose2d(
-            &w,
-            None,
-            pair(stride),
-            pair(padding),
-            pair(output_padding),
-            pair(dilation),
-            groups,
-        );
+        let up = x.conv_transpose2d(&w, None, [output_padding; 2], options);
         let y = whole([2, 3 * groups, up.size(2), up.size(3)]);
-        let down = y.conv2d(&w, None, pair(stride), pair(padding), pair(dilation), groups);
+        let down = y.conv2d(&w, None, options);
         assert_eq!((&up * &y).sum().item(), (&x * &down).sum().item());
     }
 }
@@ -83,10 +78,10 @@ fn transposed_convolution_is_the_adjoint() {
 fn one_dimension_is_a_height_of_one() {
     let tape = Tape::new();
     let (x, w, b) = (tape.var([[[1., 2., 4., 8., 16.]]]), tape.var([[[1., 10.]]]), tape.var([0.5]));
-    let y = x.conv1d(&w, Some(&b), 2, 1, 3, 1);
+    let y = x.conv1d(&w, Some(&b), Conv1dOptions { stride: [2], padding: [1], dilation: [3], groups: 1 });
     // Elements -1, which is padding, and 2; 1 and 4.
     assert_eq!(y.value().to_vec(), [40.5, 162.5]);
-    let up = y.conv_transpose1d(&w, None, 2, 0, 1, 1, 1);
+    let up = y.conv_transpose1d(&w, None, 1, Conv1dOptions { stride: [2], ..Default::default() });
     assert_eq!(up.value().to_vec(), [40.5, 405., 162.5, 1625., 0.]);
     // Each of y stands in up 11 times, each of x in y once or ten times, or not at all.
     assert_eq!(up.sum().backward()[x].to_vec(), [0., 11., 110., 0., 110.]);
@@ -97,7 +92,7 @@ fn convolutions_can_be_differentiated_three_times() {
     // y = w * x with one pixel and one weight is a product; of (w x)³ all derivatives are known.
     let tape = Tape::new();
     let (x, w) = (tape.var(Tensor::full([1, 1, 1, 1], 2.0)), tape.var(Tensor::full([1, 1, 1, 1], 3.0)));
-    let y = x.conv2d(&w, None, ONE, NONE, ONE, 1);
+    let y = x.conv2d(&w, None, plain());
     let cube = y * y * y;
     let by_x = cube.grad(&[x])[0].unwrap();
     let by_xw = by_x.grad(&[w])[0].unwrap();
@@ -161,16 +156,17 @@ fn messages_name_the_method_that_was_called() {
     };
     let (x, w) = (Tensor::ones([1, 3, 8]), Tensor::ones([4, 2, 3]));
     assert_eq!(
-        refused(&|| drop(x.conv1d(&w, None, 1, 0, 1, 1))),
+        refused(&|| drop(x.conv1d(&w, None, Conv1dOptions::default()))),
         "conv1d: channels differ: [1, 3, 1, 8] * [4, 2, 1, 3]: the input has 3, the weight is for 2 in each of 1 groups"
     );
     assert!(
-        refused(&|| drop(x.conv1d(&w.unsqueeze(0), None, 1, 0, 1, 1)))
+        refused(&|| drop(x.conv1d(&w.unsqueeze(0), None, Conv1dOptions::default())))
             .starts_with("conv1d: shape [1, 4, 2, 3]")
     );
     let (x, w) = (Tensor::ones([1, 3, 8, 8]), Tensor::ones([4, 3, 3, 3]));
     let up = |bias: Option<&Tensor>, w: &Tensor, padding: usize, output_padding: usize| {
-        drop(x.conv_transpose2d(w, bias, [2, 2], [padding; 2], [output_padding; 2], ONE, 1));
+        let options = Conv2dOptions { stride: [2, 2], padding: [padding; 2], ..plain() };
+        drop(x.conv_transpose2d(w, bias, [output_padding; 2], options));
     };
     assert_eq!(
         refused(&|| up(None, &w, 0, 0)),

@@ -25,6 +25,6 @@ use gradus_autograd::{
 /// # Panics
 /// When the model has no parameters.
 #[track_caller]
-pub fn gradcheck_model(model: &dyn Module, loss: impl for<'t> FnOnce(&'t Tape) -> Var<'t>) -> Report {
+pub fn gradcheck_model(model: &dyn Module, loss: impl for<'t> Fn(&'t Tape) -> Var<'t>) -> Report {
     GradCheck::default().params(&model.params(), &Tape::new(), loss)
 }

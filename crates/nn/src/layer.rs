@@ -108,6 +108,28 @@ impl Sequential {
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
+
+    /// What comes out of every layer, for a look inside: see [`train::Statistics`](crate::train::Statistics).
+    ///
+    /// ```
+    /// use gradus_nn::{Linear, Relu, Sequential, train::dead_units};
+    /// use gradus_tensor::{Rng, Tensor};
+    ///
+    /// let mut rng = Rng::seed(0);
+    /// let net = Sequential::new().push(Linear::new(4, 8, &mut rng)).push(Relu);
+    /// let outputs = net.activations(Tensor::randn([100, 4], &mut rng));
+    /// assert_eq!(outputs.len(), 2);
+    /// assert_eq!(dead_units(&outputs[1]), 0.0);
+    /// ```
+    #[track_caller]
+    pub fn activations(&self, mut x: Tensor) -> Vec<Tensor> {
+        let mut outputs = Vec::with_capacity(self.len());
+        for layer in &self.layers {
+            x = layer.forward(x);
+            outputs.push(x.clone());
+        }
+        outputs
+    }
 }
 
 impl std::fmt::Debug for Sequential {

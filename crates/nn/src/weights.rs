@@ -5,7 +5,11 @@ use crate::{
     module::Module,
     save::{load_tensors, save_tensors},
 };
-use std::path::Path;
+use gradus_tensor::Tensor;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// Saves the parameters under their names, as a safetensors file. The file is complete or not there at all.
 ///
@@ -23,36 +27,44 @@ pub fn save(module: &dyn Module, path: impl AsRef<Path>) -> Result<(), DataError
 /// another shape is named at once.
 pub fn load(module: &mut dyn Module, path: impl AsRef<Path>) -> Result<(), DataError> {
     let path = path.as_ref();
-    let mut found = load_tensors(path)?;
+    set_params(module, load_tensors(path)?).map_err(|faults| DataError::new(path, faults))
+}
+
+/// Sets all parameters by name. Either all of them are set, or the module stays as it is and the faults are named.
+pub(crate) fn set_params(module: &mut dyn Module, mut found: BTreeMap<String, Tensor>) -> Result<(), String> {
+    check_params(module, &found)?;
+    for (name, param) in module.params_mut() {
+        *param.value_mut() = found.remove(&name).expect("checked above");
+    }
+    Ok(())
+}
+
+/// Says what is missing, unexpected or of another shape.
+pub(crate) fn check_params(module: &dyn Module, found: &BTreeMap<String, Tensor>) -> Result<(), String> {
     let mut faults = Vec::new();
-    let mut loaded = Vec::new();
-    let params = module.params_mut();
+    let params = module.params();
     for (name, param) in &params {
-        match found.remove(name) {
+        match found.get(name) {
             None => faults.push(format!("{name} is missing")),
             Some(value) if value.shape() != param.value().shape() => faults.push(format!(
                 "{name} has shape {} in the file, {} in the model",
                 value.shape(),
                 param.value().shape()
             )),
-            Some(value) => loaded.push(value),
+            Some(_) => {}
         }
     }
-    faults.extend(found.keys().map(|name| format!("{name} is not in the model")));
-    if !faults.is_empty() {
-        return Err(DataError::new(path, faults.join("; ")));
-    }
-    for ((_, param), value) in params.into_iter().zip(loaded) {
-        *param.value_mut() = value;
-    }
-    Ok(())
+    let known: BTreeSet<&String> = params.iter().map(|(name, _)| name).collect();
+    let unexpected = found.keys().filter(|name| !known.contains(name));
+    faults.extend(unexpected.map(|name| format!("{name} is not in the model")));
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Layer, Linear, Relu, Sequential};
-    use gradus_tensor::{Rng, Tensor};
+    use gradus_tensor::Rng;
 
     fn net(seed: u64, hidden: usize) -> Sequential {
         let mut rng = Rng::seed(seed);

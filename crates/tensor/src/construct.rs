@@ -95,6 +95,20 @@ impl Tensor {
         Rng::check_range(low, high);
         Tensor::written(Shape::new(shape.as_ref()), |out| out.fill_with(|| rng.uniform(low, high)))
     }
+
+    /// Ones, each with this probability, between zeros.
+    ///
+    /// # Panics
+    /// When the probability is not in 0..=1.
+    #[track_caller]
+    pub fn bernoulli(shape: impl AsRef<[usize]>, probability: f32, rng: &mut Rng) -> Tensor {
+        assert!(
+            (0.0..=1.0).contains(&probability),
+            "bernoulli: the probability {probability} is not in 0..=1"
+        );
+        let draw = |rng: &mut Rng| if rng.uniform(0.0, 1.0) < probability { 1.0 } else { 0.0 };
+        Tensor::written(Shape::new(shape.as_ref()), |out| out.fill_with(|| draw(rng)))
+    }
 }
 
 /// A handle to the same buffer.

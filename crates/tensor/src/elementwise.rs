@@ -3,16 +3,14 @@
 use crate::{
     Isa,
     error::OrFail,
-    kernels::map::{BinaryFn, Operand, UnaryFn, map, map_inplace, zip},
+    kernels::map::{self, BinaryFn, Operand, UnaryFn, map, map_inplace, zip},
     layout::Layout,
     par,
     shape::{Shape, broadcast},
     strided::Coalesced,
     tensor::Tensor,
 };
-
-/// Elements gathered at a time when an operand does not lie side by side: 1 KiB, well inside the first cache.
-const BLOCK: usize = 256;
+use std::ops::Range;
 
 impl Tensor {
     /// `f` of each element.
@@ -102,15 +100,7 @@ impl Tensor {
     /// When the shapes do not broadcast.
     #[track_caller]
     pub fn zip(&self, other: &Tensor, f: impl Fn(f32, f32) -> f32 + Sync) -> Tensor {
-        broadcast_runs("zip", self, other, |a, b, out| match (a, b) {
-            (Operand::Slice(a), Operand::Slice(b)) => {
-                out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| *y = f(a, b));
-            }
-            (Operand::Slice(a), Operand::Scalar(b)) => out.iter_mut().zip(a).for_each(|(y, &a)| *y = f(a, b)),
-            (Operand::Scalar(a), Operand::Slice(b)) => out.iter_mut().zip(b).for_each(|(y, &b)| *y = f(a, b)),
-            (Operand::Scalar(a), Operand::Scalar(b)) => out.fill(f(a, b)),
-            _ => unreachable!("the runs of a broadcast are read from the inputs"),
-        })
+        broadcast_runs("zip", self, other, |a, b, out| map::zip_with(&f, a, b, out))
     }
 }
 
@@ -133,44 +123,79 @@ fn broadcast_runs(
         });
     }
     let shape = broadcast(op, a.shape(), b.shape()).or_fail();
+    if shape.is_empty() {
+        return Tensor::zeros(shape);
+    }
     let (a_layout, b_layout) =
         (a.layout.broadcast_to(&shape).or_fail(), b.layout.broadcast_to(&shape).or_fail());
     let (x, y) = (a.data(), b.data());
     let result = Layout::contiguous(shape.clone());
     let loops = Coalesced::new([&result, &a_layout, &b_layout]);
     let (n, [_, a_stride, b_stride]) = loops.inner();
+    // Copies in tiles, and then runs side by side, are faster than to pick every element for itself.
+    if a_stride != 0 && a_stride != 1 {
+        return broadcast_runs(op, &a.contiguous(), b, kernel);
+    }
+    if b_stride != 0 && b_stride != 1 {
+        return broadcast_runs(op, a, &b.contiguous(), kernel);
+    }
+    let (a_at, b_at) = (a_layout.offset, b_layout.offset);
+    if let [[_, a_outer, b_outer], _] = loops.strides[..]
+        && let (Some(a), Some(b)) =
+            (Rows::new(x, a_at, [a_outer, a_stride], n), Rows::new(y, b_at, [b_outer, b_stride], n))
+    {
+        return Tensor::written(shape, |out| {
+            par::for_each_run_chunk(out, n, par::ELEMENTWISE, &|rows, out| {
+                kernel(a.operand(&rows, n), b.operand(&rows, n), out);
+            });
+        });
+    }
     Tensor::written(shape, |out| {
         par::for_each_run_chunk(out, n, par::ELEMENTWISE, &|runs, out| {
             let first = runs.start;
             loops.for_each_run(runs, |run, [_, a_at, b_at]| {
-                let out = &mut out[(run - first) * n..][..n];
-                let (mut a_block, mut b_block) = ([0.0; BLOCK], [0.0; BLOCK]);
-                let block = if direct(a_stride) && direct(b_stride) { n } else { BLOCK };
-                for (k, out) in out.chunks_mut(block).enumerate() {
-                    let skip =
-                        |at: usize, stride: isize| at.wrapping_add_signed(stride * (k * block) as isize);
-                    let a = operand(x, skip(a_at, a_stride), a_stride, out.len(), &mut a_block);
-                    let b = operand(y, skip(b_at, b_stride), b_stride, out.len(), &mut b_block);
-                    kernel(a, b, out);
-                }
+                let (a, b) = (operand(x, a_at, a_stride, n), operand(y, b_at, b_stride, n));
+                kernel(a, b, &mut out[(run - first) * n..][..n]);
             });
         });
     })
 }
 
-fn direct(stride: isize) -> bool {
-    stride == 0 || stride == 1
+/// How the rows of a matrix are read from an operand that was broadcast to it.
+enum Rows<'a> {
+    /// They lie one after the other.
+    All(&'a [f32]),
+    /// They are all the same.
+    One(&'a [f32]),
+    /// They have the same number all along.
+    Numbers(&'a [f32]),
 }
 
-/// The operand of a run of `n` elements from position `at`; gathered into `block` when they lie apart.
-fn operand<'a>(data: &'a [f32], at: usize, stride: isize, n: usize, block: &'a mut [f32]) -> Operand<'a> {
+impl<'a> Rows<'a> {
+    /// The rows of `n` elements from position `at`, if they are any of these.
+    fn new(data: &'a [f32], at: usize, strides: [isize; 2], n: usize) -> Option<Rows<'a>> {
+        match strides {
+            [0, 1] => Some(Rows::One(&data[at..at + n])),
+            [1, 0] => Some(Rows::Numbers(&data[at..])),
+            [outer, 1] if outer == n as isize => Some(Rows::All(&data[at..])),
+            _ => None,
+        }
+    }
+
+    fn operand(&self, rows: &Range<usize>, n: usize) -> Operand<'a> {
+        match *self {
+            Rows::All(data) => Operand::Slice(&data[rows.start * n..rows.end * n]),
+            Rows::One(row) => Operand::Row(row),
+            Rows::Numbers(data) => Operand::Column(&data[rows.clone()]),
+        }
+    }
+}
+
+/// The operand of a run of `n` elements from position `at`, which lie side by side or are all the same.
+fn operand(data: &[f32], at: usize, stride: isize, n: usize) -> Operand<'_> {
     match stride {
         0 => Operand::Scalar(data[at]),
-        1 => Operand::Slice(&data[at..at + n]),
-        _ => {
-            gather(data, at, stride, &mut block[..n]);
-            Operand::Slice(&block[..n])
-        }
+        _ => Operand::Slice(&data[at..at + n]),
     }
 }
 

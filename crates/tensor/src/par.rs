@@ -4,12 +4,18 @@
 
 use rayon::prelude::*;
 use std::{
+    cell::Cell,
     ops::Range,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
+
+/// How long a worker without work looks for more before it goes to sleep: to wake one takes some ten microseconds, in which
+/// a pass over a million numbers is half done.
+const AWAKE: Duration = Duration::from_micros(100);
 
 /// Elements that a thread gets at least in an elementwise pass: waking a worker costs more than fewer would save.
 pub(crate) const ELEMENTWISE: usize = 32 << 10;
@@ -23,6 +29,9 @@ pub(crate) const SOFTMAX: usize = 8 << 10;
 
 /// The same for sorting, in elements of the rows to sort.
 pub(crate) const SORTING: usize = 4 << 10;
+
+/// Elements of weights in one piece of an optimizer's step: several streams of memory, so more work an element.
+pub(crate) const UPDATE: usize = 16 << 10;
 
 /// Multiply-adds from which a matrix product is shared between threads. Waking a sleeping worker takes some
 /// ten microseconds, in which one core does about half a million multiply-adds.
@@ -41,7 +50,7 @@ pub(crate) const VECTOR_MATRIX_MIN_WORK: usize = 1 << 17;
 /// takes part from the start even when it is no worker of the pool: for it the work begins before a worker
 /// has woken up.
 pub(crate) fn for_each_part(parts: usize, run: &(dyn Fn(usize) + Sync)) {
-    let threads = rayon::current_num_threads().min(parts);
+    let threads = if SHARING.get() { 1 } else { rayon::current_num_threads().min(parts) };
     let next = AtomicUsize::new(0);
     let work = || {
         loop {
@@ -55,12 +64,60 @@ pub(crate) fn for_each_part(parts: usize, run: &(dyn Fn(usize) + Sync)) {
     if threads <= 1 {
         return work();
     }
+    let ended = AtomicUsize::new(0);
     rayon::in_place_scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(|_| work());
+            scope.spawn(|_| {
+                alone(&work);
+                ended.fetch_add(1, Ordering::Release);
+            });
         }
-        work();
+        keep_workers_awake(threads - 1);
+        alone(&work);
+        // The others are about to finish; to be sent to sleep and woken again would take longer.
+        let start = Instant::now();
+        while ended.load(Ordering::Acquire) < threads - 1 && start.elapsed() < AWAKE {
+            std::hint::spin_loop();
+        }
     });
+}
+
+thread_local! {
+    /// Whether this thread does a part of something shared: then it shares nothing further, for all threads have enough
+    /// to do, and it would wait for them.
+    static SHARING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs parts of shared work.
+fn alone(work: &(dyn Fn() + Sync)) {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            SHARING.set(self.0);
+        }
+    }
+    let _restore = Restore(SHARING.replace(true));
+    work();
+}
+
+/// Workers that look for work without going to sleep.
+static LOOKING: AtomicUsize = AtomicUsize::new(0);
+
+/// Lets as many workers look for work for a while after they have run out of it.
+fn keep_workers_awake(workers: usize) {
+    while LOOKING.load(Ordering::Relaxed) < workers {
+        LOOKING.fetch_add(1, Ordering::Relaxed);
+        rayon::spawn(|| {
+            let mut idle = Instant::now();
+            while idle.elapsed() < AWAKE {
+                match rayon::yield_now() {
+                    Some(rayon::Yield::Executed) => idle = Instant::now(),
+                    _ => std::hint::spin_loop(),
+                }
+            }
+            LOOKING.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
 }
 
 /// Calls `f(start, piece)` for pieces of `out` of at least `grain` elements, shared between threads when there is more
@@ -113,15 +170,13 @@ pub(crate) fn for_each_item<T>(count: usize, items: impl Iterator<Item = T> + Se
     });
 }
 
+/// What [`for_each_block_part`] calls: with the block, the rows in it, and their elements.
+type BlockPart<'a> = dyn Fn(usize, Range<usize>, &mut [f32]) + Sync + 'a;
+
 /// Calls `f(block, rows, part)` for parts of `out`, which consists of blocks of `rows` rows of `row` elements each: whole
 /// blocks where there are enough of them, else some of a block's rows. `work` counts the multiply-adds of it all. `f`
 /// must give the same elements however a block is cut.
-pub(crate) fn for_each_block_part(
-    out: &mut [f32],
-    [rows, row]: [usize; 2],
-    work: usize,
-    f: &(dyn Fn(usize, Range<usize>, &mut [f32]) + Sync),
-) {
+pub(crate) fn for_each_block_part(out: &mut [f32], [rows, row]: [usize; 2], work: usize, f: &BlockPart<'_>) {
     if out.is_empty() {
         return;
     }
@@ -201,15 +256,6 @@ fn weighted_chunk(len: usize, weight: usize, grain: usize) -> Option<usize> {
     let chunk = len.div_ceil(threads).max(fewest);
     // Whole cache lines where there are many.
     Some(if chunk > 64 { chunk.next_multiple_of(16) } else { chunk })
-}
-
-/// Both results; on two threads if the work is `worth` it.
-pub(crate) fn join<A: Send, B: Send>(
-    worth: bool,
-    a: impl FnOnce() -> A + Send,
-    b: impl FnOnce() -> B + Send,
-) -> (A, B) {
-    if worth && rayon::current_num_threads() > 1 { rayon::join(a, b) } else { (a(), b()) }
 }
 
 /// Calls `f(i, row)` for each row, which stands for work on `weight` elements.

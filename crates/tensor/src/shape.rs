@@ -160,8 +160,18 @@ pub(crate) fn from_either_end(i: isize, n: usize) -> Option<usize> {
 /// The axes that a reduction goes over: some, or all of them.
 ///
 /// `2`, `-1`, `[0, 2]`, a slice or a `Vec` of axes; [`Axes::all`] for every axis. The empty list is no axis at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Axes(Option<SmallVec<[isize; 4]>>);
+
+/// `all` or `[0, 2]`.
+impl fmt::Debug for Axes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("all"),
+            Some(axes) => write!(f, "{axes:?}"),
+        }
+    }
+}
 
 impl Axes {
     /// Every axis.

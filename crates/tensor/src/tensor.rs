@@ -188,6 +188,11 @@ impl Tensor {
         self.buffer.address()
     }
 
+    /// The number of elements of its buffer, whatever part of it this tensor sees.
+    pub fn buffer_len(&self) -> usize {
+        self.buffer.as_slice().len()
+    }
+
     /// The same elements in row-major order without gaps: this tensor if it is so already, else a copy.
     pub fn contiguous(&self) -> Tensor {
         if self.is_contiguous() { self.clone() } else { self.copied() }

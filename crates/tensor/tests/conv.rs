@@ -74,7 +74,6 @@ fn other_layout(x: &Tensor, kind: usize) -> Tensor {
 }
 
 fn check_all(x: &Tensor, w: &Tensor, options: Conv2dOptions, layouts: std::ops::Range<usize>, rng: &mut Rng) {
-    let Conv2dOptions { stride, padding, dilation, groups } = options;
     let shape = ConvShape::new("conv2d", x.shape(), w.shape(), options).unwrap();
     let (bias, g) = (Tensor::randn([shape.out_channels], rng), Tensor::randn(shape.y(), rng));
     let (xs, ws, gs, bs) = (x.to_vec(), w.to_vec(), g.to_vec(), bias.to_vec());
@@ -83,10 +82,10 @@ fn check_all(x: &Tensor, w: &Tensor, options: Conv2dOptions, layouts: std::ops::
     for kind in layouts {
         let (x, w, g) =
             (other_layout(x, kind), other_layout(w, (kind + 1) % 5), other_layout(&g, (kind + 2) % 5));
-        close("conv2d", &x.conv2d(&w, None, stride, padding, dilation, groups), &shape.y(), |add| {
+        close("conv2d", &x.conv2d(&w, None, options), &shape.y(), |add| {
             each_term(&shape, |x, w, y| add(y, product(xs[x], ws[w])))
         });
-        let y = x.conv2d(&w, Some(&bias), stride, padding, dilation, groups);
+        let y = x.conv2d(&w, Some(&bias), options);
         close("conv2d with bias", &y, &shape.y(), |add| {
             each_term(&shape, |x, w, y| add(y, product(xs[x], ws[w])));
             (0..gs.len()).for_each(|y| add(y, bs[y / area % shape.out_channels] as f64));
@@ -162,8 +161,9 @@ fn no_channels_and_nothing_but_padding() {
 fn the_books_convolution() {
     let x = Tensor::from([[[[1., 2., 3., 0.], [0., 1., 2., 3.], [3., 0., 1., 2.], [2., 3., 0., 1.]]]]);
     let w = Tensor::from([[[[2., 0., 1.], [0., 1., 2.], [1., 0., 2.]]]]);
-    let conv =
-        |bias: Option<&Tensor>, padding: usize| x.conv2d(&w, bias, [1, 1], [padding; 2], [1, 1], 1).to_vec();
+    let conv = |bias: Option<&Tensor>, padding: usize| {
+        x.conv2d(&w, bias, Conv2dOptions { padding: [padding; 2], ..Default::default() }).to_vec()
+    };
     assert_eq!(conv(None, 0), [15., 16., 6., 15.]);
     assert_eq!(conv(Some(&Tensor::from([3.0])), 0), [18., 19., 9., 18.]);
     let padded = [7., 12., 10., 2., 4., 15., 16., 10., 10., 6., 15., 6., 8., 10., 4., 3.];
@@ -188,7 +188,7 @@ fn an_adjoint_moves_to_the_other_side_of_the_inner_product() {
     ] {
         let options = Conv2dOptions { stride, padding, dilation, groups };
         let (x, w) = (whole([3, 4, 11, 9]), whole([8, 4 / groups, 3, 4]));
-        let y = x.conv2d(&w, None, stride, padding, dilation, groups);
+        let y = x.conv2d(&w, None, options);
         let g = whole([3, 8, y.size(2), y.size(3)]);
         let product = dot(&y, &g);
         assert_eq!(product, dot(&x, &w.conv2d_input_grad(&g, [11, 9], options)));
@@ -220,7 +220,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 [
-                    x.conv2d(&w, None, [1, 1], [1, 1], [1, 1], 1),
+                    x.conv2d(&w, None, options),
                     w.conv2d_input_grad(&g, [x.size(2), x.size(3)], options),
                     x.conv2d_weight_grad(&g, [3, 3], options),
                 ]
@@ -237,7 +237,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
 fn not_a_number_reaches_what_reads_it_and_nothing_else() {
     let mut x = Tensor::ones([2, 1, 5, 6]);
     x.set([0, 0, 2, 1], f32::NAN);
-    let y = x.conv2d(&Tensor::ones([1, 1, 2, 3]), None, [1, 1], [0, 0], [1, 1], 1);
+    let y = x.conv2d(&Tensor::ones([1, 1, 2, 3]), None, Conv2dOptions::default());
     let expected = Tensor::from_fn([2, 1, 4, 4], |i| {
         let reads = i[0] == 0 && (1..=2).contains(&i[2]) && i[3] <= 1;
         if reads { f32::NAN } else { 6.0 }
@@ -294,5 +294,5 @@ fn a_gradient_of_another_size_is_refused() {
 #[should_panic(expected = "conv2d: the bias has shape [3], the output 2 channels")]
 fn a_bias_of_another_size_is_refused() {
     let (x, w) = (Tensor::ones([1, 1, 3, 3]), Tensor::ones([2, 1, 1, 1]));
-    x.conv2d(&w, Some(&Tensor::ones([3])), [1, 1], [0, 0], [1, 1], 1);
+    x.conv2d(&w, Some(&Tensor::ones([3])), Conv2dOptions::default());
 }

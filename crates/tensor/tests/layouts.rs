@@ -85,7 +85,7 @@ fn apply(tensor: &Tensor, model: &Array, (kind, [a, b, c, d]): Step) -> (Tensor,
             let mut order: Vec<usize> = (0..rank).collect();
             order.sort_by_key(|&axis| [a, b, c, d, a ^ c][axis]);
             let axes: Vec<isize> =
-                order.iter().map(|&axis| either_way(axis, rank, a + axis as u8 % 2)).collect();
+                order.iter().map(|&axis| either_way(axis, rank, a ^ (axis as u8 % 2))).collect();
             let sizes: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
             let source = |index: &[usize]| {
                 let mut from = vec![0; rank];

@@ -1,10 +1,13 @@
 //! The gradient check of a user's function or model.
 
 use super::{
-    numeric::{self, Estimate},
+    blame::blame,
+    leaf::Leaf,
     report::{Report, Row, Verdict},
+    rounding::Rounding,
+    structure,
 };
-use crate::{param::Param, reference::Array, replay::Replay, tape::Tape, var::Var};
+use crate::{ops::reduce::Reduce, param::Param, replay::Replay, sweep::Rule, tape::Tape, var::Var};
 use gradus_tensor::{Rng, Tensor};
 use std::time::Instant;
 
@@ -24,16 +27,42 @@ pub fn gradcheck(f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>, inputs: &[Tensor]) -
     GradCheck::default().function(f, inputs)
 }
 
+/// Asserts that gradients are right, and panics with the whole report if not.
+///
+/// It takes what [`gradcheck`] takes, a function and its inputs, or a [`Report`].
+///
+/// ```
+/// use gradus_autograd::{assert_gradcheck, prelude::*};
+///
+/// assert_gradcheck!(|x| x[0].matmul(&x[1]).tanh(), &[Tensor::eye(3), Tensor::ones([3, 2])]);
+/// ```
+#[macro_export]
+macro_rules! assert_gradcheck {
+    ($f:expr, $inputs:expr $(,)?) => {
+        $crate::assert_gradcheck!($crate::check::gradcheck($f, $inputs))
+    };
+    ($report:expr $(,)?) => {{
+        let report: $crate::check::Report = $report;
+        assert!(report.passed(), "the gradient check failed\n{report}");
+    }};
+}
+
 /// A gradient check with its settings.
 ///
 /// The computation is recorded once, in f32, as in training; then the recording is run in f64 through the operations'
 /// references. Two questions are asked of each input or parameter.
 ///
 /// - Is the *formula* right? The backward rules, run in f64, are compared with differences of the forward, run in
-///   f64, at chosen elements and along random directions, which see every element. Branches (sides of kinks, winners
-///   of maxima) are those of the recorded f32 values, in both.
+///   f64, at chosen elements and along random directions, which see every element. Every difference knows its own
+///   error, and is judged by it. Branches (sides of kinks, winners of maxima) are those of the recorded f32 values, in
+///   both.
 /// - Is the *arithmetic* right? The gradient that training would use, f32 and through the fused rules, is compared
-///   with the rules in f64, at every element.
+///   with the rules in f64, at every element, and judged by what the stated precision of the operations explains.
+///
+/// A wrong gradient is followed to the operation that is to blame: each on the way is checked alone. Beside this the
+/// backward pass must be linear in the cotangent, give exactly zero for zero, and the same bits twice.
+///
+/// The page `docs/gradient-checking.md` explains reports, and what a check cannot see.
 #[derive(Clone, Debug)]
 pub struct GradCheck {
     /// Decides cotangents, chosen elements and directions.
@@ -42,13 +71,51 @@ pub struct GradCheck {
     pub elements: usize,
     /// Along how many random directions each larger input is differenced.
     pub directions: usize,
-    /// How far the f32 gradient may be from the f64 one, relative to the input's largest gradient.
+    /// How far the f32 gradient may be from the f64 one, relative to the input's largest gradient, even if rounding
+    /// explains it.
     pub tolerance: f64,
+    /// Whether the gradient's own gradient is checked too, projected on random directions.
+    pub second_order: bool,
 }
 
 impl Default for GradCheck {
     fn default() -> GradCheck {
-        GradCheck { seed: 0, elements: 24, directions: 3, tolerance: 1e-5 }
+        GradCheck { seed: 0, elements: 48, directions: 3, tolerance: 1e-3, second_order: false }
+    }
+}
+
+/// A value and its gradients by some variables: what rows are made of.
+pub(super) struct Subject<'t> {
+    pub(super) order: usize,
+    pub(super) output: Var<'t>,
+    pub(super) cotangent: Tensor,
+    /// By variable: the gradient that training would use.
+    pub(super) trained: Vec<Option<Tensor>>,
+    /// By variable: the backward rules, recorded.
+    pub(super) rules: Vec<Option<Var<'t>>>,
+}
+
+impl<'t> Subject<'t> {
+    pub(super) fn weights(&self) -> Vec<f64> {
+        self.cotangent.iter().map(f64::from).collect()
+    }
+
+    pub(super) fn new(order: usize, output: Var<'t>, cotangent: Tensor, vars: &[Var<'t>]) -> Subject<'t> {
+        let gradients = output.sweep(cotangent.clone(), Rule::Fused, false);
+        let trained = vars.iter().map(|&var| gradients.get(var).cloned()).collect();
+        let rules = output.grad_from(output.tape().constant(cotangent.clone()), vars);
+        Subject { order, output, cotangent, trained, rules }
+    }
+
+    /// The gradients' own gradients, projected on random directions.
+    fn next_order(&self, vars: &[Var<'t>], rng: &mut Rng) -> Subject<'t> {
+        let tape = self.output.tape();
+        let projected = self.rules.iter().flatten().map(|&rule| {
+            let direction = tape.constant(Tensor::randn(rule.shape(), rng));
+            (rule * direction).sum()
+        });
+        let sum = projected.reduce(|a, b| a + b).unwrap_or_else(|| tape.constant(0.0));
+        Subject::new(self.order + 1, sum, Tensor::ones(sum.shape()), vars)
     }
 }
 
@@ -62,238 +129,107 @@ impl GradCheck {
     pub fn function(&self, f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>, inputs: &[Tensor]) -> Report {
         assert!(!inputs.is_empty(), "gradcheck: there are no inputs to check");
         let start = Instant::now();
-        let tape = Tape::new();
-        let inputs: Vec<Var<'_>> = inputs.iter().map(|x| tape.var(x.clone())).collect();
-        let output = f(&inputs);
-        let named = inputs.iter().enumerate().map(|(i, &x)| (format!("input {i}"), x)).collect();
-        self.run(&tape, named, output, start)
+        fn variables<'t>(tape: &'t Tape, inputs: &[Tensor]) -> Vec<Var<'t>> {
+            inputs.iter().map(|x| tape.var(x.clone())).collect()
+        }
+        let (tape, second) = (Tape::new(), Tape::new());
+        let vars = variables(&tape, inputs);
+        let output = f(&vars);
+        let again = f(&variables(&second, inputs)).value();
+        let named = vars.iter().enumerate().map(|(i, &x)| (format!("input {i}"), x)).collect();
+        self.run(named, output, &again, start)
     }
 
-    /// Checks the gradients of a loss by named parameters. `tape` decides whether the model trains or evaluates.
+    /// Checks the gradients of a loss by named parameters. `tape` decides whether the model trains or evaluates. Frozen
+    /// parameters are left out.
     ///
     /// # Panics
-    /// When there are no parameters.
+    /// When there are no parameters, or the loss has more than one element.
     #[track_caller]
     pub fn params(
         &self,
         params: &[(String, &Param)],
         tape: &Tape,
-        loss: impl for<'t> FnOnce(&'t Tape) -> Var<'t>,
+        loss: impl for<'t> Fn(&'t Tape) -> Var<'t>,
     ) -> Report {
         assert!(!params.is_empty(), "gradcheck: there are no parameters to check");
         let start = Instant::now();
-        let named = params.iter().map(|(name, param)| (name.clone(), tape.param(param))).collect();
-        self.run(tape, named, loss(tape), start)
+        let second = tape.twin();
+        let (frozen, free): (Vec<_>, Vec<_>) = params.iter().partition(|(_, param)| param.is_frozen());
+        let named = free.iter().map(|(name, param)| (name.clone(), tape.param(param))).collect();
+        let output = loss(tape);
+        if output.shape().len() != 1 {
+            panic!(
+                "gradcheck: the loss must have one element, {} has {}; call .sum() or .mean() first",
+                output.describe(),
+                output.shape().len()
+            );
+        }
+        let again = loss(&second).value();
+        let mut report = self.run(named, output, &again, start);
+        report.notes.extend(frozen.iter().map(|(name, _)| format!("{name} is frozen and was not checked")));
+        report
     }
 
-    fn run<'t>(
-        &self,
-        tape: &'t Tape,
-        named: Vec<(String, Var<'t>)>,
-        output: Var<'t>,
-        start: Instant,
-    ) -> Report {
+    fn run(&self, named: Vec<(String, Var<'_>)>, output: Var<'_>, again: &Tensor, start: Instant) -> Report {
+        let report = |rows, broken, notes| Report {
+            rows,
+            broken,
+            notes,
+            seed: self.seed,
+            seconds: start.elapsed().as_secs_f64(),
+        };
+        if let Some(sentence) = structure::not_finite(output) {
+            return report(Vec::new(), vec![sentence], Vec::new());
+        }
+        let mut broken: Vec<String> = structure::differs(&output.value(), again).into_iter().collect();
         let mut rng = Rng::seed(self.seed);
         let cotangent = match output.shape().len() {
             1 => Tensor::ones(output.shape()),
             _ => Tensor::randn(output.shape(), &mut rng),
         };
-        let trained = output.backward_from(cotangent.clone());
+        broken.extend(structure::violations(output, &cotangent, &named));
+        let rows = self.rows(&named, output, cotangent, &mut rng);
+        report(rows, broken, Vec::new())
+    }
+
+    /// The rows of all orders, with the operations to blame.
+    fn rows<'t>(
+        &self,
+        named: &[(String, Var<'t>)],
+        output: Var<'t>,
+        cotangent: Tensor,
+        rng: &mut Rng,
+    ) -> Vec<Row> {
         let vars: Vec<Var<'t>> = named.iter().map(|(_, var)| *var).collect();
-        let rules = output.grad_from(tape.constant(cotangent.clone()), &vars);
-        let replay = Replay::new(tape);
-        let rows = named.into_iter().zip(rules).map(|((name, var), rule)| {
-            let leaf = Leaf {
-                replay: &replay,
-                cotangent: &cotangent,
-                output,
-                var,
-                trained: trained.get(var).map_or_else(|| Tensor::zeros(var.shape()), Tensor::clone),
-                rule: match rule {
-                    Some(rule) => replay.base(rule.id()).clone(),
-                    None => Array::full(var.shape(), 0.0),
-                },
-            };
-            self.row(name, &leaf, &mut rng)
-        });
-        Report { rows: rows.collect(), seed: self.seed, seconds: start.elapsed().as_secs_f64() }
+        let mut subjects = vec![Subject::new(1, output, cotangent, &vars)];
+        if self.second_order {
+            subjects.push(subjects[0].next_order(&vars, rng));
+        }
+        let replay = Replay::new(output.tape());
+        let rounding = Rounding::of(&replay, self.seed);
+        let mut rows = Vec::new();
+        for subject in &subjects {
+            for (i, (name, var)) in named.iter().enumerate() {
+                let mut row = Leaf::new(&replay, &rounding, subject, i, *var).row(self, name.clone(), rng);
+                if matches!(row.verdict, Verdict::WrongFormula | Verdict::PoorPrecision) {
+                    row.blame = blame(self, &replay, *var, subject.output, row.verdict);
+                }
+                rows.push(row);
+            }
+        }
+        rows
     }
 
-    fn row(&self, name: String, leaf: &Leaf<'_, '_>, rng: &mut Rng) -> Row {
-        let rule = leaf.rule.data();
-        let n = rule.len();
-        let (precision_worst, precision_off) = leaf.worst_of_trained();
-        let mut checked: Vec<(usize, Estimate)> = Vec::new();
-        let mut wrong: Option<(usize, Estimate)> = None;
-        if n > 0 {
-            for flat in self.chosen(n, precision_worst, rng) {
-                let estimate = leaf.difference(&[(flat, 1.0)]);
-                checked.push((flat, estimate));
-            }
-        }
-        let differences = checked.iter().map(|(_, e)| e.value.abs());
-        let largest = rule.iter().map(|d| d.abs()).chain(differences).fold(0.0, f64::max);
-        // The worst of the elements whose rule the differences contradict.
-        let contradiction = |flat: usize, e: &Estimate| (rule[flat] - e.value).abs() - allowance(e, largest);
-        for &(flat, estimate) in &checked {
-            let off = contradiction(flat, &estimate);
-            if off > 0.0 && wrong.is_none_or(|(at, e)| off > contradiction(at, &e)) {
-                wrong = Some((flat, estimate));
-            }
-        }
-        if wrong.is_none() && n > self.elements {
-            wrong = (0..self.directions).find_map(|_| leaf.contradicted_direction(largest, rng));
-        }
-        let at = |flat: usize| checked.iter().find(|(i, _)| *i == flat).map(|(_, e)| *e);
-        let (worst, numeric) = match wrong {
-            Some((flat, estimate)) => (flat, estimate),
-            None => (precision_worst, at(precision_worst).unwrap_or(Estimate { value: 0.0, error: 0.0 })),
+    /// The rows of one value of random cotangent, without the search for whom to blame: what that search checks
+    /// operations with.
+    pub(super) fn rows_alone<'t>(&self, vars: &[Var<'t>], output: Var<'t>, rng: &mut Rng) -> Vec<Row> {
+        let subject = Subject::new(1, output, Tensor::randn(output.shape(), rng), vars);
+        let replay = Replay::new(output.tape());
+        let rounding = Rounding::of(&replay, self.seed);
+        let row = |(i, &var): (usize, &Var<'t>)| {
+            Leaf::new(&replay, &rounding, &subject, i, var).row(self, format!("input {i}"), rng)
         };
-        let uncertain = checked.iter().any(|(_, e)| e.error.is_nan() || e.error > 1e-4 * largest);
-        let tape = leaf.trained.iter().nth(worst).unwrap_or(0.0);
-        let verdict = match () {
-            _ if wrong.is_some() => Verdict::WrongFormula,
-            _ if !precision_off.is_finite() || precision_off > self.tolerance * largest => {
-                Verdict::PoorPrecision
-            }
-            _ if largest == 0.0 => Verdict::NoGradient,
-            _ if uncertain => Verdict::Inconclusive,
-            _ => Verdict::Pass,
-        };
-        let off = (tape as f64 - numeric.value).abs();
-        Row {
-            name,
-            shape: leaf.rule.shape().to_vec(),
-            worst: unflatten(worst, leaf.rule.shape()),
-            tape,
-            rule: rule.get(worst).copied().unwrap_or(0.0),
-            numeric,
-            error: if off == 0.0 { 0.0 } else { off / largest },
-            verdict,
-            differenced: checked.len(),
-        }
+        vars.iter().enumerate().map(row).collect()
     }
-
-    /// The elements to difference one by one: all, or both ends, the one whose f32 is furthest off, and random ones.
-    fn chosen(&self, n: usize, worst: usize, rng: &mut Rng) -> Vec<usize> {
-        if n <= self.elements {
-            return (0..n).collect();
-        }
-        let random = (3..self.elements).map(|_| rng.below(n));
-        let mut chosen: Vec<usize> = [0, n - 1, worst].into_iter().chain(random).collect();
-        chosen.sort_unstable();
-        chosen.dedup();
-        chosen
-    }
-}
-
-/// How far a rule in f64 may be from differences in f64 that know their error.
-fn allowance(estimate: &Estimate, largest: f64) -> f64 {
-    8.0 * estimate.error + 1e-8 * largest
-}
-
-/// One input or parameter of the recorded computation.
-struct Leaf<'a, 't> {
-    replay: &'a Replay<'t>,
-    cotangent: &'a Tensor,
-    output: Var<'t>,
-    var: Var<'t>,
-    /// The gradient that training would use.
-    trained: Tensor,
-    /// The backward rules in f64.
-    rule: Array,
-}
-
-impl Leaf<'_, '_> {
-    /// The derivative along a direction, given by its nonzero elements.
-    fn difference(&self, direction: &[(usize, f64)]) -> Estimate {
-        let x = self.replay.base(self.var.id());
-        // A direction over many elements goes a step of that size in all of them together.
-        let size = direction.iter().map(|&(i, _)| x.data()[i].abs()).sum::<f64>() / direction.len() as f64;
-        let step = 0.01 * size.max(0.1) / (direction.len() as f64).sqrt();
-        let base = self.replay.base(self.output.id());
-        let magnitude =
-            base.data().iter().zip(self.cotangent.iter()).map(|(y, v)| (y * v as f64).abs()).sum();
-        numeric::derivative(step, magnitude, |h| {
-            let mut moved = x.clone();
-            for &(i, d) in direction {
-                moved.data_mut()[i] += h * d;
-            }
-            let y = self.replay.with(self.var.id(), &moved, self.output.id());
-            // Differences first, sums later: the base has cancelled before rounding can hide it.
-            let terms = y.data().iter().zip(base.data()).zip(self.cotangent.iter());
-            terms.map(|((y, base), v)| (y - base) * v as f64).sum()
-        })
-    }
-
-    /// Where the f32 gradient is furthest from the rules in f64, and how far.
-    fn worst_of_trained(&self) -> (usize, f64) {
-        let off = self.trained.iter().zip(self.rule.data()).map(|(t, r)| (t as f64 - r).abs());
-        off.enumerate()
-            .fold((0, 0.0), |worst, (i, off)| if off > worst.1 || off.is_nan() { (i, off) } else { worst })
-    }
-
-    /// Along a random direction, whether differences contradict the rule; then the element to blame, by halving.
-    fn contradicted_direction(&self, largest: f64, rng: &mut Rng) -> Option<(usize, Estimate)> {
-        let n = self.rule.data().len();
-        let mut direction: Vec<(usize, f64)> =
-            (0..n).map(|i| (i, if rng.bits() & 1 == 0 { 1.0 } else { -1.0 })).collect();
-        let off = |direction: &[(usize, f64)]| {
-            let estimate = self.difference(direction);
-            let rule: f64 = direction.iter().map(|&(i, d)| self.rule.data()[i] * d).sum();
-            // Rounding of n terms of the largest size, added up.
-            let rounding = 1e-13 * largest * direction.len() as f64;
-            ((rule - estimate.value).abs() - allowance(&estimate, largest) - rounding, estimate)
-        };
-        if off(&direction).0 <= 0.0 {
-            return None;
-        }
-        while direction.len() > 1 {
-            let right = direction.split_off(direction.len() / 2);
-            if off(&right).0 > off(&direction).0 {
-                direction = right;
-            }
-        }
-        let (flat, sign) = direction[0];
-        let (_, estimate) = off(&direction);
-        Some((flat, Estimate { value: estimate.value * sign, ..estimate }))
-    }
-}
-
-fn unflatten(mut flat: usize, shape: &[usize]) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for (i, &n) in index.iter_mut().zip(shape).rev() {
-        *i = flat % n.max(1);
-        flat /= n.max(1);
-    }
-    index
-}
-
-/// The gradient of a function of one tensor by central differences in f32, the book's way (chapter 4): two evaluations
-/// an element, `(f(x + h) - f(x - h)) / 2h`.
-///
-/// In f32 this is rough: with values around 1 and the book's `h` of 1e-4 it is right to about three digits. To check a
-/// gradient use [`gradcheck`].
-///
-/// ```
-/// use gradus_autograd::{check::numerical_gradient, prelude::*};
-///
-/// let x = Tensor::from([3.0, 4.0]);
-/// let gradient = numerical_gradient(|x| (x * x).sum().item(), &x, 1e-2);
-/// assert!((gradient.get([0]) - 6.0).abs() < 1e-2 && (gradient.get([1]) - 8.0).abs() < 1e-2);
-/// ```
-pub fn numerical_gradient(mut f: impl FnMut(&Tensor) -> f32, x: &Tensor, h: f32) -> Tensor {
-    let mut moved = x.clone();
-    let values = x.to_vec();
-    let mut gradient = Vec::with_capacity(values.len());
-    for (i, &value) in values.iter().enumerate() {
-        let mut at = |value: f32| {
-            moved.as_mut_slice()[i] = value;
-            f(&moved)
-        };
-        let (above, below) = (at(value + h), at(value - h));
-        at(value);
-        gradient.push((above - below) / (2.0 * h));
-    }
-    Tensor::new(gradient, x.shape())
 }

@@ -8,8 +8,8 @@ use super::{
 use crate::{
     op::{Precision, Step},
     ops::reduce::Reduce,
-    reference::{Array, Branches},
-    replay::Replay,
+    reference::{Array, Branches, Changing, Update},
+    replay::{Replay, largest},
     sweep::Rule,
     tape::Tape,
     var::Var,
@@ -42,6 +42,7 @@ type Verdict = Result<(), (&'static str, String)>;
 ///
 /// - The shape rule gives the shapes of the outputs, and refuses the error cases with their messages.
 /// - The outputs equal the f64 reference within the stated precision, for any layout of the inputs.
+/// - The update of the reference, where there is one, equals the reference of the changed inputs.
 /// - The backward rule is the derivative of the reference, to the second order, by differences in f64.
 /// - The fused rule equals the rule of record.
 /// - The backward is linear in the cotangent; zero gives exactly zero.
@@ -105,6 +106,9 @@ fn forward_laws(sample: &AnySample, g: &mut Gen) -> Result<Vec<Tensor>, (&'stati
         within(precision, term, y, exact).map_err(|e| (law, format!("output {k} {e}")))?;
     }
 
+    let law = "the update of the reference equals the reference";
+    updates(sample, &arrays, g).map_err(|e| (law, e))?;
+
     let law = "strided inputs give what contiguous ones give";
     let strided: Vec<Tensor> = inputs.iter().map(|x| other_layout(x, g)).collect();
     let again = sample.step.fresh().forward(&strided.iter().collect::<Vec<_>>()).0;
@@ -116,6 +120,38 @@ fn forward_laws(sample: &AnySample, g: &mut Gen) -> Result<Vec<Tensor>, (&'stati
         .map_err(|e| (law, format!("output {k} {e}")))?;
     }
     Ok(outputs)
+}
+
+/// What `reference_update` makes of a few changed elements of each input is what the reference makes of them.
+fn updates(sample: &AnySample, arrays: &[Array], g: &mut Gen) -> Result<(), String> {
+    let reference = |arrays: &[Array], branches: &mut Branches<'_>| {
+        sample.step.reference(&arrays.iter().collect::<Vec<_>>(), branches)
+    };
+    let mut branches = Branches::recording();
+    let base = reference(arrays, &mut branches);
+    let choices = branches.into_choices();
+    let [base] = &base[..] else { return Ok(()) };
+    for (input, x) in arrays.iter().enumerate().filter(|(_, x)| !x.data().is_empty()) {
+        let (mut changed, mut moved) = (Changing::new(x.clone()), arrays.to_vec());
+        for _ in 0..3 {
+            let at = g.rng().below(x.data().len());
+            changed.set(at, x.data()[at] + 0.01 * f64::from(g.rng().uniform(-1.0, 1.0)));
+        }
+        moved[input] = changed.value().clone();
+        let inputs: Vec<&Array> = moved.iter().collect();
+        let mut updated = Changing::new(base.clone());
+        if !sample.step.reference_update(&mut Update::new(&inputs, input, &changed, &choices, &mut updated)) {
+            continue;
+        }
+        let [exact] = &reference(&moved, &mut Branches::frozen(&choices))[..] else { continue };
+        let allowed = 1e-13 * largest(exact).max(largest(x)).max(1.0);
+        let differ = |(a, b): (&f64, &f64)| (a - b).abs() > allowed || a.is_nan() != b.is_nan();
+        if let Some(i) = updated.value().data().iter().zip(exact.data()).position(differ) {
+            let (found, exact) = (updated.value().data()[i], exact.data()[i]);
+            return Err(format!("input {input} changed, element {i}: {found:e} is not {exact:e}"));
+        }
+    }
+    Ok(())
 }
 
 /// The sample on a tape, with a random cotangent for every output: the scalar that the derivatives are taken of.
@@ -160,9 +196,17 @@ fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Verdict
 
     let rule = recording.gradients(1.0, Rule::OfRecord);
     let fused = recording.gradients(1.0, Rule::Fused);
+    // Gradients of sums are sums, which may cancel: their terms have products of inputs and cotangents in them.
+    let term = match sample.step.precision() {
+        Precision::Ulps(_) => 0.0,
+        Precision::UlpsOfLargest(_) => {
+            let cotangent = cotangents.iter().map(|g| largest(&Array::from(g))).fold(1.0, f64::max);
+            sample.inputs.iter().map(|x| largest(&Array::from(x)).max(1.0)).product::<f64>() * cotangent
+        }
+    };
     for (i, (rule, fused)) in rule.iter().zip(&fused).enumerate() {
         let law = "the fused rule equals the rule of record";
-        near(rule.as_ref(), fused.as_ref()).map_err(|e| (law, format!("input {i}: {e}")))?;
+        near(rule.as_ref(), fused.as_ref(), term).map_err(|e| (law, format!("input {i}: {e}")))?;
     }
     for (i, (scaled, once)) in recording.gradients(-2.0, Rule::Fused).iter().zip(&fused).enumerate() {
         let law = "the backward is linear in the cotangent";
@@ -208,7 +252,7 @@ fn differences<'t>(
     const MOST_ELEMENTS: usize = 24;
     let replay = Replay::new(tape);
     for (i, (&input, gradient)) in inputs.iter().zip(gradients).enumerate() {
-        let x = replay.base(input.id()).clone();
+        let x = replay.base(input.id());
         let n = x.data().len();
         let zeros = Array::full(x.shape(), 0.0);
         let rule = gradient.map_or(&zeros, |gradient| replay.base(gradient.id()));
@@ -217,13 +261,16 @@ fn differences<'t>(
             _ if n <= MOST_ELEMENTS => (0..n).collect(),
             _ => [0, n - 1].into_iter().chain((2..MOST_ELEMENTS).map(|_| g.rng().below(n))).collect(),
         };
+        let mut path = replay.path(input.id(), loss.id());
         for flat in chosen {
             let step = 0.02 * x.data()[flat].abs().max(0.1);
-            let numeric = numeric::derivative(step, replay.base(loss.id()).data()[0].abs(), |h| {
-                let mut moved = x.clone();
-                moved.data_mut()[flat] += h;
-                replay.with(input.id(), &moved, loss.id()).data()[0]
-            });
+            let noise = 8.0 * f64::EPSILON * replay.base(loss.id()).data()[0].abs();
+            let numeric = numeric::derivative(
+                step,
+                noise,
+                |_, again| again,
+                |h| path.as_mut().map_or(0.0, |path| path.moved(&[(flat, 1.0)], h, &[1.0]).change),
+            );
             let off = (rule.data()[flat] - numeric.value).abs();
             let agree = off <= 1e-8 * scale.max(1e-2) + 4.0 * numeric.error;
             if !agree {
@@ -288,7 +335,7 @@ fn used_twice(sample: &AnySample, g: &mut Gen) -> Verdict {
         (Some(a), Some(b)) => Some(a + b),
         (a, b) => a.clone().or(b.clone()),
     };
-    near(sum.as_ref(), shared[1].as_ref()).map_err(|e| ("an input used twice gets the sum", e))
+    near(sum.as_ref(), shared[1].as_ref(), 0.0).map_err(|e| ("an input used twice gets the sum", e))
 }
 
 /// Equal numbers, or no gradient at all where the other is zero.
@@ -311,18 +358,13 @@ fn same_bits(a: &Tensor, b: &Tensor) -> Result<(), String> {
     }
 }
 
-/// Equal but for the rounding of a few operations.
-fn near(a: Option<&Tensor>, b: Option<&Tensor>) -> Result<(), String> {
+/// Equal but for the rounding of a few operations, on sums whose largest term is `term`.
+fn near(a: Option<&Tensor>, b: Option<&Tensor>, term: f64) -> Result<(), String> {
     match (a, b) {
-        (Some(a), Some(b)) => within(Precision::UlpsOfLargest(32.0), 0.0, a, &Array::from(b)),
+        (Some(a), Some(b)) => within(Precision::UlpsOfLargest(32.0), term, a, &Array::from(b)),
         (None, None) => Ok(()),
         _ => Err(format!("{a:?} is not {b:?}")),
     }
-}
-
-/// The largest finite magnitude.
-fn largest(x: &Array) -> f64 {
-    x.data().iter().filter(|x| x.is_finite()).fold(0.0f64, |m, x| m.max(x.abs()))
 }
 
 /// Whether `y` equals `exact` within a precision, where the largest term of its sums is `term`.

@@ -1,15 +1,29 @@
 //! Checking gradients: of a user's function or model, and the laws that every operation obeys.
 
+mod audit;
+mod blame;
+mod difference;
 mod gradcheck;
+mod json;
 mod laws;
+mod leaf;
 mod numeric;
+mod numerical;
+mod operation;
+mod pattern;
 mod report;
+mod rounding;
 mod sample;
 mod spec;
+mod structure;
 
-pub use gradcheck::{GradCheck, gradcheck, numerical_gradient};
+pub use audit::{Audit, AuditRow, precision_audit};
+pub use gradcheck::{GradCheck, gradcheck};
 pub use laws::{Violation, laws};
 pub use numeric::Estimate;
-pub use report::{Report, Row, Verdict};
+pub use numerical::{Differencing, StepErrors, StepSweep, numerical_gradient, step_sweep};
+pub use operation::check_op;
+pub use pattern::Pattern;
+pub use report::{Blame, Report, Row, Verdict};
 pub use sample::{ErrorCase, Gen, Sample};
 pub use spec::Spec;

@@ -4,7 +4,7 @@ use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     ops::pairs::Pairs,
-    reference::{Array, Branches},
+    reference::{Array, Branches, Update},
     value::{Value, c},
 };
 use gradus_tensor::{Shape, ShapeError, Tensor, shape::broadcast};
@@ -36,6 +36,10 @@ macro_rules! binary {
 
             fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
                 vec![inputs[0].zip(inputs[1], |$a, $b| $forward)]
+            }
+
+            fn reference_update(&self, update: &mut Update<'_>) -> bool {
+                update.elementwise(|[$a, $b], _| $forward)
             }
 
             fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
@@ -121,6 +125,11 @@ macro_rules! with_scalar {
                 vec![inputs[0].map(|$x| $forward)]
             }
 
+            fn reference_update(&self, update: &mut Update<'_>) -> bool {
+                let $s = self.0;
+                update.elementwise(|[$x], _| $forward)
+            }
+
             fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
                 let (shape, scalar) = (g.shape(), g.rng().uniform(0.5, 2.0).into());
                 let range: std::ops::Range<f32> = $range;
@@ -192,6 +201,10 @@ impl Op for Neg {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         vec![inputs[0].map(|x| -x)]
+    }
+
+    fn reference_update(&self, update: &mut Update<'_>) -> bool {
+        update.elementwise(|[x], _| -x)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Neg>> {

@@ -1,9 +1,13 @@
 //! The operations, each declared once: a row of a table or a file of its own.
 
 pub mod arithmetic;
+pub mod attention;
 pub mod conv;
+pub mod dropout;
 pub mod elementwise;
+pub mod identity;
 pub mod indexing;
+pub mod interpolation;
 pub mod linear;
 pub mod loss;
 pub mod normalize;
@@ -18,9 +22,12 @@ pub mod steps;
 /// a program may want for its own types.
 pub mod methods {
     pub use super::{
+        attention::Attention as _,
         conv::Convolution as _,
+        dropout::Regularization as _,
         elementwise::{Activations as _, Composed as _, Elementwise as _, Orders as _, Trigonometric as _},
         indexing::{Indexing as _, Order as _},
+        interpolation::Resizing as _,
         linear::{Products as _, Similarity as _},
         loss::{ClassLoss as _, ElementLoss as _, RankingLoss as _},
         normalize::Normalize as _,
@@ -47,6 +54,7 @@ pub const ALL: &[Spec] = &[
     Spec::of::<arithmetic::SubFrom>(),
     Spec::of::<arithmetic::DivInto>(),
     Spec::of::<arithmetic::Neg>(),
+    Spec::of::<identity::Identity>(),
     Spec::of::<elementwise::Exp>(),
     Spec::of::<elementwise::Exp2>(),
     Spec::of::<elementwise::Expm1>(),
@@ -139,15 +147,24 @@ pub const ALL: &[Spec] = &[
     Spec::of::<indexing::ScatterAdd>(),
     Spec::of::<normalize::Softmax>(),
     Spec::of::<normalize::LogSoftmax>(),
+    Spec::of::<normalize::LayerNorm>(),
+    Spec::of::<normalize::RmsNorm>(),
+    Spec::of::<normalize::BatchNorm>(),
+    Spec::of::<normalize::GroupNorm>(),
     Spec::of::<linear::MatMul>(),
     Spec::of::<linear::Linear>(),
     Spec::of::<loss::CrossEntropy>(),
     Spec::of::<conv::Conv2d>(),
     Spec::of::<conv::Conv2dInputGrad>(),
     Spec::of::<conv::Conv2dWeightGrad>(),
+    Spec::of::<conv::Unfold>(),
+    Spec::of::<conv::Fold>(),
     Spec::of::<pool::MaxPool2d>(),
     Spec::of::<pool::AvgPool2d>(),
     Spec::of::<pool::AvgPool2dGrad>(),
     Spec::of::<pool::PlaneGather>(),
     Spec::of::<pool::PlaneScatter>(),
+    Spec::of::<interpolation::Interpolate>(),
+    Spec::of::<interpolation::InterpolateGrad>(),
+    Spec::of::<dropout::Dropout>(),
 ];

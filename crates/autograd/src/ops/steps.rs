@@ -4,7 +4,7 @@
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
+    reference::{Array, Branches, Update},
     value::Value,
 };
 use gradus_tensor::{Shape, ShapeError, Tensor, shape::broadcast};
@@ -76,6 +76,10 @@ macro_rules! steps {
                     vec![inputs[0].map(|$x| $reference)]
                 }
 
+                fn reference_update(&self, update: &mut Update<'_>) -> bool {
+                    update.elementwise(|[$x], $b| $reference)
+                }
+
                 fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
                     let shape = g.shape();
                     vec![Sample::new($Op, [g.nonzero(shape, 0.1)])]
@@ -111,6 +115,10 @@ macro_rules! steps {
 
                 fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
                     vec![inputs[0].zip(inputs[1], |$l, $r| if branches.test($holds) { 1.0 } else { 0.0 })]
+                }
+
+                fn reference_update(&self, update: &mut Update<'_>) -> bool {
+                    update.elementwise(|[$l, $r], branches| if branches.test($holds) { 1.0 } else { 0.0 })
                 }
 
                 fn samples(g: &mut Gen) -> Vec<Sample<$PairOp>> {

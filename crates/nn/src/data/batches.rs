@@ -1,12 +1,12 @@
 //! Mini-batches.
 
-use super::Dataset;
+use super::{Dataset, Targets};
 use gradus_tensor::{Indices, Tensor};
 
-/// Mini-batches of a [`Dataset`], as (inputs, labels): from [`Dataset::batches`] and [`Dataset::chunks`].
+/// Mini-batches of a [`Dataset`], as (inputs, targets): from [`Dataset::batches`] and [`Dataset::chunks`].
 #[derive(Debug)]
-pub struct Batches<'a> {
-    dataset: &'a Dataset,
+pub struct Batches<'a, T = Indices> {
+    dataset: &'a Dataset<T>,
     /// The order of the examples; none for their own.
     order: Option<Vec<usize>>,
     size: usize,
@@ -14,9 +14,9 @@ pub struct Batches<'a> {
     end: usize,
 }
 
-impl<'a> Batches<'a> {
+impl<'a, T: Targets> Batches<'a, T> {
     #[track_caller]
-    pub(super) fn new(dataset: &'a Dataset, order: Option<Vec<usize>>, size: usize) -> Batches<'a> {
+    pub(super) fn new(dataset: &'a Dataset<T>, order: Option<Vec<usize>>, size: usize) -> Batches<'a, T> {
         assert!(size > 0, "batches: a batch needs at least one example");
         Batches { dataset, order, size, next: 0, end: dataset.len() }
     }
@@ -30,16 +30,16 @@ impl<'a> Batches<'a> {
     /// assert_eq!(digits.batches(100, &mut Rng::seed(0)).len(), 18);
     /// assert_eq!(digits.batches(100, &mut Rng::seed(0)).drop_last().len(), 17);
     /// ```
-    pub fn drop_last(mut self) -> Batches<'a> {
+    pub fn drop_last(mut self) -> Batches<'a, T> {
         self.end -= (self.end - self.next) % self.size;
         self
     }
 }
 
-impl Iterator for Batches<'_> {
-    type Item = (Tensor, Indices);
+impl<T: Targets> Iterator for Batches<'_, T> {
+    type Item = (Tensor, T);
 
-    fn next(&mut self) -> Option<(Tensor, Indices)> {
+    fn next(&mut self) -> Option<(Tensor, T)> {
         if self.next == self.end {
             return None;
         }
@@ -47,10 +47,7 @@ impl Iterator for Batches<'_> {
         self.next = range.end;
         Some(match &self.order {
             Some(order) => self.dataset.select(&order[range]).into_parts(),
-            None => (
-                self.dataset.inputs().slice(0, range.clone()),
-                self.dataset.labels().as_slice()[range].iter().copied().collect(),
-            ),
+            None => (self.dataset.inputs().slice(0, range.clone()), self.dataset.targets().range(range)),
         })
     }
 
@@ -60,7 +57,7 @@ impl Iterator for Batches<'_> {
     }
 }
 
-impl ExactSizeIterator for Batches<'_> {}
+impl<T: Targets> ExactSizeIterator for Batches<'_, T> {}
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,10 @@
-//! Labelled examples.
+//! Examples: inputs with labels, or with numbers to predict.
 
-use super::Batches;
+use super::{Batches, Targets};
 use gradus_tensor::{Indices, Rng, Tensor};
 
-/// `n` inputs of one shape, each with a label: inputs `[n, ...]`, labels `[n]`.
+/// `n` inputs of one shape, each with a target: inputs `[n, ...]`, targets `[n, ...]`, which are labels ([`Indices`]) or
+/// numbers ([`Tensor`]).
 ///
 /// ```
 /// # use gradus_nn::data::Dataset;
@@ -15,38 +16,41 @@ use gradus_tensor::{Indices, Rng, Tensor};
 /// for (inputs, labels) in xor.batches(3, &mut Rng::seed(7)) {
 ///     assert_eq!(inputs.size(0), labels.len());
 /// }
+/// let x = Tensor::linspace(0.0, 1.0, 50).reshape([50, 1]);
+/// let line = Dataset::new(x.clone(), x * 2.0 + 5.0);
+/// assert_eq!(line.select(&[0, 49]).targets().to_vec(), [5.0, 7.0]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Dataset {
+pub struct Dataset<T = Indices> {
     /// Row-major, so that an example is one run of elements.
     inputs: Tensor,
-    labels: Indices,
+    targets: T,
 }
 
-impl Dataset {
-    /// Inputs `[n, ...]` with labels `[n]`.
+impl<T: Targets> Dataset<T> {
+    /// Inputs `[n, ...]` with targets `[n, ...]`.
     ///
     /// # Panics
-    /// When the inputs have no axes, the labels not one, or the numbers of inputs and labels differ.
+    /// When the inputs or the targets have no axes, or the numbers of inputs and targets differ.
     #[track_caller]
-    pub fn new(inputs: Tensor, labels: Indices) -> Dataset {
+    pub fn new(inputs: Tensor, targets: T) -> Dataset<T> {
+        let (first, shape) = (inputs.shape().first(), targets.shape());
         assert!(
-            inputs.shape().first() == Some(&labels.len()) && labels.shape()[..].len() == 1,
-            "dataset: inputs {} and labels {} do not fit: they must be [n, ...] and [n]",
-            inputs.shape(),
-            labels.shape()
+            first.is_some() && first == shape.first(),
+            "dataset: inputs {} and targets {shape} do not fit: both must be [n, ...]",
+            inputs.shape()
         );
-        Dataset { inputs: inputs.contiguous(), labels }
+        Dataset { inputs: inputs.contiguous(), targets }
     }
 
     /// The number of examples.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.inputs.shape()[0]
     }
 
     /// Whether there are no examples.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.len() == 0
     }
 
     /// All inputs, `[n, ...]`.
@@ -54,19 +58,24 @@ impl Dataset {
         &self.inputs
     }
 
-    /// All labels, `[n]`.
-    pub fn labels(&self) -> &Indices {
-        &self.labels
+    /// All targets, `[n, ...]`.
+    pub fn targets(&self) -> &T {
+        &self.targets
     }
 
-    /// One example: its input, without the axis of the examples, and its label.
+    /// The same targets with other inputs, such as normalised ones.
     ///
     /// # Panics
-    /// When there is no such example.
+    /// When `f` changes the number of examples.
+    ///
+    /// ```
+    /// # use gradus_nn::data::digits;
+    /// let flat = digits::load().map_inputs(|images| images.reshape([1797, 64]));
+    /// assert_eq!(flat.inputs().shape(), &[1797, 64]);
+    /// ```
     #[track_caller]
-    pub fn get(&self, index: usize) -> (Tensor, i32) {
-        self.check(index);
-        (self.inputs.select(0, index as isize), self.labels.as_slice()[index])
+    pub fn map_inputs(self, f: impl FnOnce(Tensor) -> Tensor) -> Dataset<T> {
+        Dataset::new(f(self.inputs), self.targets)
     }
 
     /// The examples at these indices, in this order; an index may come more than once.
@@ -80,21 +89,13 @@ impl Dataset {
     /// assert_eq!(digits::load().select(&zeros[..3]).labels().as_slice(), [0, 0, 0]);
     /// ```
     #[track_caller]
-    pub fn select(&self, indices: &[usize]) -> Dataset {
+    pub fn select(&self, indices: &[usize]) -> Dataset<T> {
         for &i in indices {
             self.check(i);
         }
-        let mut shape = self.inputs.shape().to_vec();
-        shape[0] = indices.len();
-        let size: usize = shape[1..].iter().product();
-        let from = self.inputs.as_slice().expect("made contiguous when the dataset was");
-        let mut inputs = Tensor::zeros(shape);
-        let to = inputs.as_mut_slice();
-        for (row, &i) in indices.iter().enumerate() {
-            to[row * size..][..size].copy_from_slice(&from[i * size..][..size]);
-        }
-        let labels = indices.iter().map(|&i| self.labels.as_slice()[i]).collect();
-        Dataset { inputs, labels }
+        let positions = Indices::from(indices);
+        let inputs = self.inputs.index_select(0, &positions);
+        Dataset { inputs, targets: self.targets.select(&positions) }
     }
 
     /// Two parts without a common example: `count` examples chosen at random, and the rest. Both are in random order.
@@ -110,7 +111,7 @@ impl Dataset {
     /// assert_eq!((train.len(), test.len()), (1437, 360));
     /// ```
     #[track_caller]
-    pub fn split(&self, count: usize, rng: &mut Rng) -> (Dataset, Dataset) {
+    pub fn split(&self, count: usize, rng: &mut Rng) -> (Dataset<T>, Dataset<T>) {
         assert!(count <= self.len(), "split: there are {} examples, not {count}", self.len());
         let order = self.shuffled(rng);
         (self.select(&order[..count]), self.select(&order[count..]))
@@ -122,7 +123,7 @@ impl Dataset {
     /// # Panics
     /// When `size` is 0.
     #[track_caller]
-    pub fn batches(&self, size: usize, rng: &mut Rng) -> Batches<'_> {
+    pub fn batches(&self, size: usize, rng: &mut Rng) -> Batches<'_, T> {
         Batches::new(self, Some(self.shuffled(rng)), size)
     }
 
@@ -131,7 +132,7 @@ impl Dataset {
     /// # Panics
     /// When `size` is 0.
     #[track_caller]
-    pub fn chunks(&self, size: usize) -> Batches<'_> {
+    pub fn chunks(&self, size: usize) -> Batches<'_, T> {
         Batches::new(self, None, size)
     }
 
@@ -146,8 +147,25 @@ impl Dataset {
         assert!(index < self.len(), "dataset: there are {} examples, none has index {index}", self.len());
     }
 
-    pub(super) fn into_parts(self) -> (Tensor, Indices) {
-        (self.inputs, self.labels)
+    pub(super) fn into_parts(self) -> (Tensor, T) {
+        (self.inputs, self.targets)
+    }
+}
+
+impl Dataset {
+    /// All labels, `[n, ...]`: another name of the targets.
+    pub fn labels(&self) -> &Indices {
+        &self.targets
+    }
+
+    /// One example with one label: its input, without the axis of the examples, and the label.
+    ///
+    /// # Panics
+    /// When there is no such example, or an example has more labels than one.
+    #[track_caller]
+    pub fn get(&self, index: usize) -> (Tensor, i32) {
+        self.check(index);
+        (self.inputs.select(0, index as isize), self.targets.get([index]))
     }
 }
 
@@ -222,12 +240,25 @@ mod tests {
             message(&|| drop(Dataset::new(Tensor::zeros(shape), labels.clone())))
         };
         let text = fit(&[3, 2], Indices::from([1, 2]));
-        assert!(text.contains("inputs [3, 2] and labels [2] do not fit"), "{text}");
+        assert!(text.contains("inputs [3, 2] and targets [2] do not fit"), "{text}");
         fit(&[], Indices::from([1]));
-        fit(&[1, 2], Indices::new([1], [1, 1]));
+        fit(&[], Indices::new([1], []));
         let data = numbered(3);
         assert!(message(&|| drop(data.get(3))).contains("none has index 3"));
         assert!(message(&|| drop(data.select(&[0, 9]))).contains("none has index 9"));
         assert!(message(&|| drop(data.split(4, &mut Rng::seed(0)))).contains("3 examples, not 4"));
+    }
+
+    #[test]
+    fn targets_may_be_numbers_and_have_axes() {
+        let targets = Tensor::from_fn([4, 2], |at| (10 * at[0] + at[1]) as f32);
+        let data = Dataset::new(Tensor::arange(4), targets);
+        assert_eq!(data.select(&[3, 1]).targets().to_vec(), [30.0, 31.0, 10.0, 11.0]);
+        for (inputs, targets) in data.batches(3, &mut Rng::seed(2)) {
+            assert_eq!(targets.slice(1, 0..1).reshape([inputs.len()]), inputs * 10.0);
+        }
+        let texts = Dataset::new(Tensor::arange(3), Indices::new([1, 2, 3, 4, 5, 6], [3, 2]));
+        let chunks: Vec<Indices> = texts.chunks(2).map(|(_, labels)| labels).collect();
+        assert_eq!(chunks, [Indices::new([1, 2, 3, 4], [2, 2]), Indices::new([5, 6], [1, 2])]);
     }
 }

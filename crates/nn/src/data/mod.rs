@@ -1,10 +1,16 @@
-//! Data: labelled examples, mini-batches of them, and the files they come from.
+//! Data: examples, mini-batches of them, the files they come from, and what is done to them before training.
 
+pub mod augment;
 mod batches;
+pub mod csv;
 mod dataset;
 pub mod digits;
 pub mod idx;
 pub mod mnist;
+mod normalize;
+mod targets;
 
 pub use batches::Batches;
 pub use dataset::Dataset;
+pub use normalize::Normalize;
+pub use targets::Targets;

@@ -79,8 +79,9 @@ impl Layer for Conv2d {
     fn forward<V: Value>(&self, x: V) -> V {
         let at = x.at();
         let bias = self.bias.as_ref().map(|bias| at.param(bias));
-        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        x.conv2d(&at.param(&self.weight), bias.as_ref(), stride, padding, [1, 1], 1)
+        let options =
+            Conv2dOptions { stride: [self.stride; 2], padding: [self.padding; 2], ..Default::default() };
+        x.conv2d(&at.param(&self.weight), bias.as_ref(), options)
     }
 }
 

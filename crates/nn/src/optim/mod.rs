@@ -1,16 +1,93 @@
 //! Optimizers: how parameters follow their gradients.
+//!
+//! In the formulas `w` is the parameter, `g` its gradient, `t` the number of the step from 1, `lr` the learning rate and
+//! λ the weight decay. Those that the book (chapter 6) describes say how its form differs from PyTorch's, which is ours.
+//!
+//! | | λ | remembers | source |
+//! | --- | --- | --- | --- |
+//! | [`Sgd`] | `g + λ w` | nothing, or a velocity | H. Robbins and S. Monro, 1951; B. Polyak, 1964; Y. Nesterov, 1983 |
+//! | [`AdaGrad`] | `g + λ w` | Σ g² | J. Duchi, E. Hazan and Y. Singer, 2011 |
+//! | [`RmsProp`] | `g + λ w` | average of g² | G. Hinton, lecture 6e of his course, 2012 |
+//! | [`AdaDelta`] | `g + λ w` | averages of g² and of steps² | M. Zeiler, 2012 |
+//! | [`Adam`] | `g + λ w` | averages of g and g² | D. Kingma and J. Ba, 2015 |
+//! | [`AdamW`] | `w (1 - lr λ)` | averages of g and g² | I. Loshchilov and F. Hutter, 2019 |
+//! | [`NAdam`] | `g + λ w` | averages of g and g² | T. Dozat, 2016 |
+//! | [`Lion`] | `w (1 - lr λ)` | average of g | X. Chen and others, 2023 |
+//! | [`Lbfgs`] | none | the last steps, within one call | J. Nocedal, 1980 |
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod base;
+mod clip;
+mod lbfgs;
+mod lion;
+mod nadam;
+mod rmsprop;
 mod sgd;
 
-pub use adam::Adam;
+pub use adadelta::AdaDelta;
+pub use adagrad::AdaGrad;
+pub use adam::{Adam, AdamW};
+pub use base::{Base, Group, Settings};
+pub use clip::{clip_grad_norm, clip_grad_value, grad_norm};
+pub use lbfgs::{Lbfgs, Minimum};
+pub use lion::Lion;
+pub use nadam::NAdam;
+pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
-use crate::module::Module;
-use gradus_autograd::{Gradients, Param};
-use gradus_tensor::Tensor;
+use crate::{
+    module::Module,
+    state::{State, StateError},
+};
+use gradus_autograd::Gradients;
 
 /// A rule that changes parameters by their gradients.
+///
+/// All parameters are changed in place, in one parallel pass. An optimizer of your own is a formula and a [`Base`]:
+///
+/// ```
+/// use gradus_autograd::prelude::*;
+/// use gradus_nn::{Module, optim::{Base, Optimizer}};
+/// use gradus_tensor::{kernels::update::UpdateFn, simd::{Lane, Simd}};
+///
+/// /// w ← w - lr sign(g)
+/// struct SignSgd {
+///     base: Base,
+/// }
+///
+/// #[derive(Clone, Copy)]
+/// struct Step {
+///     lr: f32,
+/// }
+///
+/// impl UpdateFn<0> for Step {
+///     #[inline(always)]
+///     fn eval<S: Simd>(self, g: Lane<S>, w: Lane<S>, state: [Lane<S>; 0]) -> (Lane<S>, [Lane<S>; 0]) {
+///         (w - g.sign() * self.lr, state)
+///     }
+/// }
+///
+/// impl Optimizer for SignSgd {
+///     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+///         self.base.update([], model, gradients, |settings| Step { lr: settings.lr as f32 });
+///     }
+///
+///     fn base(&self) -> &Base {
+///         &self.base
+///     }
+///
+///     fn base_mut(&mut self) -> &mut Base {
+///         &mut self.base
+///     }
+/// }
+///
+/// let mut w = Param::new([1.0, -2.0]);
+/// let (_, gradients, ()) = Tape::new().step(|tape| (tape.param(&w).square().sum(), ()));
+/// SignSgd { base: Base::new("sign_sgd", 0.5) }.step(&mut w, &gradients);
+/// assert_eq!(w.value().to_vec(), [0.5, -1.5]);
+/// ```
 pub trait Optimizer {
     /// One step: changes every parameter of the model that is not frozen, in place.
     ///
@@ -19,37 +96,88 @@ pub trait Optimizer {
     /// the module that is given here.
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients);
+
+    /// What all optimizers have.
+    fn base(&self) -> &Base;
+
+    /// What all optimizers have, for changing.
+    fn base_mut(&mut self) -> &mut Base;
+
+    /// The learning rate.
+    fn lr(&self) -> f64 {
+        self.base().lr
+    }
+
+    /// Sets the learning rate, as a schedule does.
+    ///
+    /// # Panics
+    /// When it is negative or not finite.
+    #[track_caller]
+    fn set_lr(&mut self, lr: f64) {
+        base::check("lr", lr);
+        self.base_mut().lr = lr;
+    }
+
+    /// The same optimizer with this factor of weight decay.
+    ///
+    /// # Panics
+    /// When it is negative or not finite.
+    #[track_caller]
+    fn weight_decay(mut self, weight_decay: f64) -> Self
+    where
+        Self: Sized,
+    {
+        base::check("weight_decay", weight_decay);
+        self.base_mut().weight_decay = weight_decay;
+        self
+    }
+
+    /// The same optimizer with other settings for a group of parameters. Of several groups that choose a parameter the
+    /// last one holds.
+    ///
+    /// ```
+    /// use gradus_nn::{AdamW, Optimizer, optim::Group};
+    ///
+    /// let adam = AdamW::new(1e-3)
+    ///     .weight_decay(0.01)
+    ///     .group(Group::vectors().weight_decay(0.0))
+    ///     .group(Group::new(|name, _| name.starts_with("embedding")).lr_factor(0.1));
+    /// # let _ = adam;
+    /// ```
+    fn group(mut self, group: Group) -> Self
+    where
+        Self: Sized,
+    {
+        self.base_mut().groups.push(group);
+        self
+    }
+
+    /// What is to be saved for going on later: learning rate, weight decay, and what is remembered of each parameter,
+    /// by its name. Hyperparameters and groups are not in it: they are in the program.
+    fn state(&self) -> State {
+        self.base().state()
+    }
+
+    /// Goes on from a saved state. When it fails nothing is changed.
+    ///
+    /// # Errors
+    /// When the state is that of another kind of optimizer, or its names and shapes are not the model's; all that does
+    /// not fit is named.
+    fn restore(&mut self, state: &State, model: &dyn Module) -> Result<(), StateError> {
+        self.base_mut().restore(state, model)
+    }
 }
 
-/// The parameters to change, each with its gradient.
-#[track_caller]
-fn trained<'m, 'g>(
-    model: &'m mut dyn Module,
-    gradients: &'g Gradients,
-) -> Vec<(String, &'m mut Param, std::borrow::Cow<'g, [f32]>)> {
-    let mut unreached = Vec::new();
-    let mut found = Vec::new();
-    for (name, param) in model.params_mut() {
-        if param.is_frozen() {
-            continue;
+/// The accessors that every optimizer with a field `base` writes alike.
+macro_rules! has_base {
+    () => {
+        fn base(&self) -> &$crate::optim::Base {
+            &self.base
         }
-        match gradients.of(param) {
-            Some(gradient) => found.push((name, param, elements(gradient))),
-            None => unreached.push(name),
-        }
-    }
-    assert!(
-        unreached.is_empty(),
-        "optimizer: the loss does not reach {}; freeze what is not to be trained, or step only the part of the model \
-         that is",
-        unreached.join(", ")
-    );
-    found
-}
 
-fn elements(tensor: &Tensor) -> std::borrow::Cow<'_, [f32]> {
-    match tensor.as_slice() {
-        Some(elements) => elements.into(),
-        None => tensor.to_vec().into(),
-    }
+        fn base_mut(&mut self) -> &mut $crate::optim::Base {
+            &mut self.base
+        }
+    };
 }
+use has_base;

@@ -5,7 +5,7 @@ mod planes;
 mod shape;
 
 pub(crate) use shape::{AXIS_NAMES, Window};
-pub use shape::{Conv2dOptions, ConvShape};
+pub use shape::{Conv1dOptions, Conv2dOptions, ConvOptions, ConvShape};
 
 use crate::{error::OrFail, tensor::Tensor};
 
@@ -24,23 +24,14 @@ impl Tensor {
     /// bias is not one number an output channel, or a stride, dilation or kernel size is 0.
     ///
     /// ```
-    /// # use gradus_tensor::Tensor;
+    /// # use gradus_tensor::{Conv2dOptions, Tensor};
     /// let x = Tensor::from([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]]);
     /// let w = Tensor::from([[[[1.0, 0.0], [0.0, -1.0]]]]);
-    /// let y = x.conv2d(&w, None, [1, 1], [0, 0], [1, 1], 1);
+    /// let y = x.conv2d(&w, None, Conv2dOptions::default());
     /// assert_eq!(y, Tensor::full([1, 1, 2, 2], -4.0));
     /// ```
     #[track_caller]
-    pub fn conv2d(
-        &self,
-        weight: &Tensor,
-        bias: Option<&Tensor>,
-        stride: [usize; 2],
-        padding: [usize; 2],
-        dilation: [usize; 2],
-        groups: usize,
-    ) -> Tensor {
-        let options = Conv2dOptions { stride, padding, dilation, groups };
+    pub fn conv2d(&self, weight: &Tensor, bias: Option<&Tensor>, options: Conv2dOptions) -> Tensor {
         let shape = ConvShape::new("conv2d", self.shape(), weight.shape(), options).or_fail();
         if let Some(bias) = bias {
             shape.check_bias("conv2d", bias.shape()).or_fail();

@@ -2,23 +2,35 @@
 
 use crate::{error::ShapeError, shape::Shape};
 
-/// How a kernel moves over an image, as PyTorch names it; the first number of a pair is for the height.
+/// How a kernel moves over `N` axes, as PyTorch names it: one number for each axis, the height's before the width's.
+///
+/// ```
+/// # use gradus_tensor::Conv2dOptions;
+/// let options = Conv2dOptions { stride: [2, 2], padding: [1, 1], ..Default::default() };
+/// assert_eq!((options.dilation, options.groups), ([1, 1], 1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conv2dOptions {
+pub struct ConvOptions<const N: usize> {
     /// From one output to the next, in input elements.
-    pub stride: [usize; 2],
-    /// Zeros put around the image, on each side.
-    pub padding: [usize; 2],
+    pub stride: [usize; N],
+    /// Zeros put around the input, on each side.
+    pub padding: [usize; N],
     /// From one kernel element to the next, in input elements.
-    pub dilation: [usize; 2],
+    pub dilation: [usize; N],
     /// Into how many parts the channels are divided; outputs of a part see only the inputs of that part.
     pub groups: usize,
 }
 
-impl Default for Conv2dOptions {
+/// How a kernel moves over a row.
+pub type Conv1dOptions = ConvOptions<1>;
+
+/// How a kernel moves over an image.
+pub type Conv2dOptions = ConvOptions<2>;
+
+impl<const N: usize> Default for ConvOptions<N> {
     /// Stride 1, no padding, dilation 1, one group.
-    fn default() -> Conv2dOptions {
-        Conv2dOptions { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 }
+    fn default() -> ConvOptions<N> {
+        ConvOptions { stride: [1; N], padding: [0; N], dilation: [1; N], groups: 1 }
     }
 }
 

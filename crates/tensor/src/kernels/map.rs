@@ -32,6 +32,10 @@ pub enum Operand<'a> {
     Slice(&'a [f32]),
     /// One number for all elements.
     Scalar(f32),
+    /// The output is rows of as many elements as this; all of them read the same numbers.
+    Row(&'a [f32]),
+    /// One number for each row of the output, of which there are as many.
+    Column(&'a [f32]),
     /// What the output held before: the operation is in place.
     Output,
 }
@@ -144,21 +148,73 @@ struct Input {
 #[inline(always)]
 #[track_caller]
 fn sweep<F: Formula<N>, const N: usize>(isa: Isa, f: F, operands: [Operand<'_>; N], out: &mut [f32]) {
-    for operand in &operands {
-        if let Operand::Slice(slice) = operand {
-            let (len, out) = (slice.len(), out.len());
-            assert!(
-                len == out,
-                "map: an operand has {len} elements, the output {out}; give one number as a scalar"
-            );
+    let row = row_length(&operands, out.len());
+    if !out.is_empty() {
+        dispatch(isa, Sweep { f, operands, row, out });
+    }
+}
+
+/// The elements in a row of the output.
+///
+/// # Panics
+/// When an operand does not fit the output.
+#[inline(always)]
+#[track_caller]
+fn row_length(operands: &[Operand<'_>], len: usize) -> usize {
+    let mut row = len;
+    for operand in operands {
+        match operand {
+            Operand::Row(x) => row = x.len(),
+            Operand::Column(x) => row = len / x.len().max(1),
+            _ => {}
         }
     }
-    dispatch(isa, Sweep { f, operands, out });
+    for operand in operands {
+        let (has, wants) = match operand {
+            Operand::Slice(x) => (x.len(), len),
+            Operand::Row(x) => (x.len() * len.checked_div(row).unwrap_or(0), len),
+            Operand::Column(x) => (x.len() * row, len),
+            Operand::Scalar(_) | Operand::Output => continue,
+        };
+        assert!(
+            has == wants,
+            "map: an operand has {has} elements, the output {wants}; give one number as a scalar"
+        );
+    }
+    row
+}
+
+/// `out[i] = f(a[i], b[i])` for any function, an element at a time.
+///
+/// # Panics
+/// When the lengths differ.
+#[track_caller]
+pub(crate) fn zip_with(f: impl Fn(f32, f32) -> f32, a: Operand<'_>, b: Operand<'_>, out: &mut [f32]) {
+    let row = row_length(&[a, b], out.len());
+    for (r, out) in out.chunks_mut(row.max(1)).enumerate() {
+        let part = |operand| match operand {
+            Operand::Slice(x) => Operand::Slice(&x[r * row..][..row]),
+            Operand::Row(x) => Operand::Slice(x),
+            Operand::Column(x) => Operand::Scalar(x[r]),
+            other => other,
+        };
+        match (part(a), part(b)) {
+            (Operand::Slice(a), Operand::Slice(b)) => {
+                out.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| *y = f(a, b));
+            }
+            (Operand::Slice(a), Operand::Scalar(b)) => out.iter_mut().zip(a).for_each(|(y, &a)| *y = f(a, b)),
+            (Operand::Scalar(a), Operand::Slice(b)) => out.iter_mut().zip(b).for_each(|(y, &b)| *y = f(a, b)),
+            (Operand::Scalar(a), Operand::Scalar(b)) => out.fill(f(a, b)),
+            _ => unreachable!("nothing is computed in place here"),
+        }
+    }
 }
 
 struct Sweep<'a, F, const N: usize> {
     f: F,
     operands: [Operand<'a>; N],
+    /// Elements in a row of the output; rows and columns among the operands have lengths that fit.
+    row: usize,
     out: &'a mut [f32],
 }
 
@@ -168,42 +224,47 @@ impl<F: Formula<N>, const N: usize> Kernel for Sweep<'_, F, N> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         const { assert!(S::LANES <= MAX_LANES) };
-        let len = self.out.len();
-        let out = self.out.as_mut_ptr();
+        let Sweep { f, operands, row, out } = self;
         let mut copies = [[0.0; MAX_LANES]; N];
-        let mut inputs = [Input { start: out, mask: usize::MAX }; N];
-        for k in 0..N {
-            match self.operands[k] {
-                Operand::Slice(slice) => inputs[k].start = slice.as_ptr(),
-                Operand::Scalar(x) => {
+        for (r, out) in out.chunks_exact_mut(row).enumerate() {
+            let out = out.as_mut_ptr();
+            let mut inputs = [Input { start: out, mask: usize::MAX }; N];
+            for k in 0..N {
+                let mut number = |x| {
                     copies[k] = [x; MAX_LANES];
-                    inputs[k] = Input { start: copies[k].as_ptr(), mask: 0 };
+                    Input { start: copies[k].as_ptr(), mask: 0 }
+                };
+                match operands[k] {
+                    Operand::Slice(x) => inputs[k].start = x[r * row..][..row].as_ptr(),
+                    Operand::Row(x) => inputs[k].start = x[..row].as_ptr(),
+                    Operand::Scalar(x) => inputs[k] = number(x),
+                    Operand::Column(x) => inputs[k] = number(x[r]),
+                    Operand::Output => {}
                 }
-                Operand::Output => {}
             }
-        }
 
-        let mut i = 0;
-        // Two vectors at once: their formulas do not wait for each other.
-        while i + 2 * S::LANES <= len {
-            // SAFETY: i + 2 LANES <= len, and every slice has `len` numbers; a scalar has MAX_LANES copies. Nothing borrows
-            // `out` meanwhile: it is only reached through these pointers, and read before it is written.
-            unsafe {
-                let x = read(simd, &inputs, i, S::LANES);
-                let y = read(simd, &inputs, i + S::LANES, S::LANES);
-                self.f.eval(x).store(out.add(i));
-                self.f.eval(y).store(out.add(i + S::LANES));
+            let mut i = 0;
+            // Two vectors at once: their formulas do not wait for each other.
+            while i + 2 * S::LANES <= row {
+                // SAFETY: i + 2 LANES <= row, and every slice has `row` numbers; a scalar has MAX_LANES copies. Nothing
+                // borrows `out` meanwhile: it is only reached through these pointers, and read before it is written.
+                unsafe {
+                    let x = read(simd, &inputs, i, S::LANES);
+                    let y = read(simd, &inputs, i + S::LANES, S::LANES);
+                    f.eval(x).store(out.add(i));
+                    f.eval(y).store(out.add(i + S::LANES));
+                }
+                i += 2 * S::LANES;
             }
-            i += 2 * S::LANES;
-        }
-        while i < len {
-            let count = S::LANES.min(len - i);
-            // SAFETY: as above, for i + count <= len.
-            unsafe {
-                let x = read(simd, &inputs, i, count);
-                self.f.eval(x).store_partial(out.add(i), count);
+            while i < row {
+                let count = S::LANES.min(row - i);
+                // SAFETY: as above, for i + count <= row.
+                unsafe {
+                    let x = read(simd, &inputs, i, count);
+                    f.eval(x).store_partial(out.add(i), count);
+                }
+                i += count;
             }
-            i += count;
         }
     }
 }

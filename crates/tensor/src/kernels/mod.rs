@@ -5,4 +5,5 @@ pub mod fold;
 pub mod functions;
 pub mod map;
 pub(crate) mod matmul;
+pub mod update;
 pub(crate) mod vectors;

@@ -20,10 +20,14 @@ use crate::{
 use smallvec::SmallVec;
 use std::{marker::PhantomData, ops::Range};
 
-/// Elements in a leaf of a row's tree: each lane adds up 32 of them.
-const LEAF: usize = 32 * LANES;
+/// Elements in a leaf of a row's tree: each lane adds up 64 of them.
+const LEAF: usize = 64 * LANES;
+/// Elements in a branch of a row's tree, which one thread folds.
+const BRANCH: usize = 16 * LEAF;
 /// Rows in a leaf of a strip's tree.
 const LEAF_ROWS: usize = 64;
+/// Rows in a branch of a strip's tree.
+const BRANCH_ROWS: usize = 16 * LEAF_ROWS;
 /// The greatest width of a strip: its sums, 4 KiB, stay in the first cache.
 const STRIP: usize = 1024;
 /// Runs shorter than this are gathered into a block first.
@@ -209,7 +213,7 @@ impl Group for Row<'_> {
     fn fold<F: Fold, S: Simd>(&self, simd: S, _: F, shift: &[f32], out: &mut [f32]) {
         out[0] = match self.plan.gone[..] {
             [(n, 1)] if n <= LEAF => fold_run::<F, S>(simd, &self.plan.data[self.at..self.at + n], shift[0]),
-            _ => self.tree::<F>(0..self.count, shift[0]),
+            _ => self.tree::<F>(shift[0]),
         };
     }
 
@@ -237,18 +241,38 @@ impl Row<'_> {
         })
     }
 
+    /// The fold of all elements: branches, on all threads, joined in halves.
+    fn tree<F: Fold>(self, shift: f32) -> f32 {
+        let mut sums = vec![F::IDENTITY; self.count.div_ceil(BRANCH)];
+        par::for_each_weighted_chunk(&mut sums, BRANCH, par::REDUCTION, &|start, sums| {
+            for (k, sum) in sums.iter_mut().enumerate() {
+                let from = (start + k) * BRANCH;
+                *sum = self.branch::<F>(from..self.count.min(from + BRANCH), shift);
+            }
+        });
+        join_branches::<F>(&mut sums, 1);
+        sums[0]
+    }
+
     /// The fold of these elements: halves joined, down to leaves.
-    fn tree<F: Fold>(self, range: Range<usize>, shift: f32) -> f32 {
+    fn branch<F: Fold>(self, range: Range<usize>, shift: f32) -> f32 {
         if range.len() <= LEAF {
             return dispatch(Isa::current(), Leaf { row: self, range, shift, fold: PhantomData::<F> });
         }
         let middle = range.start + (range.len() / 2).next_multiple_of(LEAF);
-        let (left, right) = par::join(
-            range.len() >= par::REDUCTION,
-            || self.tree::<F>(range.start..middle, shift),
-            || self.tree::<F>(middle..range.end, shift),
-        );
-        F::join(left, right)
+        F::join(self.branch::<F>(range.start..middle, shift), self.branch::<F>(middle..range.end, shift))
+    }
+}
+
+/// Joins rows of `width` numbers, one for each branch, in halves; the result is in the first row.
+fn join_branches<F: Fold>(rows: &mut [f32], width: usize) {
+    let mut left = rows.len() / width;
+    while left > 1 {
+        let half = left.div_ceil(2);
+        let (first, second) = rows.split_at_mut(half * width);
+        let pairs = (left - half) * width;
+        first[..pairs].iter_mut().zip(&second[..pairs]).for_each(|(a, b)| *a = F::join(*a, *b));
+        left = half;
     }
 }
 
@@ -268,7 +292,10 @@ impl<F: Fold> Kernel for Leaf<'_, F> {
         let (data, shift) = (self.row.plan.data, self.shift);
         let (run, stride) = self.row.inner();
         let mut sums = Accumulators::new::<F>(simd);
-        if stride == 1 && run >= SHORT_RUN {
+        if let [(_, 1)] = self.row.plan.gone[..] {
+            let at = self.row.at;
+            sums.join_run::<F>(&data[at + self.range.start..at + self.range.end], shift);
+        } else if stride == 1 && run >= SHORT_RUN {
             for (at, n) in self.row.pieces(self.range) {
                 sums.join_run::<F>(&data[at..at + n], shift);
             }
@@ -339,7 +366,7 @@ impl Group for Strip<'_> {
         if rows.len() <= LEAF_ROWS {
             self.leaf::<F, S>(simd, rows, shift, out);
         } else {
-            self.tree::<F>(rows, shift, out);
+            self.tree::<F>(shift, out);
         }
     }
 
@@ -350,8 +377,30 @@ impl Group for Strip<'_> {
 }
 
 impl Strip<'_> {
+    /// The fold of all rows: branches, on all threads, joined in halves.
+    fn tree<F: Fold>(self, shift: &[f32], out: &mut [f32]) {
+        let (all, width) = (self.count / self.run, out.len());
+        if all <= BRANCH_ROWS {
+            return self.branch::<F>(0..all, shift, out);
+        }
+        let mut sums = vec![0.0; all.div_ceil(BRANCH_ROWS) * width];
+        par::for_each_run_chunk(
+            &mut sums,
+            width,
+            par::REDUCTION / (BRANCH_ROWS * self.run),
+            &|branches, sums| {
+                for (branch, sums) in branches.zip(sums.chunks_exact_mut(width)) {
+                    let from = branch * BRANCH_ROWS;
+                    self.branch::<F>(from..all.min(from + BRANCH_ROWS), shift, sums);
+                }
+            },
+        );
+        join_branches::<F>(&mut sums, width);
+        out.copy_from_slice(&sums[..width]);
+    }
+
     /// The fold of these rows: halves joined, down to leaves.
-    fn tree<F: Fold>(self, rows: Range<usize>, shift: &[f32], out: &mut [f32]) {
+    fn branch<F: Fold>(self, rows: Range<usize>, shift: &[f32], out: &mut [f32]) {
         if rows.len() <= LEAF_ROWS {
             let fold = PhantomData::<F>;
             return dispatch(Isa::current(), LeafRows { strip: self, rows, shift, out, fold });
@@ -359,11 +408,8 @@ impl Strip<'_> {
         let middle = rows.start + (rows.len() / 2).next_multiple_of(LEAF_ROWS);
         let mut other = PER_GROUP;
         let other = &mut other[..out.len()];
-        par::join(
-            rows.len() * self.run * out.len() >= par::REDUCTION,
-            || self.tree::<F>(rows.start..middle, shift, out),
-            || self.tree::<F>(middle..rows.end, shift, other),
-        );
+        self.branch::<F>(rows.start..middle, shift, out);
+        self.branch::<F>(middle..rows.end, shift, other);
         out.iter_mut().zip(other).for_each(|(a, b)| *a = F::join(*a, *b));
     }
 

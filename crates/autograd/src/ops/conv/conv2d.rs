@@ -1,11 +1,11 @@
 //! The convolution of images with kernels.
 
-use super::{Conv2dInputGrad, Conv2dWeightGrad, each_term, random_shape};
+use super::{Conv2dInputGrad, Conv2dWeightGrad, each_run, random_shape, runs_of_weight, terms_of_input};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes},
     ops::reduce::Reduce,
-    reference::{Array, Branches},
+    reference::{Array, Branches, Update},
     value::Value,
 };
 use gradus_tensor::{Conv2dOptions, ConvShape, OrFail, ShapeError, Tensor};
@@ -37,9 +37,7 @@ impl Op for Conv2d {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let Conv2dOptions { stride, padding, dilation, groups } = self.0;
-        let bias = inputs.get(2).copied();
-        (inputs[0].conv2d(inputs[1], bias, stride, padding, dilation, groups).into(), ())
+        (inputs[0].conv2d(inputs[1], inputs.get(2).copied(), self.0).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -58,8 +56,32 @@ impl Op for Conv2d {
         let shape = ConvShape::new("conv2d", x.shape(), w.shape(), self.0).or_fail();
         let mut y =
             Array::from_fn(shape.y(), |index| inputs.get(2).map_or(0.0, |bias| bias.at(&index[1..2])));
-        each_term(&shape, |xi, wi, yi| y.data_mut()[yi] += w.data()[wi] * x.data()[xi]);
+        each_run(&shape, |wi, xs, ys| {
+            let (w, x) = (w.data()[wi], x.data()[xs.start..].iter().step_by(xs.step));
+            y.data_mut()[ys].iter_mut().zip(x).for_each(|(y, x)| *y += w * x);
+        });
         vec![y]
+    }
+
+    fn reference_update(&self, update: &mut Update<'_>) -> bool {
+        let (x, w) = (update.inputs()[0], update.inputs()[1]);
+        let shape = ConvShape::new("conv2d", x.shape(), w.shape(), self.0).or_fail();
+        let pixels = shape.output[0] * shape.output[1];
+        for (at, change) in update.changes() {
+            match update.input() {
+                0 => terms_of_input(&shape, at, |wi, yi| update.add(yi, change * w.data()[wi])),
+                1 => runs_of_weight(&shape, at, |xs, ys| {
+                    let x = x.data()[xs.start..].iter().step_by(xs.step);
+                    ys.zip(x).for_each(|(yi, x)| update.add(yi, change * x));
+                }),
+                _ => {
+                    for plane in (at..shape.images * shape.out_channels).step_by(shape.out_channels) {
+                        (plane * pixels..(plane + 1) * pixels).for_each(|yi| update.add(yi, change));
+                    }
+                }
+            }
+        }
+        true
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Conv2d>> {

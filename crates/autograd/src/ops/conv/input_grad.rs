@@ -1,6 +1,6 @@
 //! The gradient of a convolution by its input: the transposed convolution.
 
-use super::{Conv2d, Conv2dWeightGrad, each_term, random_shape};
+use super::{Conv2d, Conv2dWeightGrad, each_run, random_shape};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
@@ -52,7 +52,10 @@ impl Op for Conv2dInputGrad {
         let (w, x) = (inputs[0], inputs[1]);
         let shape = self.shape(w.shape(), x.shape()).or_fail();
         let mut y = Array::full(shape.x(), 0.0);
-        each_term(&shape, |to, wi, xi| y.data_mut()[to] += w.data()[wi] * x.data()[xi]);
+        each_run(&shape, |wi, to, from| {
+            let (w, y) = (w.data()[wi], y.data_mut()[to.start..].iter_mut().step_by(to.step));
+            y.zip(&x.data()[from]).for_each(|(y, x)| *y += w * x);
+        });
         vec![y]
     }
 

@@ -1,15 +1,18 @@
-//! Convolutions, in one dimension and two, and transposed.
+//! Convolutions, in one dimension and two, and transposed; and the patches of images that they see.
 
 mod conv2d;
 mod input_grad;
+mod unfold;
 mod weight_grad;
 
 pub use conv2d::Conv2d;
 pub use input_grad::Conv2dInputGrad;
+pub use unfold::{Fold, Unfold};
 pub use weight_grad::Conv2dWeightGrad;
 
 use crate::{check::Gen, ops::shape::Shaping, value::Value};
-use gradus_tensor::{Conv2dOptions, ConvShape, OrFail, Shape, ShapeError};
+use gradus_tensor::{Conv1dOptions, Conv2dOptions, ConvShape, OrFail, ShapeError};
+use std::ops::Range;
 
 /// Convolutions, in one dimension and two, and transposed. Weights have PyTorch's layouts.
 pub trait Convolution: Value {
@@ -32,23 +35,15 @@ pub trait Convolution: Value {
     /// let tape = Tape::new();
     /// let x = tape.constant([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]]);
     /// let (w, b) = (tape.var([[[[1.0, 0.0], [0.0, -1.0]]]]), tape.var([10.0]));
-    /// let y = x.conv2d(&w, Some(&b), [1, 1], [0, 0], [1, 1], 1);
+    /// let y = x.conv2d(&w, Some(&b), Conv2dOptions::default());
     /// assert_eq!(y.value(), Tensor::full([1, 1, 2, 2], 6.0));
     /// let gradients = y.sum().backward();
     /// assert_eq!(gradients[w].to_vec(), [12.0, 16.0, 24.0, 28.0]); // sums of the windows' corners
     /// assert_eq!(gradients[b].to_vec(), [4.0]);
     /// ```
     #[track_caller]
-    fn conv2d(
-        &self,
-        weight: &Self,
-        bias: Option<&Self>,
-        stride: [usize; 2],
-        padding: [usize; 2],
-        dilation: [usize; 2],
-        groups: usize,
-    ) -> Self {
-        let op = Conv2d(Conv2dOptions { stride, padding, dilation, groups });
+    fn conv2d(&self, weight: &Self, bias: Option<&Self>, options: Conv2dOptions) -> Self {
+        let op = Conv2d(options);
         match bias {
             Some(bias) => Self::apply(op, &[self, weight, bias]),
             None => Self::apply(op, &[self, weight]),
@@ -66,26 +61,18 @@ pub trait Convolution: Value {
     /// ```
     /// use gradus_autograd::prelude::*;
     /// let x = Tensor::from([[[1.0, 2.0, 4.0, 8.0]]]);
-    /// let y = x.conv1d(&Tensor::from([[[-1.0, 1.0]]]), None, 1, 0, 1, 1);
+    /// let y = x.conv1d(&Tensor::from([[[-1.0, 1.0]]]), None, Conv1dOptions::default());
     /// assert_eq!(y.to_vec(), [1.0, 2.0, 4.0]);
     /// ```
     #[track_caller]
-    fn conv1d(
-        &self,
-        weight: &Self,
-        bias: Option<&Self>,
-        stride: usize,
-        padding: usize,
-        dilation: usize,
-        groups: usize,
-    ) -> Self {
-        let options = flat(stride, padding, dilation, groups);
+    fn conv1d(&self, weight: &Self, bias: Option<&Self>, options: Conv1dOptions) -> Self {
+        let options = flat(options);
         let (x, w) = (with_height("conv1d", self), with_height("conv1d", weight));
         let shape = ConvShape::new("conv1d", &x.shape(), &w.shape(), options).or_fail();
         if let Some(bias) = bias {
             shape.check_bias("conv1d", &bias.shape()).or_fail();
         }
-        x.conv2d(&w, bias, options.stride, options.padding, options.dilation, groups).squeeze(2)
+        x.conv2d(&w, bias, options).squeeze(2)
     }
 
     /// The transposed convolution of images `[n, in_channels, h, w]` with kernels
@@ -105,23 +92,18 @@ pub trait Convolution: Value {
     /// use gradus_autograd::prelude::*;
     /// let x = Tensor::from([[[[1.0, 2.0], [3.0, 4.0]]]]);
     /// let ones = Tensor::ones([1, 1, 3, 3]);
-    /// let y = x.conv_transpose2d(&ones, None, [1, 1], [0, 0], [0, 0], [1, 1], 1);
+    /// let y = x.conv_transpose2d(&ones, None, [0, 0], Conv2dOptions::default());
     /// assert_eq!(y.get([0, 0, 1, 1]), 10.0);
     /// assert_eq!(y.shape(), &[1, 1, 4, 4]);
     /// ```
     #[track_caller]
-    #[expect(clippy::too_many_arguments, reason = "PyTorch's, in its order")]
     fn conv_transpose2d(
         &self,
         weight: &Self,
         bias: Option<&Self>,
-        stride: [usize; 2],
-        padding: [usize; 2],
         output_padding: [usize; 2],
-        dilation: [usize; 2],
-        groups: usize,
+        options: Conv2dOptions,
     ) -> Self {
-        let options = Conv2dOptions { stride, padding, dilation, groups };
         transposed("conv_transpose2d", self, weight, bias, output_padding, options)
     }
 
@@ -136,24 +118,56 @@ pub trait Convolution: Value {
     /// ```
     /// use gradus_autograd::prelude::*;
     /// let x = Tensor::from([[[1.0, 10.0]]]);
-    /// let y = x.conv_transpose1d(&Tensor::from([[[1.0, 2.0, 3.0]]]), None, 2, 0, 0, 1, 1);
+    /// let every_second = Conv1dOptions { stride: [2], ..Default::default() };
+    /// let y = x.conv_transpose1d(&Tensor::from([[[1.0, 2.0, 3.0]]]), None, 0, every_second);
     /// assert_eq!(y.to_vec(), [1.0, 2.0, 13.0, 20.0, 30.0]);
     /// ```
     #[track_caller]
-    #[expect(clippy::too_many_arguments, reason = "PyTorch's, in its order")]
     fn conv_transpose1d(
         &self,
         weight: &Self,
         bias: Option<&Self>,
-        stride: usize,
-        padding: usize,
         output_padding: usize,
-        dilation: usize,
-        groups: usize,
+        options: Conv1dOptions,
     ) -> Self {
-        let (op, options) = ("conv_transpose1d", flat(stride, padding, dilation, groups));
+        let (op, options) = ("conv_transpose1d", flat(options));
         let (x, w) = (with_height(op, self), with_height(op, weight));
         transposed(op, &x, &w, bias, [0, output_padding], options).squeeze(2)
+    }
+
+    /// The patches of images `[n, c, h, w]` that kernels of size `kernel` meet, as columns `[n, c · kh · kw, patches]`,
+    /// with zeros where a patch lies in the padding (im2col). The number of groups is without effect.
+    ///
+    /// `y[n, (c, a, b), (i, j)] = x[n, c, i·stride + a·dilation - padding, j·..]`
+    ///
+    /// # Panics
+    /// When there are not four axes, the dilated kernel is larger than the padded image, or a stride, dilation or kernel
+    /// size is 0.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[[[1.0, 2.0, 3.0]]]]);
+    /// assert_eq!(x.unfold([1, 2], Conv2dOptions::default()), Tensor::from([[[1.0, 2.0], [2.0, 3.0]]]));
+    /// ```
+    #[track_caller]
+    fn unfold(&self, kernel: [usize; 2], options: Conv2dOptions) -> Self {
+        Self::apply(Unfold { kernel, options }, &[self])
+    }
+
+    /// The reverse of [`unfold`](Convolution::unfold): images of height and width `size`, in which the patches of the
+    /// columns `[n, c · kh · kw, patches]` are added up (col2im).
+    ///
+    /// # Panics
+    /// When unfolding such images does not give columns like these.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let columns = Tensor::from([[[1.0, 2.0], [2.0, 3.0]]]);
+    /// assert_eq!(columns.fold([1, 3], [1, 2], Conv2dOptions::default()).to_vec(), [1.0, 4.0, 3.0]);
+    /// ```
+    #[track_caller]
+    fn fold(&self, size: [usize; 2], kernel: [usize; 2], options: Conv2dOptions) -> Self {
+        Self::apply(Fold { size, kernel, options }, &[self])
     }
 }
 
@@ -179,43 +193,84 @@ fn transposed<V: Value>(
 }
 
 /// The options of a convolution along the width alone.
-fn flat(stride: usize, padding: usize, dilation: usize, groups: usize) -> Conv2dOptions {
+fn flat(
+    Conv1dOptions { stride: [stride], padding: [padding], dilation: [dilation], groups }: Conv1dOptions,
+) -> Conv2dOptions {
     Conv2dOptions { stride: [1, stride], padding: [0, padding], dilation: [1, dilation], groups }
 }
 
 /// Rows as images of height 1.
 #[track_caller]
-fn with_height<V: Value>(op: &str, x: &V) -> V {
+pub(super) fn with_height<V: Value>(op: &str, x: &V) -> V {
     let shape = x.shape();
     if shape[..].len() != 3 {
-        ShapeError::new(format!("{op}: shape {shape} has not three axes; input and weight must have them"))
-            .fail()
+        ShapeError::new(format!("{op}: shape {shape} has not three axes: [n, channels, length]")).fail()
     }
     x.unsqueeze(2)
 }
 
-/// Calls `f` with the positions in x, w and y of what each term of a convolution multiplies: the three operations are
-/// sums over one of them.
-fn each_term(shape: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
+/// Places in an array at even distances.
+struct Places {
+    start: usize,
+    step: usize,
+}
+
+/// Calls `f` with the positions in w, x and y of what the terms of a convolution multiply, for a run of elements along
+/// the width at a time: the three operations are sums over one of them.
+fn each_run(shape: &ConvShape, mut f: impl FnMut(usize, Places, Range<usize>)) {
+    (0..shape.w().len()).for_each(|w| runs_of_weight(shape, w, |x, y| f(w, x, y)));
+}
+
+/// The runs that the element at position `w` of the weight is in.
+fn runs_of_weight(shape: &ConvShape, w: usize, mut f: impl FnMut(Places, Range<usize>)) {
     let Conv2dOptions { stride, padding, dilation, .. } = shape.options;
     let (inputs, outputs) = (shape.group_inputs(), shape.group_outputs());
-    let flat = |index: [usize; 4], sizes: &Shape| {
-        index.iter().zip(&sizes[..]).fold(0, |flat, (&i, &n)| flat * n + i)
-    };
-    let (x_shape, w_shape, y_shape) = (shape.x(), shape.w(), shape.y());
-    for y in 0..y_shape.len() {
-        let (rest, j) = (y / shape.output[1], y % shape.output[1]);
-        let (rest, i) = (rest / shape.output[0], rest % shape.output[0]);
-        let (n, o) = (rest / shape.out_channels, rest % shape.out_channels);
-        for w in 0..inputs * shape.kernel[0] * shape.kernel[1] {
-            let (rest, b) = (w / shape.kernel[1], w % shape.kernel[1]);
-            let (c, a) = (rest / shape.kernel[0], rest % shape.kernel[0]);
+    let ([height, width], [rows, columns]) = (shape.input, shape.output);
+    let (rest, b) = (w / shape.kernel[1], w % shape.kernel[1]);
+    let (rest, a) = (rest / shape.kernel[0], rest % shape.kernel[0]);
+    let (o, c) = (rest / inputs, rest % inputs);
+    let channel = o / outputs * inputs + c;
+    // The columns j of y for which j stride + b dilation - padding lies in the image.
+    let first = padding[1].saturating_sub(b * dilation[1]).div_ceil(stride[1]);
+    let end = (width + padding[1]).saturating_sub(b * dilation[1]).div_ceil(stride[1]).min(columns);
+    if first >= end {
+        return;
+    }
+    let column = first * stride[1] + b * dilation[1] - padding[1];
+    for n in 0..shape.images {
+        for i in 0..rows {
             // What lies before the image wraps around to far behind it.
             let row = (i * stride[0] + a * dilation[0]).wrapping_sub(padding[0]);
-            let column = (j * stride[1] + b * dilation[1]).wrapping_sub(padding[1]);
-            if row < shape.input[0] && column < shape.input[1] {
-                let channel = o / outputs * inputs + c;
-                f(flat([n, channel, row, column], &x_shape), flat([o, c, a, b], &w_shape), y);
+            if row < height {
+                let x = ((n * shape.in_channels + channel) * height + row) * width + column;
+                let y = ((n * shape.out_channels + o) * rows + i) * columns;
+                f(Places { start: x, step: stride[1] }, y + first..y + end);
+            }
+        }
+    }
+}
+
+/// Calls `f` with the positions in w and y of the terms that the element at position `x` of the input is in.
+fn terms_of_input(shape: &ConvShape, x: usize, mut f: impl FnMut(usize, usize)) {
+    let Conv2dOptions { stride, padding, dilation, .. } = shape.options;
+    let (inputs, outputs) = (shape.group_inputs(), shape.group_outputs());
+    let ([height, width], [rows, columns], [kh, kw]) = (shape.input, shape.output, shape.kernel);
+    let (rest, column) = (x / width, x % width);
+    let (rest, row) = (rest / height, rest % height);
+    let (n, channel) = (rest / shape.in_channels, rest % shape.in_channels);
+    let (group, c) = (channel / inputs, channel % inputs);
+    // The place of the window, along an axis, whose element `k` of the kernel lies on this pixel.
+    let window = |axis: usize, pixel: usize, k: usize| {
+        let start = (pixel + padding[axis]).checked_sub(k * dilation[axis])?;
+        (start % stride[axis] == 0).then_some(start / stride[axis])
+    };
+    for a in 0..kh {
+        let Some(i) = window(0, row, a).filter(|&i| i < rows) else { continue };
+        for b in 0..kw {
+            let Some(j) = window(1, column, b).filter(|&j| j < columns) else { continue };
+            for o in group * outputs..(group + 1) * outputs {
+                let w = ((o * inputs + c) * kh + a) * kw + b;
+                f(w, ((n * shape.out_channels + o) * rows + i) * columns + j);
             }
         }
     }

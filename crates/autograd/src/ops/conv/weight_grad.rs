@@ -1,6 +1,6 @@
 //! The gradient of a convolution by its weight.
 
-use super::{Conv2d, Conv2dInputGrad, each_term, random_shape};
+use super::{Conv2d, Conv2dInputGrad, each_run, random_shape};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
@@ -51,7 +51,10 @@ impl Op for Conv2dWeightGrad {
         let (x, z) = (inputs[0], inputs[1]);
         let shape = self.shape(x.shape(), z.shape()).or_fail();
         let mut y = Array::full(shape.w(), 0.0);
-        each_term(&shape, |xi, to, zi| y.data_mut()[to] += z.data()[zi] * x.data()[xi]);
+        each_run(&shape, |to, xs, zs| {
+            let (x, z) = (x.data()[xs.start..].iter().step_by(xs.step), &z.data()[zs]);
+            y.data_mut()[to] += x.zip(z).map(|(x, z)| x * z).sum::<f64>();
+        });
         vec![y]
     }
 

@@ -5,7 +5,7 @@ use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     ops::{selection::Selection, steps::Steps},
-    reference::{Array, Branches},
+    reference::{Array, Branches, Update},
     special,
     value::{Value, c},
 };

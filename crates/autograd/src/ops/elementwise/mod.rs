@@ -106,6 +106,12 @@ macro_rules! unary {
                     vec![inputs[0].map(|$x| $reference)]
                 }
 
+                #[allow(unused)]
+                fn reference_update(&self, update: &mut Update<'_>) -> bool {
+                    let $Op $(($($p),+))? = *self;
+                    update.elementwise(|[$x], $b| $reference)
+                }
+
                 fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
                     let shape = g.shape();
                     let range: Range<f32> = $samples;

@@ -4,7 +4,7 @@ use super::{functions::Elementwise, unary};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
+    reference::{Array, Branches, Update},
     value::{Value, c},
 };
 use gradus_tensor::{Shape, ShapeError, Tensor};

@@ -5,7 +5,7 @@ use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes},
     ops::{reduce::Reduce, shape::Shaping},
-    reference::{Array, Branches},
+    reference::{Array, Branches, Update},
     value::Value,
 };
 use gradus_tensor::{Shape, ShapeError, Tensor, shape};
@@ -52,17 +52,31 @@ impl Op for Linear {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let (x, w) = (inputs[0], inputs[1]);
-        let last = x.shape().len() - 1;
-        let mut from = vec![0; last + 1];
-        vec![Array::from_fn(Shape::new(x.shape()).with(last, w.shape()[0]), |index| {
-            from.copy_from_slice(index);
-            let term = |k| {
-                from[last] = k;
-                x.at(&from) * w.at(&[index[last], k])
-            };
-            let sum: f64 = (0..w.shape()[1]).map(term).sum();
-            sum + inputs.get(2).map_or(0.0, |b| b.at(&[index[last]]))
-        })]
+        let (out, features) = (w.shape()[0], w.shape()[1]);
+        let shape = Shape::new(x.shape()).with(x.shape().len() - 1, out);
+        let element = |flat: usize| {
+            let (row, o) = (flat / out, flat % out);
+            let (x, w) = (&x.data()[row * features..][..features], &w.data()[o * features..][..features]);
+            let sum: f64 = x.iter().zip(w).map(|(x, w)| x * w).sum();
+            sum + inputs.get(2).map_or(0.0, |b| b.data()[o])
+        };
+        vec![Array::new((0..shape.len()).map(element).collect(), &shape)]
+    }
+
+    fn reference_update(&self, update: &mut Update<'_>) -> bool {
+        let (x, w) = (update.inputs()[0], update.inputs()[1]);
+        let (out, features) = (w.shape()[0], w.shape()[1]);
+        let rows = update.shape().iter().rev().skip(1).product();
+        for (at, change) in update.changes() {
+            let (major, k) = (at / features.max(1), at % features.max(1));
+            match update.input() {
+                0 => (0..out).for_each(|o| update.add(major * out + o, change * w.data()[o * features + k])),
+                1 => (0..rows)
+                    .for_each(|row| update.add(row * out + major, change * x.data()[row * features + k])),
+                _ => (0..rows).for_each(|row| update.add(row * out + at, change)),
+            }
+        }
+        true
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Linear>> {

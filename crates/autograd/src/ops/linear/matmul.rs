@@ -5,7 +5,7 @@ use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     ops::shape::Shaping,
-    reference::{Array, Branches},
+    reference::{Array, Branches, Update},
     value::Value,
 };
 use gradus_tensor::{OrFail, ShapeError, Tensor, shape};
@@ -41,18 +41,39 @@ impl Op for MatMul {
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let [a, b] = [inputs[0], inputs[1]];
         let shape = shape::matmul(a.shape(), b.shape()).or_fail();
-        let k = a.shape()[a.shape().len() - 1];
-        let rank = shape[..].len();
-        let (mut ia, mut ib) = (vec![0; rank], vec![0; rank]);
-        vec![Array::from_fn(&shape, |index| {
-            ia.copy_from_slice(index);
-            ib.copy_from_slice(index);
-            let term = |p| {
-                (ia[rank - 1], ib[rank - 2]) = (p, p);
-                broadcast_batch(a, &ia) * broadcast_batch(b, &ib)
-            };
-            (0..k).map(term).sum()
-        })]
+        let [m, k, n] = sizes(a, b);
+        let mut y = Array::full(&shape, 0.0);
+        let batch = &shape[..shape[..].len() - 2];
+        for i in 0..batch.iter().product() {
+            let (a, b) = (matrix(a, i, batch), matrix(b, i, batch));
+            for (row, at) in (i * m..(i + 1) * m).enumerate() {
+                let y = &mut y.data_mut()[at * n..][..n];
+                for (p, a) in a[row * k..][..k].iter().enumerate() {
+                    y.iter_mut().zip(&b[p * n..][..n]).for_each(|(y, b)| *y += a * b);
+                }
+            }
+        }
+        vec![y]
+    }
+
+    fn reference_update(&self, update: &mut Update<'_>) -> bool {
+        let [a, b] = [update.inputs()[0], update.inputs()[1]];
+        let batch = |x: &[usize]| x[..x.len() - 2].to_vec();
+        if [a.shape(), b.shape()].iter().any(|shape| batch(shape) != batch(update.shape())) {
+            return false;
+        }
+        let [m, k, n] = sizes(a, b);
+        for (at, change) in update.changes() {
+            if update.input() == 0 {
+                let (row, p) = (at / k, at % k);
+                let from = (row / m * k + p) * n;
+                (0..n).for_each(|j| update.add(row * n + j, change * b.data()[from + j]));
+            } else {
+                let (p, j, i) = (at / n % k, at % n, at / n / k);
+                (i * m..(i + 1) * m).for_each(|row| update.add(row * n + j, change * a.data()[row * k + p]));
+            }
+        }
+        true
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<MatMul>> {
@@ -81,11 +102,20 @@ impl Op for MatMul {
     }
 }
 
-/// The element of a batch of matrices at an index whose batch axes may be broadcast.
-fn broadcast_batch(x: &Array, index: &[usize]) -> f64 {
-    let rank = x.shape().len();
-    let own = &index[index.len() - rank..];
-    let matrix = [own[rank - 2], own[rank - 1]];
-    let batch = own[..rank - 2].iter().zip(x.shape()).map(|(&i, &n)| if n == 1 { 0 } else { i });
-    x.at(&batch.chain(matrix).collect::<Vec<_>>())
+/// Rows of a, columns of a, columns of b.
+fn sizes(a: &Array, b: &Array) -> [usize; 3] {
+    let (a, b) = (a.shape(), b.shape());
+    [a[a.len() - 2], a[a.len() - 1], b[b.len() - 1]]
+}
+
+/// The matrix that stands at a position of the joint batch, whose axes x may be broadcast to.
+fn matrix<'a>(x: &'a Array, position: usize, batch: &[usize]) -> &'a [f64] {
+    let (own, size) = x.shape().split_at(x.shape().len() - 2);
+    let (mut rest, mut at, mut stride) = (position, 0, 1);
+    for (&n, &joint) in own.iter().rev().zip(batch.iter().rev()) {
+        at += if n == 1 { 0 } else { rest % joint * stride };
+        (rest, stride) = (rest / joint, stride * n);
+    }
+    let size: usize = size.iter().product();
+    &x.data()[at * size..][..size]
 }

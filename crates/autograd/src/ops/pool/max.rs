@@ -4,10 +4,10 @@ use super::{PlaneScatter, random_windows};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
+    reference::{Array, Branches, Update},
     value::Value,
 };
-use gradus_tensor::{Indices, OrFail, Pool2d, ShapeError, Tensor};
+use gradus_tensor::{Indices, OrFail, Pool2d, PoolShape, PoolWindow, ShapeError, Tensor};
 
 /// The largest element of each window of images `[n, c, h, w]`; of equal ones the first.
 #[derive(Clone, Copy, Debug)]
@@ -43,16 +43,25 @@ impl Op for MaxPool2d {
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let shape = self.windows.shape("max_pool2d", x.shape()).or_fail();
-        let width = shape.input[1];
-        vec![Array::from_fn(shape.y(), |index| {
-            let pixel = |flat: usize| x.at(&[index[0], index[1], flat / width, flat % width]);
-            let columns = shape.columns[index[3]];
-            let flat = |row| columns.positions().map(move |column| row * width + column);
-            let wins = |a: usize, b: usize| pixel(b) > pixel(a) || pixel(b).is_nan() && !pixel(a).is_nan();
-            let natural = shape.rows[index[2]].positions().flat_map(flat);
-            let natural = natural.reduce(|a, b| if wins(a, b) { b } else { a }).expect("no window is empty");
-            pixel(branches.choose(natural as u32) as usize)
-        })]
+        let y = (0..shape.y().len()).map(|at| largest(x, &shape, at, branches)).collect();
+        vec![Array::new(y, shape.y())]
+    }
+
+    fn reference_update(&self, update: &mut Update<'_>) -> bool {
+        let x = update.inputs()[0];
+        let shape = self.windows.shape("max_pool2d", x.shape()).or_fail();
+        let ([height, width], [rows, columns]) = (shape.input, shape.output);
+        for (at, _) in update.changes() {
+            let (plane, row, column) = (at / (height * width), at / width % height, at % width);
+            let touched = |window: &PoolWindow, pixel| window.positions().any(|position| position == pixel);
+            for i in (0..rows).filter(|&i| touched(&shape.rows[i], row)) {
+                for j in (0..columns).filter(|&j| touched(&shape.columns[j], column)) {
+                    let at = (plane * rows + i) * columns + j;
+                    update.set_by_choice(at, |branches| largest(x, &shape, at, branches));
+                }
+            }
+        }
+        true
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<MaxPool2d>> {
@@ -106,4 +115,15 @@ impl Op for MaxPool2d {
             ),
         ]
     }
+}
+
+/// The largest element of the window that the element at a row-major position of the output stands for.
+fn largest(x: &Array, shape: &PoolShape, at: usize, branches: &mut Branches<'_>) -> f64 {
+    let ([height, width], [rows, columns]) = (shape.input, shape.output);
+    let plane = &x.data()[at / (rows * columns) * height * width..][..height * width];
+    let (rows, columns) = (shape.rows[at / columns % rows], shape.columns[at % columns]);
+    let pixels = rows.positions().flat_map(|row| columns.positions().map(move |column| row * width + column));
+    let wins = |a: usize, b: usize| plane[b] > plane[a] || plane[b].is_nan() && !plane[a].is_nan();
+    let natural = pixels.reduce(|a, b| if wins(a, b) { b } else { a }).expect("no window is empty");
+    plane[branches.choose(natural as u32) as usize]
 }

@@ -8,7 +8,11 @@ pub use avg::{AvgPool2d, AvgPool2dGrad};
 pub use max::MaxPool2d;
 pub use plane::{PlaneGather, PlaneScatter};
 
-use crate::{check::Gen, ops::reduce::Reduce, value::Value};
+use crate::{
+    check::Gen,
+    ops::{conv::with_height, reduce::Reduce, shape::Shaping},
+    value::Value,
+};
 use gradus_tensor::{Indices, Pool2d, ShapeError};
 
 /// Pooling of images `[n, c, h, w]`, each channel for itself.
@@ -177,6 +181,70 @@ pub trait Pooling: Value {
     #[track_caller]
     fn global_avg_pool2d(&self) -> Self {
         self.mean_axes([2, 3], false)
+    }
+
+    /// [`max_pool2d`](Pooling::max_pool2d) of rows `[n, c, length]`, as images of height 1.
+    ///
+    /// # Panics
+    /// When there are not three axes, and as [`max_pool2d`](Pooling::max_pool2d).
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[[1.0, 5.0, 2.0, 3.0]]]);
+    /// assert_eq!(x.max_pool1d(2, 2, 0, 1, false).to_vec(), [5.0, 3.0]);
+    /// ```
+    #[track_caller]
+    fn max_pool1d(
+        &self,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        dilation: usize,
+        ceil_mode: bool,
+    ) -> Self {
+        let x = with_height("max_pool1d", self);
+        x.max_pool2d([1, kernel], [1, stride], [0, padding], [1, dilation], ceil_mode).squeeze(2)
+    }
+
+    /// [`avg_pool2d`](Pooling::avg_pool2d) of rows `[n, c, length]`, as images of height 1.
+    ///
+    /// # Panics
+    /// When there are not three axes, and as [`avg_pool2d`](Pooling::avg_pool2d).
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[[1.0, 5.0, 2.0, 3.0]]]);
+    /// assert_eq!(x.avg_pool1d(2, 2, 0, false, true).to_vec(), [3.0, 2.5]);
+    /// ```
+    #[track_caller]
+    fn avg_pool1d(
+        &self,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        ceil_mode: bool,
+        count_include_pad: bool,
+    ) -> Self {
+        let x = with_height("avg_pool1d", self);
+        x.avg_pool2d([1, kernel], [1, stride], [0, padding], ceil_mode, count_include_pad).squeeze(2)
+    }
+
+    /// [`adaptive_max_pool2d`](Pooling::adaptive_max_pool2d) of rows `[n, c, length]` to `output` elements.
+    ///
+    /// # Panics
+    /// When there are not three axes, or a length is 0.
+    #[track_caller]
+    fn adaptive_max_pool1d(&self, output: usize) -> Self {
+        with_height("adaptive_max_pool1d", self).adaptive_max_pool2d([1, output]).squeeze(2)
+    }
+
+    /// [`adaptive_avg_pool2d`](Pooling::adaptive_avg_pool2d) of rows `[n, c, length]` to `output` elements.
+    ///
+    /// # Panics
+    /// When there are not three axes, or a length is 0.
+    #[track_caller]
+    fn adaptive_avg_pool1d(&self, output: usize) -> Self {
+        with_height("adaptive_avg_pool1d", self).adaptive_avg_pool2d([1, output]).squeeze(2)
     }
 }
 

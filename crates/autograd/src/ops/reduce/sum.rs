@@ -4,7 +4,7 @@ use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     ops::shape::Shaping,
-    reference::{Array, Branches},
+    reference::{Array, Branches, Update, strided},
     value::Value,
 };
 use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
@@ -45,6 +45,21 @@ impl Op for Sum {
         let axes = self.axes.resolve("sum", x.shape()).or_fail();
         let y = x.fold_axes(&axes, 0.0, |a, b| a + b);
         vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
+    }
+
+    fn reference_update(&self, update: &mut Update<'_>) -> bool {
+        let shape = update.inputs()[0].shape();
+        let axes = self.axes.resolve("sum", shape).or_fail();
+        // For each axis of x the distance in y from one of its elements to the next: none along summed axes.
+        let (mut strides, mut stride) = (vec![0; shape.len()], 1);
+        for axis in (0..shape.len()).rev().filter(|axis| !axes.contains(axis)) {
+            strides[axis] = stride;
+            stride *= shape[axis];
+        }
+        for (at, change) in update.changes() {
+            update.add(strided(at, shape, &strides), change);
+        }
+        true
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Sum>> {

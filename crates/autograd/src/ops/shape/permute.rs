@@ -4,7 +4,7 @@ use super::Shaping;
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
+    reference::{Array, Branches, Update, strided},
     value::Value,
 };
 use gradus_tensor::{ShapeError, Tensor, resolve_permutation};
@@ -55,6 +55,22 @@ impl Op for Permute {
             }
             x.at(&from)
         })]
+    }
+
+    fn reference_update(&self, update: &mut Update<'_>) -> bool {
+        let x = update.inputs()[0];
+        let rank = x.shape().len();
+        // For each axis of x the distance in y from one of its elements to the next.
+        let (mut strides, mut stride) = (vec![0; rank], 1);
+        for &axis in self.0.iter().rev() {
+            let axis = axis.rem_euclid(rank as isize) as usize;
+            strides[axis] = stride;
+            stride *= x.shape()[axis];
+        }
+        for (at, _) in update.changes() {
+            update.set(strided(at, x.shape(), &strides), x.data()[at]);
+        }
+        true
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Permute>> {

@@ -4,7 +4,7 @@ use super::Shaping;
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
+    reference::{Array, Branches, Update},
     value::Value,
 };
 use gradus_tensor::{Shape, ShapeError, Tensor, resolve_reshape};
@@ -38,6 +38,12 @@ impl Op for Reshape {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         vec![Array::new(inputs[0].data().to_vec(), &self.0)]
+    }
+
+    fn reference_update(&self, update: &mut Update<'_>) -> bool {
+        let x = update.inputs()[0];
+        update.changes().for_each(|(at, _)| update.set(at, x.data()[at]));
+        true
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Reshape>> {

@@ -1,0 +1,66 @@
+//! Who is to blame for a wrong gradient: each operation on the way is checked alone.
+
+use super::{
+    gradcheck::GradCheck,
+    report::{Blame, Row, Verdict},
+};
+use crate::{op::Step, ops::reduce::Reduce, replay::Replay, tape::Tape, var::Var};
+use gradus_tensor::{Rng, Tensor};
+use std::panic::Location;
+
+/// The first operation on the way from `leaf` to `output` whose own check, at the values it was recorded with, fails with
+/// this verdict.
+pub(super) fn blame(
+    check: &GradCheck,
+    replay: &Replay<'_>,
+    leaf: Var<'_>,
+    output: Var<'_>,
+    verdict: Verdict,
+) -> Option<Blame> {
+    // In full where that is quick: the more elements, the clearer the pattern.
+    let check = GradCheck { elements: check.elements.max(512), second_order: false, ..check.clone() };
+    replay.steps_between(leaf.id(), output.id()).into_iter().find_map(|id| {
+        let (step, inputs, location) = replay.recorded(id);
+        let rows = check.step(step, &inputs, location)?;
+        let failed = rows.into_iter().enumerate().find(|(_, row)| row.verdict == verdict);
+        failed.map(|(input, row)| {
+            let is_formula = verdict == Verdict::WrongFormula;
+            Blame {
+                op: step.name(),
+                attributes: step.describe(),
+                line: format!("{}:{}", location.file(), location.line()),
+                input,
+                shape: row.shape,
+                worst: row.worst,
+                found: if is_formula { row.rule } else { row.tape.into() },
+                right: if is_formula { row.numeric.value } else { row.rule },
+                pattern: row.pattern,
+            }
+        })
+    })
+}
+
+impl GradCheck {
+    /// The rows of one operation at these inputs, of a random cotangent; `None` if it refuses them.
+    pub(super) fn step(
+        &self,
+        step: &dyn Step,
+        inputs: &[Tensor],
+        location: &'static Location<'static>,
+    ) -> Option<Vec<Row>> {
+        let tape = Tape::new();
+        let vars: Vec<Var<'_>> = inputs.iter().map(|x| tape.var(x.clone())).collect();
+        let references: Vec<&Var<'_>> = vars.iter().collect();
+        let (_, first, outputs) = Tape::try_record_step(step.fresh(), &references, location).ok()?;
+        let mut rng = Rng::seed(self.seed);
+        let of = |k: usize| Var::new(&tape, first + k as u32);
+        let output = match outputs {
+            1 => of(0),
+            // One value of them all: each output times random numbers, summed.
+            _ => (0..outputs)
+                .map(|k| (of(k) * tape.constant(Tensor::randn(of(k).shape(), &mut rng))).sum())
+                .reduce(|a, b| a + b)?,
+        };
+        Some(self.rows_alone(&vars, output, &mut rng))
+    }
+}

@@ -1,0 +1,54 @@
+//! The check of an operation by itself.
+
+use super::{
+    gradcheck::GradCheck,
+    laws::laws,
+    report::{Report, Row},
+    sample::Gen,
+    spec::Spec,
+};
+use std::{panic::Location, time::Instant};
+
+/// How many seeds samples are drawn with, for each size of shapes.
+const SEEDS: u64 = 3;
+
+/// Checks an operation, such as one of your own, on its own samples: the gradient of every input, and the
+/// [`laws`]. A row stands for an input; it is that of the sample where the check failed, or was furthest off.
+///
+/// ```
+/// use gradus_autograd::{assert_gradcheck, check::{Spec, check_op}, ops::elementwise::Tanh};
+///
+/// assert_gradcheck!(check_op(&Spec::of::<Tanh>()));
+/// ```
+#[track_caller]
+pub fn check_op(spec: &Spec) -> Report {
+    let (start, line) = (Instant::now(), Location::caller());
+    let mut rows: Vec<Row> = Vec::new();
+    let mut broken = Vec::new();
+    for (seed, size) in (0..SEEDS).flat_map(|seed| (0..=5).map(move |size| (seed, size))) {
+        if let Err(violation) = laws(spec, seed, size) {
+            broken.push(violation.to_string());
+        }
+        for sample in (spec.samples)(&mut Gen::new(seed, size)) {
+            let check = GradCheck { seed, ..GradCheck::default() };
+            let found = check.step(&*sample.step, &sample.inputs, line).unwrap_or_default();
+            for (i, row) in found.into_iter().enumerate() {
+                let row = Row { name: format!("{} input {i}", spec.name), ..row };
+                match rows.get_mut(i) {
+                    None => rows.push(row),
+                    Some(worst) if rank(&row) > rank(worst) => *worst = row,
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+    broken.dedup();
+    let notes = vec![format!("{} samples of each of 6 sizes", SEEDS)];
+    Report { rows, broken, notes, seed: 0, seconds: start.elapsed().as_secs_f64() }
+}
+
+/// Failures before passes, then by error; samples without a gradient last.
+fn rank(row: &Row) -> (bool, f64) {
+    let empty = row.differenced == 0 || row.verdict == super::Verdict::NoGradient;
+    (!empty && !row.verdict.is_fine(), if empty { -1.0 } else { row.error })
+}

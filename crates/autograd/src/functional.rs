@@ -1,0 +1,288 @@
+//! Derivatives of functions: gradients, Jacobians, Hessians, and products with them.
+//!
+//! Each takes a function of one variable or of several (`|x| ..`, `|[x, w]| ..` or `|list: Vec<_>| ..`) and the point
+//! at which to differentiate it; the derivative is recorded on the point's tape, so calls may be nested and the result
+//! differentiated again. The function may use other variables of the tape; they count as constants here, and as what
+//! they are to whoever differentiates the result.
+//!
+//! Where the function does not depend on an input the derivative is zero, and is given as such. To tell that case from
+//! a derivative that happens to be zero ask [`Var::grad`], which says `None`.
+//!
+//! ```
+//! use gradus_autograd::{functional::{grad, hessian}, prelude::*};
+//!
+//! let tape = Tape::new();
+//! let x = tape.var([1.0, 2.0]);
+//! let slope = grad(|x| (x * x * x).sum(), x);
+//! assert_eq!(slope.value().to_vec(), [3.0, 12.0]);
+//! let curvature = hessian(|x| (x * x * x).sum(), x);
+//! assert_eq!(curvature.value(), Tensor::from([[6.0, 0.0], [0.0, 12.0]]));
+//!
+//! // Of several inputs; a derivative inside a function that is differentiated.
+//! let [a, b] = [tape.var(2.0), tape.var(3.0)];
+//! let [da, db] = grad(|[a, b]| a * a * b, [a, b]);
+//! assert_eq!((da.item(), db.item()), (12.0, 4.0));
+//! assert_eq!(grad(|x| x * grad(|y| x * y, x), a).item(), 4.0); // d/dx x² at 2
+//! ```
+
+use crate::{
+    ops::{identity::Identity, reduce::Reduce, shape::Shaping},
+    value::Value,
+    values::Values,
+    var::Var,
+};
+use gradus_tensor::{Shape, ShapeError, Tensor};
+use std::panic::Location;
+
+/// The gradient of `f` at `x`: for each input a value of its shape.
+///
+/// # Panics
+/// When `f` gives more than one element: see [`jacobian`] and [`vjp`]. When it gives a variable of another tape.
+#[track_caller]
+pub fn grad<'t, X: Values<Var<'t>>>(f: impl FnOnce(X) -> Var<'t>, x: X) -> X {
+    let graph = Graph::of("grad", f, &x);
+    graph.check_one_element();
+    graph.pullback(graph.ones())
+}
+
+/// The value of `f` at `x`, and the [gradient](grad).
+///
+/// # Panics
+/// Like [`grad`].
+#[track_caller]
+pub fn value_and_grad<'t, X: Values<Var<'t>>>(f: impl FnOnce(X) -> Var<'t>, x: X) -> (Var<'t>, X) {
+    let graph = Graph::of("value_and_grad", f, &x);
+    graph.check_one_element();
+    (graph.y, graph.pullback(graph.ones()))
+}
+
+/// The value of `f` at `x`, and the function that multiplies a cotangent by the Jacobian, `v ↦ vᵀJ`: for each input
+/// a value of its shape. One sweep a cotangent; it can be called again and again.
+///
+/// ```
+/// use gradus_autograd::{functional::vjp, prelude::*};
+///
+/// let tape = Tape::new();
+/// let (y, pullback) = vjp(|x| x * x, tape.var([1.0, 2.0, 3.0]));
+/// assert_eq!(y.value().to_vec(), [1.0, 4.0, 9.0]);
+/// assert_eq!(pullback(tape.constant([1.0, 0.0, -1.0])).value().to_vec(), [2.0, 0.0, -6.0]);
+/// ```
+///
+/// # Panics
+/// When `f` gives a variable of another tape; the function, when the cotangent has another shape than the value.
+#[track_caller]
+pub fn vjp<'t, X: Values<Var<'t>>>(f: impl FnOnce(X) -> Var<'t>, x: X) -> (Var<'t>, impl Fn(Var<'t>) -> X) {
+    let graph = Graph::of("vjp", f, &x);
+    (graph.y, move |cotangent| graph.pullback(cotangent))
+}
+
+/// The value of `f` at `x`, and the derivative along `tangent`, `J v`: a value of the shape of `f`'s.
+///
+/// It costs two sweeps whatever the shapes are. `u ↦ uᵀJ` is linear in `u`, and its derivative by `u` along `v` is `J v`:
+/// the gradient is recorded as a function of `u`, and differentiated. So there are no forward rules that could
+/// disagree with the backward ones, and every operation has it.
+///
+/// ```
+/// use gradus_autograd::{functional::jvp, prelude::*};
+///
+/// let tape = Tape::new();
+/// let (x, v) = (tape.var([1.0, 2.0, 3.0]), tape.constant([1.0, 0.0, -1.0]));
+/// let (y, dy) = jvp(|x| x * x.sum(), x, v);
+/// assert_eq!(y.value().to_vec(), [6.0, 12.0, 18.0]);
+/// assert_eq!(dy.value().to_vec(), [6.0, 0.0, -6.0]);
+/// ```
+///
+/// # Panics
+/// When a tangent has another shape than its input, or `f` gives a variable of another tape.
+#[track_caller]
+pub fn jvp<'t, X: Values<Var<'t>>>(f: impl FnOnce(X) -> Var<'t>, x: X, tangent: X) -> (Var<'t>, Var<'t>) {
+    check_tangent("jvp", &x, &tangent);
+    let graph = Graph::of("jvp", f, &x);
+    let tape = graph.y.tape();
+    let _line = tape.at_line(graph.line);
+    let u = tape.var(Tensor::ones(graph.y.shape()));
+    let along = dot(&graph.gradients(u), &tangent.list());
+    let derivative = along.and_then(|along| along.grad(&[u])[0]);
+    (graph.y, derivative.unwrap_or_else(|| tape.constant(Tensor::zeros(graph.y.shape()))))
+}
+
+/// The Jacobian of `f` at `x`: for each input the derivatives of every element of `f` by every element of the input,
+/// of `f`'s shape followed by the input's. One sweep for each element of `f`.
+///
+/// # Panics
+/// When `f` gives a variable of another tape.
+#[track_caller]
+pub fn jacobian<'t, X: Values<Var<'t>>>(f: impl FnOnce(X) -> Var<'t>, x: X) -> X {
+    let graph = Graph::of("jacobian", f, &x);
+    graph.jacobian_of(graph.y)
+}
+
+/// The Hessian of `f` at `x`, the Jacobian of its gradient: of the input's shape, twice. With several inputs it has one
+/// block for each pair: `h[i][j]` has the derivatives of the gradient by input `i` by input `j`.
+///
+/// ```
+/// use gradus_autograd::{functional::hessian, prelude::*};
+///
+/// fn rosenbrock<V: Value>([x, y]: [V; 2]) -> V {
+///     (y - x.square()).square() * 100.0 + (c(1.0) - x).square()
+/// }
+///
+/// let tape = Tape::new();
+/// let h = hessian(rosenbrock, [tape.var(1.0), tape.var(1.0)]);
+/// assert_eq!(h.map(|row| row.map(|entry| entry.item())), [[802.0, -400.0], [-400.0, 200.0]]);
+/// ```
+///
+/// # Panics
+/// Like [`grad`].
+#[track_caller]
+pub fn hessian<'t, X: Values<Var<'t>>>(f: impl FnOnce(X) -> Var<'t>, x: X) -> X::Each<X> {
+    let graph = Graph::of("hessian", f, &x);
+    graph.check_one_element();
+    let mut gradients = graph.gradients(graph.ones()).into_iter();
+    let blocks = |input: &Var<'t>| {
+        let gradient = gradients.next().expect("one for each input");
+        graph.jacobian_of(gradient.unwrap_or_else(|| graph.zeros(input)))
+    };
+    x.each(blocks)
+}
+
+/// The Hessian of `f` at `x` times `v`, `H v`, in two sweeps and without the Hessian: for each input a value of its
+/// shape.
+///
+/// # Panics
+/// Like [`grad`], and when a part of `v` has another shape than its input.
+#[track_caller]
+pub fn hvp<'t, X: Values<Var<'t>>>(f: impl FnOnce(X) -> Var<'t>, x: X, v: X) -> X {
+    check_tangent("hvp", &x, &v);
+    let graph = Graph::of("hvp", f, &x);
+    graph.check_one_element();
+    let _line = graph.y.tape().at_line(graph.line);
+    let along = dot(&graph.gradients(graph.ones()), &v.list());
+    let mut products = match along {
+        Some(along) => along.grad(&graph.inputs),
+        None => vec![None; graph.inputs.len()],
+    }
+    .into_iter();
+    x.map_values(|input| products.next().flatten().unwrap_or_else(|| graph.zeros(input)))
+}
+
+/// A function that has been evaluated at a point.
+struct Graph<'t, X> {
+    name: &'static str,
+    /// The point as it was given.
+    x: X,
+    /// The variables that the function was given.
+    inputs: Vec<Var<'t>>,
+    y: Var<'t>,
+    line: &'static Location<'static>,
+}
+
+impl<'t, X: Values<Var<'t>>> Graph<'t, X> {
+    #[track_caller]
+    fn of(name: &'static str, f: impl FnOnce(X) -> Var<'t>, x: &X) -> Graph<'t, X> {
+        let line = Location::caller();
+        let arguments = x.map_values(|x| argument(*x, line));
+        let inputs = arguments.list();
+        let y = f(arguments);
+        if let Some(other) = inputs.iter().find(|x| !std::ptr::eq(x.tape(), y.tape())) {
+            panic!(
+                "{name}: the input {} and the value {} live on different tapes",
+                other.describe(),
+                y.describe()
+            );
+        }
+        Graph { name, x: x.clone(), inputs, y, line }
+    }
+
+    #[track_caller]
+    fn check_one_element(&self) {
+        if self.y.shape().len() != 1 {
+            ShapeError::new(format!(
+                "{}: the function must give one element, it gave {}; sum it, or use jacobian or vjp",
+                self.name,
+                self.y.describe()
+            ))
+            .fail()
+        }
+    }
+
+    fn ones(&self) -> Var<'t> {
+        let tape = self.y.tape();
+        let _line = tape.at_line(self.line);
+        tape.constant(Tensor::ones(self.y.shape()))
+    }
+
+    fn zeros(&self, like: &Var<'t>) -> Var<'t> {
+        let tape = self.y.tape();
+        let _line = tape.at_line(self.line);
+        tape.constant(Tensor::zeros(like.shape()))
+    }
+
+    #[track_caller]
+    fn gradients(&self, cotangent: Var<'t>) -> Vec<Option<Var<'t>>> {
+        self.y.grad_from(cotangent, &self.inputs)
+    }
+
+    #[track_caller]
+    fn pullback(&self, cotangent: Var<'t>) -> X {
+        let mut gradients = self.gradients(cotangent).into_iter();
+        self.x.map_values(|x| gradients.next().flatten().unwrap_or_else(|| self.zeros(x)))
+    }
+
+    /// The Jacobian of a value that was computed from the inputs.
+    fn jacobian_of(&self, y: Var<'t>) -> X {
+        let tape = y.tape();
+        let _line = tape.at_line(self.line);
+        let rows: Vec<Vec<Option<Var<'t>>>> = (0..y.shape().len())
+            .map(|i| y.grad_from(tape.constant(unit(&y.shape(), i)), &self.inputs))
+            .collect();
+        let mut input = 0;
+        self.x.map_values(|x| {
+            let shape = [&y.shape()[..], &x.shape()[..]].concat();
+            let of_input: Vec<Option<Var<'t>>> = rows.iter().map(|row| row[input]).collect();
+            input += 1;
+            if of_input.iter().all(Option::is_none) {
+                return tape.constant(Tensor::zeros(shape));
+            }
+            let rows: Vec<Var<'t>> =
+                of_input.into_iter().map(|row| row.unwrap_or_else(|| self.zeros(x))).collect();
+            Var::stack(&rows.iter().collect::<Vec<_>>(), 0).reshape(shape)
+        })
+    }
+}
+
+/// What the function is given for `x`: a node of its own, so that other uses of `x` in the function are not taken for
+/// uses of the argument.
+fn argument<'t>(x: Var<'t>, line: &'static Location<'static>) -> Var<'t> {
+    let _line = x.tape().at_line(line);
+    if x.needs_gradient() { Var::apply(Identity, &[&x]) } else { x.tape().var(x.value()) }
+}
+
+#[track_caller]
+fn check_tangent<'t, X: Values<Var<'t>>>(name: &str, x: &X, tangent: &X) {
+    let (x, tangent) = (x.list(), tangent.list());
+    assert!(x.len() == tangent.len(), "{name}: {} inputs, but {} tangents", x.len(), tangent.len());
+    for (i, (x, v)) in x.iter().zip(&tangent).enumerate() {
+        if x.shape() != v.shape() {
+            ShapeError::new(format!(
+                "{name}: the tangent of input {i} has shape {}, the input {}; they must be equal",
+                v.shape(),
+                x.describe()
+            ))
+            .fail()
+        }
+    }
+}
+
+/// `Σ g v` over all elements of all inputs; nothing where there is no gradient.
+fn dot<'t>(gradients: &[Option<Var<'t>>], v: &[Var<'t>]) -> Option<Var<'t>> {
+    let terms = gradients.iter().zip(v).filter_map(|(g, v)| Some((g.as_ref()? * v).sum()));
+    terms.reduce(|sum, term| sum + term)
+}
+
+/// 1 at one place, 0 elsewhere.
+fn unit(shape: &Shape, at: usize) -> Tensor {
+    let mut unit = Tensor::zeros(shape);
+    unit.as_mut_slice()[at] = 1.0;
+    unit
+}

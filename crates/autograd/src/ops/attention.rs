@@ -1,0 +1,72 @@
+//! Attention: means of values, weighted by how well keys fit queries.
+
+use crate::{
+    ops::{linear::Products, normalize::Normalize, selection::Selection, shape::Shaping},
+    value::Value,
+};
+use gradus_tensor::{ShapeError, Tensor};
+
+/// Attention of queries to keys and values.
+pub trait Attention: Value {
+    /// Scaled dot-product attention of these queries `[.., queries, d]` to keys `[.., keys, d]` and values
+    /// `[.., keys, v]`: `[.., queries, v]`. The leading axes, such as batch and heads, broadcast.
+    ///
+    /// `y = softmax(q kᵀ / √d) v`, the softmax over the keys that a query sees
+    ///
+    /// A query sees the keys where `mask`, which broadcasts to `[.., queries, keys]`, is not 0; with `is_causal` query i
+    /// sees of these only keys 0 to i. What is not seen has weight 0, and its key gets no gradient. A query that sees
+    /// nothing gives 0, with gradient 0, and never NaN.
+    ///
+    /// # Panics
+    /// When a shape has fewer than two axes, queries and keys differ in d, there are not as many keys as values, or the
+    /// leading axes do not broadcast.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (q, k) = (Tensor::zeros([2, 4]), Tensor::zeros([2, 4]));
+    /// let v = Tensor::from([[2.0], [6.0]]);
+    /// assert_eq!(q.scaled_dot_product_attention(&k, &v, None, false).to_vec(), [4.0, 4.0]);
+    /// assert_eq!(q.scaled_dot_product_attention(&k, &v, None, true).to_vec(), [2.0, 4.0]);
+    /// let mask = Tensor::from([[0.0, 1.0], [0.0, 0.0]]);
+    /// assert_eq!(q.scaled_dot_product_attention(&k, &v, Some(&mask), false).to_vec(), [6.0, 0.0]);
+    /// ```
+    #[track_caller]
+    fn scaled_dot_product_attention(
+        &self,
+        key: &Self,
+        value: &Self,
+        mask: Option<&Self>,
+        is_causal: bool,
+    ) -> Self {
+        let (q, k, v) = (self.shape(), key.shape(), value.shape());
+        let (&[.., queries, d], &[.., keys, of_key], &[.., values, _]) = (&q[..], &k[..], &v[..]) else {
+            ShapeError::new(format!(
+                "scaled_dot_product_attention: queries {q}, keys {k}, values {v}: each must have two axes at least"
+            ))
+            .fail()
+        };
+        if d != of_key || keys != values {
+            ShapeError::new(format!(
+                "scaled_dot_product_attention: queries {q}, keys {k}, values {v}: \
+                 they must be [.., queries, d], [.., keys, d] and [.., keys, v]"
+            ))
+            .fail()
+        }
+        let scores = (self / (d as f32).sqrt()).matmul(&key.t());
+        let causal = is_causal.then(|| {
+            let sees = |index: &[usize]| if index[1] <= index[0] { 1.0 } else { 0.0 };
+            self.at().constant(Tensor::from_fn([queries, keys], sees))
+        });
+        let seen = match (mask, causal) {
+            (None, None) => return scores.softmax(-1).matmul(value),
+            (Some(mask), None) => mask.clone(),
+            (None, Some(causal)) => causal,
+            (Some(mask), Some(causal)) => mask.select_where(&causal, &self.at().constant(0.0)),
+        };
+        // The least number in place of -inf: where all is hidden, the softmax is not NaN, and the second choice is 0.
+        let weights = seen.select_where(&scores, &self.at().constant(f32::MIN)).softmax(-1);
+        seen.select_where(&weights, &self.at().constant(0.0)).matmul(value)
+    }
+}
+
+impl<V: Value> Attention for V {}

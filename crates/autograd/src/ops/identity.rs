@@ -1,0 +1,48 @@
+//! The identity: another node for the same value.
+
+use crate::{
+    check::{ErrorCase, Gen, Sample},
+    op::{Backward, Op, Outputs, Precision, Shapes, arity},
+    reference::{Array, Branches},
+    value::Value,
+};
+use gradus_tensor::{Shape, ShapeError, Tensor};
+
+/// The same value as a node of its own, so that a function can be differentiated by its argument alone where it also
+/// uses what it was called with: see [`functional`](crate::functional).
+#[derive(Clone, Copy, Debug)]
+pub struct Identity;
+
+impl Op for Identity {
+    const NAME: &'static str = "identity";
+    const FORMULA: &'static str = "y = x; dx = g";
+    const PRECISION: Precision = Precision::Ulps(0.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [x] = arity("identity", inputs);
+        Ok(Shape::new(x).into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        (inputs[0].clone().into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let g = cx.cotangent();
+        cx.add(0, || g);
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        vec![inputs[0].clone()]
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<Identity>> {
+        let shape = g.shape();
+        vec![Sample::new(Identity, [g.normal(shape)])]
+    }
+
+    fn error_cases() -> Vec<ErrorCase<Identity>> {
+        vec![] // any shape will do
+    }
+}

@@ -1,0 +1,239 @@
+//! Normalisation, dropout and attention: third derivatives, defining properties, conventions at the edges.
+
+use gradus_autograd::{check::gradcheck, prelude::*};
+
+fn projected<'t>(v: Var<'t>, rng: &mut Rng) -> Var<'t> {
+    (v * v.at().constant(Tensor::randn(v.shape(), rng))).sum()
+}
+
+/// The gradient check of a projected second derivative: it holds the third derivative to differences.
+#[track_caller]
+fn third_order(f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>, inputs: &[Tensor]) {
+    let report = gradcheck(
+        |inputs| {
+            let mut rng = Rng::seed(5);
+            let mut scalar = projected(f(inputs), &mut rng);
+            for _ in 0..2 {
+                let gradients = scalar.grad(inputs);
+                let sum =
+                    gradients.into_iter().flatten().map(|v| projected(v, &mut rng)).reduce(|a, b| a + b);
+                scalar = sum.expect("some input has a gradient");
+            }
+            scalar
+        },
+        inputs,
+    );
+    assert!(report.passed(), "{report}");
+}
+
+fn random(shapes: &[&[usize]]) -> Vec<Tensor> {
+    let mut rng = Rng::seed(3);
+    shapes.iter().map(|shape| Tensor::randn(shape, &mut rng)).collect()
+}
+
+#[test]
+fn third_derivatives_of_normalisations() {
+    third_order(|v| v[0].layer_norm([5], Some(&v[1]), None, 0.1), &random(&[&[3, 5], &[5]]));
+    third_order(|v| v[0].rms_norm([5], Some(&v[1]), 0.1), &random(&[&[3, 5], &[5]]));
+    third_order(
+        |v| {
+            let [y, mean, variance] = v[0].batch_norm(Some(&v[1]), None, 0.1);
+            y.permute([0, 2, 1]) * mean + variance
+        },
+        &random(&[&[3, 2, 3], &[2]]),
+    );
+    third_order(|v| v[0].group_norm(2, Some(&v[1]), None, 0.1), &random(&[&[2, 4, 2], &[4]]));
+    third_order(|v| v[0].softmax(-1), &random(&[&[3, 4]]));
+    third_order(|v| v[0].log_softmax(0), &random(&[&[3, 4]]));
+}
+
+#[test]
+fn attention_can_be_differentiated_three_times() {
+    let inputs = random(&[&[2, 3, 4], &[2, 3, 4], &[2, 3, 2]]);
+    third_order(|v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, true), &inputs);
+}
+
+/// Over many rows, at sizes around those of vectors and blocks, against f64 loops.
+#[test]
+fn layer_norm_at_every_length() {
+    for (rows, n) in [(1, 1), (3, 15), (3, 16), (3, 17), (40, 64), (2, 5000), (600, 33), (70, 768)] {
+        let [x, w, b]: [Tensor; 3] = random(&[&[rows, n], &[n], &[n]]).try_into().unwrap();
+        let x = x + 3.0;
+        let y = x.layer_norm([n], Some(&w), Some(&b), 1e-5);
+        for row in 0..rows {
+            let x: Vec<f64> = (0..n).map(|i| x.get([row, i]).into()).collect();
+            let mean = x.iter().sum::<f64>() / n as f64;
+            let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+            for i in 0..n {
+                let z = (x[i] - mean) / (variance + 1e-5f32 as f64).sqrt();
+                let (w, b) = (w.get([i]) as f64, b.get([i]) as f64);
+                let found = y.get([row, i]) as f64;
+                // The mean is off by some ulps of the elements, which are some 6 at most.
+                let allowed =
+                    8.0 * f32::EPSILON as f64 * (6.0 * w.abs() / (variance + 1e-5).sqrt() + b.abs());
+                assert!(
+                    (found - (w * z + b)).abs() <= allowed,
+                    "[{rows}, {n}]: {found} is not {}",
+                    w * z + b
+                );
+            }
+        }
+    }
+}
+
+/// A mean far from 0 costs no more than its own rounding: the variance is not a difference of large numbers.
+#[test]
+fn batch_norm_far_from_zero() {
+    let x = Tensor::from_fn([64, 2, 20], |i| 4096.0 + (i[0] * 20 + i[2]) as f32 / 64.0 * (1 + i[1]) as f32);
+    let [y, mean, variance] = x.batch_norm(None, None, 0.0);
+    let n = 1280.0f64;
+    for channel in 0..2 {
+        let step = (1 + channel) as f64 / 64.0;
+        let (exact_mean, exact_variance) =
+            (4096.0 + step * (n - 1.0) / 2.0, step * step * (n * n - 1.0) / 12.0);
+        assert!((mean.get([channel]) as f64 - exact_mean).abs() <= 2e-7 * exact_mean);
+        assert!((variance.get([channel]) as f64 - exact_variance).abs() <= 2e-6 * exact_variance);
+        let last = (n - 1.0) / 2.0 * step / exact_variance.sqrt();
+        assert!(
+            (y.get([63, channel, 19]) as f64 - last).abs() <= 4096.0 * 2e-7 / exact_variance.sqrt() * 2.0
+        );
+    }
+}
+
+#[test]
+fn special_values_of_normalisations() {
+    // One element: the bias, whatever it is; no gradient.
+    let tape = Tape::new();
+    let (x, b) = (tape.var([[5.0], [-7.0]]), tape.var([2.0]));
+    let y = x.layer_norm([1], None, Some(&b), 1e-5);
+    assert_eq!(y.value().to_vec(), [2.0, 2.0]);
+    assert_eq!(y.backward_from([[1.0], [3.0]])[x].to_vec(), [0.0, 0.0]);
+    // Equal elements: the bias again; the gradient is that of what remains, h - mean h, over √eps.
+    let x = tape.var([[4.0, 4.0]]);
+    let y = x.layer_norm([2], None, None, 1.0);
+    assert_eq!(y.value().to_vec(), [0.0, 0.0]);
+    assert_eq!(y.backward_from([[1.0, 3.0]])[x].to_vec(), [-1.0, 1.0]);
+    // NaN stays in its row, and in its channel.
+    let x = Tensor::from([[f32::NAN, 1.0], [1.0, 3.0]]);
+    let rows = x.layer_norm([2], None, None, 0.0).to_vec();
+    assert!(rows[0].is_nan() && rows[1].is_nan());
+    assert_eq!(rows[2..], [-1.0, 1.0]);
+    let [channels, ..] = x.batch_norm(None, None, 0.0);
+    assert!(channels.get([0, 0]).is_nan() && channels.get([1, 0]).is_nan());
+    assert_eq!([channels.get([0, 1]), channels.get([1, 1])], [-1.0, 1.0]);
+    // No rows, no channels.
+    assert_eq!(Tensor::zeros([0, 3]).layer_norm([3], None, None, 1e-5).shape(), &[0, 3]);
+    assert_eq!(Tensor::zeros([0, 4, 2]).group_norm(2, None, None, 1e-5).shape(), &[0, 4, 2]);
+}
+
+#[test]
+fn evaluation_uses_the_statistics_it_is_given() {
+    let [x, w, b]: [Tensor; 3] = random(&[&[6, 3, 5], &[3], &[3]]).try_into().unwrap();
+    let [y, mean, variance] = x.batch_norm(Some(&w), Some(&b), 1e-5);
+    let same = x.batch_norm_with(&mean, &variance, Some(&w), Some(&b), 1e-5);
+    assert!(y.iter().zip(same.iter()).all(|(a, b)| (a - b).abs() <= 1e-6 * 8.0), "{y:?} is not {same:?}");
+}
+
+#[test]
+fn dropout_keeps_the_mean_and_its_mask() {
+    let tape = Tape::training(1);
+    let x = tape.var(Tensor::ones([100, 100]));
+    for p in [0.0, 0.1, 0.5, 0.9, 1.0] {
+        let y = x.dropout(p);
+        // Five standard errors of the mean of 10⁴ elements.
+        let error = if p < 1.0 { 5.0 * (p / (1.0 - p)).sqrt() / 100.0 } else { 0.0 };
+        let expected = if p < 1.0 { 1.0 } else { 0.0 };
+        assert!((y.value().mean().item() - expected).abs() <= error, "{p}: {}", y.value().mean().item());
+        assert_eq!(y.sum().backward()[x], y.value());
+    }
+    assert_ne!(x.dropout(0.5).value(), x.dropout(0.5).value());
+    let again = Tape::training(1);
+    assert_eq!(again.var(Tensor::ones([100, 100])).dropout(0.5).value(), {
+        let tape = Tape::training(1);
+        tape.var(Tensor::ones([100, 100])).dropout(0.5).value()
+    });
+    assert_eq!(Tape::new().var([1.0, 2.0]).dropout(0.5).value().to_vec(), [1.0, 2.0]);
+}
+
+#[test]
+fn dropout2d_drops_whole_channels() {
+    let tape = Tape::training(2);
+    let y = tape.var(Tensor::ones([20, 10, 3, 2])).dropout2d(0.5).value();
+    let mut dropped = 0;
+    for (image, channel) in (0..200).map(|i| (i / 10, i % 10)) {
+        let first = y.get([image, channel, 0, 0]);
+        assert!((0..6).all(|i| y.get([image, channel, i / 2, i % 2]) == first));
+        dropped += (first == 0.0) as i32;
+    }
+    assert!((dropped - 100).abs() < 36, "{dropped} of 200 channels were dropped");
+}
+
+#[test]
+fn alpha_dropout_keeps_mean_and_variance() {
+    let tape = Tape::training(3);
+    let x = tape.var(random(&[&[40_000]]).remove(0));
+    let y = x.alpha_dropout(0.3).value();
+    assert!(y.mean().item().abs() < 5.0 / 200.0, "{}", y.mean().item());
+    assert!((y.var(0).item() - 1.0).abs() < 5.0 * 2.0 / 200.0, "{}", y.var(0).item());
+    assert!((x.alpha_dropout(0.0).value() - x.value()).abs().max().item() < 1e-6);
+}
+
+#[test]
+fn a_query_that_sees_nothing_gives_zero() {
+    let tape = Tape::new();
+    let [q, k, v]: [Tensor; 3] = random(&[&[2, 4], &[3, 4], &[3, 2]]).try_into().unwrap();
+    let (q, k, v) = (tape.var(q), tape.var(k), tape.var(v));
+    let mask = tape.constant([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
+    let y = q.scaled_dot_product_attention(&k, &v, Some(&mask), false);
+    assert_eq!(y.value().to_vec(), [0.0, 0.0, v.value().get([1, 0]), v.value().get([1, 1])]);
+    let swept = y.sum().backward();
+    assert_eq!(swept[q].to_vec(), [0.0; 8]);
+    assert_eq!(swept[k].to_vec(), [0.0; 12]);
+    assert_eq!(swept[v].to_vec(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    // A key that nobody sees may hold anything.
+    let poisoned = tape.constant([[0.0], [1.0], [0.0]]).select_where(&k, &tape.constant(f32::NAN));
+    assert_eq!(q.scaled_dot_product_attention(&poisoned, &v, Some(&mask), false).value(), y.value());
+}
+
+#[test]
+fn heads_broadcast_over_keys() {
+    let [q, k, v]: [Tensor; 3] = random(&[&[2, 3, 5, 4], &[2, 1, 6, 4], &[6, 2]]).try_into().unwrap();
+    let y = q.scaled_dot_product_attention(&k, &v, None, false);
+    assert_eq!(y.shape(), &[2, 3, 5, 2]);
+    let one = q.select(0, 1).select(0, 2).scaled_dot_product_attention(
+        &k.select(0, 1).select(0, 0),
+        &v,
+        None,
+        false,
+    );
+    let same = y.select(0, 1).select(0, 2);
+    assert!(one.iter().zip(same.iter()).all(|(a, b)| (a - b).abs() < 1e-6));
+}
+
+#[test]
+fn messages_name_the_method_that_was_called() {
+    let refused = |f: &dyn Fn()| {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).unwrap_err();
+        panic.downcast_ref::<String>().unwrap().clone()
+    };
+    let x = Tensor::ones([2, 3]);
+    assert!(refused(&|| std::mem::drop(x.dropout(1.5))).starts_with("dropout: the probability 1.5"));
+    assert!(
+        refused(&|| std::mem::drop(x.alpha_dropout(1.0))).starts_with("alpha_dropout: the probability 1")
+    );
+    let attend = |k: &Tensor, v: &Tensor| std::mem::drop(x.scaled_dot_product_attention(k, v, None, false));
+    assert!(
+        refused(&|| attend(&Tensor::ones([2, 4]), &x))
+            .contains("[2, 3], keys [2, 4], values [2, 3]: they must be")
+    );
+    assert!(refused(&|| attend(&x, &Tensor::ones([3]))).contains("each must have two axes"));
+    assert!(
+        refused(&|| std::mem::drop(Tensor::ones([1, 3, 2, 2]).pixel_shuffle(2))).starts_with("pixel_shuffle")
+    );
+    assert!(
+        refused(&|| std::mem::drop(x.max_pool1d(2, 2, 0, 1, false))).starts_with("max_pool1d: shape [2, 3]")
+    );
+    let short = Tensor::ones([2]);
+    let eval = || std::mem::drop(x.batch_norm_with(&short, &short, None, None, 1e-5));
+    assert!(refused(&eval).starts_with("batch_norm: [2] is not one number for each channel of [2, 3]"));
+}

@@ -1,0 +1,208 @@
+//! What is saved of a training run beside its weights: named tensors and named values.
+
+use crate::{
+    file::DataError,
+    save::{load_metadata, load_tensors, save_tensors},
+};
+use gradus_tensor::Tensor;
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Display},
+    path::Path,
+    str::FromStr,
+};
+
+/// Named tensors and named values: what an optimizer, a schedule or a whole training run saves, to go on from it bit for
+/// bit.
+///
+/// Values are kept as texts. Rust prints floating-point numbers with all the digits that reading them back needs.
+///
+/// ```
+/// use gradus_nn::State;
+/// use gradus_tensor::Tensor;
+///
+/// let mut optimizer = State::new();
+/// optimizer.put("lr", 0.1);
+/// optimizer.put_tensor("weight.exp_avg", Tensor::zeros([2]));
+/// let mut run = State::new();
+/// run.put("epoch", 3);
+/// run.put_part("optimizer", optimizer);
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("run.safetensors");
+/// run.save(&path)?;
+/// let loaded = State::load(&path)?;
+/// assert_eq!(loaded.get::<usize>("epoch")?, 3);
+/// assert_eq!(loaded.part("optimizer").get::<f64>("lr")?, 0.1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    tensors: BTreeMap<String, Tensor>,
+    values: BTreeMap<String, String>,
+}
+
+/// A saved state that does not fit what it is to be restored to: why, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateError(String);
+
+impl StateError {
+    /// With this reason.
+    pub fn new(reason: impl Display) -> StateError {
+        StateError(reason.to_string())
+    }
+}
+
+impl Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StateError {}
+
+impl State {
+    /// Nothing yet.
+    pub fn new() -> State {
+        State::default()
+    }
+
+    /// Adds a tensor, or replaces it. The tensor is shared, not copied.
+    pub fn put_tensor(&mut self, name: impl Into<String>, tensor: Tensor) {
+        self.tensors.insert(name.into(), tensor);
+    }
+
+    /// Adds a value, or replaces it.
+    pub fn put(&mut self, name: impl Into<String>, value: impl Display) {
+        self.values.insert(name.into(), value.to_string());
+    }
+
+    /// Adds all of another state, below a name.
+    pub fn put_part(&mut self, name: &str, part: State) {
+        self.tensors.extend(part.tensors.into_iter().map(|(key, tensor)| (format!("{name}.{key}"), tensor)));
+        self.values.extend(part.values.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
+    }
+
+    /// What [`State::put_part`] added below this name.
+    pub fn part(&self, name: &str) -> State {
+        let below = |key: &str| Some(key.strip_prefix(name)?.strip_prefix('.')?.to_owned());
+        State {
+            tensors: self.tensors.iter().filter_map(|(key, t)| Some((below(key)?, t.clone()))).collect(),
+            values: self.values.iter().filter_map(|(key, v)| Some((below(key)?, v.clone()))).collect(),
+        }
+    }
+
+    /// All tensors.
+    pub fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        &self.tensors
+    }
+
+    /// The value of this name.
+    ///
+    /// # Errors
+    /// When there is none, or it is not of this type.
+    pub fn get<T: FromStr>(&self, name: &str) -> Result<T, StateError> {
+        let Some(text) = self.values.get(name) else {
+            return Err(StateError::new(format!("{name} is missing")));
+        };
+        text.parse().map_err(|_| {
+            StateError::new(format!("{name} is {text:?}, which is no {}", std::any::type_name::<T>()))
+        })
+    }
+
+    /// Saves it as a safetensors file, whose metadata holds the values. The file is complete or not there at all.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), DataError> {
+        let escape = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n");
+        let lines: Vec<String> =
+            self.values.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+        let tensors = self.tensors.iter().map(|(name, tensor)| (name.clone(), tensor));
+        save_tensors(path, tensors, &lines.join("\n"))
+    }
+
+    /// Loads what [`State::save`] saved.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is none of these.
+    pub fn load(path: impl AsRef<Path>) -> Result<State, DataError> {
+        let path = path.as_ref();
+        let (tensors, text) = (load_tensors(path)?, load_metadata(path)?);
+        let mut values = BTreeMap::new();
+        for line in text.lines() {
+            let Some((name, value)) = line.split_once('=') else {
+                return Err(DataError::new(path, format!("the metadata's line {line:?} is not name=value")));
+            };
+            values.insert(name.to_owned(), unescape(value));
+        }
+        Ok(State { tensors, values })
+    }
+}
+
+fn unescape(text: &str) -> String {
+    let mut plain = String::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' if characters.next() == Some('n') => plain.push('\n'),
+            // Of an escaped backslash the guard has taken the second one.
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_back_bit_for_bit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        let mut state = State::new();
+        let numbers = [0.1, f64::MIN_POSITIVE, -1e300, f64::INFINITY, 1.0 / 3.0];
+        for (i, number) in numbers.iter().enumerate() {
+            state.put(format!("number{i}"), number);
+        }
+        state.put("whole", u64::MAX);
+        state.put("text", "two lines\nof = signs \\n and \\\\ backslashes\n");
+        state.put("empty", "");
+        state.save(&path).unwrap();
+        let loaded = State::load(&path).unwrap();
+        assert_eq!(loaded, state);
+        for (i, number) in numbers.iter().enumerate() {
+            assert_eq!(loaded.get::<f64>(&format!("number{i}")).unwrap().to_bits(), number.to_bits());
+        }
+        assert_eq!(loaded.get::<u64>("whole"), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn what_is_missing_or_of_another_type_is_named() {
+        let mut state = State::new();
+        state.put("epoch", "three");
+        assert_eq!(state.get::<u64>("step").unwrap_err().to_string(), "step is missing");
+        assert_eq!(state.get::<u64>("epoch").unwrap_err().to_string(), "epoch is \"three\", which is no u64");
+    }
+
+    #[test]
+    fn a_part_is_what_lies_below_its_name_only() {
+        let mut inner = State::new();
+        inner.put("lr", 1);
+        inner.put_tensor("w", Tensor::scalar(2.0));
+        let mut state = State::new();
+        state.put_part("a", inner.clone());
+        state.put("ab.lr", 5);
+        assert_eq!(state.part("a"), inner);
+        assert_eq!(state.part("b"), State::new());
+    }
+
+    #[test]
+    fn other_metadata_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        save_tensors(&path, [], "no assignment").unwrap();
+        assert!(State::load(&path).unwrap_err().reason.contains("no assignment"));
+    }
+}

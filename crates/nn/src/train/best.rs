@@ -1,0 +1,135 @@
+//! Early stopping, and the best model.
+
+use super::{Callback, Epoch};
+use crate::{
+    module::Module,
+    state::{State, StateError},
+    weights,
+};
+use gradus_tensor::Tensor;
+use std::collections::BTreeMap;
+
+/// Watches a metric: remembers the parameters of the epoch in which it was best, and ends the training when it has not
+/// become better for some epochs.
+///
+/// The metric must be one of validation examples: on the examples that are trained on, over-fitting looks best.
+///
+/// ```
+/// use gradus_nn::{Linear, train::KeepBest};
+///
+/// let mut best = KeepBest::least("val_loss").patience(5);
+/// // trainer.fit(&mut net, &train, 100, loss, &mut [&mut evaluate, &mut best]);
+/// // best.restore_model(&mut net);
+/// # let _ = &mut best;
+/// ```
+#[derive(Clone, Debug)]
+pub struct KeepBest {
+    metric: String,
+    greatest: bool,
+    patience: Option<u64>,
+    best: Option<Best>,
+    /// Epochs since the best.
+    waited: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Best {
+    value: f64,
+    epoch: u64,
+    params: BTreeMap<String, Tensor>,
+}
+
+impl KeepBest {
+    /// The least value of this metric is best, as of a loss.
+    pub fn least(metric: &str) -> KeepBest {
+        KeepBest { metric: metric.to_owned(), greatest: false, patience: None, best: None, waited: 0 }
+    }
+
+    /// The greatest value of this metric is best, as of an accuracy.
+    pub fn greatest(metric: &str) -> KeepBest {
+        KeepBest { greatest: true, ..KeepBest::least(metric) }
+    }
+
+    /// Ends the training when so many epochs in a row were no better than the best.
+    pub fn patience(self, epochs: u64) -> KeepBest {
+        KeepBest { patience: Some(epochs), ..self }
+    }
+
+    /// The best value and its epoch, counted from 1.
+    pub fn best(&self) -> Option<(f64, u64)> {
+        self.best.as_ref().map(|best| (best.value, best.epoch))
+    }
+
+    /// Gives the model the best epoch's parameters; without one it stays as it is.
+    ///
+    /// # Panics
+    /// When the model is not the one that was trained.
+    #[track_caller]
+    pub fn restore_model(&self, model: &mut dyn Module) {
+        if let Some(best) = &self.best
+            && let Err(faults) = weights::set_params(model, best.params.clone())
+        {
+            panic!("restore_model: {faults}")
+        }
+    }
+
+    /// What is to be saved for going on later, the best parameters with it.
+    pub fn state(&self) -> State {
+        let mut state = State::new();
+        state.put("waited", self.waited);
+        if let Some(best) = &self.best {
+            state.put("value", best.value);
+            state.put("epoch", best.epoch);
+            for (name, param) in &best.params {
+                state.put_tensor(name, param.clone());
+            }
+        }
+        state
+    }
+
+    /// Goes on from a saved state. When it fails nothing is changed.
+    ///
+    /// # Errors
+    /// When something is missing from the state.
+    pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        let waited = state.get("waited")?;
+        let params = state.tensors().clone();
+        self.best = match params.is_empty() {
+            true => None,
+            false => Some(Best { value: state.get("value")?, epoch: state.get("epoch")?, params }),
+        };
+        self.waited = waited;
+        Ok(())
+    }
+}
+
+impl<M: Module> Callback<M> for KeepBest {
+    /// # Panics
+    /// When the epoch has no such metric: a callback that puts it in must come before.
+    fn on_epoch(&mut self, epoch: &mut Epoch<'_, M>) {
+        let Some(value) = epoch.record.get(&self.metric) else {
+            panic!(
+                "keep_best: the epoch has no metric {}; put it in with a callback before this one",
+                self.metric
+            )
+        };
+        let better = match &self.best {
+            // Anything is better than NaN.
+            Some(best) if !best.value.is_nan() => match self.greatest {
+                true => value > best.value,
+                false => value < best.value,
+            },
+            _ => true,
+        };
+        if better {
+            let params = epoch.model.params().into_iter().map(|(name, param)| (name, param.value().clone()));
+            self.best = Some(Best { value, epoch: epoch.number, params: params.collect() });
+            self.waited = 0;
+        } else {
+            self.waited += 1;
+            if self.patience.is_some_and(|patience| self.waited >= patience) {
+                epoch.stop();
+            }
+        }
+    }
+}
