@@ -2,6 +2,8 @@
 //!
 //! `yardstick` compares with other engines; this finds which kernel a change made slower, at which size.
 
+#![allow(missing_docs, reason = "criterion's macro makes a function without")]
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use gradus::prelude::*;
 use std::{hint::black_box, time::Duration};
@@ -88,7 +90,10 @@ fn products(criterion: &mut Criterion) {
 
 criterion_group! {
     name = kernels;
-    config = Criterion::default().warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1)).sample_size(20);
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(20);
     targets = elementwise, broadcast, reductions, copies, products
 }
 criterion_main!(kernels);

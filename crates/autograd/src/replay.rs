@@ -127,8 +127,7 @@ impl<'t> Replay<'t> {
         add(leaf as usize, &mut path.changing);
         let mut reached = vec![false; target as usize + 1];
         reached[leaf as usize] = true;
-        for id in leaf as usize + 1..=target as usize {
-            let node = &self.nodes[id];
+        for (id, node) in self.nodes.iter().enumerate().take(target as usize + 1).skip(leaf as usize + 1) {
             let Some(step) = &node.step else { continue };
             if !needed[id] || !node.inputs.iter().any(|&i| reached[i as usize]) {
                 continue;

@@ -84,7 +84,11 @@ pub(super) fn violations(output: Var<'_>, cotangent: &Tensor, named: &[(String, 
 fn fingerprint(output: Var<'_>) -> u64 {
     output.tape().provide_all();
     let nodes = output.tape().nodes.borrow();
-    let values = nodes.iter().take(output.id() as usize + 1).filter_map(|node| node.value.as_ref()).flat_map(Tensor::iter);
+    let values = nodes
+        .iter()
+        .take(output.id() as usize + 1)
+        .filter_map(|node| node.value.as_ref())
+        .flat_map(Tensor::iter);
     values
         .fold(0xcbf2_9ce4_8422_2325, |hash, x| (hash ^ u64::from(x.to_bits())).wrapping_mul(0x100_0000_01b3))
 }
