@@ -11,8 +11,8 @@ pub use gradus_tensor as tensor;
 pub mod prelude {
     pub use gradus_autograd::prelude::*;
     pub use gradus_nn::{
-        Adam, Conv2d, Flatten, Init, Layer, Linear, MaxPool2d, Module, Optimizer, Relu, Sequential, Sgd,
-        Sigmoid, Tanh, module,
+        Adam, AdamW, Conv2d, Flatten, Init, Layer, Linear, MaxPool2d, Module, Optimizer, Relu, Sequential,
+        Sgd, Sigmoid, Tanh, module,
     };
 }
 
@@ -23,6 +23,8 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../docs/adding-an-op.md")]
     struct AddingAnOp;
+    #[doc = include_str!("../docs/training.md")]
+    struct Training;
     #[doc = include_str!("../docs/looking-inside.md")]
     struct LookingInside;
     #[doc = include_str!("../docs/gradient-checking.md")]

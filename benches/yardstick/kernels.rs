@@ -117,6 +117,19 @@ pub(crate) fn workloads() -> Vec<Workload> {
         || [randn([64, 32, 28, 28])],
         |[x]| x.max_pool2d([2; 2], [2; 2], [0; 2], [1; 2], false),
     ));
+    all.push(forward_backward(
+        "layernorm_fb_512x768",
+        || [randn([512, 768]), randn([768]), randn([768])],
+        |[x, w, b]| x.layer_norm([768], Some(&w), Some(&b), 1e-5),
+    ));
+    all.push(forward_backward(
+        "batchnorm_fb_64x64x28x28",
+        || [randn([64, 64, 28, 28]), randn([64]), randn([64])],
+        |[x, w, b]| {
+            let [y, ..] = x.batch_norm(Some(&w), Some(&b), 1e-5);
+            y
+        },
+    ));
     all.extend(convolutions());
     let words = random_indices(4096, 10_000);
     all.push(forward_backward(

@@ -26,6 +26,11 @@ struct Segment {
 }
 
 impl Tape {
+    /// Computes again what checkpoints dropped, for readers of all values; it stays until a sweep passes.
+    pub(crate) fn provide_all(&self) {
+        self.segments.borrow_mut().prepare_all(&mut self.nodes.borrow_mut());
+    }
+
     #[track_caller]
     pub(crate) fn checkpoint<'t, R: Values<Var<'t>>>(&'t self, f: impl FnOnce() -> R) -> R {
         let start = self.len();
@@ -76,8 +81,7 @@ impl Segments {
         }
     }
 
-    /// Computes everything again; it stays until a sweep passes.
-    pub(crate) fn prepare_all(&mut self, nodes: &mut [Node]) {
+    fn prepare_all(&mut self, nodes: &mut [Node]) {
         // From the back: the outer one first, which drops the inner ones again.
         for segment in (0..self.segments.len()).rev() {
             if self.segments[segment].dropped {

@@ -24,7 +24,7 @@ pub(crate) struct Replay<'t> {
 impl<'t> Replay<'t> {
     /// The tape as it stands now; what `tape.step` has not released is there, or is computed again. It cannot grow while this lives.
     pub(crate) fn new(tape: &'t Tape) -> Replay<'t> {
-        tape.segments.borrow_mut().prepare_all(&mut tape.nodes.borrow_mut());
+        tape.provide_all();
         let nodes = tape.nodes.borrow();
         let mut replay = Replay { choices: vec![Vec::new(); nodes.len()], base: Vec::new(), nodes };
         for (id, node) in replay.nodes.iter().enumerate() {
@@ -127,8 +127,7 @@ impl<'t> Replay<'t> {
         add(leaf as usize, &mut path.changing);
         let mut reached = vec![false; target as usize + 1];
         reached[leaf as usize] = true;
-        for id in leaf as usize + 1..=target as usize {
-            let node = &self.nodes[id];
+        for (id, node) in self.nodes.iter().enumerate().take(target as usize + 1).skip(leaf as usize + 1) {
             let Some(step) = &node.step else { continue };
             if !needed[id] || !node.inputs.iter().any(|&i| reached[i as usize]) {
                 continue;

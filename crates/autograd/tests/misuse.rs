@@ -140,3 +140,77 @@ fn losses_and_indices_name_the_label_the_classes_and_the_users_line() {
     panics_here!("pad: [(1, 1)] must have one pair for each axis of shape [2, 3]", || x
         .pad([(1, 1)], Padding::Replicate));
 }
+
+#[test]
+fn einsum_names_the_letter_and_the_shapes() {
+    let (a, b) = (Tensor::zeros([2, 3]), Tensor::zeros([4, 5]));
+    let cases = [
+        ("ij,jk->ik", "'j' is 3 in operand 0 and 4 in operand 1, of shapes [2, 3] and [4, 5]"),
+        ("ij->i", "it names 1 operands, 2 were given"),
+        ("ijk,kl->il", "operand 0, \"ijk\" of shape [2, 3]: 3 letters do not name 2 axes"),
+        ("i,kl->il", "operand 0, \"i\" of shape [2, 3]: 1 letters do not name 2 axes"),
+        ("ij,kl->im", "the result has 'm', which no operand has"),
+        ("ij,kl->ii", "the result has 'i' twice"),
+        (
+            "i1,kl->i",
+            "operand 0, \"i1\" of shape [2, 3]: '1' is neither a letter nor part of one ellipsis \"...\"",
+        ),
+        ("...,...->...", "axis -2 of the ellipsis is 2 in operand 0 and 4 in operand 1"),
+        ("......,kl", "operand 0, \"......\" of shape [2, 3]: '.' is neither a letter"),
+        ("ij,kl->i->k", "the result \"i->k\": '-' is neither a letter"),
+    ];
+    for (equation, expected) in cases {
+        let line = line!() + 1;
+        let (found, file, at) = panic_of(|| Tensor::einsum(equation, &[&a, &b]));
+        let expected = format!("einsum: {equation:?}: {expected}");
+        assert!(found.starts_with(&expected), "{found:?} should begin with {expected:?}");
+        assert!(file.ends_with("misuse.rs") && at == line, "{found} points to {file}:{at}");
+    }
+}
+
+#[test]
+fn formulas_of_operations_name_themselves_and_the_users_line() {
+    let tape = Tape::new();
+    let (x, v) = (tape.var(Tensor::zeros([2, 3])), tape.var(Tensor::zeros([3])));
+    let one = Indices::from([0]);
+    panics_here!("prelu: slopes [2] fit x [2, 3] only if", || x.prelu(&tape.constant([0.0, 0.0])));
+    panics_here!("glu: axis 1 of shape [2, 3] has no two halves", || x.glu(1));
+    panics_here!("dot: [2, 3] · [3]: both sides must be vectors", || x.dot(&v));
+    panics_here!("outer: [2, 3] and [3]: both sides must be vectors", || x.outer(&v));
+    panics_here!("diagonal: axes 0 and 1 of shape [2, 3] have no diagonal 4", || x.diagonal(4, 0, 1));
+    panics_here!("diagonal: axes 1 and 1 of shape [2, 3] have no diagonal 0", || x.diagonal(0, 1, -1));
+    panics_here!("trace: shape [3] has fewer than two axes", || v.trace());
+    panics_here!("movedim: axis 2 is out of range for shape [2, 3]", || x.movedim(0, 2));
+    panics_here!("cumprod: axis 2 is out of range for shape [2, 3]", || x.cumprod(2));
+    panics_here!("argmax: axis 2 is out of range for shape [2, 3]", || x.max_with_indices(2));
+    panics_here!("topk: axis 1 of shape [2, 3] has fewer than 4 elements", || x.topk(4, 1));
+    panics_here!("kthvalue: axis 1 of shape [2, 3] has no element 3", || x.kthvalue(3, 1));
+    panics_here!("median: axis 0 of shape [0] is empty", || tape.var(Tensor::zeros([0])).median(0));
+    panics_here!("quantile: 1.5 is not between 0 and 1", || v.quantile(1.5, 0));
+    panics_here!("kron: [3] and [2, 3]: both sides must be matrices", || v.kron(&x));
+    panics_here!("cross: [2, 3] and [2]: the last axes must have size 3", || x
+        .cross(&tape.constant([0.0, 0.0])));
+    panics_here!("cdist: [3] and [2, 3] must be", || v.cdist(&x));
+    panics_here!("cov: shape [3] is not [variables, observations]", || v.cov(1));
+    panics_here!("meshgrid: shape [2, 3] is not that of a vector", || Var::meshgrid(&[&v, &x]));
+    panics_here!("gumbel_softmax: the temperature must be positive, not 0", || x.gumbel_softmax(0.0, 1));
+    panics_here!("pad: (1, 0) on axis 0 of shape [0]: there is no element to go around", || {
+        tape.var(Tensor::zeros([0])).pad([(1, 0)], Padding::Circular)
+    });
+    panics_here!("scatter: the indices have shape [2, 1], the source [3]: they must be equal", || x.scatter(
+        1,
+        &Indices::new([0, 0], [2, 1]),
+        &v
+    ));
+    panics_here!("scatter: indices of shape [1] do not fit shape [2, 3]", || x.scatter(0, &one, &v));
+    panics_here!("index_copy: parts of axis 0 of shape [2, 3] must have shape [1, 3], not [3]", || x
+        .index_copy(0, &one, &v));
+    panics_here!("masked_select: a mask of shape [2, 3] does not broadcast to [3]", || v.masked_select(&x));
+    panics_here!("nll_loss: label -1 at position 1 is not one of 3 classes", || x.nll_loss(&[0, -1].into()));
+    panics_here!("huber_loss: delta must be positive, not 0", || x.huber_loss(&x, 0.0));
+    panics_here!("cosine_embedding_loss: the prediction has shape [2], the target [3]", || x
+        .cosine_embedding_loss(&x, &v, 0.0));
+    panics_here!("vector_norm: the order p is NaN", || x.vector_norm(f32::NAN, 0, false));
+    panics_here!("negative_sampling_loss: [2, 3] with words [1] and [1]: they must be", || x
+        .negative_sampling_loss(&x, &one, &one));
+}

@@ -18,6 +18,8 @@ pub enum Padding {
     Reflect,
     /// The element at the edge: `a a | a b c | c c`.
     Replicate,
+    /// The elements over and over: `b c | a b c | a b`.
+    Circular,
 }
 
 impl Tensor {
@@ -25,7 +27,7 @@ impl Tensor {
     ///
     /// # Panics
     /// When there is not one pair for each axis; when a reflection is to be as long as its axis or longer; when there is
-    /// no element to replicate.
+    /// no element to replicate or go around.
     ///
     /// ```
     /// # use gradus_tensor::{Padding, Tensor};
@@ -33,6 +35,7 @@ impl Tensor {
     /// assert_eq!(x.pad([(1, 2)], Padding::Constant(0.0)).to_vec(), [0.0, 1.0, 2.0, 3.0, 0.0, 0.0]);
     /// assert_eq!(x.pad([(1, 2)], Padding::Reflect).to_vec(), [2.0, 1.0, 2.0, 3.0, 2.0, 1.0]);
     /// assert_eq!(x.pad([(1, 2)], Padding::Replicate).to_vec(), [1.0, 1.0, 2.0, 3.0, 3.0, 3.0]);
+    /// assert_eq!(x.pad([(1, 2)], Padding::Circular).to_vec(), [3.0, 1.0, 2.0, 3.0, 1.0, 2.0]);
     /// ```
     #[track_caller]
     pub fn pad(&self, widths: impl AsRef<[(usize, usize)]>, padding: Padding) -> Tensor {
@@ -59,11 +62,13 @@ impl Tensor {
             }
             Padding::Reflect => reflect,
             Padding::Replicate => replicate,
+            Padding::Circular => |i: isize, n: isize| i.rem_euclid(n) as usize,
         };
         for (axis, (&n, &(before, after))) in shape.iter().zip(widths).enumerate() {
             if before.max(after) > 0 && (n == 0 || padding == Padding::Reflect && before.max(after) >= n) {
                 let rule = match padding {
                     Padding::Reflect => "a reflection must be shorter than its axis",
+                    Padding::Circular => "there is no element to go around",
                     _ => "there is no element to replicate",
                 };
                 ShapeError::new(format!("pad: ({before}, {after}) on axis {axis} of shape {shape}: {rule}"))

@@ -37,7 +37,7 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-type Verdict = Result<(), (&'static str, String)>;
+pub(super) type Verdict = Result<(), (&'static str, String)>;
 
 /// Holds an operation to the laws, on the samples of one seed. Sizes run from 0, the smallest shapes, to 5.
 ///
@@ -47,6 +47,7 @@ type Verdict = Result<(), (&'static str, String)>;
 /// - The backward rule is the derivative of the reference, to the second order, by differences in f64.
 /// - The rule holds beside the sample's values too: it keeps no constant that should depend on the inputs.
 /// - The fused rule equals the rule of record.
+/// - The gradients do not depend on the layout of inputs and cotangents.
 /// - The backward is linear in the cotangent; zero gives exactly zero.
 /// - An input used twice gets the sum; gradients do not depend on which others are wanted.
 ///
@@ -66,17 +67,17 @@ pub fn laws(spec: &Spec, seed: u64, size: usize) -> Result<(), Violation> {
         return Err(Violation { op, law: "bad shapes are refused with their message", detail });
     }
     for sample in (spec.samples)(&mut g) {
-        let check = || -> Verdict {
-            let outputs = forward_laws(&sample, &mut g)?;
-            backward_laws(&sample, &outputs, &mut g)
-        };
-        let mut check = check;
-        check().map_err(|(law, detail)| {
+        laws_of_sample(&sample, &mut g).map_err(|(law, detail)| {
             let shapes: Vec<String> = sample.inputs.iter().map(|x| x.shape().to_string()).collect();
             Violation { op: format!("{} of {}", sample.step.describe(), shapes.join(", ")), law, detail }
         })?;
     }
     Ok(())
+}
+
+pub(super) fn laws_of_sample(sample: &AnySample, g: &mut Gen) -> Verdict {
+    let outputs = forward_laws(sample, g)?;
+    backward_laws(sample, &outputs, g)
 }
 
 fn forward_laws(sample: &AnySample, g: &mut Gen) -> Result<Vec<Tensor>, (&'static str, String)> {
@@ -224,6 +225,7 @@ fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Verdict
             ));
         }
     }
+    strided(sample, &cotangents, term, g)?;
     wanted_alone(sample, &cotangents, &fused)?;
     used_twice(sample, g)
 }
@@ -312,6 +314,37 @@ fn differences<'t>(
                     "input {i}, element {flat} of {:?}: differences are too uncertain to judge: {numeric:?}",
                     x.shape()
                 ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Inputs and cotangents of other layouts give the same gradients, by both rules. The cotangents come to the rule as they
+/// are, output by output: a product on the way would make them contiguous.
+fn strided(sample: &AnySample, cotangents: &[Tensor], term: f64, g: &mut Gen) -> Verdict {
+    let gradients = |inputs: &[Tensor], cotangents: &[Tensor], rule: Rule| -> Vec<Vec<Option<Tensor>>> {
+        let tape = Tape::new();
+        let inputs: Vec<Var<'_>> = inputs.iter().map(|x| tape.var(x.clone())).collect();
+        let references: Vec<&Var<'_>> = inputs.iter().collect();
+        let (_, first, _) = Tape::try_record_step(sample.step.fresh(), &references, Location::caller())
+            .expect("the shape rule accepted these inputs before");
+        let sweep = |(k, cotangent): (usize, &Tensor)| {
+            let found = Var::new(&tape, first + k as u32).sweep(cotangent.clone(), rule, false);
+            inputs.iter().map(|&x| found.get(x).cloned()).collect()
+        };
+        cotangents.iter().enumerate().map(sweep).collect()
+    };
+    let inputs: Vec<Tensor> = sample.inputs.iter().map(|x| other_layout(x, g)).collect();
+    let others: Vec<Tensor> = cotangents.iter().map(|x| other_layout(x, g)).collect();
+    for rule in [Rule::OfRecord, Rule::Fused] {
+        let expected = gradients(&sample.inputs, cotangents, rule);
+        let found = gradients(&inputs, &others, rule);
+        for (k, (expected, found)) in expected.iter().zip(&found).enumerate() {
+            for (i, (expected, found)) in expected.iter().zip(found).enumerate() {
+                let law = "gradients do not depend on the layout of inputs and cotangents";
+                near(expected.as_ref(), found.as_ref(), term)
+                    .map_err(|e| (law, format!("output {k}, input {i}: {e}")))?;
             }
         }
     }

@@ -8,6 +8,8 @@ mod gradcheck;
 mod json;
 mod laws;
 mod leaf;
+#[cfg(test)]
+mod mutants;
 mod numeric;
 mod numerical;
 mod operation;

@@ -79,7 +79,7 @@ pub(super) fn pattern(pairs: &[Pair], shape: &[usize]) -> Option<Pattern> {
         return Some(Pattern::Zero);
     }
     // The ratio is taken where it is most certain.
-    let most = wrong.iter().max_by(|a, b| a.right.abs().total_cmp(&b.right.abs())).unwrap_or(&first);
+    let most = wrong.iter().max_by(|a, b| a.right.abs().total_cmp(&b.right.abs())).unwrap_or(first);
     let ratio = most.found / most.right;
     if ratio.is_finite() && pairs.iter().all(|pair| near(pair.found, ratio * pair.right)) {
         let is_sign = (ratio + 1.0).abs() < 1e-5;

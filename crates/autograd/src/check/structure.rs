@@ -7,6 +7,7 @@ use gradus_tensor::Tensor;
 pub(super) fn not_finite(output: Var<'_>) -> Option<String> {
     let infinite = |x: &Tensor| x.iter().position(|x| !x.is_finite());
     infinite(&output.value())?;
+    output.tape().provide_all();
     let nodes = output.tape().nodes.borrow();
     let origin = nodes.iter().take(output.id() as usize + 1).find_map(|node| {
         // Inside a checkpoint values are gone: there the origin is the checkpoint's result.
@@ -81,6 +82,7 @@ pub(super) fn violations(output: Var<'_>, cotangent: &Tensor, named: &[(String, 
 
 /// Bits of all recorded values up to the output that are still there, mixed (FNV-1a).
 fn fingerprint(output: Var<'_>) -> u64 {
+    output.tape().provide_all();
     let nodes = output.tape().nodes.borrow();
     let values = nodes
         .iter()

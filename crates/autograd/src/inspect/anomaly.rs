@@ -82,12 +82,12 @@ impl Var<'_> {
     /// let loss = (x + 0.5).log().sum();
     /// assert!(loss.item().is_nan());
     /// let anomaly = loss.find_anomaly().unwrap();
-    /// assert_eq!((anomaly.op, anomaly.location.line()), ("log", 6));
+    /// assert_eq!((anomaly.op, anomaly.location.file()), ("log", file!()));
     /// println!("{anomaly}");
     /// ```
     pub fn find_anomaly(self) -> Option<Anomaly> {
         let tape = self.tape();
-        tape.segments.borrow_mut().prepare_all(&mut tape.nodes.borrow_mut());
+        tape.provide_all();
         let under = ancestors(&tape.nodes.borrow(), self.id() as usize);
         let forward = first_in_forward(&tape.nodes.borrow(), under);
         forward.or_else(|| {

@@ -51,8 +51,9 @@ impl Tape {
     /// let tape = Tape::new();
     /// let x = tape.var(Tensor::ones([100, 100]));
     /// let y = x.exp().sin();
+    /// let line = line!() - 1;
     /// let report = tape.memory();
-    /// assert_eq!((report.lines[0].location.line(), report.lines[0].held), (6, 80_000));
+    /// assert_eq!((report.lines[0].location.line(), report.lines[0].held), (line, 80_000));
     /// assert_eq!(report.held(), 120_000);
     /// ```
     pub fn memory(&self) -> MemoryReport {

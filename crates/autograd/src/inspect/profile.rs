@@ -63,7 +63,7 @@ impl Var<'_> {
         let mut forwards: Vec<Vec<Duration>> = vec![Vec::new(); last + 1];
         let mut clock = Clock { started: Instant::now(), times: vec![Vec::new(); last + 1] };
         for _ in 0..rounds {
-            tape.segments.borrow_mut().prepare_all(&mut tape.nodes.borrow_mut());
+            tape.provide_all();
             time_forwards(&tape.nodes.borrow(), &mut forwards);
             self.sweep_watched(Tensor::ones(self.shape()), Rule::Fused, false, &mut clock);
         }

@@ -57,15 +57,17 @@ pub trait Attention: Value {
             let sees = |index: &[usize]| if index[1] <= index[0] { 1.0 } else { 0.0 };
             self.at().constant(Tensor::from_fn([queries, keys], sees))
         });
+        let zero = self.at().constant(0.0);
         let seen = match (mask, causal) {
             (None, None) => return scores.softmax(-1).matmul(value),
             (Some(mask), None) => mask.clone(),
             (None, Some(causal)) => causal,
-            (Some(mask), Some(causal)) => mask.select_where(&causal, &self.at().constant(0.0)),
+            (Some(mask), Some(causal)) => mask.select_where(&causal, &zero),
         };
-        // The least number in place of -inf: where all is hidden, the softmax is not NaN, and the second choice is 0.
+        // The least number in place of -inf: where all is hidden, the softmax is not NaN, and the weights become 0 after.
         let weights = seen.select_where(&scores, &self.at().constant(f32::MIN)).softmax(-1);
-        seen.select_where(&weights, &self.at().constant(0.0)).matmul(value)
+        let weights = if mask.is_some() { seen.select_where(&weights, &zero) } else { weights };
+        weights.matmul(value)
     }
 }
 

@@ -268,4 +268,18 @@ pairs! {
         },
         samples: -2.0..2.0, -2.0..2.0,
     }
+
+    /// The magnitude of one value with the sign of another, that of -0 too. Where the magnitude is 0 the gradient is 0.
+    copysign => Copysign {
+        formula: "y = |a| sign b; da = g sign a sign b; db = 0", precision: Precision::Ulps(0.0),
+        forward: |a, b| a.copysign(b),
+        reference: |a, b, branches| {
+            if branches.test((a < 0.0) == b.is_sign_negative()) { a } else { -a }
+        },
+        rule: |cx| {
+            let ([a, _], y, g) = (cx.inputs::<2>(), cx.output(), cx.cotangent());
+            cx.add(0, || g * a.sign() * y.sign());
+        },
+        samples: -2.0..2.0, -2.0..2.0,
+    }
 }

@@ -6,8 +6,11 @@ pub mod csv;
 mod dataset;
 pub mod digits;
 pub mod idx;
+#[cfg(feature = "png")]
+pub mod images;
 pub mod mnist;
 mod normalize;
+pub mod npy;
 mod targets;
 
 pub use batches::Batches;

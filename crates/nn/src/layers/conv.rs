@@ -78,7 +78,11 @@ impl Layer for Conv2d {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         let at = x.at();
-        let bias = self.bias.as_ref().map(|bias| at.param(bias));
+        #[expect(clippy::manual_map, reason = "a closure would hide the caller's line")]
+        let bias = match &self.bias {
+            Some(bias) => Some(at.param(bias)),
+            None => None,
+        };
         let options =
             Conv2dOptions { stride: [self.stride; 2], padding: [self.padding; 2], ..Default::default() };
         x.conv2d(&at.param(&self.weight), bias.as_ref(), options)

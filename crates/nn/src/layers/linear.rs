@@ -54,7 +54,11 @@ impl Layer for Linear {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         let at = x.at();
-        let bias = self.bias.as_ref().map(|bias| at.param(bias));
+        #[expect(clippy::manual_map, reason = "a closure would hide the caller's line")]
+        let bias = match &self.bias {
+            Some(bias) => Some(at.param(bias)),
+            None => None,
+        };
         x.linear(&at.param(&self.weight), bias.as_ref())
     }
 }

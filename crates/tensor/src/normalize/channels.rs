@@ -4,7 +4,7 @@
 //! a second pass computes the result, which is linear within a run. So is the gradient, for which the first pass takes
 //! sums of products.
 
-use super::{elements_or, load, store, total};
+use super::{columns, elements_or, load, store, total};
 use crate::{
     Isa, ShapeError,
     kernels::fold::{SquaredDeviations, Sum, fold_run},
@@ -56,7 +56,7 @@ impl ChannelNorm {
         let sizes = Sizes::new(self.over, x, [weight, bias]);
         let source = sizes.arranged(x);
         let x = source.as_slice().expect("arranged contiguously");
-        let (mean, variance) = sizes.statistics(x);
+        let (mean, variance) = sizes.statistics(&source);
         let (weight, bias) =
             (elements_or(weight, 1.0, sizes.channels), elements_or(bias, 0.0, sizes.channels));
         let of_run: Vec<[f32; 3]> = (0..sizes.runs())
@@ -66,6 +66,9 @@ impl ChannelNorm {
             })
             .collect();
         let y = Tensor::written(source.shape().clone(), |y| {
+            if sizes.in_columns() {
+                return columns::scaled(x, &of_run, y);
+            }
             par::for_each_run_chunk(y, sizes.run, par::ELEMENTWISE, &|runs, y| {
                 let x = &x[runs.start * sizes.run..runs.end * sizes.run];
                 dispatch(Isa::current(), Scaled { run: sizes.run, x, of_run: &of_run[runs], y });
@@ -124,6 +127,9 @@ impl ChannelNorm {
             })
             .collect();
         let dx = Tensor::written(source.shape().clone(), |dx| {
+            if sizes.in_columns() {
+                return columns::gradient(x, g, &of_run, dx);
+            }
             par::for_each_run_chunk(dx, sizes.run, par::ELEMENTWISE, &|runs, dx| {
                 let of_runs = runs.start * sizes.run..runs.end * sizes.run;
                 let (x, g) = (&x[of_runs.clone()], &g[of_runs]);
@@ -197,25 +203,32 @@ impl Sizes {
         self.run * self.runs() / self.sets().max(1)
     }
 
-    fn side_by_side(&self) -> bool {
-        self.images != self.shape[0]
+    /// Whether there is one element of a channel in an image, so that channels are the columns of a matrix: they stay
+    /// where they are, instead of being put side by side.
+    fn in_columns(&self) -> bool {
+        self.images != self.shape[0] && self.run == self.shape[0]
     }
 
-    /// The elements run by run.
+    fn is_rearranged(&self) -> bool {
+        self.images != self.shape[0] && !self.in_columns()
+    }
+
+    /// The elements run by run, or column by column.
     fn arranged(&self, x: &Tensor) -> Tensor {
-        if !self.side_by_side() {
-            return x.contiguous();
-        }
-        x.transpose(0, 1).contiguous()
+        if self.is_rearranged() { x.transpose(0, 1).contiguous() } else { x.contiguous() }
     }
 
     /// The reverse of [`Sizes::arranged`].
     fn put_back(&self, y: Tensor) -> Tensor {
-        if self.side_by_side() { y.transpose(0, 1).contiguous() } else { y }
+        if self.is_rearranged() { y.transpose(0, 1).contiguous() } else { y }
     }
 
     /// The mean and the variance of each set.
-    fn statistics(&self, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    fn statistics(&self, source: &Tensor) -> (Vec<f32>, Vec<f32>) {
+        if self.in_columns() {
+            return columns::statistics(&source.reshape([self.run, self.channels]));
+        }
+        let x = source.as_slice().expect("arranged contiguously");
         let mut of_runs = vec![Moments::default(); self.runs()];
         par::for_each_row(&mut of_runs, self.run, par::REDUCTION, |run, moments| {
             *moments = dispatch(Isa::current(), MomentsOf(&x[run * self.run..][..self.run]));
@@ -227,6 +240,9 @@ impl Sizes {
 
     /// Of each run the sums of `g` and of `g (x - mean)`.
     fn products(&self, x: &[f32], g: &[f32], mean: &[f32]) -> Vec<[f64; 2]> {
+        if self.in_columns() {
+            return columns::products(x, g, mean);
+        }
         let mut sums = vec![[0.0; 2]; self.runs()];
         par::for_each_row(&mut sums, 2 * self.run, par::REDUCTION, |run, sums| {
             let of_run = run * self.run..(run + 1) * self.run;

@@ -1,6 +1,7 @@
 //! Normalisation: numbers brought to mean 0 and variance 1, row by row or channel by channel.
 
 mod channels;
+mod columns;
 mod rows;
 
 pub use channels::{ChannelNorm, StatisticsOver};

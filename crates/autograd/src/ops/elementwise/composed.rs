@@ -2,7 +2,7 @@
 
 use super::{Activations, Elementwise, Elu};
 use crate::{
-    ops::{pairs::Pairs, selection::Selection, shape::Shaping, steps::Steps},
+    ops::{normalize::Normalize, pairs::Pairs, selection::Selection, shape::Shaping, steps::Steps},
     value::{Value, c},
 };
 use gradus_tensor::{OrFail, Rng, ShapeError, Tensor, shape::resolve_axis};
@@ -79,6 +79,41 @@ pub trait Composed: Value {
     #[track_caller]
     fn heaviside(&self, at_zero: &Self) -> Self {
         self.equals(&self.at().constant(0.0)).select_where(at_zero, &self.positive())
+    }
+
+    /// The larger of two values, or the one that is not NaN. The two broadcast.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    #[track_caller]
+    fn fmax(&self, other: &Self) -> Self {
+        let larger = other.not_equals(other).select_where(self, &self.maximum(other));
+        self.not_equals(self).select_where(other, &larger)
+    }
+
+    /// The smaller of two values, or the one that is not NaN. The two broadcast.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    #[track_caller]
+    fn fmin(&self, other: &Self) -> Self {
+        let smaller = other.not_equals(other).select_where(self, &self.minimum(other));
+        self.not_equals(self).select_where(other, &smaller)
+    }
+
+    /// Other numbers for NaN, ∞ and -∞; these get no gradient.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([f32::NAN, f32::NEG_INFINITY, 1.0]);
+    /// assert_eq!(x.nan_to_num(0.0, 9.0, -9.0).to_vec(), [0.0, -9.0, 1.0]);
+    /// ```
+    #[track_caller]
+    fn nan_to_num(&self, nan: f32, above: f32, below: f32) -> Self {
+        let is = |value: f32| self.at().constant(value);
+        let finite = self.masked_fill(&self.not_equals(self), nan);
+        let finite = finite.masked_fill(&self.equals(&is(f32::INFINITY)), above);
+        finite.masked_fill(&self.equals(&is(f32::NEG_INFINITY)), below)
     }
 
     /// The exponential linear unit with the scale that keeps activations normalised (G. Klambauer, T. Unterthiner,
@@ -186,6 +221,27 @@ pub trait Composed: Value {
             }
             _ => self.leaky_relu(0.5 * (low + high)),
         }
+    }
+
+    /// A softmax along an axis with a temperature and, in training, random noise: samples that lie the closer to one-hot
+    /// vectors the lower the temperature, and have derivatives (E. Jang, S. Gu, B. Poole, "Categorical reparameterization
+    /// with Gumbel-softmax", 2016). In evaluation there is no noise.
+    ///
+    /// `y = softmax((x + noise) / temperature)`
+    ///
+    /// # Panics
+    /// When there is no such axis, or the temperature is not positive.
+    #[track_caller]
+    fn gumbel_softmax(&self, temperature: f32, axis: isize) -> Self {
+        assert!(temperature > 0.0, "gumbel_softmax: the temperature must be positive, not {temperature}");
+        let noisy = match self.at().draw() {
+            Some(seed) => {
+                let uniform = Tensor::uniform(self.shape(), f32::MIN_POSITIVE, 1.0, &mut Rng::seed(seed));
+                self + self.at().constant(-(-uniform.log()).log())
+            }
+            None => self.clone(),
+        };
+        (noisy / temperature).softmax(axis)
     }
 
     /// One half of an axis through the gate that the other half makes (Y. N. Dauphin, A. Fan, M. Auli, D. Grangier,

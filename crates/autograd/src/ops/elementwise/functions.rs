@@ -166,6 +166,15 @@ unary! {
         samples: -3.0..3.0,
     }
 
+    /// The inverse of the error function: ±inf, and an infinite slope, at -1 and 1; NaN beyond.
+    erfinv => Erfinv {
+        formula: "y with erf y = x; dx = g √π/2 e^(y²)", ulps: 0.5,
+        forward: |x| special::erf_inv(x.into()) as f32,
+        reference: |x, b| special::erf_inv(x),
+        derivative: |x, y, k| k(1.0 / FRAC_2_SQRT_PI) * y.square().exp(),
+        samples: -0.9..0.9,
+    }
+
     /// The cumulative distribution function Φ of the standard normal distribution.
     normal_cdf => NormalCdf {
         formula: "y = (1 + erf(x/√2)) / 2; dx = g e^(-x²/2) / √(2π)", ulps: 4.0,

@@ -2,9 +2,11 @@
 
 mod gather;
 mod index_select;
+mod order;
 
 pub use gather::{Gather, ScatterAdd};
 pub use index_select::{IndexAdd, IndexSelect};
+pub use order::Order;
 
 use crate::{
     ops::{selection::Selection, shape::Shaping},
@@ -174,37 +176,6 @@ pub trait Indexing: Value {
         let mask = mask.to_tensor().broadcast_to(&shape);
         let places: Indices = (0..).zip(mask.iter()).filter(|&(_, x)| x != 0.0).map(|(i, _)| i).collect();
         self.flatten().index_select(0, &places)
-    }
-
-    /// The elements sorted along an axis, and where each stood. Equal elements keep their order; NaN comes last.
-    ///
-    /// `dx` takes each element of g to where its element stood
-    ///
-    /// # Panics
-    /// When there is no such axis.
-    ///
-    /// ```
-    /// use gradus_autograd::prelude::*;
-    /// let tape = Tape::new();
-    /// let x = tape.var([2.0, 3.0, 1.0]);
-    /// let (y, places) = x.sort(0, false);
-    /// assert_eq!((y.value().to_vec(), places.as_slice()), (vec![1.0, 2.0, 3.0], &[2, 0, 1][..]));
-    /// assert_eq!(y.backward_from([10.0, 20.0, 30.0])[x].to_vec(), [20.0, 30.0, 10.0]);
-    /// ```
-    #[track_caller]
-    fn sort(&self, axis: isize, descending: bool) -> (Self, Indices) {
-        let (_, places) = self.to_tensor().sort(axis, descending);
-        (self.gather(axis, &places), places)
-    }
-
-    /// The `k` largest elements along an axis in descending order, and where each stood: of equal ones the first.
-    ///
-    /// # Panics
-    /// When there is no such axis, or it has fewer than `k` elements.
-    #[track_caller]
-    fn topk(&self, k: usize, axis: isize) -> (Self, Indices) {
-        let (_, places) = self.to_tensor().topk(k, axis);
-        (self.gather(axis, &places), places)
     }
 
     /// A row of this table, `[n, d]`, for each index: indices of any shape `[..]` give `[.., d]`.

@@ -96,6 +96,44 @@ pub trait Products: Value {
         self.unsqueeze(1) * other
     }
 
+    /// The products of each element of one matrix with the whole of another, block by block (L. Kronecker's product).
+    ///
+    /// # Panics
+    /// When these are not two matrices.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (a, b) = (Tensor::from([[1.0, 2.0]]), Tensor::from([[1.0], [10.0]]));
+    /// assert_eq!(a.kron(&b), Tensor::from([[1.0, 2.0], [10.0, 20.0]]));
+    /// ```
+    #[track_caller]
+    fn kron(&self, other: &Self) -> Self {
+        let (a, b) = (self.shape(), other.shape());
+        let (&[m, n], &[p, q]) = (&a[..], &b[..]) else {
+            ShapeError::new(format!("kron: {a} and {b}: both sides must be matrices")).fail()
+        };
+        (self.reshape([m, 1, n, 1]) * other.reshape([1, p, 1, q])).reshape([m * p, n * q])
+    }
+
+    /// The vectors that stand upright on two others of three elements, on the last axis (the cross product).
+    ///
+    /// # Panics
+    /// When the last axes are not of size 3, or the others do not broadcast.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (x, y) = (Tensor::from([1.0, 0.0, 0.0]), Tensor::from([0.0, 1.0, 0.0]));
+    /// assert_eq!(x.cross(&y).to_vec(), [0.0, 0.0, 1.0]);
+    /// ```
+    #[track_caller]
+    fn cross(&self, other: &Self) -> Self {
+        let (a, b) = (self.shape(), other.shape());
+        if a.last() != Some(&3) || b.last() != Some(&3) {
+            ShapeError::new(format!("cross: {a} and {b}: the last axes must have size 3")).fail()
+        }
+        (self * other.roll(-1, -1) - self.roll(-1, -1) * other).roll(-1, -1)
+    }
+
     /// The sum of products that an equation describes, in which letters stand for axes (A. Einstein's convention): an axis
     /// of each operand for each letter, and after `->` those of the result. What the result does not name is summed over.
     ///

@@ -1,9 +1,15 @@
 //! Lengths of vectors, the distances and the angles between them.
 
+use super::Products;
 use crate::{
-    ops::{elementwise::Composed, reduce::Reduce},
+    ops::{
+        elementwise::{Composed, Elementwise},
+        reduce::Reduce,
+        shape::{Diagonals, Shaping},
+    },
     value::Value,
 };
+use gradus_tensor::ShapeError;
 
 /// Lengths of vectors along an axis, the distances and the angles between them.
 pub trait Similarity: Value {
@@ -48,6 +54,52 @@ pub trait Similarity: Value {
     #[track_caller]
     fn pairwise_distance(&self, other: &Self) -> Self {
         (self - other + 1e-6).norm_axes(-1, false)
+    }
+
+    /// The distances of every vector of `[.., n, d]` to every vector of `[.., m, d]`: `[.., n, m]`. Of equal vectors the
+    /// gradient is 0.
+    ///
+    /// # Panics
+    /// When the shapes are not these.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (a, b) = (Tensor::from([[0.0, 0.0]]), Tensor::from([[3.0, 4.0], [0.0, 0.0]]));
+    /// assert_eq!(a.cdist(&b).to_vec(), [5.0, 0.0]);
+    /// ```
+    #[track_caller]
+    fn cdist(&self, other: &Self) -> Self {
+        let (a, b) = (self.shape(), other.shape());
+        if a[..].len() < 2 || b[..].len() < 2 || a.last() != b.last() {
+            ShapeError::new(format!("cdist: {a} and {b} must be [.., n, d] and [.., m, d]")).fail()
+        }
+        (self.unsqueeze(-2) - other.unsqueeze(-3)).norm_axes(-1, false)
+    }
+
+    /// The covariances of variables, `[variables, observations]`: `y = (x - μ)(x - μ)ᵀ / (n - correction)`.
+    ///
+    /// # Panics
+    /// When this is no matrix.
+    #[track_caller]
+    fn cov(&self, correction: usize) -> Self {
+        let shape = self.shape();
+        let &[_, n] = &shape[..] else {
+            ShapeError::new(format!("cov: shape {shape} is not [variables, observations]")).fail()
+        };
+        let deviations = self - self.mean_axes(1, true);
+        deviations.matmul(&deviations.t()) / n.saturating_sub(correction) as f32
+    }
+
+    /// The correlations of variables, `[variables, observations]`: their [`cov`](Similarity::cov) over the products of their
+    /// standard deviations; NaN for a variable that does not vary.
+    ///
+    /// # Panics
+    /// When this is no matrix.
+    #[track_caller]
+    fn corrcoef(&self) -> Self {
+        let cov = self.cov(0);
+        let deviations = cov.diag(0).sqrt();
+        cov / deviations.outer(&deviations)
     }
 }
 

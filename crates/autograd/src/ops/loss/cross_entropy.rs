@@ -154,7 +154,7 @@ impl Op for CrossEntropy {
     }
 
     fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, log_p: &Tensor) {
-        let g: Vec<f32> = cx.cotangent().broadcast_to(self.labels.shape()).to_vec();
+        let g = cx.cotangent().broadcast_to(self.labels.shape());
         let (classes, inner) = (log_p.size(1), log_p.shape()[2..].iter().product::<usize>());
         let (to_label, to_each) = self.shares(classes);
         let scale = if self.scale().is_finite() { self.scale() as f32 } else { 0.0 };
@@ -163,7 +163,7 @@ impl Op for CrossEntropy {
         cx.add(0, || {
             let mut dx = log_p.exp();
             let elements = dx.as_mut_slice();
-            for row in 0..self.labels.len() {
+            for (row, g) in g.iter().enumerate() {
                 let first = row / inner * classes * inner + row % inner;
                 let class = |k: usize| first + k * inner;
                 let Some(label) = self.label(row) else {
@@ -174,8 +174,7 @@ impl Op for CrossEntropy {
                 for (k, weight) in weights.iter().enumerate() {
                     let p = elements[class(k)];
                     let is_label = if k == label { 1.0 } else { 0.0 };
-                    elements[class(k)] =
-                        g[row] * (own * (p - is_label) + (to_all * p - to_each as f32 * weight));
+                    elements[class(k)] = g * (own * (p - is_label) + (to_all * p - to_each as f32 * weight));
                 }
             }
             dx

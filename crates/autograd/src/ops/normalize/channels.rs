@@ -197,7 +197,7 @@ impl Op for GroupNorm {
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         check("group_norm", inputs)?;
         let x = inputs[0];
-        if self.groups == 0 || x[1] % self.groups != 0 {
+        if self.groups == 0 || !x[1].is_multiple_of(self.groups) {
             let (groups, channels) = (self.groups, x[1]);
             return Err(ShapeError::new(format!(
                 "group_norm: {groups} groups do not divide the {channels} channels of {x:?}"

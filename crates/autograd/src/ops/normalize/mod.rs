@@ -74,7 +74,8 @@ pub trait Normalize: Value {
     ///
     /// `y = weight z + bias, z = (x - μ) / √(σ² + eps); dx = (h - mean h - z mean (h z)) / √(σ² + eps), h = g weight`
     ///
-    /// σ² is the mean of (x - μ)². Without weight it is 1, without bias 0. PyTorch's eps is 1e-5.
+    /// σ² is the mean of (x - μ)². Without weight it is 1, without bias 0. PyTorch's eps is 1e-5. With eps 0 a row of
+    /// equal elements gives NaN.
     ///
     /// # Panics
     /// When the shape does not end in `normalized_shape`, or weight or bias have another shape than that.

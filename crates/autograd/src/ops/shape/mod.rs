@@ -206,6 +206,37 @@ pub trait Shaping: Value {
         Self::concat(&wider.iter().collect::<Vec<_>>(), axis)
     }
 
+    /// Vectors spread over the grid that they span: the i-th result varies along axis i with the i-th vector (PyTorch's
+    /// indexing "ij").
+    ///
+    /// # Panics
+    /// When one of them is no vector.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let grid = Tensor::meshgrid(&[&Tensor::from([1.0, 2.0]), &Tensor::from([3.0, 4.0])]);
+    /// assert_eq!(grid[0].to_vec(), [1.0, 1.0, 2.0, 2.0]);
+    /// ```
+    #[track_caller]
+    fn meshgrid(vectors: &[&Self]) -> Vec<Self> {
+        let mut sizes = Vec::with_capacity(vectors.len());
+        for vector in vectors {
+            match vector.shape()[..] {
+                [n] => sizes.push(n),
+                ref shape => {
+                    ShapeError::new(format!("meshgrid: shape {shape:?} is not that of a vector")).fail()
+                }
+            }
+        }
+        let mut grids = Vec::with_capacity(vectors.len());
+        for (axis, vector) in vectors.iter().enumerate() {
+            let mut alone = vec![1; sizes.len()];
+            alone[axis] = sizes[axis];
+            grids.push(vector.reshape(alone).broadcast_to(&sizes));
+        }
+        grids
+    }
+
     /// The pieces of these sizes that an axis consists of, one after the other. The reverse of
     /// [`concat`](Shaping::concat).
     ///
@@ -281,7 +312,7 @@ pub trait Shaping: Value {
     ///
     /// # Panics
     /// When there is not one pair of widths for each axis; when a reflection is to be as long as its axis or longer;
-    /// when there is no element to replicate.
+    /// when there is no element to replicate or go around.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;

@@ -1,0 +1,202 @@
+//! What no law and no golden value shows of the methods that are formulas of others: edges, duplicates, randomness, and
+//! sizes that are zero.
+
+use gradus_autograd::{
+    ops::loss::{NllOptions, Reduction},
+    prelude::*,
+};
+
+const NAN: f32 = f32::NAN;
+
+#[test]
+fn random_slopes_in_training_and_their_mean_in_evaluation() {
+    let draw = |seed| {
+        let tape = Tape::training(seed);
+        let x = tape.var(Tensor::full([1000], -1.0));
+        let y = x.rrelu(0.125, 0.375);
+        let slopes = -y.value();
+        assert!(slopes.iter().all(|slope| (0.125..0.375).contains(&slope)));
+        // Uniform: mean 1/4, variance (1/4)²/12, each to four standard errors of a thousand.
+        assert!((slopes.mean().item() - 0.25).abs() < 4.0 * 0.0722 / 1000f32.sqrt());
+        assert!((slopes.var(1).item() - 0.0052).abs() < 0.001);
+        // The gradient sees the slopes that the forward drew.
+        assert_eq!(y.sum().backward()[x], slopes);
+        slopes
+    };
+    assert_eq!(draw(1), draw(1));
+    assert_ne!(draw(1), draw(2));
+    let x = Tensor::from([-4.0, 4.0]);
+    assert_eq!(x.rrelu(0.125, 0.375).to_vec(), [-1.0, 4.0]);
+    assert_eq!(Tape::training(1).var(x).rrelu(0.25, 0.25).value().to_vec(), [-1.0, 4.0]);
+}
+
+/// Of noisy logits class k is the largest as often as the softmax says, and low temperatures show it.
+#[test]
+fn gumbel_softmax_draws_classes_by_their_probability() {
+    let tape = Tape::training(1);
+    let (n, p) = (4000, [0.5, 0.3, 0.2]);
+    let logits = tape.var(Tensor::from(p.map(f32::ln))).broadcast_to([n, 3]);
+    let y = logits.gumbel_softmax(0.1, 1);
+    let drawn = y.argmax(1);
+    for (class, p) in p.iter().enumerate() {
+        let share = drawn.iter().filter(|&k| k == class as i32).count() as f32 / n as f32;
+        let error = (p * (1.0 - p) / n as f32).sqrt();
+        assert!((share - p).abs() < 4.0 * error, "class {class}: {share}, not {p}");
+    }
+    assert!(y.value().max_axes(1, false).mean().item() > 0.9);
+    let x = Tensor::from([1.0, 2.0]);
+    assert_eq!(x.gumbel_softmax(2.0, 0), (&x / 2.0).softmax(0), "no noise in evaluation");
+}
+
+#[test]
+fn numbers_instead_of_nan() {
+    let tape = Tape::new();
+    let (a, b) = (tape.var([NAN, 1.0, NAN, 2.0]), tape.var([5.0, NAN, NAN, 2.0]));
+    let y = a.fmax(&b);
+    assert_eq!(y.value().to_vec()[..2], [5.0, 1.0]);
+    assert!(y.value().get([2]).is_nan());
+    let gradients = y.sum().backward();
+    assert_eq!((gradients[a].to_vec()[1], gradients[b].to_vec()[0]), (1.0, 1.0));
+    assert_eq!((gradients[a].to_vec()[3], gradients[b].to_vec()[3]), (0.5, 0.5));
+    let x = tape.var([NAN, f32::INFINITY, f32::NEG_INFINITY, 3.0]);
+    let y = x.nan_to_num(0.0, 8.0, -8.0);
+    assert_eq!(y.value().to_vec(), [0.0, 8.0, -8.0, 3.0]);
+    assert_eq!(y.square().sum().backward()[x].to_vec(), [0.0, 0.0, 0.0, 6.0]);
+}
+
+#[test]
+fn the_last_of_several_writes_wins_and_has_the_gradient() {
+    let tape = Tape::new();
+    let (x, source) = (tape.var([1.0, 2.0, 3.0]), tape.var([10.0, 20.0, 30.0]));
+    let indices = Indices::from([1, -1, 1]);
+    for y in [x.scatter(0, &indices, &source), x.index_copy(0, &indices, &source)] {
+        assert_eq!(y.value().to_vec(), [1.0, 30.0, 20.0]);
+        let gradients = y.backward_from([1.0, 2.0, 3.0]);
+        assert_eq!(gradients[x].to_vec(), [1.0, 0.0, 0.0]);
+        assert_eq!(gradients[source].to_vec(), [0.0, 3.0, 2.0]);
+    }
+    // Additions add.
+    let y = x.index_add(0, &indices, &source);
+    assert_eq!(y.value().to_vec(), [1.0, 42.0, 23.0]);
+    assert_eq!(y.backward_from([1.0, 2.0, 3.0])[source].to_vec(), [2.0, 3.0, 2.0]);
+    // Rows of a matrix, and what a NaN that was overwritten does.
+    let x = tape.var([[NAN, NAN], [1.0, 2.0]]);
+    let y = x.index_copy(0, &Indices::from([0]), &tape.constant([[5.0, 6.0]]));
+    assert_eq!(y.value().to_vec(), [5.0, 6.0, 1.0, 2.0]);
+    assert_eq!(y.square().sum().backward()[x].to_vec(), [0.0, 0.0, 2.0, 4.0]);
+}
+
+#[test]
+fn sorting_is_stable_and_puts_nan_last() {
+    let x = Tensor::from([2.0, NAN, 1.0, 2.0]);
+    let tape = Tape::new();
+    for descending in [false, true] {
+        let (y, places) = tape.var(x.clone()).sort(-1, descending);
+        let expected = if descending { [0, 3, 2, 1] } else { [2, 0, 3, 1] };
+        assert_eq!(places.as_slice(), expected);
+        assert!(y.value().get([3]).is_nan());
+    }
+    let (y, places) = tape.var(x).topk(0, 0);
+    assert_eq!((y.shape()[0], places.len()), (0, 0));
+}
+
+#[test]
+fn padding_rows_of_a_table_get_no_gradient_at_any_order() {
+    let tape = Tape::new();
+    let table = tape.var([[2.0], [3.0]]);
+    let y = table.embedding_with_padding(&Indices::from([0, 1, 1]), 1).square().sum();
+    assert_eq!(y.item(), 22.0);
+    assert_eq!(y.backward()[table].to_vec(), [4.0, 0.0]);
+    let first = y.grad(&[table])[0].unwrap();
+    assert_eq!(first.sum().grad(&[table])[0].unwrap().value().to_vec(), [2.0, 0.0]);
+}
+
+/// Every method on values without elements, and on single elements, forwards and backwards.
+#[test]
+fn sizes_zero_and_one() {
+    type Function = for<'t> fn(Var<'t>) -> Var<'t>;
+    let functions: [(&str, Function); 24] = [
+        ("cumprod", |x| x.cumprod(0)),
+        ("cummax", |x| x.cummax(-1)),
+        ("logcumsumexp", |x| x.logcumsumexp(0)),
+        ("vector_norm", |x| x.vector_norm(3.0, 0, false)),
+        ("vector_norm inf", |x| x.vector_norm(f32::INFINITY, 0, false)),
+        ("sort", |x| x.sort(0, false).0),
+        ("topk", |x| x.topk(0, 0).0),
+        ("scatter", |x| x.scatter(0, &Indices::new([0; 0], [0, x.shape()[1]]), &x.slice(0, ..0))),
+        ("index_copy", |x| x.index_copy(0, &Indices::new([0; 0], [0]), &x.slice(0, ..0))),
+        ("masked_select", |x| x.masked_select(&x.positive())),
+        ("tile", |x| x.tile([0, 2])),
+        ("repeat_interleave", |x| x.repeat_interleave(0, 1)),
+        ("triu", |x| x.triu(0)),
+        ("diagonal", |x| x.diagonal(0, 0, 1)),
+        ("diag", |x| x.flatten().diag(1)),
+        ("trace", |x| x.trace()),
+        ("movedim", |x| x.movedim(0, 1)),
+        ("einsum", |x| Var::einsum("ij,kj->ik", &[&x, &x])),
+        ("einsum sum", |x| Var::einsum("ij->", &[&x])),
+        ("einsum diagonal", |x| Var::einsum("...,...", &[&x, &x])),
+        ("cosine_similarity", |x| x.cosine_similarity(&x, 1)),
+        ("any", |x| x.any_axes(0, false) * x.sum()),
+        ("all", |x| x.all() * x.sum()),
+        ("glu", |x| Var::concat(&[&x, &x], 0).glu(0)),
+    ];
+    for (name, f) in functions {
+        for shape in [[0, 3], [3, 0], [0, 0], [1, 1]] {
+            let tape = Tape::new();
+            let x = tape.var(Tensor::ones(shape));
+            let y = f(x).sum();
+            assert!(y.item().is_finite(), "{name} of {shape:?} is {}", y.item());
+            let gradient = y.backward().get(x).cloned();
+            assert!(gradient.is_none_or(|g| g.shape()[..] == shape), "{name} of {shape:?}");
+        }
+    }
+    assert_eq!(Tensor::zeros([0]).any().item(), 0.0);
+    assert_eq!(Tensor::zeros([0]).all().item(), 1.0);
+}
+
+#[test]
+fn labels_that_are_ignored_count_for_nothing() {
+    let tape = Tape::new();
+    let x = tape.var([[1.0, 2.0], [NAN, f32::INFINITY]]);
+    let options = |reduction| NllOptions { ignore_index: Some(7), reduction, ..NllOptions::default() };
+    for (reduction, expected) in [(Reduction::Mean, -2.0), (Reduction::Sum, -2.0)] {
+        let loss = x.nll_loss_with(&Indices::from([1, 7]), options(reduction));
+        assert_eq!(loss.item(), expected);
+        assert_eq!(loss.backward()[x].to_vec(), [0.0, -1.0, 0.0, 0.0]);
+    }
+    let rows = x.nll_loss_with(&Indices::from([1, 7]), options(Reduction::None));
+    assert_eq!(rows.value().to_vec(), [-2.0, 0.0]);
+    let none = x.nll_loss_with(&Indices::from([7, 7]), options(Reduction::Mean));
+    assert!(none.item().is_nan());
+    assert_eq!(none.backward()[x].to_vec(), [0.0; 4]);
+}
+
+#[test]
+fn hinges_have_closed_forms() {
+    let tape = Tape::new();
+    let (x, t) = (tape.var([0.5, -2.0, 3.0, 1.0]), tape.constant([1.0, 1.0, 1.0, -1.0]));
+    let losses = x.hinge_loss_with(&t, Reduction::None);
+    assert_eq!(losses.value().to_vec(), [0.5, 3.0, 0.0, 2.0]);
+    assert_eq!(x.hinge_loss(&t).item(), 5.5 / 4.0);
+    assert_eq!(losses.sum().backward()[x].to_vec(), [-1.0, -1.0, 0.0, 1.0]);
+}
+
+/// The loss of negative sampling is the binary cross-entropy of the scores, for each word.
+#[test]
+fn negative_sampling_is_cross_entropy_of_scores() {
+    let mut rng = Rng::seed(1);
+    let (h, w) = (Tensor::randn([3, 4], &mut rng), Tensor::randn([6, 4], &mut rng));
+    let (positive, negative) = (Indices::from([5, 0, 2]), Indices::new([1, 2, 3, 4, 0, 0], [3, 2]));
+    let mut expected = 0.0;
+    for row in 0..3 {
+        let score = |word: i32| h.select(0, row).dot(&w.select(0, word as isize));
+        let loss = |word: i32, target: f32| {
+            score(word).binary_cross_entropy_with_logits(&Tensor::scalar(target)).item()
+        };
+        expected += loss(positive.get([row as usize]), 1.0);
+        expected += (0..2).map(|k| loss(negative.get([row as usize, k]), 0.0)).sum::<f32>();
+    }
+    let found = h.negative_sampling_loss(&w, &positive, &negative).item();
+    assert!((found - expected / 3.0).abs() < 1e-6, "{found} is not {}", expected / 3.0);
+}
