@@ -501,3 +501,12 @@ fn a_rule_that_is_right_only_to_the_first_order() {
     let second = report.rows.iter().find(|row| row.order == 2).expect("a row of the second order");
     assert_eq!(second.verdict, FORMULA, "{report}");
 }
+
+#[test]
+fn at_a_kink_a_rule_may_take_what_lies_between_its_sides() {
+    let at_zero = |offset| check(Relu, &[Tensor::from([0.0])], 0, Fault::Offset(offset)).rows[0].verdict;
+    assert_eq!(at_zero(0.5), Verdict::Kink);
+    assert_eq!(at_zero(1.0), Verdict::Kink);
+    assert_eq!(at_zero(2.0), FORMULA);
+    assert_eq!(at_zero(-0.5), FORMULA);
+}

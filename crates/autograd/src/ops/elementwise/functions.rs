@@ -195,7 +195,11 @@ unary! {
     /// The absolute value; its derivative at 0 is 0.
     abs => Abs {
         formula: "y = |x|; dx = g sign x", ulps: 0.0,
-        reference: |x, b| if b.test(x > 0.0) { x } else { -x },
+        reference: |x, b| match b.choose(if x > 0.0 { 2 } else if x < 0.0 { 0 } else { 1 }) {
+            2 => x,
+            0 => -x,
+            _ => 0.0 * x, // flat at 0, as the derivative there; NaN stays
+        },
         derivative: |x, y, k| x.sign(),
         slope: |x| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x },
         samples: -2.0..2.0,
