@@ -73,8 +73,8 @@ impl Model {
         let hidden = match self {
             Model::Mlp => x.reshape([n, 64]).linear(&params[0], Some(&params[1])).sigmoid(),
             Model::Conv => {
-                let same = Conv2dOptions { padding: [1, 1], ..Conv2dOptions::default() };
-                let y = x.conv2d(&params[0], Some(&params[1]), same).relu();
+                let padded = Conv2dOptions { padding: [1, 1], ..Conv2dOptions::default() };
+                let y = x.conv2d(&params[0], Some(&params[1]), padded).relu();
                 y.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false).reshape([n, 6 * 4 * 4])
             }
         };

@@ -11,7 +11,7 @@ use proptest::{
     sample::select,
     strategy::{BoxedStrategy, Just},
 };
-use std::{cell::Cell, panic, sync::Once};
+use std::{cell::RefCell, panic, sync::Once};
 
 /// The model: a shape and its elements, row-major. Knows nothing of strides.
 #[derive(Clone, Debug)]
@@ -213,7 +213,7 @@ pub fn tensors(
 }
 
 thread_local! {
-    static LINE: Cell<Option<(&'static str, u32)>> = const { Cell::new(None) };
+    static LINE: RefCell<Option<(String, u32)>> = const { RefCell::new(None) };
 }
 
 /// Runs what must panic, checks that the panic points to `line` of `file`, and gives its message.
@@ -223,14 +223,14 @@ pub fn message_of<T>(file: &str, line: u32, call: impl FnOnce() -> T) -> String 
     HOOK.call_once(|| {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if LINE.get().is_none() {
+            if LINE.with_borrow(Option::is_none) {
                 return usual(info);
             }
             let at = info.location().expect("panics have a location");
-            LINE.set(Some((at.file().to_string().leak(), at.line())));
+            LINE.set(Some((at.file().to_string(), at.line())));
         }));
     });
-    LINE.set(Some(("", 0)));
+    LINE.set(Some((String::new(), 0)));
     let outcome = panic::catch_unwind(panic::AssertUnwindSafe(call));
     let place = LINE.take();
     let Err(payload) = outcome else { panic!("there was no panic") };
