@@ -135,10 +135,9 @@ impl Outputs {
     #[track_caller]
     pub(crate) fn into_array<const M: usize>(self, name: &str) -> [Tensor; M] {
         let found = self.0.len();
-        self.0
-            .into_vec()
-            .try_into()
-            .unwrap_or_else(|_| panic!("{name}: has {found} outputs, {M} were asked for"))
+        assert!(found == M, "{name}: has {found} outputs, {M} were asked for");
+        let mut outputs = self.0.into_iter();
+        std::array::from_fn(|_| outputs.next().expect("counted above"))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     checkpoint::Segments,
     gradients::Gradients,
+    list::List,
     op::{Op, Recorded, Step},
     param::{Param, ParamId},
     value::At,
@@ -249,12 +250,12 @@ impl Tape {
         }
         let (outputs, needs) = {
             let nodes = tape.nodes.borrow();
-            let values: SmallVec<[&Tensor; 3]> =
-                inputs.iter().map(|x| nodes[x.id() as usize].value()).collect();
-            let shapes: SmallVec<[&[usize]; 3]> = values.iter().map(|x| &x.shape()[..]).collect();
-            step.infer(&shapes)?;
+            let value = |k: usize| nodes[inputs[k].id() as usize].value();
+            let values = List::new(inputs.len(), value(0), value);
+            let shapes = List::new(inputs.len(), &[][..], |k| &values.as_slice()[k].shape()[..]);
+            step.infer(shapes.as_slice())?;
             let needs = inputs.iter().any(|x| nodes[x.id() as usize].needs);
-            (step.forward(&values).0, needs)
+            (step.forward(values.as_slice()).0, needs)
         };
         let count = outputs.len();
         let mut nodes = tape.nodes.borrow_mut();
@@ -265,7 +266,7 @@ impl Tape {
         let mut step = Some(step);
         for value in outputs {
             let (step, inputs, outputs) = match step.take() {
-                Some(step) => (Some(step), inputs.iter().map(|x| x.id()).collect(), count as u32),
+                Some(step) => (Some(step), ids(inputs), count as u32),
                 None => (None, smallvec![id], 0),
             };
             let location = tape.origin.get().unwrap_or(location);
@@ -298,6 +299,16 @@ pub(crate) struct AtLine<'t> {
 impl Drop for AtLine<'_> {
     fn drop(&mut self) {
         self.tape.origin.set(self.before);
+    }
+}
+
+fn ids(inputs: &[&Var<'_>]) -> SmallVec<[u32; 3]> {
+    match inputs.len() {
+        // As many places as there are at most, filled by number: cheaper than to push one after the other.
+        count @ 1..=3 => {
+            SmallVec::from_buf_and_len(std::array::from_fn(|k| inputs[k.min(count - 1)].id()), count)
+        }
+        _ => inputs.iter().map(|x| x.id()).collect(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a formula is computed on: tensors, or variables of a tape.
 
 use crate::{
+    list::List,
     op::Op,
     ops::arithmetic::{AddScalar, DivInto, MulScalar, SubFrom},
     param::Param,
@@ -236,8 +237,8 @@ impl Value for Tensor {
 
     #[track_caller]
     fn apply_n<O: Op, const M: usize>(op: O, inputs: &[&Tensor]) -> [Tensor; M] {
-        let shapes: Vec<&[usize]> = inputs.iter().map(|x| &x.shape()[..]).collect();
-        op.infer(&shapes).or_fail();
+        let shapes = List::new(inputs.len(), &[][..], |k| &inputs[k].shape()[..]);
+        op.infer(shapes.as_slice()).or_fail();
         let (outputs, _) = op.forward(inputs);
         outputs.into_array(O::NAME)
     }
