@@ -297,7 +297,9 @@ fn sweep_node(
     let (inputs, outputs) = (inputs.as_slice(), values.as_slice());
     let mut cx = Backward { inputs, outputs, cotangents, needs: needs.as_slice(), results };
     step.backward_tensors(&mut cx, rule == Rule::Fused);
-    cotangents.fill(None);
+    for cotangent in cotangents {
+        *cotangent = None;
+    }
     watch.gave(nodes, id, results);
     for ((&input, result), value) in node.inputs.iter().zip(results).zip(inputs) {
         let Some(result) = result.take() else { continue };

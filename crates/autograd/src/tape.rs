@@ -4,7 +4,7 @@ use crate::{
     checkpoint::Segments,
     gradients::Gradients,
     list::List,
-    op::{Op, Recorded, Step},
+    op::{Op, Outputs, Recorded, Step},
     param::{Param, ParamId},
     value::At,
     var::Var,
@@ -248,30 +248,42 @@ impl Tape {
                 other.describe()
             );
         }
-        let (outputs, needs) = {
+        let needs;
+        let outputs = {
             let nodes = tape.nodes.borrow();
             let value = |k: usize| nodes[inputs[k].id() as usize].value();
             let values = List::new(inputs.len(), value(0), value);
             let shapes = List::new(inputs.len(), &[][..], |k| &values.as_slice()[k].shape()[..]);
             step.infer(shapes.as_slice())?;
-            let needs = inputs.iter().any(|x| nodes[x.id() as usize].needs);
-            (step.forward(values.as_slice()).0, needs)
+            needs = inputs.iter().any(|x| nodes[x.id() as usize].needs);
+            step.forward(values.as_slice())
         };
-        let count = outputs.len();
         let mut nodes = tape.nodes.borrow_mut();
         let id = nodes.len() as u32;
         if !needs {
             step.forget();
         }
-        let mut step = Some(step);
-        for value in outputs {
-            let (step, inputs, outputs) = match step.take() {
-                Some(step) => (Some(step), ids(inputs), count as u32),
-                None => (None, smallvec![id], 0),
-            };
-            let location = tape.origin.get().unwrap_or(location);
-            push(&mut nodes, Node { value: Some(value), step, inputs, outputs, needs, location });
-        }
+        let location = tape.origin.get().unwrap_or(location);
+        let mut node =
+            Node { value: None, step: Some(step), inputs: ids(inputs), outputs: 1, needs, location };
+        let count = match outputs {
+            Outputs::One(value) => {
+                node.value = Some(value);
+                push(&mut nodes, node);
+                1
+            }
+            Outputs::Many(values) => {
+                let count = values.len();
+                node.outputs = count as u32;
+                for value in values {
+                    node.value = Some(value);
+                    push(&mut nodes, node);
+                    node =
+                        Node { value: None, step: None, inputs: smallvec![id], outputs: 0, needs, location };
+                }
+                count
+            }
+        };
         Ok((tape, id, count))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     list::List,
-    op::Op,
+    op::{Op, Outputs},
     ops::arithmetic::{AddScalar, DivInto, MulScalar, SubFrom},
     param::Param,
     tape::Tape,
@@ -104,10 +104,7 @@ value_trait! {
         /// # Panics
         /// When the shapes do not fit the operation, or the inputs live on different tapes.
         #[track_caller]
-        fn apply<O: Op>(op: O, inputs: &[&Self]) -> Self {
-            let [y] = Self::apply_n(op, inputs);
-            y
-        }
+        fn apply<O: Op>(op: O, inputs: &[&Self]) -> Self;
 
         /// Applies a formula that is known only at run time, as a boxed layer is.
         #[track_caller]
@@ -237,10 +234,12 @@ impl Value for Tensor {
 
     #[track_caller]
     fn apply_n<O: Op, const M: usize>(op: O, inputs: &[&Tensor]) -> [Tensor; M] {
-        let shapes = List::new(inputs.len(), &[][..], |k| &inputs[k].shape()[..]);
-        op.infer(shapes.as_slice()).or_fail();
-        let (outputs, _) = op.forward(inputs);
-        outputs.into_array(O::NAME)
+        run(op, inputs).into_array(O::NAME)
+    }
+
+    #[track_caller]
+    fn apply<O: Op>(op: O, inputs: &[&Tensor]) -> Tensor {
+        run(op, inputs).only(O::NAME)
     }
 
     #[track_caller]
@@ -269,6 +268,13 @@ impl Value for Tensor {
     }
 }
 
+#[track_caller]
+fn run<O: Op>(op: O, inputs: &[&Tensor]) -> Outputs {
+    let shapes = List::new(inputs.len(), &[][..], |k| &inputs[k].shape()[..]);
+    op.infer(shapes.as_slice()).or_fail();
+    op.forward(inputs).0
+}
+
 impl<'t> Value for Var<'t> {
     type Place = &'t Tape;
 
@@ -287,6 +293,12 @@ impl<'t> Value for Var<'t> {
     #[track_caller]
     fn apply_n<O: Op, const M: usize>(op: O, inputs: &[&Var<'t>]) -> [Var<'t>; M] {
         Tape::record(op, inputs)
+    }
+
+    #[track_caller]
+    fn apply<O: Op>(op: O, inputs: &[&Var<'t>]) -> Var<'t> {
+        let [y] = Tape::record(op, inputs);
+        y
     }
 
     #[track_caller]
