@@ -71,8 +71,8 @@ impl<const N: usize> Conv<N> {
         rng: &mut Rng,
     ) -> Conv<N> {
         let name = format!("conv{N}d");
-        let [inputs, outputs] = channels(&name, inputs, outputs, groups);
-        let (weight, bias) = draw(&name, [groups * outputs, inputs], kernel, groups * outputs, rng);
+        check_channels(&name, inputs, outputs, groups);
+        let (weight, bias) = draw(&name, [outputs, inputs / groups], kernel, outputs, rng);
         let options = ConvOptions { groups, ..ConvOptions::default() };
         Conv { weight, bias, options }
     }
@@ -90,7 +90,8 @@ impl<const N: usize> Conv<N> {
         rng: &mut Rng,
     ) -> Conv<N> {
         let name = format!("conv{N}d");
-        let shape = shape(&name, channels(&name, outputs, inputs, 1), kernel);
+        check_channels(&name, inputs, outputs, 1);
+        let shape = shape(&name, [outputs, inputs], kernel);
         Conv {
             weight: Param::new(init.weight(shape, rng)),
             bias: Some(Param::new(Tensor::zeros([outputs]))),
@@ -209,8 +210,8 @@ impl<const N: usize> ConvTranspose<N> {
         rng: &mut Rng,
     ) -> ConvTranspose<N> {
         let name = format!("conv_transpose{N}d");
-        let [inputs, outputs] = channels(&name, inputs, outputs, groups);
-        let (weight, bias) = draw(&name, [groups * inputs, outputs], kernel, groups * outputs, rng);
+        check_channels(&name, inputs, outputs, groups);
+        let (weight, bias) = draw(&name, [inputs, outputs / groups], kernel, outputs, rng);
         let options = ConvOptions { groups, ..ConvOptions::default() };
         ConvTranspose { weight, bias, output_padding: [0; N], options }
     }
@@ -273,9 +274,8 @@ impl Layer for ConvTranspose2d {
     }
 }
 
-/// The channels of one group.
 #[track_caller]
-fn channels(layer: &str, inputs: usize, outputs: usize, groups: usize) -> [usize; 2] {
+fn check_channels(layer: &str, inputs: usize, outputs: usize, groups: usize) {
     assert!(
         inputs > 0 && outputs > 0,
         "{layer}: {inputs} inputs and {outputs} outputs: both must be at least 1"
@@ -284,7 +284,6 @@ fn channels(layer: &str, inputs: usize, outputs: usize, groups: usize) -> [usize
         groups > 0 && inputs.is_multiple_of(groups) && outputs.is_multiple_of(groups),
         "{layer}: {groups} groups do not divide {inputs} inputs and {outputs} outputs"
     );
-    [inputs / groups, outputs / groups]
 }
 
 /// The shape of a weight of so many channels.
