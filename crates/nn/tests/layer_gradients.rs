@@ -7,7 +7,7 @@ use gradus_autograd::{
 };
 use gradus_nn::*;
 use proptest::{
-    prelude::{ProptestConfig, Strategy, TestCaseError, any, prop, prop_assert},
+    prelude::{ProptestConfig, Strategy, TestCaseError, any, prop, prop_assert, prop_assert_eq},
     proptest,
 };
 use std::fmt::Debug;
@@ -31,18 +31,32 @@ fn check_with<M: Module + Debug>(
     forward: impl for<'t> Fn(&M, &'t Tape) -> Var<'t>,
 ) -> Result<(), TestCaseError> {
     randomise(&mut module, &mut Rng::seed(1));
-    for tape in [Tape::training(2), Tape::new()] {
+    for training in [true, false] {
+        let tape = || if training { Tape::training(2) } else { Tape::new() };
         let mut params = module.params();
         params.extend(input.map(|input| ("input".to_owned(), input)));
-        let report = GradCheck::default().params(&params, &tape, |tape| {
+        let report = GradCheck::default().params(&params, &tape(), |tape| {
             let y = forward(&module, tape);
             let cotangent = Tensor::randn(y.shape(), &mut Rng::seed(3));
             (y * tape.constant(cotangent)).sum()
         });
-        let mode = if tape.is_training() { "training" } else { "evaluation" };
-        // A step has no gradient, nor has what dropout or a rectifier leaves nothing of; differences agree to that.
+        // A step has no gradient, nor has what dropout or a rectifier leaves nothing of.
         let fine = report.rows.iter().all(|row| row.verdict.is_fine() || row.verdict == Verdict::NoGradient);
-        prop_assert!(fine && report.broken.is_empty(), "{module:?} on {input:?} in {mode}\n{report}");
+        prop_assert!(fine && report.broken.is_empty(), "{module:?}, training: {training}\n{report}");
+        // But then a small change of the parameter must not matter.
+        let lost = report.rows.iter().filter(|row| row.verdict == Verdict::NoGradient);
+        for name in lost.map(|row| &row.name).filter(|name| *name != "input") {
+            let before = forward(&module, &tape()).value();
+            let (_, param) = module.params_mut().into_iter().find(|(n, _)| n == name).unwrap();
+            *param.value_mut() = param.value() + 1e-3;
+            prop_assert_eq!(
+                forward(&module, &tape()).value(),
+                before,
+                "{} has no gradient in {:?}",
+                name,
+                module
+            );
+        }
     }
     Ok(())
 }
