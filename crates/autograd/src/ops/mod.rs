@@ -137,6 +137,7 @@ pub const ALL: &[Spec] = &[
     Spec::of::<shape::SliceAxis>(),
     Spec::of::<shape::Unslice>(),
     Spec::of::<shape::Concat>(),
+    Spec::of::<shape::Parts>(),
     Spec::of::<reduce::Sum>(),
     Spec::of::<reduce::Max>(),
     Spec::of::<reduce::Min>(),

@@ -62,14 +62,14 @@ impl Cell {
             Cell::Tanh => (vec![(a + u).tanh()], vec![]),
             Cell::Relu => (vec![(a + u).relu()], vec![]),
             Cell::Lstm => {
-                let [i, f, g, o] = parts(&(a + u));
+                let [i, f, g, o] = (a + u).parts(1);
                 let [i, f, g, o] = [i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()];
                 let cell = &f * &state[1] + &i * &g;
                 let squashed = cell.tanh();
                 (vec![&o * &squashed, cell], vec![i, f, g, o, squashed])
             }
             Cell::Gru => {
-                let ([a_r, a_z, a_n], [u_r, u_z, u_n]) = (parts(&a), parts(&u));
+                let ([a_r, a_z, a_n], [u_r, u_z, u_n]): ([V; 3], [V; 3]) = (a.parts(1), u.parts(1));
                 let (r, z) = ((a_r + u_r).sigmoid(), (a_z + u_z).sigmoid());
                 let n = (a_n + &r * &u_n).tanh();
                 (vec![&n + &z * (&state[0] - &n)], vec![r, z, n, u_n])
@@ -129,12 +129,6 @@ impl Cell {
             }
         }
     }
-}
-
-/// The gates that lie side by side.
-fn parts<V: Value, const N: usize>(gates: &V) -> [V; N] {
-    let size = gates.shape()[1] / N;
-    std::array::from_fn(|k| gates.slice(1, k * size..(k + 1) * size))
 }
 
 /// The slope of the sigmoid where its value is y.

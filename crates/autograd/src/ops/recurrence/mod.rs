@@ -45,7 +45,8 @@ pub trait Recurrent: Value {
         bias: Option<&Self>,
         state: &[&Self],
     ) -> (Self, Vec<Self>) {
-        let inputs: Vec<&Self> = [self, weight].into_iter().chain(bias).chain(state.iter().copied()).collect();
+        let inputs: Vec<&Self> =
+            [self, weight].into_iter().chain(bias).chain(state.iter().copied()).collect();
         let op = Recurrence { cell, reverse };
         if cell.states() == 2 {
             let [y, h, c] = Self::apply_n(op, &inputs);
