@@ -2,7 +2,7 @@
 
 use crate::{
     checkpoint::Segments,
-    gradients::Gradients,
+    gradients::{BufferUpdate, Gradients},
     op::{Op, Recorded, Step},
     param::{Param, ParamId},
     value::At,
@@ -53,6 +53,8 @@ pub struct Tape {
     params: RefCell<HashMap<(ParamId, usize), u32>>,
     /// The next seed, in training mode.
     seed: Cell<Option<u64>>,
+    /// What layers want done to buffers, for the optimizer. No replay and no checkpoint comes here again.
+    pub(crate) updates: RefCell<Vec<BufferUpdate>>,
     /// What checkpoints recorded.
     pub(crate) segments: RefCell<Segments>,
     /// Whether sweeps look for NaN and infinities.
@@ -87,6 +89,7 @@ impl Tape {
             nodes: RefCell::default(),
             params: RefCell::default(),
             seed: Cell::new(None),
+            updates: RefCell::default(),
             segments: RefCell::default(),
             anomaly_mode: Cell::new(false),
             origin: Cell::new(None),
@@ -179,6 +182,7 @@ impl Tape {
     pub fn clear(&mut self) {
         self.nodes.get_mut().clear();
         self.params.get_mut().clear();
+        self.updates.get_mut().clear();
         self.segments.get_mut().clear();
         self.generation.set(self.generation.get() + 1);
     }

@@ -1,6 +1,7 @@
 //! What a formula is computed on: tensors, or variables of a tape.
 
 use crate::{
+    gradients::BufferUpdate,
     op::Op,
     ops::arithmetic::{AddScalar, DivInto, MulScalar, SubFrom},
     param::Param,
@@ -8,7 +9,7 @@ use crate::{
     values::Values,
     var::Var,
 };
-use gradus_tensor::{OrFail, Shape, Tensor};
+use gradus_tensor::{OrFail, Shape, ShapeError, Tensor};
 use std::{
     fmt::Debug,
     ops::{Add, Div, Mul, Neg, Sub},
@@ -127,6 +128,9 @@ value_trait! {
         fn draw_at(place: Self::Place) -> Option<u64>;
 
         #[doc(hidden)]
+        fn update_buffer_at(place: Self::Place, buffer: &Param, keep: f32, add: Tensor);
+
+        #[doc(hidden)]
         #[track_caller]
         fn checkpoint_at<R: Values<Self>>(place: Self::Place, f: impl FnOnce() -> R) -> R;
     }
@@ -177,6 +181,39 @@ impl<V: Value> At<V> {
     /// Whether the computation trains a model: only on a tape in training mode.
     pub fn is_training(self) -> bool {
         V::is_training_at(self.0)
+    }
+
+    /// Asks for a change of a [buffer](Param::buffer): `buffer ← keep · buffer + add`. With `keep` 1 - m and `add` m times
+    /// a batch's value it moves a running average by the share m; with 1 and 1 it counts.
+    ///
+    /// The buffer stays as it is during the step. The tape's [`Gradients`](crate::Gradients) carry the change to the
+    /// optimizer, which makes it together with its own; without an optimizer
+    /// [`Gradients::update_buffer`](crate::Gradients::update_buffer) does. Outside training nothing happens.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let (w, mut seen) = (Param::new(2.0), Param::buffer(0.0));
+    /// let (_, gradients, ()) = Tape::training(0).step(|tape| {
+    ///     tape.at().update_buffer(&seen, 1.0, Tensor::scalar(1.0));
+    ///     (tape.param(&w).square(), ())
+    /// });
+    /// assert_eq!(seen.value().item(), 0.0);
+    /// gradients.update_buffer(&mut seen);
+    /// assert_eq!(seen.value().item(), 1.0);
+    /// ```
+    ///
+    /// # Panics
+    /// When it is no buffer, or `add` has another shape.
+    #[track_caller]
+    pub fn update_buffer(self, buffer: &Param, keep: f32, add: Tensor) {
+        assert!(buffer.is_buffer(), "update_buffer: this is a parameter; make a buffer with Param::buffer");
+        if add.shape() != buffer.value().shape() {
+            let (found, wanted) = (add.shape(), buffer.value().shape());
+            ShapeError::new(format!("update_buffer: the buffer has shape {wanted}, what is added {found}"))
+                .fail()
+        }
+        V::update_buffer_at(self.0, buffer, keep, add);
     }
 
     /// Records `f` and keeps only what it returns: the values in between are dropped, and computed again when a sweep
@@ -263,6 +300,8 @@ impl Value for Tensor {
         None
     }
 
+    fn update_buffer_at(_: (), _: &Param, _: f32, _: Tensor) {}
+
     fn checkpoint_at<R: Values<Tensor>>(_: (), f: impl FnOnce() -> R) -> R {
         f()
     }
@@ -309,6 +348,13 @@ impl<'t> Value for Var<'t> {
 
     fn draw_at(tape: &'t Tape) -> Option<u64> {
         tape.draw()
+    }
+
+    fn update_buffer_at(tape: &'t Tape, buffer: &Param, keep: f32, add: Tensor) {
+        if tape.is_training() {
+            let recording = tape.id_and_generation();
+            tape.updates.borrow_mut().push(BufferUpdate { buffer: buffer.id(), keep, add, recording });
+        }
     }
 
     #[track_caller]

@@ -167,7 +167,8 @@ impl GradCheck {
         }
         let again = loss(&second).value();
         let mut report = self.run(named, output, &again, start);
-        report.notes.extend(frozen.iter().map(|(name, _)| format!("{name} is frozen and was not checked")));
+        let frozen = frozen.iter().filter(|(_, param)| !param.is_buffer());
+        report.notes.extend(frozen.map(|(name, _)| format!("{name} is frozen and was not checked")));
         report
     }
 

@@ -1,6 +1,6 @@
 //! Attention with several heads.
 
-use crate::{Init, Layer, Linear, module};
+use crate::{Init, Layer, Linear, layers::norm::optional, module};
 use gradus_autograd::{Param, prelude::*};
 use gradus_tensor::ShapeError;
 
@@ -136,7 +136,13 @@ impl MultiheadAttention {
     /// # Panics
     /// As there.
     #[track_caller]
-    pub fn attend_with_weights<V: Value>(&self, query: &V, key: &V, value: &V, mask: &AttentionMask) -> (V, V) {
+    pub fn attend_with_weights<V: Value>(
+        &self,
+        query: &V,
+        key: &V,
+        value: &V,
+        mask: &AttentionMask,
+    ) -> (V, V) {
         let [q, k, v] = self.project(query, key, value);
         let weights = self.weights(&q, &k, mask);
         (self.join(&weights, &v), weights)
@@ -162,12 +168,8 @@ impl MultiheadAttention {
     fn project_self<V: Value>(&self, x: &V) -> [V; 3] {
         self.check("inputs", x);
         let at = x.at();
-        let weight = at.param(&self.in_proj_weight);
-        let all = match &self.in_proj_bias {
-            Some(bias) => x.linear(&weight, Some(&at.param(bias))),
-            None => x.linear(&weight, None),
-        };
-        let [q, k, v] = all.parts(2);
+        let bias = optional(at, &self.in_proj_bias);
+        let [q, k, v] = x.linear(&at.param(&self.in_proj_weight), bias.as_ref()).parts(2);
         [self.split(&q), self.split(&k), self.split(&v)]
     }
 
@@ -187,14 +189,17 @@ impl MultiheadAttention {
         }
         let at = query.at();
         let [w_q, w_k, w_v] = at.param(&self.in_proj_weight).parts(0);
-        let [q, k, v] = match &self.in_proj_bias {
-            Some(bias) => {
-                let [b_q, b_k, b_v] = at.param(bias).parts(0);
-                [query.linear(&w_q, Some(&b_q)), key.linear(&w_k, Some(&b_k)), value.linear(&w_v, Some(&b_v))]
-            }
-            None => [query.linear(&w_q, None), key.linear(&w_k, None), value.linear(&w_v, None)],
-        };
-        [self.split(&q), self.split(&k), self.split(&v)]
+        let mut biases = [None, None, None];
+        if let Some(bias) = optional(at, &self.in_proj_bias) {
+            let parts: [V; 3] = bias.parts(0);
+            biases = parts.map(Some);
+        }
+        let [b_q, b_k, b_v] = biases.each_ref().map(Option::as_ref);
+        [
+            self.split(&query.linear(&w_q, b_q)),
+            self.split(&key.linear(&w_k, b_k)),
+            self.split(&value.linear(&w_v, b_v)),
+        ]
     }
 
     /// `[n, steps, size]` as `[n, heads, steps, d]`.

@@ -64,7 +64,8 @@ impl TransformerOptions {
 fn check_sequence<V: Value>(layer: &str, what: &str, x: &V, norm: &LayerNorm) {
     let (shape, size) = (x.shape(), norm.normalized_shape[0]);
     if shape[..].len() != 3 || shape[2] != size {
-        ShapeError::new(format!("{layer}: the {what} has shape {shape}; it must be [n, steps, {size}]")).fail()
+        ShapeError::new(format!("{layer}: the {what} has shape {shape}; it must be [n, steps, {size}]"))
+            .fail()
     }
 }
 
@@ -227,9 +228,23 @@ impl TransformerDecoderLayer {
     /// # Panics
     /// When `x` or `memory` is not `[n, steps, size]`, or a mask does not fit.
     #[track_caller]
-    pub fn forward<V: Value>(&self, x: V, memory: &V, mask: &AttentionMask, memory_mask: &AttentionMask) -> V {
-        let TransformerDecoderLayer { self_attn, multihead_attn, linear1, linear2, norm1, norm2, norm3, options } =
-            self;
+    pub fn forward<V: Value>(
+        &self,
+        x: V,
+        memory: &V,
+        mask: &AttentionMask,
+        memory_mask: &AttentionMask,
+    ) -> V {
+        let TransformerDecoderLayer {
+            self_attn,
+            multihead_attn,
+            linear1,
+            linear2,
+            norm1,
+            norm2,
+            norm3,
+            options,
+        } = self;
         check_sequence("transformer_decoder_layer", "batch", &x, norm1);
         check_sequence("transformer_decoder_layer", "memory", memory, norm1);
         let y = self_attn.attend_self(&options.before(norm1, &x), mask);
