@@ -18,6 +18,10 @@
 //! | [`Dropout`], [`AlphaDropout`] | any | Dropout, which scales in evaluation |
 //! | [`Dropout2d`] | `[n, channels, ..]` | |
 //! | [`Embedding`] | indices `[..]` to `[.., size]` | Embedding |
+//! | [`Rnn`], [`Lstm`], [`Gru`] | `[n, steps, inputs]` to `[n, steps, hidden]` | TimeRNN, TimeLSTM, TimeGRU |
+//! | [`RnnCell`], [`LstmCell`], [`GruCell`] | `[n, inputs]` to a state `[n, hidden]` | RNN, LSTM, GRU |
+//! | [`MultiheadAttention`] | `[n, queries, size]` and `[n, keys, size]` to `[n, queries, size]` | TimeAttention |
+//! | [`TransformerEncoderLayer`], [`TransformerDecoderLayer`], [`PositionalEncoding`] | `[n, steps, size]` | |
 //! | [`Residual`] | those of its block | |
 //! | [`Step`], [`Sigmoid`], [`Tanh`], [`Relu`], [`Identity`], [`Softmax`] | any | step_function, Sigmoid, Tanh, Relu, identity_function, softmax |
 //! | [`LeakyRelu`], [`PRelu`], [`RRelu`], [`Relu6`], [`Elu`], [`Selu`], [`Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`Softplus`], [`Softsign`], [`Hardsigmoid`], [`Hardswish`], [`Hardtanh`], [`LogSigmoid`], [`LogSoftmax`] | any | |
@@ -32,9 +36,11 @@ pub mod gates;
 mod linear;
 mod norm;
 mod pool;
+mod recurrent;
 mod residual;
 mod shape;
 mod sizes;
+mod transformer;
 mod upsample;
 
 pub use activation::{
@@ -52,7 +58,12 @@ pub use pool::{
     AdaptiveMaxPool2d, AvgPool, AvgPool1d, AvgPool2d, GlobalAvgPool2d, MaxPool, MaxPool1d, MaxPool2d,
     MaxUnpool2d,
 };
+pub use recurrent::{Gru, GruCell, Lstm, LstmCell, RecurrentOptions, RecurrentState, Rnn, RnnCell};
 pub use residual::Residual;
 pub use shape::{Flatten, Unflatten};
 pub use sizes::Sizes;
+pub use transformer::{
+    AttentionMask, MultiheadAttention, PositionalEncoding, TransformerDecoderLayer, TransformerEncoderLayer,
+    TransformerOptions,
+};
 pub use upsample::{Upsample, UpsampleSize};
