@@ -11,7 +11,7 @@ mod common;
 
 use common::{
     args::Args,
-    curves::{Panel, learning_curve},
+    curves::{Panel, curves},
     grid::digit_grid,
     progress,
 };
@@ -254,12 +254,16 @@ fn accuracy(net: &impl Layer, data: &Dataset) -> f64 {
 
 fn draw_history(out: &std::path::Path, history: &[[f64; 3]]) -> Result<(), Box<dyn Error>> {
     let line = |k: usize| history.iter().enumerate().map(|(i, row)| (i as f64 + 1.0, row[k])).collect();
-    learning_curve(
+    curves(
         out.join("learning_curve.svg"),
         "Handwritten digits",
         &[
-            Panel { quantity: "loss", lines: vec![("train", line(0))] },
-            Panel { quantity: "accuracy", lines: vec![("train", line(1)), ("test", line(2))] },
+            Panel { along: "epoch", quantity: "loss", lines: vec![("train", line(0))] },
+            Panel {
+                along: "epoch",
+                quantity: "accuracy",
+                lines: vec![("train", line(1)), ("test", line(2))],
+            },
         ],
     )
 }

@@ -23,6 +23,8 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../docs/adding-an-op.md")]
     struct AddingAnOp;
+    #[doc = include_str!("../docs/custom-ops.md")]
+    struct CustomOps;
     #[doc = include_str!("../docs/training.md")]
     struct Training;
     #[doc = include_str!("../docs/looking-inside.md")]

@@ -1,24 +1,13 @@
 //! The main job as a program: what it prints, what it writes, how it refuses.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+mod common;
 
-/// The example as cargo built it beside this test; `cargo test` builds both.
+use common::{example, text};
+use std::{fs, path::Path, process::Output};
+
+/// The example with these options, writing to a directory.
 fn digits(options: &[&str], out: &Path) -> Output {
-    let mut program: PathBuf = std::env::current_exe().unwrap();
-    program.pop();
-    program.pop();
-    program.push("examples/digits");
-    program.set_extension(std::env::consts::EXE_EXTENSION);
-    assert!(program.exists(), "{} is missing: run cargo build --examples first", program.display());
-    Command::new(program).args(options).arg("--out").arg(out).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
+    example("digits", &[options, &["--out", out.to_str().unwrap()]].concat())
 }
 
 #[test]

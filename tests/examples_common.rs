@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    curves::{Panel, learning_curve},
+    curves::{Panel, curves},
     grid::digit_grid,
 };
 use gradus::{nn::data::digits, tensor::Tensor};
@@ -72,10 +72,14 @@ fn texts_are_escaped_and_odd_values_drawn() {
 fn curves_go_where_their_points_are() {
     let points: Vec<(f64, f64)> = [(1.0, 4.0), (2.0, 2.0), (5.0, 1.0)].to_vec();
     let panels = [
-        Panel { quantity: "loss", lines: vec![("train", points)] },
-        Panel { quantity: "accuracy", lines: vec![("test", vec![(1.0, 0.5), (2.0, f64::NAN), (3.0, 0.75)])] },
+        Panel { along: "epoch", quantity: "loss", lines: vec![("train", points)] },
+        Panel {
+            along: "epoch",
+            quantity: "accuracy",
+            lines: vec![("test", vec![(1.0, 0.5), (2.0, f64::NAN), (3.0, 0.75)])],
+        },
     ];
-    let picture = svg(|path| learning_curve(path, "History", &panels));
+    let picture = svg(|path| curves(path, "History", &panels));
     for text in ["History", "epoch", "loss", "accuracy", "train", "test"] {
         assert!(picture.contains(&format!("\n{text}\n")), "{text}");
     }
@@ -95,8 +99,8 @@ fn curves_go_where_their_points_are() {
 #[test]
 fn histories_without_a_range_are_drawn() {
     for points in [vec![], vec![(1.0, 0.5)], vec![(0.0, 1.0), (1.0, 1.0)], vec![(0.0, f64::NAN)]] {
-        let panels = [Panel { quantity: "loss", lines: vec![("train", points)] }];
-        assert!(svg(|path| learning_curve(path, "", &panels)).ends_with("</svg>\n"));
+        let panels = [Panel { along: "epoch", quantity: "loss", lines: vec![("train", points)] }];
+        assert!(svg(|path| curves(path, "", &panels)).ends_with("</svg>\n"));
     }
-    svg(|path| learning_curve(path, "no panels", &[]));
+    svg(|path| curves(path, "no panels", &[]));
 }

@@ -1,13 +1,15 @@
-//! Learning curves.
+//! Curves, such as learning curves.
 
 use plotters::{coord::Shift, prelude::*};
 use std::{error::Error, ops::Range, path::Path};
 
-/// One of the pictures side by side: a quantity by epoch, one line for each of its names.
+/// One of the pictures side by side: a quantity along another, one line for each of its names.
 pub(crate) struct Panel<'a> {
+    /// The label of the horizontal axis, such as `epoch`.
+    pub(crate) along: &'a str,
     /// What is measured: the label of the vertical axis.
     pub(crate) quantity: &'a str,
-    /// The name and the points (epoch, value) of each line.
+    /// The name and the points of each line.
     pub(crate) lines: Vec<(&'a str, Vec<(f64, f64)>)>,
 }
 
@@ -18,9 +20,9 @@ const INK: RGBColor = RGBColor(50, 50, 50);
 const GRID: RGBColor = RGBColor(228, 228, 228);
 const FONT: &str = "sans-serif";
 
-/// Draws training histories into an SVG file: one panel for each quantity, side by side, because losses and
-/// accuracies have different scales. A value that is not finite leaves a gap in its line.
-pub(crate) fn learning_curve(
+/// Draws curves into an SVG file: one panel for each quantity, side by side, because a loss and an accuracy have
+/// different scales. A value that is not finite leaves a gap in its line.
+pub(crate) fn curves(
     path: impl AsRef<Path>,
     title: &str,
     panels: &[Panel<'_>],
@@ -55,12 +57,15 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>) -> R
         .axis_style(INK)
         .label_style((FONT, 15).into_font().color(&INK))
         .axis_desc_style((FONT, 17).into_font().color(&INK))
-        .x_desc("epoch")
+        .x_desc(panel.along)
         .y_desc(panel.quantity)
         .x_labels(8)
-        .y_labels(7)
-        // Half epochs are marked in short histories, but have no name.
-        .x_label_formatter(&|x| if x.fract() == 0.0 { x.to_string() } else { String::new() });
+        .y_labels(7);
+    // Half epochs are marked in short histories, but have no name.
+    let whole = |x: &f64| if x.fract() == 0.0 { x.to_string() } else { String::new() };
+    if points().all(|(x, _)| x.fract() == 0.0) {
+        mesh.x_label_formatter(&whole);
+    }
     // Very small and very large numbers would run into the label of the axis.
     if !(1e-3..1e5).contains(&ys.start.abs().max(ys.end.abs())) {
         mesh.y_label_formatter(&|y| format!("{y:.1e}"));

@@ -73,7 +73,19 @@ pub fn value_and_grad<'t, X: Values<Var<'t>>>(f: impl FnOnce(X) -> Var<'t>, x: X
 #[track_caller]
 pub fn vjp<'t, X: Values<Var<'t>>>(f: impl FnOnce(X) -> Var<'t>, x: X) -> (Var<'t>, impl Fn(Var<'t>) -> X) {
     let graph = Graph::of("vjp", f, &x);
-    (graph.y, move |cotangent| graph.pullback(cotangent))
+    (graph.y, move |cotangent: Var<'t>| {
+        if cotangent.shape() != graph.y.shape() {
+            // A closure does not know its caller, so the message says which function it is.
+            ShapeError::new(format!(
+                "vjp: the cotangent has shape {}, the value {}; the vjp of {}",
+                cotangent.shape(),
+                graph.y.describe(),
+                graph.line
+            ))
+            .fail()
+        }
+        graph.pullback(cotangent)
+    })
 }
 
 /// The value of `f` at `x`, and the derivative along `tangent`, `J v`: a value of the shape of `f`'s.

@@ -107,6 +107,7 @@ impl<'h> Hooks<'h> {
 }
 
 impl Watch for Hooks<'_> {
+    #[track_caller]
     fn complete(&mut self, tape: &Tape, id: usize, gradient: &mut Option<Tensor>) {
         for hook in self.hooks.iter_mut().filter(|hook| hook.id as usize == id) {
             let Some(given) = gradient.take() else { return };

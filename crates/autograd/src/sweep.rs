@@ -26,6 +26,7 @@ pub(crate) enum Rule {
 /// What looks on while a sweep runs. `()` sees nothing and costs nothing.
 pub(crate) trait Watch {
     /// The gradient of the value at `id` is complete, if there is one; the rule of its step comes next.
+    #[track_caller]
     fn complete(&mut self, _tape: &Tape, _id: usize, _gradient: &mut Option<Tensor>) {}
 
     /// The rule of the step at `id` gave these gradients to its inputs.
@@ -35,6 +36,7 @@ pub(crate) trait Watch {
 impl Watch for () {}
 
 impl<W: Watch> Watch for Option<W> {
+    #[track_caller]
     fn complete(&mut self, tape: &Tape, id: usize, gradient: &mut Option<Tensor>) {
         if let Some(watch) = self {
             watch.complete(tape, id, gradient);
@@ -49,6 +51,7 @@ impl<W: Watch> Watch for Option<W> {
 }
 
 impl<A: Watch, B: Watch> Watch for (A, B) {
+    #[track_caller]
     fn complete(&mut self, tape: &Tape, id: usize, gradient: &mut Option<Tensor>) {
         self.0.complete(tape, id, gradient);
         self.1.complete(tape, id, gradient);
@@ -150,6 +153,7 @@ impl<'t> Var<'t> {
         gradients
     }
 
+    #[track_caller]
     pub(crate) fn sweep_watched(
         self,
         cotangent: Tensor,

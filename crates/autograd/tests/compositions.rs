@@ -200,3 +200,44 @@ fn negative_sampling_is_cross_entropy_of_scores() {
     let found = h.negative_sampling_loss(&w, &positive, &negative).item();
     assert!((found - expected / 3.0).abs() < 1e-6, "{found} is not {}", expected / 3.0);
 }
+
+#[test]
+fn bounds_of_their_own_have_the_gradient_where_they_hold() {
+    let tape = Tape::new();
+    let x = tape.var([-2.0, 0.0, 0.5, 1.0, 3.0, f32::NAN]);
+    let (low, high) = (tape.var(0.0), tape.var(1.0));
+    let gradients = x.clamp_between(&low, &high).sum().backward();
+    // At both bounds x has it, as in clamp; NaN stays, and is x.
+    assert_eq!(gradients[x].to_vec(), [0.0, 1.0, 1.0, 1.0, 0.0, 1.0]);
+    assert_eq!((gradients[low].item(), gradients[high].item()), (1.0, 1.0));
+    let crossed = x.clamp_between(&high, &low);
+    assert_eq!(crossed.value().to_vec()[..5], [0.0; 5]);
+    assert!(crossed.value().get([5]).is_nan());
+    // Of several writes to a place the last wins; added ones all count.
+    let values = tape.var([5.0, 7.0]);
+    let (rows, columns) = (Indices::from([0, 0]), Indices::from([1, -1]));
+    let base = tape.var(Tensor::ones([1, 2]));
+    let put = base.index_put(&[&rows, &columns], &values, false);
+    let gradients = put.sum().backward();
+    assert_eq!((gradients[base].to_vec(), gradients[values].to_vec()), (vec![1.0, 0.0], vec![0.0, 1.0]));
+    let added = base.index_put(&[&rows, &columns], &values, true).sum().backward();
+    assert_eq!((added[base].to_vec(), added[values].to_vec()), (vec![1.0; 2], vec![1.0; 2]));
+}
+
+#[test]
+fn windows_and_parts_that_are_zero_have_norms_without_gradient() {
+    let tape = Tape::new();
+    let x = tape.var([[[[0.0, 0.0, 3.0], [0.0, 0.0, 4.0]]]]);
+    let y = x.lp_pool2d(2.0, [2, 2], [1, 1]);
+    assert_eq!(y.value().to_vec(), [0.0, 5.0]);
+    assert_eq!(y.sum().backward()[x].to_vec(), [0.0, 0.0, 0.6, 0.0, 0.0, 0.8]);
+    let x = tape.var(Tensor::zeros([2, 2]));
+    let y = x.renorm(2.0, 0, 0.0);
+    assert_eq!(y.value(), x.value());
+    assert_eq!(y.sum().backward()[x].to_vec(), [1.0; 4]);
+    let empty = tape.var(Tensor::zeros([0, 3]));
+    assert_eq!(empty.diff(0).shape(), [0, 3]);
+    assert_eq!(empty.index(&[&Indices::new([], [0])]).shape(), [0, 3]);
+    assert_eq!(empty.renorm(2.0, 1, 1.0).shape(), [0, 3]);
+    assert_eq!(tape.var([1.0]).diff(0).shape(), [0]);
+}

@@ -307,11 +307,13 @@ fn rounding_has_no_gradient() {
         (x.ceil(), [-1.0, 0.0, 1.0, 2.0, 3.0, -2.0, INF, NAN]),
         (x.round(), [-2.0, 0.0, 0.0, 2.0, 2.0, -2.0, INF, NAN]),
         (x.trunc(), [-1.0, 0.0, 0.0, 1.0, 2.0, -2.0, INF, NAN]),
+        (x.sign(), [-1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0, NAN]),
     ];
     for (y, expected) in rounded {
         all_same(&y.value(), &expected);
         assert!(y.sum().backward().get(x).is_none());
     }
+    all_same(&tape.var([0.0, -0.0]).sign().value(), &[0.0, 0.0]);
     all_same(&tape.var([-3.0, 0.0, 3.0]).heaviside(&tape.constant(0.5)).value(), &[0.0, 0.5, 1.0]);
 }
 

@@ -4,6 +4,7 @@ use gradus_autograd::{
     functional::{grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp},
     prelude::*,
 };
+use gradus_tensor::Shape;
 
 /// Equal to a few roundings of the largest element.
 #[track_caller]
@@ -182,4 +183,63 @@ fn orders_of_a_pushforward() {
     // Along a tangent that depends on the point: d/dx (2x · x) = 4x.
     let mixed = grad(|x| jvp(|y| y * y, x, x).1, x);
     assert_eq!(mixed.item(), 2.0);
+}
+
+#[test]
+fn scalars_keep_rank_zero_through_every_function() {
+    let tape = Tape::new();
+    let (x, v) = (tape.var(2.0), tape.constant(3.0));
+    let f = function(|x| x * x * x);
+    let (y, slope) = value_and_grad(f, x);
+    let (pushed_y, pushed) = jvp(f, x, v);
+    let (pulled_y, pullback) = vjp(f, x);
+    let found = [
+        (grad(f, x), 12.0),
+        (y, 8.0),
+        (slope, 12.0),
+        (pushed_y, 8.0),
+        (pushed, 36.0),
+        (pulled_y, 8.0),
+        (pullback(v), 36.0),
+        (jacobian(f, x), 12.0),
+        (hessian(f, x), 12.0),
+        (hvp(f, x, v), 36.0),
+    ];
+    for (value, exact) in found {
+        assert_eq!((&value.shape()[..], value.item()), (&[][..], exact));
+    }
+    // A vector of one element is no scalar.
+    let one = tape.var([2.0]);
+    assert_eq!(grad(f, one).shape(), [1]);
+    assert_eq!(jacobian(f, one).shape(), [1, 1]);
+    assert_eq!(hessian(f, one).shape(), [1, 1]);
+    // A scalar function of a vector, and a vector function of a scalar.
+    assert_eq!(jacobian(|x| x.sum(), tape.var([1.0, 2.0])).shape(), [2]);
+    assert_eq!(jacobian(|x| x.broadcast_to([4]), x).value().to_vec(), [1.0; 4]);
+    assert_eq!(jvp(|x| x.broadcast_to([4]), x, v).1.value().to_vec(), [3.0; 4]);
+}
+
+#[test]
+fn inputs_without_elements_go_through_every_function() {
+    let tape = Tape::new();
+    let (x, v) = (tape.var(Tensor::zeros([0, 3])), tape.constant(Tensor::zeros([0, 3])));
+    let f = function(|x| x * x * x);
+    let total = function(|x| (x * x * x).sum());
+    let (y, slope) = value_and_grad(total, x);
+    assert_eq!((y.item(), slope.shape()), (0.0, Shape::new(&[0, 3])));
+    assert_eq!(grad(total, x).shape(), [0, 3]);
+    let (y, pushed) = jvp(f, x, v);
+    assert_eq!((y.shape(), pushed.shape()), (Shape::new(&[0, 3]), Shape::new(&[0, 3])));
+    assert_eq!(jvp(total, x, v).1.item(), 0.0);
+    assert_eq!(vjp(f, x).1(v).shape(), [0, 3]);
+    assert_eq!(vjp(total, x).1(tape.constant(2.0)).shape(), [0, 3]);
+    assert_eq!(jacobian(f, x).shape(), [0, 3, 0, 3]);
+    assert_eq!(jacobian(total, x).shape(), [0, 3]);
+    assert_eq!(hessian(total, x).shape(), [0, 3, 0, 3]);
+    assert_eq!(hvp(total, x, v).shape(), [0, 3]);
+    // Beside an input that has elements; and an output that has none.
+    let full = tape.var([1.0, 2.0, 3.0]);
+    let [by_full, by_x] = grad(|[full, x]: [Var<'_>; 2]| full.square().sum() + (x * full).sum(), [full, x]);
+    assert_eq!((by_full.value().to_vec(), by_x.shape()), (vec![2.0, 4.0, 6.0], Shape::new(&[0, 3])));
+    assert_eq!(jacobian(|full| full.slice(0, ..0), full).shape(), [0, 3]);
 }

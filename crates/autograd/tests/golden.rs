@@ -40,6 +40,8 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         "clamp_min" => x[0].clamp_min(-0.5),
         "clamp_max" => x[0].clamp_max(0.5),
         "logical_not" => x[0].logical_not(),
+        "clamp_between" => x[0].clamp_between(&x[1], &x[2]),
+        "logit" => x[0].logit(),
 
         "sigmoid" => x[0].sigmoid(),
         "softsign" => x[0].softsign(),
@@ -102,6 +104,7 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         "any" => x[0].any_axes(1, false),
         "all" => x[0].all_axes(1, false),
 
+        "diff" => x[0].diff(1),
         "movedim" => x[0].movedim(0, -1),
         "unbind" => x[0].unbind(1).swap_remove(2),
         "tile" => x[0].tile([2, 3]),
@@ -136,6 +139,12 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         "scatter_add" => x[0].scatter_add(1, &Indices::new([2, 2, 1, 0], [2, 2]), &x[1]),
         "index_add" => x[0].index_add(1, &Indices::from([2, 0, -1]), &x[1]),
         "index_copy" => x[0].index_copy(-2, &Indices::from([2, 0]), &x[1]),
+        "index" => x[0].index(&[&table([2, 0, -1, 1]), &table([1, 1, 3, 0])]),
+        "index_put" if rest.is_empty() => {
+            x[0].index_put(&[&table([2, 0, -1, 1]), &table([1, 1, 3, 0])], &x[1], false)
+        }
+        "index_put" => x[0].index_put(&[&table([2, 0, -1, 1]), &table([2, 0, -1, 1])], &x[1], true),
+        "embedding_bag" => x[0].embedding_bag(&Indices::from([0, 2, 2, 1, 3]), &[0, 3, 3], rest == "mean"),
         "masked_select" => x[0].masked_select(&at.constant([1.0, 0.0, 1.0])),
         "embedding_with_padding" => x[0].embedding_with_padding(&Indices::new([1, 0, 2, 1], [2, 2]), 1),
 
@@ -149,6 +158,10 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         "cdist" => x[0].cdist(&x[1]),
         "cov" => x[0].cov(1),
         "corrcoef" => x[0].corrcoef(),
+        "renorm" if rest == "2" => x[0].renorm(2.0, 1, 1.5),
+        "renorm" => x[0].renorm(1.0, 1, 5.0),
+        "lp_pool2d" => x[0].lp_pool2d(rest.parse().unwrap(), [2, 3], [1, 2]),
+        "lp_pool1d" => x[0].lp_pool1d(2.0, 3, 2),
         "normalized" => x[0].normalized(1),
         "cosine_similarity" => x[0].cosine_similarity(&x[1], 1),
         "pairwise_distance" => x[0].pairwise_distance(&x[1]),
@@ -183,6 +196,10 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
             };
             x[0].cross_entropy_with(&labels(all), options)
         }
+        "ctc_loss" => {
+            let texts: [&[i32]; 3] = [&[1, 2], &[3], &[2, 2, 1]];
+            x[0].log_softmax(2).ctc_loss_with(&texts, &[5, 3, 6], 0, reduction)
+        }
         "soft_cross_entropy" => x[0].soft_cross_entropy_with(&x[1], reduction),
         "nll_loss" => {
             let all = rest.starts_with("with everything");
@@ -195,6 +212,10 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         }
         _ => panic!("no formula for {name:?}"),
     }
+}
+
+fn table(elements: [i32; 4]) -> Indices {
+    Indices::new(elements, [2, 2])
 }
 
 fn labels(one_ignored: bool) -> Indices {

@@ -213,3 +213,43 @@ fn every_file_is_reachable() {
         assert!(parent.lines().any(|line| line.trim_start_matches("pub ").trim() == declaration), "{path:?}");
     }
 }
+
+/// The operations of a source whose reference takes choices: those have kinks, ties or jumps.
+fn with_choices(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut name = None;
+    for line in text.lines() {
+        name = declared(line).or(name);
+        let chooses = ["test(", "choose(", "hold("].iter().any(|call| {
+            let asked = |who: &str| line.contains(&format!("{who}.{call}"));
+            asked("b") || asked("branches")
+        });
+        if let (true, Some(name)) = (chooses && !line.contains("$holds"), name) {
+            found.push(name);
+        }
+    }
+    found.dedup();
+    found
+}
+
+/// What happens at a kink is written down in a test that names the operation.
+#[test]
+fn every_operation_with_a_kink_has_a_convention() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let conventions: String = ["conventions", "conv", "losses", "compositions"]
+        .map(|name| fs::read_to_string(tests.join(name).with_extension("rs")).unwrap())
+        .concat();
+    let mut kinked = 0;
+    for path in sources(&ops_folder()) {
+        let text = fs::read_to_string(&path).unwrap();
+        for name in with_choices(&text) {
+            kinked += 1;
+            let is_there = [".", "::"].iter().any(|before| conventions.contains(&format!("{before}{name}")));
+            assert!(is_there, "{name} of {path:?} takes choices, but no test says which");
+        }
+    }
+    assert!(kinked > 20, "{kinked} operations with kinks");
+    let source =
+        "const NAME: &'static str = \"step\";\nif b.test(x > 0.0) { 1.0 }\n\nsmooth => Smooth { x }\nx.exp()";
+    assert_eq!(with_choices(source), ["step"]);
+}

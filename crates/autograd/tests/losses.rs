@@ -184,3 +184,35 @@ fn targets_are_differentiated_too() {
     let gradients = x.mse_loss(&t).backward();
     assert_eq!((gradients[x].item(), gradients[t].item()), (-4.0, 4.0));
 }
+
+/// Every alignment written out, for short sequences.
+#[test]
+fn ctc_sums_over_all_alignments() {
+    let (steps, classes) = (5usize, 3usize);
+    let log_p = Tensor::randn([steps, 1, classes], &mut Rng::seed(8)).log_softmax(2);
+    // What a path says: repeats are one label, then blanks go.
+    let said = |path: &[usize]| -> Vec<i32> {
+        let kept = (0..path.len()).filter(|&t| path[t] != 0 && (t == 0 || path[t] != path[t - 1]));
+        kept.map(|t| path[t] as i32).collect()
+    };
+    for labels in [&[][..], &[1], &[1, 2], &[2, 2], &[1, 2, 1], &[1, 1, 1], &[2, 2, 2, 1]] {
+        let mut probability = 0.0f64;
+        for code in 0..classes.pow(steps as u32) {
+            let path: Vec<usize> = (0..steps).map(|t| code / classes.pow(t as u32) % classes).collect();
+            if said(&path) == labels {
+                let log: f64 = path.iter().enumerate().map(|(t, &k)| f64::from(log_p.get([t, 0, k]))).sum();
+                probability += log.exp();
+            }
+        }
+        let found = log_p.ctc_loss_with(&[labels], &[steps], 0, Reduction::Sum).item();
+        if probability == 0.0 {
+            assert_eq!(found, f32::INFINITY, "{labels:?} cannot be said in {steps} steps");
+            let tape = Tape::new();
+            let x = tape.var(&log_p);
+            let gradient = x.ctc_loss(&[labels], &[steps], 0).backward()[x].clone();
+            assert!(gradient.iter().all(|g| g == 0.0), "{gradient:?}");
+        } else {
+            close(found, -probability.ln());
+        }
+    }
+}

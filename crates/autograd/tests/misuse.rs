@@ -1,6 +1,9 @@
 //! What misuse says: at the user's line, with operation, shapes and a hint; never a wrong number.
 
-use gradus_autograd::prelude::*;
+use gradus_autograd::{
+    functional::{grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp},
+    prelude::*,
+};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Mutex,
@@ -213,4 +216,151 @@ fn formulas_of_operations_name_themselves_and_the_users_line() {
     panics_here!("vector_norm: the order p is NaN", || x.vector_norm(f32::NAN, 0, false));
     panics_here!("negative_sampling_loss: [2, 3] with words [1] and [1]: they must be", || x
         .negative_sampling_loss(&x, &one, &one));
+}
+
+#[test]
+fn indices_and_windows_name_what_does_not_fit() {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::zeros([2, 3]));
+    let (one, two) = (Indices::from([0]), Indices::from([0, 1]));
+    panics_here!("index: 0 lists of indices do not fit shape [2, 3]", || x.index(&[]));
+    panics_here!("index: 3 lists of indices do not fit shape [2, 3]", || x.index(&[&one, &one, &one]));
+    panics_here!("index: the indices have the shapes [1] and [2]", || x.index(&[&one, &two]));
+    panics_here!("index: index 3 is out of range for axis 1", || x.index(&[&one, &[3].into()]));
+    panics_here!("index_put: the values have shape [2, 3], the places [1, 3]", || x.index_put(
+        &[&one],
+        &x,
+        false
+    ));
+    panics_here!("embedding_bag: the offsets [1] must rise from 0", || x.embedding_bag(&two, &[1], false));
+    panics_here!("embedding_bag: the offsets [0, 3] must rise from 0", || x.embedding_bag(
+        &two,
+        &[0, 3],
+        true
+    ));
+    panics_here!("renorm: axis 2 is out of range for shape [2, 3]", || x.renorm(2.0, 2, 1.0));
+    panics_here!("diff: axis 2 is out of range for shape [2, 3]", || x.diff(2));
+    panics_here!("lp_pool2d: the order p must be positive and finite, not 0", || x.lp_pool2d(
+        0.0,
+        [1, 1],
+        [1, 1]
+    ));
+    panics_here!("lp_pool1d: shape [2, 3]", || x.lp_pool1d(2.0, 1, 1));
+}
+
+#[test]
+fn aligned_losses_name_the_label_the_length_and_the_blank() {
+    let tape = Tape::new();
+    let x = tape.var(Tensor::zeros([4, 1, 3]));
+    panics_here!("ctc_loss: shape [12] is not [steps, sequences, classes]", || x.flatten().ctc_loss(
+        &[&[1]],
+        &[4],
+        0
+    ));
+    panics_here!("ctc_loss: 1 sequences need as many targets and lengths, not 2 and 1", || x.ctc_loss(
+        &[&[1], &[1]],
+        &[4],
+        0
+    ));
+    panics_here!("ctc_loss: a length of 5 does not fit 4 steps", || x.ctc_loss(&[&[1]], &[5], 0));
+    panics_here!("ctc_loss: a length of 0 does not fit 4 steps", || x.ctc_loss(&[&[1]], &[0], 0));
+    panics_here!("ctc_loss: label 3 is not one of 3 classes beside the blank 0", || x.ctc_loss(
+        &[&[3]],
+        &[4],
+        0
+    ));
+    panics_here!("ctc_loss: label 0 is not one of 3 classes beside", || x.ctc_loss(&[&[0]], &[4], 0));
+    panics_here!("ctc_loss: the blank 3 is not one of 3 classes", || x.ctc_loss(&[&[1]], &[4], 3));
+}
+
+#[test]
+fn functions_that_must_give_one_element_say_so_at_the_users_line() {
+    let tape = Tape::new();
+    let (x, v) = (tape.var([1.0, 2.0]), tape.constant([1.0, 0.0]));
+    panics_here!("grad: the function must give one element, it gave %2 [2]", || grad(|x| x, x));
+    panics_here!("value_and_grad: the function must give one element", || value_and_grad(|x| x * 2.0, x));
+    panics_here!("hessian: the function must give one element", || hessian(|x| x * 2.0, x));
+    panics_here!("hvp: the function must give one element", || hvp(|x| x * 2.0, x, v));
+}
+
+#[test]
+fn tangents_of_another_shape_are_refused_at_the_users_line() {
+    let tape = Tape::new();
+    let (x, v) = (tape.var([1.0, 2.0]), tape.constant([1.0, 0.0, 0.0]));
+    panics_here!("jvp: the tangent of input 0 has shape [3], the input %0 [2]", || jvp(|x| x * 2.0, x, v));
+    panics_here!("hvp: the tangent of input 0 has shape [3], the input %0 [2]", || hvp(|x| x.sum(), x, v));
+    panics_here!("jvp: the tangent of input 1 has shape [3]", || jvp(|[a, b]| a + b, [x, x], [x, v]));
+    panics_here!("jvp: 2 inputs, but 1 tangents", || jvp(
+        |list: Vec<Var<'_>>| list[0] + list[1],
+        vec![x, x],
+        vec![x]
+    ));
+}
+
+#[test]
+fn a_pullback_names_the_line_of_its_vjp() {
+    let tape = Tape::new();
+    let line = line!() + 1;
+    let (_, pullback) = vjp(|x| x * x, tape.var([1.0, 2.0]));
+    let (message, ..) = panic_of(|| pullback(tape.constant([1.0, 2.0, 3.0])));
+    assert!(message.starts_with("vjp: the cotangent has shape [3], the value %2 [2]"), "{message}");
+    assert!(message.contains(&format!("misuse.rs:{line}:")), "{message}");
+}
+
+#[test]
+fn a_wrong_shape_within_a_differentiated_function_points_to_its_own_line() {
+    let tape = Tape::new();
+    let (x, w) = (tape.var(Tensor::ones([2, 3])), tape.constant(Tensor::ones([2, 3])));
+    panics_here!("matmul: inner dimensions differ", || grad(|x| x.matmul(&w).sum(), x));
+    panics_here!("matmul: inner dimensions differ", || value_and_grad(|x| x.matmul(&w).sum(), x));
+    panics_here!("matmul: inner dimensions differ", || vjp(|x| x.matmul(&w), x).0);
+    panics_here!("matmul: inner dimensions differ", || jvp(|x| x.matmul(&w), x, w));
+    panics_here!("matmul: inner dimensions differ", || jacobian(|x| x.matmul(&w), x));
+    panics_here!("matmul: inner dimensions differ", || hessian(|x| x.matmul(&w).sum(), x));
+    panics_here!("matmul: inner dimensions differ", || hvp(|x| x.matmul(&w).sum(), x, w));
+}
+
+#[test]
+fn differentiated_functions_stay_on_their_tape() {
+    let (first, second) = (Tape::new(), Tape::new());
+    let (x, other) = (first.var(1.0), second.var(2.0));
+    panics_here!("grad: the input %1 []", || grad(|_| other, x));
+    panics_here!("value_and_grad: the input", || value_and_grad(|_| other, x));
+    panics_here!("vjp: the input", || vjp(|_| other, x).0);
+    panics_here!("jvp: the input", || jvp(|_| other, x, x));
+    panics_here!("jacobian: the input", || jacobian(|_| other, x));
+    panics_here!("hessian: the input", || hessian(|_| other, x));
+    panics_here!("hvp: the input", || hvp(|_| other, x, x));
+    panics_here!("checkpoint: the result %0 []", || x.at().checkpoint(|| other));
+}
+
+#[test]
+fn hooks_are_refused_at_the_line_of_the_sweep() {
+    let tape = Tape::new();
+    let (x, constant) = (tape.var([1.0, 2.0]), tape.constant(3.0));
+    let loss = (x * constant).sum();
+    panics_here!("backward: a hook gave a gradient of shape [] for %0 [2]", || {
+        let hooks = Hooks::new().replace(x, |g| g.sum());
+        loss.backward_with(hooks)
+    });
+    panics_here!("hooks: no gradient flows to the constant %1 []", || Hooks::new().read(constant, |_| {}));
+    panics_here!("hooks: no gradient flows to the constant", || Hooks::new().replace(constant, |g| g));
+    panics_here!("hooks: no gradient flows to the constant", || Hooks::new().retain(constant));
+    let other = Tape::new();
+    panics_here!("backward: a hook is for a variable of another tape", || loss
+        .backward_with(Hooks::new().retain(other.var(1.0))));
+    panics_here!("backward: the loss must have one element", || x.backward_with(Hooks::new()));
+}
+
+#[test]
+fn a_wrong_shape_within_a_checkpoint_points_to_its_own_line() {
+    let tape = Tape::new();
+    let (x, w) = (tape.var(Tensor::ones([2, 3])), tape.constant(Tensor::ones([2, 3])));
+    panics_here!("matmul: inner dimensions differ", || x.at().checkpoint(|| x.matmul(&w)));
+    panics_here!("matmul: inner dimensions differ", || x
+        .at()
+        .checkpoint(|| x.at().checkpoint(|| x.matmul(&w))));
+    // The same on tensors, where a checkpoint only runs the function.
+    let (x, w) = (x.value(), w.value());
+    panics_here!("matmul: inner dimensions differ", || x.at().checkpoint(|| x.matmul(&w)));
 }

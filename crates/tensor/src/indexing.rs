@@ -149,6 +149,25 @@ impl Tensor {
         result
     }
 
+    /// How often each of `classes` is among the indices, as a vector.
+    ///
+    /// # Panics
+    /// When an index is not one of the classes.
+    ///
+    /// ```
+    /// use gradus_tensor::{Indices, Tensor};
+    /// assert_eq!(Tensor::bincount(&Indices::from([2, 0, 2]), 4).to_vec(), [1.0, 0.0, 2.0, 0.0]);
+    /// ```
+    #[track_caller]
+    pub fn bincount(indices: &Indices, classes: usize) -> Tensor {
+        let shape = crate::Shape::new(&[classes]);
+        let places = resolve_indices("bincount", indices, 0, &shape).or_fail();
+        Tensor::written(shape, |out| {
+            out.fill(0.0);
+            places.into_iter().for_each(|place| out[place] += 1.0);
+        })
+    }
+
     /// A new last axis of size `classes` with 1 at each index and 0 elsewhere.
     ///
     /// # Panics

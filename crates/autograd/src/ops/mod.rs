@@ -30,7 +30,7 @@ pub mod methods {
         indexing::{Indexing as _, Order as _},
         interpolation::Resizing as _,
         linear::{Products as _, Similarity as _},
-        loss::{ClassLoss as _, ElementLoss as _, RankingLoss as _},
+        loss::{ClassLoss as _, ElementLoss as _, RankingLoss as _, SequenceLoss as _},
         normalize::Normalize as _,
         pairs::Pairs as _,
         pool::Pooling as _,

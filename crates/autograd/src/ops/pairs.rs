@@ -259,7 +259,10 @@ pairs! {
             }
             if high.is_infinite() { high as f32 } else { (high + (low - high).exp().ln_1p()) as f32 }
         },
-        reference: |a, b, branches| a.max(b) + (-(a - b).abs()).exp().ln_1p(),
+        reference: |a, b, branches| {
+            let larger = a.max(b);
+            if larger.is_infinite() { larger } else { larger + (-(a - b).abs()).exp().ln_1p() }
+        },
         rule: |cx| {
             let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
             let nothing = y.equals(&g.at().constant(f32::NEG_INFINITY));

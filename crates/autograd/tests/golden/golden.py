@@ -223,4 +223,26 @@ for name, (f, *inputs) in losses.items():
     for reduction in ["mean", "sum", "none"]:
         case(f"{name} {reduction}", lambda *x: f(*x, reduction=reduction), *inputs)
 
+# Appended later: what stands above keeps its random numbers.
+case("clamp_between", torch.clamp, normal(4, 3) * 2, normal(3) - 0.5, normal(4, 1) + 0.5)
+case("clamp_between in the wrong order", torch.clamp, normal(4), given([1.0, 1.0, 1.0, 1.0]), given([0.5, 0.5, 0.5, 0.5]))
+case("logit", torch.logit, between(0.05, 0.95, 7))
+case("diff", lambda x: torch.diff(x, dim=1), normal(2, 4, 3))
+case("renorm 2", lambda x: torch.renorm(x, 2, 1, 1.5), normal(2, 4, 3))
+case("renorm 1", lambda x: torch.renorm(x, 1, 1, 5.0), normal(2, 4, 3))
+case("lp_pool2d 2", lambda x: F.lp_pool2d(x, 2.0, (2, 3), (1, 2)), normal(2, 1, 4, 5))
+case("lp_pool2d 3", lambda x: F.lp_pool2d(x, 3.0, (2, 3), (1, 2)), between(0.1, 2, 1, 2, 3, 3))
+case("lp_pool1d", lambda x: F.lp_pool1d(x, 2.0, 3, 2), normal(2, 2, 7))
+rows, columns = torch.tensor([[2, 0], [-1, 1]]), torch.tensor([[1, 1], [3, 0]])
+case("index", lambda x: x[rows, columns], normal(3, 4, 2))
+case("index_put", lambda x, v: x.index_put((rows, columns), v), normal(3, 4, 2), normal(2, 2, 2))
+case("index_put and add", lambda x, v: x.index_put((rows, rows), v, accumulate=True), normal(3, 3), normal(2, 2))
+words, starts = torch.tensor([0, 2, 2, 1, 3]), torch.tensor([0, 3, 3])
+for mode in ["sum", "mean"]:
+    case(f"embedding_bag {mode}", lambda t: F.embedding_bag(words, t, starts, mode=mode), normal(4, 2))
+texts, sizes, frames = torch.tensor([[1, 2, 0], [3, 0, 0], [2, 2, 1]]), torch.tensor([2, 1, 3]), torch.tensor([5, 3, 6])
+for reduction in ["mean", "sum", "none"]:
+    # PyTorch's rule for the log-probabilities is right only behind a log-softmax.
+    case(f"ctc_loss {reduction}", lambda x: F.ctc_loss(F.log_softmax(x, 2), texts, frames, sizes, reduction=reduction), normal(6, 3, 4))
+
 pathlib.Path(__file__).with_name("golden.txt").write_text("\n".join(out) + "\n")

@@ -36,6 +36,36 @@ pub trait Composed: Value {
         self.clamp(f32::NEG_INFINITY, high)
     }
 
+    /// Each element brought between two bounds of its own: `y = min(max(x, low), high)`. The three broadcast.
+    ///
+    /// `dx = g` where low ≤ x ≤ high; elsewhere the bound that y is has the gradient. Where low is above high, y is high;
+    /// NaN stays.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (low, high) = (Tensor::from([0.0, 1.0, -1.0]), Tensor::scalar(2.0));
+    /// assert_eq!(Tensor::from([-5.0, 5.0, 0.5]).clamp_between(&low, &high).to_vec(), [0.0, 2.0, 0.5]);
+    /// ```
+    #[track_caller]
+    fn clamp_between(&self, low: &Self, high: &Self) -> Self {
+        let raised = self.lt(low).select_where(low, self);
+        high.lt(&raised).select_where(high, &raised)
+    }
+
+    /// The number whose sigmoid is x: `y = ln(x / (1 - x)); dx = g / (x (1 - x))`. At 0 it is -∞, at 1 ∞, outside NaN.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// assert_eq!(Tensor::from([0.5, 1.0]).logit().to_vec(), [0.0, f32::INFINITY]);
+    /// ```
+    #[track_caller]
+    fn logit(&self) -> Self {
+        self.log() - (-self).log1p()
+    }
+
     /// On the way from here to `end`, so far as `weight` says: `y = x + weight (end - x)`. The three broadcast.
     ///
     /// # Panics

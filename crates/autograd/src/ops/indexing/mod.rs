@@ -13,7 +13,7 @@ use crate::{
     value::Value,
 };
 use gradus_tensor::{
-    Indices, OrFail, ShapeError, Tensor,
+    Indices, OrFail, Shape, ShapeError, Tensor,
     shape::{broadcast, resolve_axis, resolve_index},
 };
 
@@ -154,6 +154,57 @@ pub trait Indexing: Value {
         overwrite(self, (0..parts.len()).map(place), source)
     }
 
+    /// The elements, or parts, at indices along each of the first axes: NumPy's `x[i, j]`. With lists of one shape `[..]`
+    /// for `k` axes it has the shape `[..]` followed by the other axes.
+    ///
+    /// `y[..] = x[i[..], j[..]]; dx` adds each part of g to the part that it came from
+    ///
+    /// # Panics
+    /// When there are no lists or more than axes, their shapes differ, or an index is out of range.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.index(&[&[0, 1, 0].into(), &[1, -1, 1].into()]).to_vec(), [2.0, 4.0, 2.0]);
+    /// ```
+    #[track_caller]
+    fn index(&self, indices: &[&Indices]) -> Self {
+        let shape = self.shape();
+        let places = combined("index", &shape, indices).or_fail();
+        leading_as_one(self, indices.len()).index_select(0, &places)
+    }
+
+    /// This value with the elements, or parts, that [`index`](Indexing::index) gives replaced by `values`; with `accumulate`
+    /// the values are added to them instead. Of several for one place the last wins, and has the gradient alone; added
+    /// ones all count.
+    ///
+    /// # Panics
+    /// As [`index`](Indexing::index), and when the values have not the shape that it gives.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (rows, columns) = (Indices::from([0, 0]), Indices::from([1, 1]));
+    /// let (x, values) = (Tensor::ones([1, 2]), Tensor::from([5.0, 7.0]));
+    /// assert_eq!(x.index_put(&[&rows, &columns], &values, false).to_vec(), [1.0, 7.0]);
+    /// assert_eq!(x.index_put(&[&rows, &columns], &values, true).to_vec(), [1.0, 13.0]);
+    /// ```
+    #[track_caller]
+    fn index_put(&self, indices: &[&Indices], values: &Self, accumulate: bool) -> Self {
+        let shape = self.shape();
+        let places = combined("index_put", &shape, indices).or_fail();
+        let parts = [&places.shape()[..], &shape[indices.len()..]].concat();
+        if values.shape()[..] != parts {
+            ShapeError::new(format!(
+                "index_put: the values have shape {}, the places {parts:?}",
+                values.shape()
+            ))
+            .fail()
+        }
+        let x = leading_as_one(self, indices.len());
+        let y = if accumulate { x.index_add(0, &places, values) } else { x.index_copy(0, &places, values) };
+        y.reshape(shape)
+    }
+
     /// The elements where a mask is not 0, in row-major order, as a vector. The mask broadcasts to this shape.
     ///
     /// The shape of the result depends on the mask's numbers as they are now: no gradient flows to the mask.
@@ -200,6 +251,44 @@ pub trait Indexing: Value {
         self.index_select(0, indices)
     }
 
+    /// The sum of the rows of this table, `[n, d]`, that each bag of indices names, or with `mean` their mean: `[bags, d]`. A
+    /// bag begins at its offset and ends where the next one begins; an empty one gives 0.
+    ///
+    /// # Panics
+    /// When the table has not two axes, the indices not one, an index is out of range, or the offsets do not rise from 0 to
+    /// at most the number of indices.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let table = Tensor::from([[1.0, 2.0], [10.0, 20.0]]);
+    /// let sums = table.embedding_bag(&Indices::from([0, 1, 1]), &[0, 1], false);
+    /// assert_eq!(sums, Tensor::from([[1.0, 2.0], [20.0, 40.0]]));
+    /// ```
+    #[track_caller]
+    fn embedding_bag(&self, indices: &Indices, offsets: &[usize], mean: bool) -> Self {
+        let n = indices.as_slice().len();
+        let ends = offsets.iter().skip(1).chain([&n]);
+        let sizes: Vec<Option<usize>> = offsets.iter().zip(ends).map(|(a, b)| b.checked_sub(*a)).collect();
+        if indices.shape()[..].len() != 1 || offsets.first() != Some(&0) || sizes.contains(&None) {
+            ShapeError::new(format!(
+                "embedding_bag: the offsets {offsets:?} must rise from 0 to at most the number of indices, of shape {}",
+                indices.shape()
+            ))
+            .fail()
+        }
+        let sizes: Vec<usize> = sizes.into_iter().flatten().collect();
+        let bag = |(bag, &size): (usize, &usize)| std::iter::repeat_n(bag, size);
+        let bags: Vec<usize> = sizes.iter().enumerate().flat_map(bag).collect();
+        let rows = self.embedding(indices);
+        let empty = self.at().constant(Tensor::zeros([offsets.len(), self.shape()[1]]));
+        let sums = empty.index_add(0, &bags.into(), &rows);
+        if !mean {
+            return sums;
+        }
+        let counts = Tensor::from_fn([offsets.len(), 1], |i| sizes[i[0]].max(1) as f32);
+        sums / self.at().constant(counts)
+    }
+
     /// [`embedding`](Indexing::embedding) with a row that fills up: indices equal to `padding` give its row, but send no
     /// gradient to it.
     ///
@@ -228,6 +317,32 @@ impl<V: Value> Indexing for V {}
 /// The positions on an axis that indices name; an error for an index out of range.
 fn positions(op: &str, axis: usize, shape: &[usize], indices: &Indices) -> Result<Vec<usize>, ShapeError> {
     indices.as_slice().iter().map(|&i| resolve_index(op, i as isize, axis, shape)).collect()
+}
+
+/// For one list of indices for each of the first axes, the positions on all of them taken as one axis.
+fn combined(op: &str, shape: &Shape, indices: &[&Indices]) -> Result<Indices, ShapeError> {
+    if indices.is_empty() || indices.len() > shape[..].len() {
+        let lists = indices.len();
+        return Err(ShapeError::new(format!("{op}: {lists} lists of indices do not fit shape {shape}")));
+    }
+    if let Some(other) = indices.iter().find(|other| other.shape() != indices[0].shape()) {
+        let (first, other) = (indices[0].shape(), other.shape());
+        return Err(ShapeError::new(format!("{op}: the indices have the shapes {first} and {other}")));
+    }
+    let mut places = vec![0; indices[0].as_slice().len()];
+    for (axis, of_axis) in indices.iter().enumerate() {
+        let positions = positions(op, axis, shape, of_axis)?;
+        places.iter_mut().zip(positions).for_each(|(place, p)| *place = *place * shape[axis] + p);
+    }
+    Ok(Indices::from(places).reshape(indices[0].shape()))
+}
+
+/// The value with its first `axes` axes taken as one.
+#[track_caller]
+fn leading_as_one<V: Value>(x: &V, axes: usize) -> V {
+    let shape = x.shape();
+    let leading: usize = shape[..axes].iter().product();
+    x.reshape([&[leading], &shape[axes..]].concat())
 }
 
 /// The value with the elements at these places, counted row-major, replaced by those of the source, row-major too.

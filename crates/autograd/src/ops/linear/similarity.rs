@@ -5,11 +5,13 @@ use crate::{
     ops::{
         elementwise::{Composed, Elementwise},
         reduce::Reduce,
+        selection::Selection,
         shape::{Diagonals, Shaping},
+        steps::Steps,
     },
     value::Value,
 };
-use gradus_tensor::ShapeError;
+use gradus_tensor::{OrFail, ShapeError, shape::resolve_axis};
 
 /// Lengths of vectors along an axis, the distances and the angles between them.
 pub trait Similarity: Value {
@@ -25,6 +27,27 @@ pub trait Similarity: Value {
     #[track_caller]
     fn normalized(&self, axis: isize) -> Self {
         self / self.norm_axes(axis, true).clamp_min(1e-12)
+    }
+
+    /// The parts at each index of an axis, drawn in to a norm of order `p` of at most `most`: those that are longer are
+    /// multiplied by `most / (norm + 1e-7)`, as in PyTorch, the others stay.
+    ///
+    /// # Panics
+    /// When there is no such axis, or p is NaN.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[0.6, 0.8], [3.0, 4.0]]).renorm(2.0, 0, 1.0);
+    /// assert_eq!(x.to_vec(), [0.6, 0.8, 0.6, 0.8]);
+    /// ```
+    #[track_caller]
+    fn renorm(&self, p: f32, axis: isize, most: f32) -> Self {
+        let (shape, at) = (self.shape(), self.at());
+        let axis = resolve_axis("renorm", axis, &shape).or_fail() as isize;
+        let others: Vec<isize> = (0..shape[..].len() as isize).filter(|&other| other != axis).collect();
+        let norms = self.vector_norm(p, others, true);
+        let factors = at.constant(most) / (&norms + 1e-7);
+        self * norms.gt(&at.constant(most)).select_where(&factors, &at.constant(1.0))
     }
 
     /// The cosine of the angle between vectors along an axis, which goes away: `y = a·b / (max(|a|, ε) max(|b|, ε))`, ε

@@ -4,11 +4,13 @@ mod class;
 mod cross_entropy;
 mod element;
 mod ranking;
+mod sequence;
 
 pub use class::{ClassLoss, NllOptions};
 pub use cross_entropy::{CrossEntropy, CrossEntropyOptions};
 pub use element::ElementLoss;
 pub use ranking::RankingLoss;
+pub use sequence::SequenceLoss;
 
 use crate::{ops::reduce::Reduce, value::Value};
 use gradus_tensor::{Indices, Shape, ShapeError};

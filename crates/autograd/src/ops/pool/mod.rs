@@ -10,7 +10,12 @@ pub use plane::{PlaneGather, PlaneScatter};
 
 use crate::{
     check::Gen,
-    ops::{conv::with_height, reduce::Reduce, shape::Shaping},
+    ops::{
+        conv::with_height,
+        elementwise::{Elementwise, Powf},
+        reduce::Reduce,
+        shape::Shaping,
+    },
     value::Value,
 };
 use gradus_tensor::{Indices, Pool2d, ShapeError};
@@ -227,6 +232,36 @@ pub trait Pooling: Value {
     ) -> Self {
         let x = with_height("avg_pool1d", self);
         x.avg_pool2d([1, kernel], [1, stride], [0, padding], ceil_mode, count_include_pad).squeeze(2)
+    }
+
+    /// The norm of order `p` of each window, without padding: `y = (Σ |x|^p)^(1/p)`. p = 1 gives sums, and the larger p is
+    /// the nearer it comes to the maximum. Where a window is zero the gradient is 0.
+    ///
+    /// PyTorch's `lp_pool2d` does not take absolute values, and so differs for odd p where elements are negative.
+    ///
+    /// # Panics
+    /// Unless p is positive and finite, and as [`avg_pool2d`](Pooling::avg_pool2d).
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[[[3.0, 1.0], [4.0, 0.0]]]]);
+    /// assert_eq!(x.lp_pool2d(2.0, [2, 1], [2, 1]).to_vec(), [5.0, 1.0]);
+    /// ```
+    #[track_caller]
+    fn lp_pool2d(&self, p: f32, kernel: [usize; 2], stride: [usize; 2]) -> Self {
+        assert!(p > 0.0 && p.is_finite(), "lp_pool2d: the order p must be positive and finite, not {p}");
+        let elements = (kernel[0] * kernel[1]) as f32;
+        let means = self.abs().powf(p).avg_pool2d(kernel, stride, [0, 0], false, true);
+        Self::apply(Powf(1.0 / f64::from(p)), &[&(means * elements)])
+    }
+
+    /// [`lp_pool2d`](Pooling::lp_pool2d) of rows `[n, c, length]`, as images of height 1.
+    ///
+    /// # Panics
+    /// When there are not three axes, and as [`lp_pool2d`](Pooling::lp_pool2d).
+    #[track_caller]
+    fn lp_pool1d(&self, p: f32, kernel: usize, stride: usize) -> Self {
+        with_height("lp_pool1d", self).lp_pool2d(p, [1, kernel], [1, stride]).squeeze(2)
     }
 
     /// [`adaptive_max_pool2d`](Pooling::adaptive_max_pool2d) of rows `[n, c, length]` to `output` elements.

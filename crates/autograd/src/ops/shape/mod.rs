@@ -365,6 +365,22 @@ pub trait Shaping: Value {
         }
     }
 
+    /// The differences of neighbours along an axis: `y_i = x_(i+1) - x_i`. The axis becomes shorter by one.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// assert_eq!(Tensor::from([1.0, 4.0, 9.0]).diff(0).to_vec(), [3.0, 5.0]);
+    /// ```
+    #[track_caller]
+    fn diff(&self, axis: isize) -> Self {
+        let shape = self.shape();
+        let n = shape[resolve_axis("diff", axis, &shape).or_fail()] as isize;
+        self.slice(axis, n.min(1)..n) - self.slice(axis, 0..(n - 1).max(0))
+    }
+
     /// Moves the elements of an axis by `shift` places, forwards if it is positive; those that leave it at one end
     /// come back at the other.
     ///

@@ -1,0 +1,89 @@
+//! A wrong shape in a layer points to the line where the user called it, however many boxes the layer is in.
+
+use gradus_autograd::prelude::*;
+use gradus_nn::{Conv2d, DynLayer, Flatten, Layer, Linear, MaxPool2d, Relu, Sequential};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Mutex,
+};
+
+/// What the panic in `f` says, and the line of this file that it points to. Tests take turns: the hook is the process's.
+fn panic_of<R>(f: impl FnOnce() -> R) -> (String, u32) {
+    static TURN: Mutex<()> = Mutex::new(());
+    static LAST: Mutex<(String, String, u32)> = Mutex::new((String::new(), String::new(), 0));
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|info| {
+        let (text, place) = (info.payload_as_str().unwrap_or_default(), info.location().unwrap());
+        *LAST.lock().unwrap() = (text.to_string(), place.file().to_string(), place.line());
+    }));
+    let result = catch_unwind(AssertUnwindSafe(f));
+    std::panic::set_hook(before);
+    assert!(result.is_err(), "it did not panic");
+    let (text, file, line) = LAST.lock().unwrap().clone();
+    assert!(file.ends_with("misuse.rs"), "{text}: points to {file}:{line}");
+    (text, line)
+}
+
+/// What the layer says to the input, as a tensor and as a variable, each with the line that it points to, and the right one.
+fn called<L: Layer>(layer: &L, x: &Tensor) -> [(String, u32, u32); 2] {
+    let tape = Tape::new();
+    let v = tape.var(x);
+    let line = line!();
+    let tensor = panic_of(|| layer.forward(x.clone()));
+    let var = panic_of(|| layer.forward(v));
+    [(tensor.0, tensor.1, line + 1), (var.0, var.1, line + 2)]
+}
+
+fn linear() -> Linear {
+    Linear::new(4, 2, &mut Rng::seed(0))
+}
+
+#[test]
+fn boxed_layers_point_to_the_users_line() {
+    let boxed: Box<dyn DynLayer> = Box::new(linear());
+    let twice: Box<dyn DynLayer> = Box::new(boxed);
+    let x = Tensor::ones([3, 5]);
+    let line = line!() + 1;
+    let (text, at) = panic_of(|| twice.forward(x.clone()));
+    assert!(text.starts_with("linear: x [3, 5] has 5 features, the weight [2, 4] takes 4"), "{text}");
+    assert_eq!(at, line, "{text}");
+    let tape = Tape::new();
+    let v = tape.var(x);
+    let line = line!() + 1;
+    let (text, at) = panic_of(|| twice.forward(v));
+    assert_eq!(at, line, "{text}");
+    // The boxed form's own methods.
+    let line = line!() + 1;
+    let (text, at) = panic_of(|| twice.forward_var(v));
+    assert_eq!(at, line, "{text}");
+}
+
+#[test]
+fn lists_of_layers_point_to_the_users_line() {
+    let mut rng = Rng::seed(0);
+    let net = Sequential::new().push(linear()).push(Relu).push(Linear::new(3, 1, &mut rng));
+    let inner = Sequential::new().push(Sequential::new().push(linear()));
+    let images = Sequential::new()
+        .push(Conv2d::new(1, 2, 3, &mut rng))
+        .push(MaxPool2d::new(2))
+        .push(Flatten)
+        .push(linear());
+    for (found, message) in [
+        (called(&net, &Tensor::ones([3, 5])), "linear: x [3, 5] has 5 features"),
+        // The second layer does not fit what the first gives.
+        (called(&net, &Tensor::ones([3, 4])), "linear: x [3, 2] has 2 features"),
+        (called(&inner, &Tensor::ones([3, 5])), "linear: x [3, 5] has 5 features"),
+        (called(&images, &Tensor::ones([1, 3, 8, 8])), "conv2d: channels differ"),
+        (called(&images, &Tensor::ones([1, 1, 3, 3])), "max_pool2d: "),
+        (called(&images, &Tensor::ones([1, 1, 8, 8])), "linear: x [1, 18] has 18 features"),
+    ] {
+        for (text, at, line) in found {
+            assert!(text.starts_with(message), "{text}");
+            assert_eq!(at, line, "{text}");
+        }
+    }
+    let line = line!() + 1;
+    let (text, at) = panic_of(|| net.activations(Tensor::ones([3, 4])));
+    assert_eq!(at, line, "{text}");
+}
