@@ -29,7 +29,12 @@ impl Array {
 
     /// Each element computed from its index.
     pub fn from_fn(shape: impl AsRef<[usize]>, mut f: impl FnMut(&[usize]) -> f64) -> Array {
-        let shape = Shape::new(shape.as_ref());
+        Array::filled(Shape::new(shape.as_ref()), &mut f)
+    }
+
+    /// [`from_fn`](Array::from_fn). Here as below, the loop calls its function through a reference: so it is compiled
+    /// once, and not for each of the hundreds of functions in references.
+    fn filled(shape: Shape, f: &mut dyn FnMut(&[usize]) -> f64) -> Array {
         let mut index = vec![0; shape[..].len()];
         let data = (0..shape.len()).map(|_| {
             let value = f(&index);
@@ -97,12 +102,20 @@ impl Array {
     }
 
     /// `f` of each element.
-    pub fn map(&self, f: impl FnMut(f64) -> f64) -> Array {
+    pub fn map(&self, mut f: impl FnMut(f64) -> f64) -> Array {
+        self.mapped(&mut f)
+    }
+
+    fn mapped(&self, f: &mut dyn FnMut(f64) -> f64) -> Array {
         Array { shape: self.shape.clone(), data: self.data.iter().copied().map(f).collect() }
     }
 
     /// `f` of the elements of two arrays, broadcast to one shape.
     pub fn zip(&self, other: &Array, mut f: impl FnMut(f64, f64) -> f64) -> Array {
+        self.zipped(other, &mut f)
+    }
+
+    fn zipped(&self, other: &Array, f: &mut dyn FnMut(f64, f64) -> f64) -> Array {
         if self.shape == other.shape {
             let data = self.data.iter().zip(&other.data).map(|(&a, &b)| f(a, b)).collect();
             return Array { shape: self.shape.clone(), data };
@@ -370,6 +383,13 @@ impl<'a> Update<'a> {
     pub fn elementwise<const N: usize>(
         &mut self,
         mut f: impl FnMut([f64; N], &mut Branches<'_>) -> f64,
+    ) -> bool {
+        self.each_element(&mut f)
+    }
+
+    fn each_element<const N: usize>(
+        &mut self,
+        f: &mut dyn FnMut([f64; N], &mut Branches<'_>) -> f64,
     ) -> bool {
         let inputs = self.inputs;
         if self.changes.is_empty() {

@@ -38,7 +38,7 @@ impl Tensor {
     /// `f` of the elements of two tensors, broadcast to one shape.
     #[track_caller]
     pub(crate) fn binary(&self, op: &str, other: &Tensor, f: impl BinaryFn + Sync) -> Tensor {
-        broadcast_runs(op, self, other, |a, b, out| zip(Isa::current(), f, a, b, out))
+        broadcast_runs(op, self, other, &|a, b, out| zip(Isa::current(), f, a, b, out))
     }
 
     /// `f` of each element and a scalar.
@@ -100,17 +100,18 @@ impl Tensor {
     /// When the shapes do not broadcast.
     #[track_caller]
     pub fn zip(&self, other: &Tensor, f: impl Fn(f32, f32) -> f32 + Sync) -> Tensor {
-        broadcast_runs("zip", self, other, |a, b, out| map::zip_with(&f, a, b, out))
+        broadcast_runs("zip", self, other, &|a, b, out| map::zip_with(&f, a, b, out))
     }
 }
 
-/// `kernel(a, b, out)` for runs of two tensors broadcast to one shape.
+/// `kernel(a, b, out)` for runs of two tensors broadcast to one shape. A reference to the kernel, so that this is compiled
+/// once and not for every formula.
 #[track_caller]
 fn broadcast_runs(
     op: &str,
     a: &Tensor,
     b: &Tensor,
-    kernel: impl Fn(Operand<'_>, Operand<'_>, &mut [f32]) + Sync,
+    kernel: &(dyn Fn(Operand<'_>, Operand<'_>, &mut [f32]) + Sync),
 ) -> Tensor {
     if a.shape() == b.shape()
         && let (Some(x), Some(y)) = (a.as_slice(), b.as_slice())

@@ -32,8 +32,12 @@ pub struct ErrorCase<O> {
 impl<O> ErrorCase<O> {
     /// A case.
     pub fn new(op: O, shapes: &[&[usize]], message: &'static str) -> ErrorCase<O> {
-        ErrorCase { op, shapes: shapes.iter().map(|s| s.to_vec()).collect(), message }
+        ErrorCase { op, shapes: owned(shapes), message }
     }
+}
+
+fn owned(shapes: &[&[usize]]) -> Vec<Vec<usize>> {
+    shapes.iter().map(|shape| shape.to_vec()).collect()
 }
 
 /// A source of random shapes and values. Its size bounds the ranks and lengths, so that a failing case can be tried

@@ -6,6 +6,7 @@
 //! in a tree again. The trees depend on the numbers of elements alone; threads take branches of them, so the same bits
 //! come out of any number of threads, and rounding errors grow like the depth of the tree.
 
+use super::Reduction;
 use crate::{
     Isa,
     elementwise::gather,
@@ -33,12 +34,6 @@ const STRIP: usize = 1024;
 /// Runs shorter than this are gathered into a block first.
 const SHORT_RUN: usize = 64;
 
-/// A reduction of groups of elements, each to one number.
-pub(super) trait Reduction: Copy + Send + Sync {
-    /// Reduces groups that lie side by side, as many as `out` is long. Implementations must be `#[inline(always)]`.
-    fn reduce<G: Group, S: Simd>(self, simd: S, groups: &G, out: &mut [f32]);
-}
-
 /// Groups of elements side by side, which a [`Reduction`] may fold more than once.
 pub(super) trait Group {
     /// Folds each group; group `j` is lifted by `shift[j]`. Implementations must be `#[inline(always)]`.
@@ -53,23 +48,9 @@ pub(super) const NO_SHIFT: &[f32] = &[0.0; STRIP];
 /// Room for one number a group.
 pub(super) const PER_GROUP: [f32; STRIP] = [0.0; STRIP];
 
-/// Just a fold.
-impl<F: Fold> Reduction for F {
-    #[inline(always)]
-    fn reduce<G: Group, S: Simd>(self, simd: S, groups: &G, out: &mut [f32]) {
-        groups.fold(simd, self, NO_SHIFT, out);
-    }
-}
-
 impl Tensor {
     #[track_caller]
-    pub(super) fn reduce_axes(
-        &self,
-        op: &str,
-        axes: Axes,
-        keepdims: bool,
-        reduction: impl Reduction,
-    ) -> Tensor {
+    pub(super) fn reduce_axes(&self, op: &str, axes: Axes, keepdims: bool, reduction: Reduction) -> Tensor {
         let axes = axes.resolve(op, self.shape()).or_fail();
         let shape = reduced(self.shape(), &axes, keepdims);
         if self.is_empty() {
@@ -119,7 +100,7 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    fn run(&self, reduction: impl Reduction, out: &mut [f32]) {
+    fn run(&self, reduction: Reduction, out: &mut [f32]) {
         let count = self.gone.iter().map(|&(n, _)| n).product::<usize>();
         let (kept, gone) = (inner_stride(&self.kept), inner_stride(&self.gone));
         // Runs that lie side by side, group after group, are folded where they lie: a strip whose entries are runs.
@@ -162,12 +143,12 @@ impl Group for Nothing {
 }
 
 /// Reduces groups without elements.
-struct Empty<'a, R> {
-    reduction: R,
+struct Empty<'a> {
+    reduction: Reduction,
     out: &'a mut [f32],
 }
 
-impl<R: Reduction> Kernel for Empty<'_, R> {
+impl Kernel for Empty<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -179,15 +160,15 @@ impl<R: Reduction> Kernel for Empty<'_, R> {
 }
 
 /// Reduces the groups from number `start` on, one at a time.
-struct Rows<'a, R> {
+struct Rows<'a> {
     plan: &'a Plan<'a>,
     count: usize,
-    reduction: R,
+    reduction: Reduction,
     start: usize,
     out: &'a mut [f32],
 }
 
-impl<R: Reduction> Kernel for Rows<'_, R> {
+impl Kernel for Rows<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -313,16 +294,16 @@ impl<F: Fold> Kernel for Leaf<'_, F> {
 }
 
 /// Reduces the groups from number `start` on, neighbours on the innermost kept axis together.
-struct Strips<'a, R> {
+struct Strips<'a> {
     plan: &'a Plan<'a>,
     run: usize,
     count: usize,
-    reduction: R,
+    reduction: Reduction,
     start: usize,
     out: &'a mut [f32],
 }
 
-impl<R: Reduction> Kernel for Strips<'_, R> {
+impl Kernel for Strips<'_> {
     type Output = ();
 
     #[inline(always)]

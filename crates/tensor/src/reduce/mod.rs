@@ -11,8 +11,39 @@ mod softmax;
 use crate::{
     kernels::fold::{Max, Min, Product, Sum},
     shape::Axes,
+    simd::Simd,
     tensor::Tensor,
 };
+use groups::{Group, NO_SHIFT};
+
+/// A reduction of groups of elements, each to one number.
+///
+/// Chosen at run time: were it a type, the kernels would be compiled again in every crate that calls a method which is
+/// generic in its axes.
+#[derive(Clone, Copy)]
+enum Reduction {
+    Sum,
+    Product,
+    Max,
+    Min,
+    Variance { correction: usize },
+    LogSumExp,
+}
+
+impl Reduction {
+    /// Reduces groups that lie side by side, as many as `out` is long.
+    #[inline(always)]
+    fn reduce<S: Simd>(self, simd: S, groups: &impl Group, out: &mut [f32]) {
+        match self {
+            Reduction::Sum => groups.fold(simd, Sum, NO_SHIFT, out),
+            Reduction::Product => groups.fold(simd, Product, NO_SHIFT, out),
+            Reduction::Max => groups.fold(simd, Max, NO_SHIFT, out),
+            Reduction::Min => groups.fold(simd, Min, NO_SHIFT, out),
+            Reduction::Variance { correction } => moments::variance(simd, groups, correction, out),
+            Reduction::LogSumExp => softmax::logsumexp(simd, groups, out),
+        }
+    }
+}
 
 impl Tensor {
     /// The sum of all elements, as a scalar; 0 when there are none. Added in a tree: the error grows like the
@@ -35,7 +66,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn sum_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
-        self.reduce_axes("sum", axes.into(), keepdims, Sum)
+        self.reduce_axes("sum", axes.into(), keepdims, Reduction::Sum)
     }
 
     /// The mean of all elements, as a scalar: their sum divided by their number; NaN when there are none.
@@ -50,7 +81,7 @@ impl Tensor {
     /// When an axis is out of range or named twice.
     #[track_caller]
     pub fn mean_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
-        let sum = self.reduce_axes("mean", axes.into(), keepdims, Sum);
+        let sum = self.reduce_axes("mean", axes.into(), keepdims, Reduction::Sum);
         let count = self.len() as f32 / sum.len() as f32;
         sum / count
     }
@@ -67,7 +98,7 @@ impl Tensor {
     /// When an axis is out of range or named twice.
     #[track_caller]
     pub fn prod_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
-        self.reduce_axes("prod", axes.into(), keepdims, Product)
+        self.reduce_axes("prod", axes.into(), keepdims, Reduction::Product)
     }
 
     /// The largest of all elements, as a scalar; NaN if there is a NaN, -inf when there are none.
@@ -83,7 +114,7 @@ impl Tensor {
     /// When an axis is out of range or named twice.
     #[track_caller]
     pub fn max_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
-        self.reduce_axes("max", axes.into(), keepdims, Max)
+        self.reduce_axes("max", axes.into(), keepdims, Reduction::Max)
     }
 
     /// The smallest of all elements, as a scalar; NaN if there is a NaN, inf when there are none.
@@ -99,6 +130,6 @@ impl Tensor {
     /// When an axis is out of range or named twice.
     #[track_caller]
     pub fn min_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
-        self.reduce_axes("min", axes.into(), keepdims, Min)
+        self.reduce_axes("min", axes.into(), keepdims, Reduction::Min)
     }
 }

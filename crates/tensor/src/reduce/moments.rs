@@ -1,6 +1,9 @@
 //! Variance and standard deviation.
 
-use super::groups::{Group, NO_SHIFT, PER_GROUP, Reduction};
+use super::{
+    Reduction,
+    groups::{Group, NO_SHIFT, PER_GROUP},
+};
 use crate::{
     kernels::fold::{SquaredDeviations, Sum},
     shape::Axes,
@@ -9,26 +12,19 @@ use crate::{
 };
 
 /// In two passes: the mean first, then the squared deviations from it, whose sum loses nothing to cancellation.
-#[derive(Clone, Copy)]
-struct Variance {
-    correction: usize,
-}
-
-impl Reduction for Variance {
-    #[inline(always)]
-    fn reduce<G: Group, S: Simd>(self, simd: S, groups: &G, out: &mut [f32]) {
-        let n = groups.count();
-        let mut means = PER_GROUP;
-        let means = &mut means[..out.len()];
-        groups.fold(simd, Sum, NO_SHIFT, means);
-        for mean in means.iter_mut() {
-            *mean /= n as f32;
-        }
-        groups.fold(simd, SquaredDeviations, means, out);
-        let divisor = n.saturating_sub(self.correction) as f32;
-        for y in out {
-            *y /= divisor;
-        }
+#[inline(always)]
+pub(super) fn variance<S: Simd>(simd: S, groups: &impl Group, correction: usize, out: &mut [f32]) {
+    let n = groups.count();
+    let mut means = PER_GROUP;
+    let means = &mut means[..out.len()];
+    groups.fold(simd, Sum, NO_SHIFT, means);
+    for mean in means.iter_mut() {
+        *mean /= n as f32;
+    }
+    groups.fold(simd, SquaredDeviations, means, out);
+    let divisor = n.saturating_sub(correction) as f32;
+    for y in out {
+        *y /= divisor;
     }
 }
 
@@ -55,7 +51,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn var_axes(&self, axes: impl Into<Axes>, correction: usize, keepdims: bool) -> Tensor {
-        self.reduce_axes("var", axes.into(), keepdims, Variance { correction })
+        self.reduce_axes("var", axes.into(), keepdims, Reduction::Variance { correction })
     }
 
     /// The standard deviation of all elements, as a scalar: the square root of [`Tensor::var`].
@@ -71,6 +67,6 @@ impl Tensor {
     /// When an axis is out of range or named twice.
     #[track_caller]
     pub fn std_axes(&self, axes: impl Into<Axes>, correction: usize, keepdims: bool) -> Tensor {
-        self.reduce_axes("std", axes.into(), keepdims, Variance { correction }).sqrt()
+        self.reduce_axes("std", axes.into(), keepdims, Reduction::Variance { correction }).sqrt()
     }
 }

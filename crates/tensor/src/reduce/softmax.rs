@@ -1,7 +1,10 @@
 //! Softmax, its logarithm, and the logarithm of sums of exponentials: all of them shifted by the maximum, so that nothing
 //! overflows.
 
-use super::groups::{Group, NO_SHIFT, PER_GROUP, Reduction};
+use super::{
+    Reduction,
+    groups::{Group, NO_SHIFT, PER_GROUP},
+};
 use crate::{
     Isa,
     error::OrFail,
@@ -81,27 +84,23 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn logsumexp_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
-        self.reduce_axes("logsumexp", axes.into(), keepdims, LogSumExp)
+        self.reduce_axes("logsumexp", axes.into(), keepdims, Reduction::LogSumExp)
     }
 }
 
-#[derive(Clone, Copy)]
-struct LogSumExp;
-
-impl Reduction for LogSumExp {
-    #[inline(always)]
-    fn reduce<G: Group, S: Simd>(self, simd: S, groups: &G, out: &mut [f32]) {
-        let mut shifts = PER_GROUP;
-        let shifts = &mut shifts[..out.len()];
-        groups.fold(simd, Max, NO_SHIFT, shifts);
-        for shift in shifts.iter_mut() {
-            // An infinite maximum less itself would be NaN.
-            *shift = if shift.is_finite() { *shift } else { 0.0 };
-        }
-        groups.fold(simd, ExpSum, shifts, out);
-        for (y, shift) in out.iter_mut().zip(shifts) {
-            *y = y.ln() + *shift;
-        }
+/// ln Σ e^(x - shift) + shift, with the maximum for the shift.
+#[inline(always)]
+pub(super) fn logsumexp<S: Simd>(simd: S, groups: &impl Group, out: &mut [f32]) {
+    let mut shifts = PER_GROUP;
+    let shifts = &mut shifts[..out.len()];
+    groups.fold(simd, Max, NO_SHIFT, shifts);
+    for shift in shifts.iter_mut() {
+        // An infinite maximum less itself would be NaN.
+        *shift = if shift.is_finite() { *shift } else { 0.0 };
+    }
+    groups.fold(simd, ExpSum, shifts, out);
+    for (y, shift) in out.iter_mut().zip(shifts) {
+        *y = y.ln() + *shift;
     }
 }
 
