@@ -11,8 +11,8 @@ pub use gradus_tensor as tensor;
 pub mod prelude {
     pub use gradus_autograd::prelude::*;
     pub use gradus_nn::{
-        Adam, AdamW, Conv2d, Flatten, Init, Layer, Linear, MaxPool2d, Module, Optimizer, Relu, Sequential,
-        Sgd, Sigmoid, Tanh, module,
+        Adam, AdamW, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Embedding, Flatten, Init, Layer, LayerNorm,
+        Linear, MaxPool2d, Module, Optimizer, Relu, Residual, Sequential, Sgd, Sigmoid, Tanh, module,
     };
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 
 /// Something with parameters: a layer, a model, a single parameter, a list of modules.
 ///
-/// Parameters, with [buffers](Param::buffer) among them, are visited in the order of the fields, by dotted names such as `conv1.weight`. Write it for a struct
-/// with [`module!`](crate::module!).
+/// Parameters, with [buffers](Param::buffer) among them, are visited in the order of the fields, by dotted names such as
+/// `conv1.weight`. Write it for a struct with [`module!`](crate::module!).
 pub trait Module {
     /// Calls `f` with the name and the parameter, for every parameter. `path` goes before the names.
     fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, &'a Param));
@@ -14,14 +14,14 @@ pub trait Module {
     /// Calls `f` with the name and the parameter for changing, for every parameter.
     fn visit_mut<'a>(&'a mut self, path: &str, f: &mut dyn FnMut(&str, &'a mut Param));
 
-    /// All parameters with their names.
+    /// All parameters and buffers with their names.
     fn params(&self) -> Vec<(String, &Param)> {
         let mut all = Vec::new();
         self.visit("", &mut |name, param| all.push((name.to_string(), param)));
         all
     }
 
-    /// All parameters with their names, for changing, all at once.
+    /// All parameters and buffers with their names, for changing, all at once.
     fn params_mut(&mut self) -> Vec<(String, &mut Param)> {
         let mut all = Vec::new();
         self.visit_mut("", &mut |name, param| all.push((name.to_string(), param)));
@@ -55,8 +55,8 @@ pub fn update_buffers(model: &mut dyn Module, gradients: &Gradients) {
     model.visit_mut("", &mut |_, param| gradients.update_buffer(param));
 }
 
-/// Writes [`Module`] for a struct: names its fields once. Fields after a `;` hold no parameters. A field that is not
-/// named does not compile.
+/// Writes [`Module`] for a struct, which may have a parameter like `<const N: usize>`: names its fields once. Fields after a
+/// `;` hold no parameters. A field that is not named does not compile.
 ///
 /// ```
 /// use gradus_nn::{Linear, Module, module};

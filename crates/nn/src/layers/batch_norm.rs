@@ -18,6 +18,9 @@ use gradus_autograd::prelude::*;
 /// step of the optimizer (or by [`update_buffers`](crate::update_buffers)), once for every use of the layer. When a batch
 /// is computed in shards each has its own statistics, and the averages follow one after the other.
 ///
+/// The mode is that of the whole tape, and freezing weight and bias does not stop the averages. To keep them while only a
+/// head is trained, compute the body on tensors, which is evaluation, and record the head.
+///
 /// The book's momentum of 0.9 is 1 - 0.9 = 0.1 here.
 ///
 /// ```
