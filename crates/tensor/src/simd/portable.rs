@@ -191,6 +191,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn look_up(self, table: &[f32; 16], x: [f32; N]) -> [f32; N] {
+        x.map(|x| table[(x.to_bits() >> 21) as usize % 16])
+    }
+
+    #[inline(always)]
     fn shl_i32(self, a: [i32; N], bits: u32) -> [i32; N] {
         let mut out = a;
         for lane in &mut out {
