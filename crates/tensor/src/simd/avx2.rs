@@ -81,9 +81,10 @@ impl Simd for Avx2 {
         mul(a: __m256, b: __m256) -> __m256 = _mm256_mul_ps(a, b);
         div(a: __m256, b: __m256) -> __m256 = _mm256_div_ps(a, b);
         mul_add(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
-        exact_square(a: __m256) -> (__m256, __m256) = {
-            let square = _mm256_mul_ps(a, a);
-            (square, _mm256_fmsub_ps(a, a, square))
+        minus_half_square(a: __m256) -> (__m256, __m256) = {
+            let half = _mm256_mul_ps(a, _mm256_set1_ps(-0.5));
+            let product = _mm256_mul_ps(half, a);
+            (product, _mm256_fmsub_ps(half, a, product))
         };
         neg(a: __m256) -> __m256 = _mm256_xor_ps(a, _mm256_set1_ps(-0.0));
         min(a: __m256, b: __m256) -> __m256 = _mm256_min_ps(a, b);

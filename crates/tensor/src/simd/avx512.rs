@@ -61,9 +61,10 @@ impl Simd for Avx512 {
         mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
         div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
         mul_add(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
-        exact_square(a: __m512) -> (__m512, __m512) = {
-            let square = _mm512_mul_ps(a, a);
-            (square, _mm512_fmsub_ps(a, a, square))
+        minus_half_square(a: __m512) -> (__m512, __m512) = {
+            let half = _mm512_mul_ps(a, _mm512_set1_ps(-0.5));
+            let product = _mm512_mul_ps(half, a);
+            (product, _mm512_fmsub_ps(half, a, product))
         };
         neg(a: __m512) -> __m512 = _mm512_xor_ps(a, _mm512_set1_ps(-0.0));
         min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);

@@ -172,8 +172,8 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a * b + c`, rounded once if [`Simd::FUSED`], else twice.
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
-    /// a² as the sum of its nearest `f32` and the rest, for |a| < 2⁶⁰.
-    fn exact_square(self, a: Self::F32) -> (Self::F32, Self::F32);
+    /// -a²/2 as the sum of its nearest `f32` and the rest, for |a| < 2⁶⁰.
+    fn minus_half_square(self, a: Self::F32) -> (Self::F32, Self::F32);
     /// `-a`, the sign bit of NaN included.
     fn neg(self, a: Self::F32) -> Self::F32;
     /// `a < b ? a : b`: the second where either is NaN or both are zero.
