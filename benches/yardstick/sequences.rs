@@ -34,7 +34,8 @@ pub(crate) fn workloads() -> Vec<Workload> {
                 lstm: Lstm::with_options(256, 256, steps_first, rng),
                 output: Linear::new(256, 10_000, rng),
             };
-            let (words, labels) = (random_indices(700, 10_000).reshape([35, 20]), random_indices(700, 10_000));
+            let (words, labels) =
+                (random_indices(700, 10_000).reshape([35, 20]), random_indices(700, 10_000));
             let (mut sgd, mut tape) = (Sgd::new(0.1), Tape::training(0));
             move || {
                 let (loss, gradients, ()) = tape.step(|tape| {

@@ -309,9 +309,12 @@ impl Value for Tensor {
 
 #[track_caller]
 fn run<O: Op>(op: O, inputs: &[&Tensor]) -> Outputs {
-    let shapes = List::new(inputs.len(), &[][..], |k| &inputs[k].shape()[..]);
-    op.infer(shapes.as_slice()).or_fail();
+    op.infer(shapes(inputs).as_slice()).or_fail();
     op.forward(inputs).0
+}
+
+fn shapes<'a>(inputs: &[&'a Tensor]) -> List<&'a [usize]> {
+    List::new(inputs.len(), &[], |k| &inputs[k].shape()[..])
 }
 
 impl<'t> Value for Var<'t> {

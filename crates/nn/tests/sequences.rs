@@ -41,6 +41,31 @@ fn worked_numbers() {
     close(gru.forward(x).get([0, 0, 0]), 0.1744680206);
 }
 
+/// Uniform between plus and minus the bound: the greatest of many comes close to it.
+#[track_caller]
+fn uniform_up_to(bound: f32, value: &Tensor) {
+    let greatest = value.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+    let mean_square = value.square().mean().item();
+    assert!(greatest <= bound && greatest > 0.95 * bound, "{greatest} of {bound}");
+    // Four standard errors of a thousand squares, whose own deviation is 0.9 of their mean.
+    assert!((mean_square / (bound * bound / 3.0) - 1.0).abs() < 4.0 * 0.9 / 1000f32.sqrt());
+}
+
+#[test]
+fn initial_values_are_pytorchs() {
+    let mut rng = Rng::seed(9);
+    for (name, param) in Lstm::new(20, 300, &mut rng).params() {
+        assert!(param.value().len() >= 1000, "{name}");
+        uniform_up_to(1.0 / 300f32.sqrt(), param.value());
+    }
+    let attention = MultiheadAttention::new(60, 4, &mut rng);
+    uniform_up_to((6.0f32 / (60.0 + 180.0)).sqrt(), attention.in_proj_weight.value());
+    uniform_up_to(1.0 / 60f32.sqrt(), attention.out_proj.weight.value());
+    for bias in [&attention.in_proj_bias, &attention.out_proj.bias] {
+        assert!(bias.as_ref().unwrap().value().iter().all(|b| b == 0.0));
+    }
+}
+
 /// A layer against its cell, step by step, and against itself on a flipped sequence.
 macro_rules! layer_is_its_cell {
     ($Layer:ident, $Cell:ident) => {{

@@ -45,7 +45,9 @@ pub(super) enum Fault {
     IgnoresStride,
     /// The rule reads everything from one element before its beginning.
     IgnoresOffset,
-    /// What was saved comes from a forward of the inputs in reverse.
+    /// The rule reads inputs and outputs of a forward of the inputs in reverse.
+    StaleInputs,
+    /// What was saved comes from such a forward.
     StaleSaved,
 }
 
@@ -69,6 +71,9 @@ impl<O: Op> Faulty<O> {
             Fault::Stale(factor) => (*x).clone() * factor,
             Fault::Detached => x.at().constant(x.to_tensor()),
             Fault::IgnoresStride | Fault::IgnoresOffset => misread(*x, fault),
+            Fault::StaleInputs => {
+                (0..x.shape()[..].len() as isize).fold((*x).clone(), |x, axis| x.flip(axis))
+            }
             _ => (*x).clone(),
         };
         let mut inputs: Vec<V> = cx.inputs.iter().map(other).collect();
@@ -138,6 +143,7 @@ impl<O: Op> Faulty<O> {
             | Fault::SwappedInputs
             | Fault::IgnoresStride
             | Fault::IgnoresOffset
+            | Fault::StaleInputs
             | Fault::StaleSaved => right.clone(),
         })
     }
