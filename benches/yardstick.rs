@@ -18,13 +18,14 @@
 mod yardstick {
     pub(crate) mod kernels;
     pub(crate) mod peak;
+    pub(crate) mod sequences;
     pub(crate) mod training;
     pub(crate) mod workload;
 }
 
 use std::{io::BufRead, process::ExitCode};
 use yardstick::{
-    kernels, peak, training,
+    kernels, peak, sequences, training,
     workload::{Workload, time},
 };
 
@@ -50,7 +51,8 @@ fn main() -> ExitCode {
             }
         }
     }
-    let workloads: Vec<Workload> = kernels::workloads().into_iter().chain(training::workloads()).collect();
+    let workloads: Vec<Workload> =
+        [kernels::workloads(), training::workloads(), sequences::workloads()].into_iter().flatten().collect();
     task(&workloads, &filter, seconds);
     ExitCode::SUCCESS
 }

@@ -150,7 +150,7 @@ fn run(id: usize, nodes: &mut [Node]) {
     let Some(mut step) = nodes[id].step.take() else { return };
     let outputs = {
         let inputs = nodes[id].inputs.iter().map(|&i| nodes[i as usize].value());
-        step.forward(&inputs.collect::<SmallVec<[&Tensor; 3]>>()).0
+        step.forward(&inputs.collect::<SmallVec<[&Tensor; 3]>>()).into_vec()
     };
     if !nodes[id].needs {
         step.forget();

@@ -19,6 +19,18 @@ pub struct Gradients {
     pub(crate) by_var: Vec<(u32, Option<Tensor>)>,
     /// `None` for a parameter that is on the tape but that the loss does not depend on.
     pub(crate) by_param: HashMap<ParamId, Option<Tensor>>,
+    /// In the order in which they were asked for.
+    pub(crate) updates: Vec<BufferUpdate>,
+}
+
+/// A change of a buffer that a layer has asked for: see [`At::update_buffer`](crate::At::update_buffer).
+#[derive(Debug, Clone)]
+pub(crate) struct BufferUpdate {
+    pub(crate) buffer: ParamId,
+    pub(crate) keep: f32,
+    pub(crate) add: Tensor,
+    /// The tape and its generation.
+    pub(crate) recording: (u64, u64),
 }
 
 impl Gradients {
@@ -74,9 +86,22 @@ impl Gradients {
         self.by_param.get_mut(&param.id())?.as_mut()
     }
 
+    /// Makes the changes of a buffer that the layers of the forward pass asked for, in their order; see
+    /// [`At::update_buffer`](crate::At::update_buffer). Optimizers do it for all buffers of a model.
+    pub fn update_buffer(&self, buffer: &mut Param) {
+        let id = buffer.id();
+        for update in self.updates.iter().filter(|update| update.buffer == id) {
+            let value = buffer.value() * update.keep + &update.add;
+            *buffer.value_mut() = value;
+        }
+    }
+
     /// Adds the gradients of another tape for the same parameters, as the shards of a batch give. The gradients of
-    /// variables, which belong to one tape, are dropped.
-    pub fn merge(mut self, other: Gradients) -> Gradients {
+    /// variables, which belong to one tape, are dropped. The other's changes of buffers come after these, once for each
+    /// tape: two losses of one tape have the same.
+    pub fn merge(mut self, mut other: Gradients) -> Gradients {
+        other.updates.retain(|new| self.updates.iter().all(|known| known.recording != new.recording));
+        self.updates.append(&mut other.updates);
         (self.tape, self.by_var) = (None, Vec::new());
         for (id, gradient) in other.by_param {
             let sum = self.by_param.entry(id).or_default();

@@ -8,6 +8,7 @@ pub mod functional;
 mod gradients;
 mod hooks;
 pub mod inspect;
+mod list;
 pub mod op;
 pub mod ops;
 mod param;

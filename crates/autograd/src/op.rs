@@ -129,28 +129,47 @@ pub enum Precision {
 
 /// The outputs of a forward.
 #[derive(Debug)]
-pub struct Outputs(pub(crate) SmallVec<[Tensor; 1]>);
+pub enum Outputs {
+    /// Nearly always. A tensor is a hundred bytes and moves from here to the tape: no list is worth making for it.
+    One(Tensor),
+    /// Of an operation with several outputs, or with one.
+    Many(Vec<Tensor>),
+}
 
 impl Outputs {
+    pub(crate) fn into_vec(self) -> Vec<Tensor> {
+        match self {
+            Outputs::One(y) => vec![y],
+            Outputs::Many(outputs) => outputs,
+        }
+    }
+
+    /// The only output, of an operation that has no more.
+    #[track_caller]
+    pub(crate) fn only(self, name: &str) -> Tensor {
+        match self {
+            Outputs::One(y) => y,
+            outputs => outputs.into_array::<1>(name).into_iter().next().expect("one"),
+        }
+    }
+
     #[track_caller]
     pub(crate) fn into_array<const M: usize>(self, name: &str) -> [Tensor; M] {
-        let found = self.0.len();
-        self.0
-            .into_vec()
-            .try_into()
-            .unwrap_or_else(|_| panic!("{name}: has {found} outputs, {M} were asked for"))
+        let outputs = self.into_vec();
+        let found = outputs.len();
+        outputs.try_into().unwrap_or_else(|_| panic!("{name}: has {found} outputs, {M} were asked for"))
     }
 }
 
 impl From<Tensor> for Outputs {
     fn from(y: Tensor) -> Outputs {
-        Outputs(smallvec![y])
+        Outputs::One(y)
     }
 }
 
 impl From<Vec<Tensor>> for Outputs {
     fn from(outputs: Vec<Tensor>) -> Outputs {
-        Outputs(outputs.into())
+        Outputs::Many(outputs)
     }
 }
 

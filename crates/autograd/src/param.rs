@@ -1,4 +1,4 @@
-//! Parameters: what training changes.
+//! Parameters, which training changes; and buffers, which it only carries along.
 
 use gradus_tensor::Tensor;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Param {
     id: ParamId,
     value: Tensor,
-    frozen: bool,
+    role: Role,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Trained,
+    Frozen,
+    Buffer,
 }
 
 /// The identity of a [`Param`], unique in the process.
@@ -21,8 +28,28 @@ pub struct ParamId(u64);
 impl Param {
     /// A parameter with this initial value.
     pub fn new(value: impl Into<Tensor>) -> Param {
+        Param::with_role(value.into(), Role::Trained)
+    }
+
+    /// A buffer, as PyTorch names it: a tensor that belongs to a model, is saved and loaded by name like a parameter, and
+    /// is not trained, such as the running averages of batch normalisation. It is always frozen:
+    /// [`set_frozen`](Param::set_frozen) leaves it so. In training a layer changes it by
+    /// [`At::update_buffer`](crate::At::update_buffer).
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let mut mean = Param::buffer([0.0, 0.0]);
+    /// mean.set_frozen(false);
+    /// assert!(mean.is_buffer() && mean.is_frozen());
+    /// ```
+    pub fn buffer(value: impl Into<Tensor>) -> Param {
+        Param::with_role(value.into(), Role::Buffer)
+    }
+
+    fn with_role(value: Tensor, role: Role) -> Param {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Param { id: ParamId(NEXT.fetch_add(1, Ordering::Relaxed)), value: value.into(), frozen: false }
+        Param { id: ParamId(NEXT.fetch_add(1, Ordering::Relaxed)), value, role }
     }
 
     /// Its identity.
@@ -35,14 +62,24 @@ impl Param {
         &self.value
     }
 
-    /// Whether it is frozen: a constant of the tapes that use it, left alone by optimizers.
+    /// Whether it is frozen: a constant of the tapes that use it, not trained by optimizers. Buffers always are.
     pub fn is_frozen(&self) -> bool {
-        self.frozen
+        self.role != Role::Trained
     }
 
-    /// Freezes it, as the lower layers of a model that is fine-tuned are, or lets training change it again.
+    /// Whether it is a [`buffer`](Param::buffer).
+    pub fn is_buffer(&self) -> bool {
+        self.role == Role::Buffer
+    }
+
+    /// Freezes it, as the lower layers of a model that is fine-tuned are, or lets training change it again. A buffer
+    /// stays frozen.
     pub fn set_frozen(&mut self, frozen: bool) {
-        self.frozen = frozen;
+        self.role = match (self.role, frozen) {
+            (Role::Buffer, _) => Role::Buffer,
+            (_, true) => Role::Frozen,
+            (_, false) => Role::Trained,
+        };
     }
 
     /// The value for changing, in place where no tape holds it any more.
@@ -53,6 +90,6 @@ impl Param {
 
 impl Clone for Param {
     fn clone(&self) -> Param {
-        Param { frozen: self.frozen, ..Param::new(self.value.clone()) }
+        Param::with_role(self.value.clone(), self.role)
     }
 }

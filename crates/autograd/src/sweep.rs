@@ -4,6 +4,7 @@ use crate::{
     gradients::Gradients,
     hooks::Hooks,
     inspect::refuse,
+    list::List,
     op::Backward,
     ops::shape::SumTo,
     tape::{Node, Tape},
@@ -162,14 +163,14 @@ impl<'t> Var<'t> {
     ) -> Gradients {
         let tape = self.tape();
         let has_checkpoints = !tape.segments.borrow().is_empty();
-        let mut gradients: Vec<Option<Tensor>> = vec![None; self.id() as usize + 1];
+        // What came after the loss cannot matter to it, but for outputs of its own step.
+        let after = self.id() as usize + 1;
+        let end =
+            after + tape.nodes.borrow()[after..].iter().take_while(|node| node.is_later_output()).count();
+        let mut gradients: Vec<Option<Tensor>> = vec![None; end];
         gradients[self.id() as usize] = Some(cotangent);
         if release {
-            // What came after the loss cannot matter to it, but for outputs of its own step.
-            let mut nodes = tape.nodes.borrow_mut();
-            let end =
-                nodes[self.id() as usize + 1..].iter().take_while(|node| node.is_later_output()).count();
-            nodes[self.id() as usize + 1 + end..].iter_mut().for_each(Node::release);
+            tape.nodes.borrow_mut()[end..].iter_mut().for_each(Node::release);
         }
         for id in (0..gradients.len()).rev() {
             watch.complete(tape, id, &mut gradients[id]);
@@ -276,32 +277,38 @@ fn sweep_node(
 ) {
     let node = &nodes[id];
     let Some(step) = node.step.as_ref().filter(|_| node.needs) else { return };
-    let outputs = id..(id + node.outputs as usize);
-    let mut cotangents: SmallVec<[Option<Tensor>; 2]> =
-        outputs.clone().map(|k| gradients.get_mut(k).and_then(Option::take)).collect();
+    // Inputs come before outputs. The rule takes the cotangents from where they were added up.
+    let (before, cotangents) = gradients.split_at_mut(id);
+    let outputs = node.outputs as usize;
+    let cotangents = &mut cotangents[..outputs];
     if cotangents.iter().all(Option::is_none) {
         return;
     }
-    let inputs: SmallVec<[&Tensor; 3]> = node.inputs.iter().map(|&i| nodes[i as usize].value()).collect();
-    let values: SmallVec<[&Tensor; 2]> = outputs.map(|k| nodes[k].value()).collect();
-    let needs: SmallVec<[bool; 3]> = node.inputs.iter().map(|&i| nodes[i as usize].needs).collect();
+    let input = |k: usize| &nodes[node.inputs[k] as usize];
+    let count = node.inputs.len();
+    let inputs = List::new(count, input(0).value(), |k| input(k).value());
+    let values = List::new(outputs, nodes[id].value(), |k| nodes[id + k].value());
+    let needs = List::new(count, false, |k| input(k).needs);
     // A tensor is a hundred bytes: what holds it is made and emptied in place, not moved.
     let (mut few, mut many) = ([const { None }; 3], Vec::new());
-    let results: &mut [Option<Tensor>] = match few.get_mut(..inputs.len()) {
+    let results: &mut [Option<Tensor>] = match few.get_mut(..count) {
         Some(few) => few,
         None => {
-            many.resize(inputs.len(), None);
+            many.resize(count, None);
             &mut many
         }
     };
-    let mut cx =
-        Backward { inputs: &inputs, outputs: &values, cotangents: &mut cotangents, needs: &needs, results };
+    let (inputs, outputs) = (inputs.as_slice(), values.as_slice());
+    let mut cx = Backward { inputs, outputs, cotangents, needs: needs.as_slice(), results };
     step.backward_tensors(&mut cx, rule == Rule::Fused);
+    for cotangent in cotangents {
+        *cotangent = None;
+    }
     watch.gave(nodes, id, results);
-    for ((&input, result), value) in node.inputs.iter().zip(results).zip(&inputs) {
+    for ((&input, result), value) in node.inputs.iter().zip(results).zip(inputs) {
         let Some(result) = result.take() else { continue };
         let result = if result.shape() == value.shape() { result } else { result.sum_to(value.shape()) };
-        accumulate(&mut gradients[input as usize], result);
+        accumulate(&mut before[input as usize], result);
     }
 }
 
@@ -376,7 +383,8 @@ fn reached_from(tape: &Tape, wrt: &[Var<'_>], last: u32) -> Vec<bool> {
 
 /// Sorts what is left after the sweep, the gradients of leaves, by variable and by parameter.
 fn collect(tape: &Tape, mut gradients: Vec<Option<Tensor>>) -> Gradients {
-    let mut found = Gradients { tape: Some(tape.id_and_generation()), ..Gradients::default() };
+    let updates = tape.updates.borrow().clone();
+    let mut found = Gradients { tape: Some(tape.id_and_generation()), updates, ..Gradients::default() };
     for (param, id) in tape.params() {
         let gradient = gradients.get(id as usize).cloned().flatten();
         let sum = found.by_param.entry(param).or_default();

@@ -2,8 +2,9 @@
 
 use crate::{
     checkpoint::Segments,
-    gradients::Gradients,
-    op::{Op, Recorded, Step},
+    gradients::{BufferUpdate, Gradients},
+    list::List,
+    op::{Op, Outputs, Recorded, Step},
     param::{Param, ParamId},
     value::At,
     var::Var,
@@ -53,6 +54,8 @@ pub struct Tape {
     params: RefCell<HashMap<(ParamId, usize), u32>>,
     /// The next seed, in training mode.
     seed: Cell<Option<u64>>,
+    /// What layers want done to buffers, for the optimizer. No replay and no checkpoint comes here again.
+    pub(crate) updates: RefCell<Vec<BufferUpdate>>,
     /// What checkpoints recorded.
     pub(crate) segments: RefCell<Segments>,
     /// Whether sweeps look for NaN and infinities.
@@ -87,6 +90,7 @@ impl Tape {
             nodes: RefCell::default(),
             params: RefCell::default(),
             seed: Cell::new(None),
+            updates: RefCell::default(),
             segments: RefCell::default(),
             anomaly_mode: Cell::new(false),
             origin: Cell::new(None),
@@ -179,6 +183,7 @@ impl Tape {
     pub fn clear(&mut self) {
         self.nodes.get_mut().clear();
         self.params.get_mut().clear();
+        self.updates.get_mut().clear();
         self.segments.get_mut().clear();
         self.generation.set(self.generation.get() + 1);
     }
@@ -247,30 +252,42 @@ impl Tape {
                 other.describe()
             );
         }
-        let (outputs, needs) = {
+        let needs;
+        let outputs = {
             let nodes = tape.nodes.borrow();
-            let values: SmallVec<[&Tensor; 3]> =
-                inputs.iter().map(|x| nodes[x.id() as usize].value()).collect();
-            let shapes: SmallVec<[&[usize]; 3]> = values.iter().map(|x| &x.shape()[..]).collect();
-            step.infer(&shapes)?;
-            let needs = inputs.iter().any(|x| nodes[x.id() as usize].needs);
-            (step.forward(&values).0, needs)
+            let value = |k: usize| nodes[inputs[k].id() as usize].value();
+            let values = List::new(inputs.len(), value(0), value);
+            let shapes = List::new(inputs.len(), &[][..], |k| &values.as_slice()[k].shape()[..]);
+            step.infer(shapes.as_slice())?;
+            needs = inputs.iter().any(|x| nodes[x.id() as usize].needs);
+            step.forward(values.as_slice())
         };
-        let count = outputs.len();
         let mut nodes = tape.nodes.borrow_mut();
         let id = nodes.len() as u32;
         if !needs {
             step.forget();
         }
-        let mut step = Some(step);
-        for value in outputs {
-            let (step, inputs, outputs) = match step.take() {
-                Some(step) => (Some(step), inputs.iter().map(|x| x.id()).collect(), count as u32),
-                None => (None, smallvec![id], 0),
-            };
-            let location = tape.origin.get().unwrap_or(location);
-            push(&mut nodes, Node { value: Some(value), step, inputs, outputs, needs, location });
-        }
+        let location = tape.origin.get().unwrap_or(location);
+        let mut node =
+            Node { value: None, step: Some(step), inputs: ids(inputs), outputs: 1, needs, location };
+        let count = match outputs {
+            Outputs::One(value) => {
+                node.value = Some(value);
+                push(&mut nodes, node);
+                1
+            }
+            Outputs::Many(values) => {
+                let count = values.len();
+                node.outputs = count as u32;
+                for value in values {
+                    node.value = Some(value);
+                    push(&mut nodes, node);
+                    node =
+                        Node { value: None, step: None, inputs: smallvec![id], outputs: 0, needs, location };
+                }
+                count
+            }
+        };
         Ok((tape, id, count))
     }
 
@@ -298,6 +315,16 @@ pub(crate) struct AtLine<'t> {
 impl Drop for AtLine<'_> {
     fn drop(&mut self) {
         self.tape.origin.set(self.before);
+    }
+}
+
+fn ids(inputs: &[&Var<'_>]) -> SmallVec<[u32; 3]> {
+    match inputs.len() {
+        // As many places as there are at most, filled by number: cheaper than to push one after the other.
+        count @ 1..=3 => {
+            SmallVec::from_buf_and_len(std::array::from_fn(|k| inputs[k.min(count - 1)].id()), count)
+        }
+        _ => inputs.iter().map(|x| x.id()).collect(),
     }
 }
 

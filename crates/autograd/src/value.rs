@@ -1,14 +1,16 @@
 //! What a formula is computed on: tensors, or variables of a tape.
 
 use crate::{
-    op::Op,
+    gradients::BufferUpdate,
+    list::List,
+    op::{Op, Outputs},
     ops::arithmetic::{AddScalar, DivInto, MulScalar, SubFrom},
     param::Param,
     tape::Tape,
     values::Values,
     var::Var,
 };
-use gradus_tensor::{OrFail, Shape, Tensor};
+use gradus_tensor::{OrFail, Shape, ShapeError, Tensor};
 use std::{
     fmt::Debug,
     ops::{Add, Div, Mul, Neg, Sub},
@@ -103,10 +105,7 @@ value_trait! {
         /// # Panics
         /// When the shapes do not fit the operation, or the inputs live on different tapes.
         #[track_caller]
-        fn apply<O: Op>(op: O, inputs: &[&Self]) -> Self {
-            let [y] = Self::apply_n(op, inputs);
-            y
-        }
+        fn apply<O: Op>(op: O, inputs: &[&Self]) -> Self;
 
         /// Applies a formula that is known only at run time, as a boxed layer is.
         #[track_caller]
@@ -125,6 +124,9 @@ value_trait! {
 
         #[doc(hidden)]
         fn draw_at(place: Self::Place) -> Option<u64>;
+
+        #[doc(hidden)]
+        fn update_buffer_at(place: Self::Place, buffer: &Param, keep: f32, add: Tensor);
 
         #[doc(hidden)]
         #[track_caller]
@@ -177,6 +179,39 @@ impl<V: Value> At<V> {
     /// Whether the computation trains a model: only on a tape in training mode.
     pub fn is_training(self) -> bool {
         V::is_training_at(self.0)
+    }
+
+    /// Asks for a change of a [buffer](Param::buffer): `buffer ← keep · buffer + add`. With `keep` 1 - m and `add` m times
+    /// a batch's value it moves a running average by the share m; with 1 and 1 it counts.
+    ///
+    /// The buffer stays as it is during the step. The tape's [`Gradients`](crate::Gradients) carry the change to the
+    /// optimizer, which makes it together with its own; without an optimizer
+    /// [`Gradients::update_buffer`](crate::Gradients::update_buffer) does. Outside training nothing happens.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let (w, mut seen) = (Param::new(2.0), Param::buffer(0.0));
+    /// let (_, gradients, ()) = Tape::training(0).step(|tape| {
+    ///     tape.at().update_buffer(&seen, 1.0, Tensor::scalar(1.0));
+    ///     (tape.param(&w).square(), ())
+    /// });
+    /// assert_eq!(seen.value().item(), 0.0);
+    /// gradients.update_buffer(&mut seen);
+    /// assert_eq!(seen.value().item(), 1.0);
+    /// ```
+    ///
+    /// # Panics
+    /// When it is no buffer, or `add` has another shape.
+    #[track_caller]
+    pub fn update_buffer(self, buffer: &Param, keep: f32, add: Tensor) {
+        assert!(buffer.is_buffer(), "update_buffer: this is a parameter; make a buffer with Param::buffer");
+        if add.shape() != buffer.value().shape() {
+            let (found, wanted) = (add.shape(), buffer.value().shape());
+            ShapeError::new(format!("update_buffer: the buffer has shape {wanted}, what is added {found}"))
+                .fail()
+        }
+        V::update_buffer_at(self.0, buffer, keep, add);
     }
 
     /// Records `f` and keeps only what it returns: the values in between are dropped, and computed again when a sweep
@@ -236,10 +271,12 @@ impl Value for Tensor {
 
     #[track_caller]
     fn apply_n<O: Op, const M: usize>(op: O, inputs: &[&Tensor]) -> [Tensor; M] {
-        let shapes: Vec<&[usize]> = inputs.iter().map(|x| &x.shape()[..]).collect();
-        op.infer(&shapes).or_fail();
-        let (outputs, _) = op.forward(inputs);
-        outputs.into_array(O::NAME)
+        run(op, inputs).into_array(O::NAME)
+    }
+
+    #[track_caller]
+    fn apply<O: Op>(op: O, inputs: &[&Tensor]) -> Tensor {
+        run(op, inputs).only(O::NAME)
     }
 
     #[track_caller]
@@ -263,9 +300,21 @@ impl Value for Tensor {
         None
     }
 
+    fn update_buffer_at(_: (), _: &Param, _: f32, _: Tensor) {}
+
     fn checkpoint_at<R: Values<Tensor>>(_: (), f: impl FnOnce() -> R) -> R {
         f()
     }
+}
+
+#[track_caller]
+fn run<O: Op>(op: O, inputs: &[&Tensor]) -> Outputs {
+    op.infer(shapes(inputs).as_slice()).or_fail();
+    op.forward(inputs).0
+}
+
+fn shapes<'a>(inputs: &[&'a Tensor]) -> List<&'a [usize]> {
+    List::new(inputs.len(), &[], |k| &inputs[k].shape()[..])
 }
 
 impl<'t> Value for Var<'t> {
@@ -289,6 +338,12 @@ impl<'t> Value for Var<'t> {
     }
 
     #[track_caller]
+    fn apply<O: Op>(op: O, inputs: &[&Var<'t>]) -> Var<'t> {
+        let [y] = Tape::record(op, inputs);
+        y
+    }
+
+    #[track_caller]
     fn through(self, formula: &dyn Formula) -> Var<'t> {
         formula.on_var(self)
     }
@@ -309,6 +364,13 @@ impl<'t> Value for Var<'t> {
 
     fn draw_at(tape: &'t Tape) -> Option<u64> {
         tape.draw()
+    }
+
+    fn update_buffer_at(tape: &'t Tape, buffer: &Param, keep: f32, add: Tensor) {
+        if tape.is_training() {
+            let recording = tape.id_and_generation();
+            tape.updates.borrow_mut().push(BufferUpdate { buffer: buffer.id(), keep, add, recording });
+        }
     }
 
     #[track_caller]

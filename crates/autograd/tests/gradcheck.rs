@@ -1,69 +1,12 @@
 //! The gradient check: passes what is right, and names what is wrong.
 
+mod common;
+
+use common::crooked::Crooked;
 use gradus_autograd::{
-    Op,
-    check::{ErrorCase, Gen, GradCheck, Sample, Verdict, gradcheck, numerical_gradient},
-    op::{Backward, Outputs, Shapes},
+    check::{GradCheck, Verdict, gradcheck, numerical_gradient},
     prelude::*,
-    reference::{Array, Branches},
 };
-use gradus_tensor::{Shape, ShapeError};
-
-/// `y = x²`, with a rule that is off by `factor`, in all elements or in one of them.
-#[derive(Clone, Debug)]
-struct Crooked {
-    factor: f32,
-    only: Option<usize>,
-    fused: bool,
-}
-
-impl Crooked {
-    fn wrong(&self, x: &Tensor) -> Tensor {
-        let mut factors = Tensor::full(x.shape(), if self.only.is_none() { self.factor } else { 1.0 });
-        if let Some(i) = self.only {
-            factors.as_mut_slice()[i] = self.factor;
-        }
-        factors
-    }
-}
-
-impl Op for Crooked {
-    const NAME: &'static str = "crooked";
-    const FORMULA: &'static str = "y = x²";
-    type Saved = ();
-
-    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        Ok(Shape::new(inputs[0]).into())
-    }
-
-    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        (inputs[0].square().into(), ())
-    }
-
-    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
-        let ([x], g) = (cx.inputs(), cx.cotangent());
-        let right = g * (x * 2.0);
-        let factors = x.at().constant(self.wrong(&x.to_tensor()));
-        cx.add(0, || if self.fused { right } else { right * factors });
-    }
-
-    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, _: &()) {
-        let ([x], g) = (cx.inputs(), cx.cotangent());
-        cx.add(0, || g * (x * 2.0) * self.wrong(x));
-    }
-
-    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        vec![inputs[0].map(|x| x * x)]
-    }
-
-    fn samples(_: &mut Gen) -> Vec<Sample<Crooked>> {
-        vec![]
-    }
-
-    fn error_cases() -> Vec<ErrorCase<Crooked>> {
-        vec![]
-    }
-}
 
 #[test]
 fn right_gradients_pass() {

@@ -4,7 +4,8 @@ use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::Tensor;
 
-/// The elements of all parameters in the model's order, `[n]`: a copy, which later changes of the model do not reach.
+/// The elements of all parameters in the model's order, without buffers, `[n]`: a copy, which later changes of the model do
+/// not reach.
 ///
 /// ```
 /// use gradus_nn::{Linear, Module, flatten, unflatten};
@@ -20,7 +21,7 @@ use gradus_tensor::Tensor;
 /// ```
 pub fn flatten(model: &dyn Module) -> Tensor {
     let mut elements = Vec::with_capacity(model.param_count());
-    for (_, param) in model.params() {
+    for (_, param) in model.params().into_iter().filter(|(_, param)| !param.is_buffer()) {
         elements.extend(param.value().iter());
     }
     Tensor::new(&elements, [elements.len()])
@@ -29,7 +30,7 @@ pub fn flatten(model: &dyn Module) -> Tensor {
 /// The gradients in the same order and form; zeros for parameters that the loss does not reach.
 pub fn flatten_gradients(model: &dyn Module, gradients: &Gradients) -> Tensor {
     let mut elements = Vec::with_capacity(model.param_count());
-    for (_, param) in model.params() {
+    for (_, param) in model.params().into_iter().filter(|(_, param)| !param.is_buffer()) {
         match gradients.of(param) {
             Some(gradient) => elements.extend(gradient.iter()),
             None => elements.resize(elements.len() + param.value().len(), 0.0),
@@ -52,7 +53,7 @@ pub fn unflatten(model: &mut dyn Module, vector: &Tensor) {
     );
     let vector = vector.contiguous();
     let mut rest = vector.as_slice().expect("made contiguous above");
-    for (_, param) in model.params_mut() {
+    for (_, param) in model.params_mut().into_iter().filter(|(_, param)| !param.is_buffer()) {
         let (first, after) = rest.split_at(param.value().len());
         param.value_mut().as_mut_slice().copy_from_slice(first);
         rest = after;

@@ -1,11 +1,11 @@
 //! Modules: things with parameters, visited by dotted names.
 
-use gradus_autograd::Param;
+use gradus_autograd::{Gradients, Param};
 use std::fmt;
 
 /// Something with parameters: a layer, a model, a single parameter, a list of modules.
 ///
-/// Parameters are visited in the order of the fields, by dotted names such as `conv1.weight`. Write it for a struct
+/// Parameters, with [buffers](Param::buffer) among them, are visited in the order of the fields, by dotted names such as `conv1.weight`. Write it for a struct
 /// with [`module!`](crate::module!).
 pub trait Module {
     /// Calls `f` with the name and the parameter, for every parameter. `path` goes before the names.
@@ -28,10 +28,31 @@ pub trait Module {
         all
     }
 
-    /// The number of parameter elements.
+    /// The number of parameter elements, without those of buffers.
     fn param_count(&self) -> usize {
-        self.params().iter().map(|(_, param)| param.value().len()).sum()
+        self.params()
+            .iter()
+            .filter(|(_, param)| !param.is_buffer())
+            .map(|(_, param)| param.value().len())
+            .sum()
     }
+}
+
+/// Makes the changes of all buffers of a model that its forward pass asked for, such as moving the running averages of
+/// batch normalisation. Optimizers do it in their step; this is for a loop without one.
+///
+/// ```
+/// use gradus_autograd::prelude::*;
+/// use gradus_nn::{BatchNorm1d, Layer, update_buffers};
+///
+/// let mut norm = BatchNorm1d::new(1);
+/// let (_, gradients, ()) = Tape::training(0)
+///     .step(|tape| (norm.forward(tape.constant([[1.0], [3.0]])).sum(), ()));
+/// update_buffers(&mut norm, &gradients);
+/// assert_eq!(norm.running_mean.value().to_vec(), [0.2]); // a tenth of the way from 0 to the batch's 2
+/// ```
+pub fn update_buffers(model: &mut dyn Module, gradients: &Gradients) {
+    model.visit_mut("", &mut |_, param| gradients.update_buffer(param));
 }
 
 /// Writes [`Module`] for a struct: names its fields once. Fields after a `;` hold no parameters. A field that is not
@@ -54,8 +75,8 @@ pub trait Module {
 /// ```
 #[macro_export]
 macro_rules! module {
-    ($Type:ident { $($field:ident),* $(,)? $(; $($plain:ident),* $(,)?)? }) => {
-        impl $crate::Module for $Type {
+    ($Type:ident $(<const $N:ident: usize>)? { $($field:ident),* $(,)? $(; $($plain:ident),* $(,)?)? }) => {
+        impl $(<const $N: usize>)? $crate::Module for $Type $(<$N>)? {
             fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, &'a $crate::Param)) {
                 // Every field by name: one that is forgotten is an error here.
                 let $Type { $($field,)* $($($plain: _,)*)? } = self;
@@ -126,7 +147,8 @@ impl<M: Module> Module for Vec<M> {
     }
 }
 
-/// A table of a module's parameters: name, shape, number of elements, and the total.
+/// A table of a module's parameters: name, shape, number of elements; and their total, which leaves buffers out. What is
+/// not trained is marked.
 pub struct Summary<'a>(pub &'a dyn Module);
 
 impl fmt::Debug for Summary<'_> {
@@ -141,7 +163,12 @@ impl fmt::Display for Summary<'_> {
         let width = params.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(5);
         for (name, param) in &params {
             let shape = format!("{:?}", &param.value().shape()[..]);
-            writeln!(f, "{name:width$}  {shape:16} {:>9}", param.value().len())?;
+            let mark = match (param.is_buffer(), param.is_frozen()) {
+                (true, _) => "  buffer",
+                (false, true) => "  frozen",
+                (false, false) => "",
+            };
+            writeln!(f, "{name:width$}  {shape:16} {:>9}{mark}", param.value().len())?;
         }
         write!(f, "{:width$}  {:16} {:>9}", "total", "", self.0.param_count())
     }

@@ -43,8 +43,8 @@ pub fn save_tensors<'a>(
     write_atomically(path, bytes)
 }
 
-/// Reads all tensors of a safetensors file. Elements of 16 and 64 bits become f32s, rounded where they must be;
-/// tensors of integers are an error.
+/// Reads all tensors of a safetensors file. Elements of 16 and 64 bits become f32s, rounded where they must be, and so do
+/// integers of 32 and 64 bits, such as PyTorch's number of batches in a batch normalisation; other types are an error.
 pub fn load_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>, DataError> {
     let path = path.as_ref();
     let bytes = fs::read(path).map_err(Reason::from);
@@ -121,8 +121,10 @@ fn elements(view: &TensorView<'_>) -> Result<Vec<f32>, String> {
         Dtype::F32 => data.as_chunks().0.iter().map(|&x| f32::from_le_bytes(x)).collect(),
         Dtype::F64 => data.as_chunks().0.iter().map(|&x| f64::from_le_bytes(x) as f32).collect(),
         Dtype::F16 => data.as_chunks().0.iter().map(|&x| from_f16(u16::from_le_bytes(x))).collect(),
+        Dtype::I64 => data.as_chunks().0.iter().map(|&x| i64::from_le_bytes(x) as f32).collect(),
+        Dtype::I32 => data.as_chunks().0.iter().map(|&x| i32::from_le_bytes(x) as f32).collect(),
         Dtype::BF16 => data.as_chunks().0.iter().map(|&x| from_bf16(u16::from_le_bytes(x))).collect(),
-        other => return Err(format!("has elements of type {other}, not floating-point ones")),
+        other => return Err(format!("has elements of type {other}, not floating-point or whole ones")),
     })
 }
 
@@ -279,8 +281,11 @@ mod tests {
         }
         let deep = "[".repeat(100_000);
         assert!(decode(&[&(deep.len() as u64).to_le_bytes(), deep.as_bytes()].concat()).is_err());
-        let integers = decode(&file("I64", "[1]", &[0; 8])).unwrap_err();
-        assert_eq!(integers.to_string(), "tensor x: has elements of type I64, not floating-point ones");
+        let bools = decode(&file("BOOL", "[1]", &[0; 1])).unwrap_err();
+        assert_eq!(
+            bools.to_string(),
+            "tensor x: has elements of type BOOL, not floating-point or whole ones"
+        );
     }
 
     #[test]
@@ -295,6 +300,14 @@ mod tests {
             decode(&file("BF16", "[3]", &bf16s)).unwrap()["x"].to_vec(),
             [1.0, -2.0, 255.0 * 2f32.powi(120)]
         );
+    }
+
+    #[test]
+    fn integers_become_f32() {
+        let i64s: Vec<u8> = [5, -3, (1 << 40) + 1].iter().flat_map(|x: &i64| x.to_le_bytes()).collect();
+        assert_eq!(decode(&file("I64", "[3]", &i64s)).unwrap()["x"].to_vec(), [5.0, -3.0, 2f32.powi(40)]);
+        let i32s: Vec<u8> = [-1, 16_777_216].iter().flat_map(|x: &i32| x.to_le_bytes()).collect();
+        assert_eq!(decode(&file("I32", "[2]", &i32s)).unwrap()["x"].to_vec(), [-1.0, 16_777_216.0]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
     path::Path,
 };
 
-/// Saves the parameters under their names, as a safetensors file. The file is complete or not there at all.
+/// Saves the parameters and buffers under their names, as a safetensors file. The file is complete or not there at all.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -21,6 +21,9 @@ pub fn save(module: &dyn Module, path: impl AsRef<Path>) -> Result<(), DataError
 }
 
 /// Loads the parameters from a safetensors file. Either all of them are loaded, or the module stays as it is.
+///
+/// It may be a `state_dict` that PyTorch's users saved with `safetensors.torch.save_file`: layers have PyTorch's names,
+/// shapes and buffers, and what [`save`] saves loads there, with `strict=True`.
 ///
 /// # Errors
 /// When the file cannot be read, or its names and shapes are not the module's: all that is missing, unexpected or of

@@ -26,6 +26,25 @@ fn book_net() -> (Sequential, Tensor) {
     (net, Tensor::uniform([10, 784], 0.0, 1.0, &mut rng))
 }
 
+/// `cargo test --release -p gradus-nn --test gradcheck -- --ignored --nocapture` on a quiet machine.
+#[test]
+#[ignore = "it measures time"]
+#[expect(clippy::print_stdout, reason = "the times are what it is for")]
+fn a_check_is_quick() {
+    let (net, images) = book_net();
+    let (conv, small_images) = convolutional_net();
+    for (name, settings, net, images, most) in [
+        ("784-50-10, sampled", &GradCheck::default(), &net, &images, 2.0),
+        ("784-50-10, in full", &IN_FULL, &net, &images, 10.0),
+        ("convolutional, sampled", &GradCheck::default(), &conv, &small_images, 2.0),
+        ("convolutional, in full", &IN_FULL, &conv, &small_images, 30.0),
+    ] {
+        let report = check(settings, net, images.clone());
+        println!("{name}: {} parameters, {:.2} s", net.param_count(), report.seconds);
+        assert!(report.passed() && report.seconds < most, "{report}");
+    }
+}
+
 #[test]
 fn every_parameter_of_the_books_net() {
     let (net, images) = book_net();
@@ -37,8 +56,8 @@ fn every_parameter_of_the_books_net() {
     assert_eq!(full.rows.iter().map(|row| row.differenced).sum::<usize>(), 39_760);
 }
 
-#[test]
-fn every_parameter_of_a_convolutional_net() {
+/// About 10 000 parameters, on four images.
+fn convolutional_net() -> (Sequential, Tensor) {
     let mut rng = Rng::seed(1);
     let net = Sequential::new()
         .push(Conv2d::new(1, 8, 3, &mut rng).padding(1))
@@ -51,8 +70,13 @@ fn every_parameter_of_a_convolutional_net() {
         .push(Linear::new(784, 11, &mut rng))
         .push(Relu)
         .push(Linear::new(11, 10, &mut rng));
+    (net, Tensor::uniform([4, 1, 28, 28], 0.0, 1.0, &mut rng))
+}
+
+#[test]
+fn every_parameter_of_a_convolutional_net() {
+    let (net, images) = convolutional_net();
     assert!((9_900..10_100).contains(&net.param_count()), "{}", net.param_count());
-    let images = Tensor::uniform([4, 1, 28, 28], 0.0, 1.0, &mut rng);
     let report = check(&IN_FULL, &net, images);
     assert!(report.passed(), "{report}");
     assert_eq!(report.rows.iter().map(|row| row.differenced).sum::<usize>(), net.param_count());

@@ -2,7 +2,7 @@
 
 use crate::{
     error::ShapeError,
-    shape::{Shape, resolve_axis},
+    shape::{Shape, resolve_axis, short},
 };
 use smallvec::SmallVec;
 use std::ops::{Range, RangeFrom, RangeFull, RangeTo};
@@ -14,6 +14,8 @@ pub(crate) struct Layout {
     pub(crate) shape: Shape,
     pub(crate) strides: Strides,
     pub(crate) offset: usize,
+    /// Found out once: every operation asks.
+    contiguous: bool,
 }
 
 pub(crate) type Strides = SmallVec<[isize; 4]>;
@@ -23,47 +25,51 @@ impl Clone for Layout {
     fn clone(&self) -> Layout {
         Layout {
             shape: self.shape.clone(),
-            strides: SmallVec::from_slice(&self.strides),
+            strides: short(&self.strides),
             offset: self.offset,
+            contiguous: self.contiguous,
         }
     }
 }
 
 impl Layout {
+    /// With one stride for each axis of the shape.
+    pub(crate) fn new(shape: Shape, strides: Strides, offset: usize) -> Layout {
+        let contiguous = is_row_major(&shape, &strides);
+        Layout { shape, strides, offset, contiguous }
+    }
+
     /// Row-major, from the start of a buffer.
     #[inline]
     pub(crate) fn contiguous(shape: Shape) -> Layout {
-        let sizes = &shape[..];
-        let mut strides: Strides = SmallVec::from_elem(1, sizes.len());
-        let steps = &mut strides[..];
-        for i in (1..sizes.len().min(steps.len())).rev() {
-            steps[i - 1] = steps[i] * sizes[i] as isize;
+        let mut strides: Strides = match shape.len_axes() {
+            axes @ 0..=4 => SmallVec::from_buf_and_len([1; 4], axes),
+            axes => SmallVec::from_elem(1, axes),
+        };
+        let mut step = 1;
+        for (stride, &size) in strides.iter_mut().zip(&shape[..]).rev() {
+            *stride = step;
+            step *= size as isize;
         }
-        Layout { shape, strides, offset: 0 }
+        Layout { shape, strides, offset: 0, contiguous: true }
     }
 
     /// Whether the elements lie one after the other in row-major order. Axes of size 1 may have any stride.
     #[inline]
     pub(crate) fn is_contiguous(&self) -> bool {
-        let mut step = 1;
-        for (&n, &stride) in self.shape.iter().zip(&self.strides).rev() {
-            if n != 1 {
-                if stride != step {
-                    return self.shape.is_empty();
-                }
-                step *= n as isize;
-            }
-        }
-        true
+        self.contiguous
     }
 
     /// The range of buffer positions that hold the elements, row-major, if they are contiguous.
     #[inline]
     pub(crate) fn contiguous_range(&self) -> Option<Range<usize>> {
-        if self.shape.is_empty() {
-            return Some(0..0); // an empty view may start past the end of its buffer
+        if !self.contiguous {
+            return None;
         }
-        self.is_contiguous().then(|| self.offset..self.offset + self.shape.len())
+        match self.shape.len() {
+            0 => Some(0..0), // an empty view may start past the end of its buffer
+            len => Some(self.offset..self.offset + len),
+        }
     }
 
     /// The buffer position of the element at `index`, which has one entry an axis, each in range.
@@ -109,44 +115,51 @@ impl Layout {
                 strides[missing + i] = stride;
             }
         }
-        Ok(Layout { shape: target, strides, offset: self.offset })
+        Ok(Layout::new(target, strides, self.offset))
     }
 
     /// Axis `i` of the result is axis `axes[i]` of this.
     pub(crate) fn permute(&self, axes: &[usize]) -> Layout {
-        Layout {
-            shape: axes.iter().map(|&a| self.shape[a]).collect(),
-            strides: axes.iter().map(|&a| self.strides[a]).collect(),
-            offset: self.offset,
-        }
+        let shape = axes.iter().map(|&a| self.shape[a]).collect();
+        let strides = axes.iter().map(|&a| self.strides[a]).collect();
+        Layout::new(shape, strides, self.offset)
     }
 
     /// Keeps the elements of one axis that the slice names.
     pub(crate) fn slice(&self, axis: usize, slice: &Slice) -> Result<Layout, ShapeError> {
         let range = slice.resolve(axis, &self.shape)?;
-        let mut layout = self.starting_at(axis, range.first, self.shape.with(axis, range.len));
+        let shape = self.shape.with(axis, range.len);
+        let mut strides = short(&self.strides);
         // A single element keeps the stride: times a step that leads nowhere it could overflow.
         if range.len > 1 {
-            layout.strides[axis] *= range.step;
+            strides[axis] *= range.step;
         }
-        Ok(layout)
+        let offset = self.start(axis, range.first, &shape);
+        Ok(Layout::new(shape, strides, offset))
     }
 
     /// The part at one index of an axis, without that axis.
     pub(crate) fn select(&self, axis: usize, index: usize) -> Layout {
-        let mut layout = self.starting_at(axis, index, self.shape.remove(axis));
-        layout.strides.remove(axis);
-        layout
+        let shape = self.shape.remove(axis);
+        let mut strides = short(&self.strides);
+        strides.remove(axis);
+        let offset = self.start(axis, index, &shape);
+        Layout::new(shape, strides, offset)
     }
 
-    /// Another shape with these strides, from index `first` of an axis on.
-    fn starting_at(&self, axis: usize, first: usize, shape: Shape) -> Layout {
-        let mut layout = Layout { shape, strides: SmallVec::from_slice(&self.strides), offset: self.offset };
-        // Without elements the offset stays: the first element would lie outside the buffer.
-        if !layout.shape.is_empty() {
-            layout.offset = self.offset.wrapping_add_signed(first as isize * self.strides[axis]);
+    /// An axis of size 1 more, before position `axis`. It may have any stride.
+    pub(crate) fn unsqueeze(&self, axis: usize) -> Layout {
+        let mut strides = short(&self.strides);
+        strides.insert(axis, 1);
+        Layout::new(self.shape.insert(axis, 1), strides, self.offset)
+    }
+
+    /// Where a part of this shape starts that goes from index `first` of an axis on.
+    fn start(&self, axis: usize, first: usize, part: &Shape) -> usize {
+        match part.is_empty() {
+            true => self.offset, // the first element would lie outside the buffer
+            false => self.offset.wrapping_add_signed(first as isize * self.strides[axis]),
         }
-        layout
     }
 
     /// The same elements in row-major order under another shape of equal length, if strides can express it.
@@ -183,8 +196,22 @@ impl Layout {
                 left /= shape[new_axis];
             }
         }
-        Some(Layout { shape: shape.clone(), strides, offset: self.offset })
+        Some(Layout::new(shape.clone(), strides, self.offset))
     }
+}
+
+/// Whether elements with these strides lie one after the other in row-major order.
+fn is_row_major(shape: &Shape, strides: &[isize]) -> bool {
+    let mut step = 1;
+    for (&n, &stride) in shape.iter().zip(strides).rev() {
+        if n != 1 {
+            if stride != step {
+                return shape.is_empty();
+            }
+            step *= n as isize;
+        }
+    }
+    true
 }
 
 impl Shape {

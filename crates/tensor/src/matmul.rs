@@ -79,11 +79,11 @@ impl Batch<'_> {
         let layout = &x.layout;
         Batch {
             data: x.data(),
-            batch: Layout {
-                shape: Shape::new(&layout.shape[..axes]),
-                strides: layout.strides[..axes].into(),
-                offset: layout.offset,
-            },
+            batch: Layout::new(
+                Shape::new(&layout.shape[..axes]),
+                layout.strides[..axes].into(),
+                layout.offset,
+            ),
             sizes: [layout.shape[axes], layout.shape[axes + 1]],
             strides: [layout.strides[axes], layout.strides[axes + 1]],
         }

@@ -5,32 +5,39 @@ use smallvec::SmallVec;
 use std::{fmt, ops::Deref};
 
 /// The sizes of a tensor's axes. Up to four axes take no heap; rank 0 is a scalar.
-#[derive(PartialEq, Eq, Hash, Default)]
+#[derive(Eq, Hash, Default)]
+#[expect(clippy::derived_hash_with_manual_eq, reason = "both go by the sizes")]
 pub struct Shape(SmallVec<[usize; 4]>);
 
 impl Shape {
     /// A shape with these sizes.
     pub fn new(sizes: &[usize]) -> Shape {
-        Shape(SmallVec::from_slice(sizes))
+        Shape(short(sizes))
     }
 
     /// The number of elements, or `None` when it is more than memory can hold: when twice as many bytes (a size class
     /// may round up) do not fit an `isize`. Zero sizes count as 1 in this, so that strides cannot overflow either.
     pub fn checked_len(&self) -> Option<usize> {
-        let nonzero = self.iter().filter(|&&n| n != 0);
-        let len = nonzero.copied().try_fold(1usize, usize::checked_mul)?;
+        let (mut len, mut is_empty) = (1usize, false);
+        for &n in self.iter() {
+            len = len.checked_mul(n.max(1))?;
+            is_empty |= n == 0;
+        }
         let fits = len <= isize::MAX as usize / (2 * size_of::<f32>());
-        fits.then_some(if self.contains(&0) { 0 } else { len })
+        fits.then_some(if is_empty { 0 } else { len })
     }
 
     /// The shape, or an error of `op` when it has more elements than memory can hold.
     pub(crate) fn checked(self, op: &str) -> Result<Shape, ShapeError> {
         match self.checked_len() {
             Some(_) => Ok(self),
-            None => {
-                Err(ShapeError::new(format!("{op}: shape {self} has more elements than memory can hold")))
-            }
+            None => Err(self.too_large(op)),
         }
+    }
+
+    #[cold]
+    pub(crate) fn too_large(&self, op: &str) -> ShapeError {
+        ShapeError::new(format!("{op}: shape {self} has more elements than memory can hold"))
     }
 
     /// The number of elements: the product of the sizes, 1 for a scalar.
@@ -65,12 +72,30 @@ impl Shape {
     }
 }
 
+impl PartialEq for Shape {
+    // In a loop: for a handful of sizes the derived call of a comparing function costs more than the comparison.
+    #[inline]
+    fn eq(&self, other: &Shape) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a == b)
+    }
+}
+
 impl Clone for Shape {
-    // SmallVec's own clone goes element by element; shapes are cloned once per operation.
     #[inline]
     fn clone(&self) -> Shape {
-        Shape(SmallVec::from_slice(&self.0))
+        Shape(short(&self.0))
     }
+}
+
+/// A list of an entry for each axis. A loop over a constant number of places: cheaper than the call of a copying function
+/// that it would be for any length.
+#[inline]
+pub(crate) fn short<T: Copy + Default>(entries: &[T]) -> SmallVec<[T; 4]> {
+    if entries.len() > 4 {
+        return SmallVec::from_slice(entries);
+    }
+    let few = std::array::from_fn(|axis| entries.get(axis).copied().unwrap_or_default());
+    SmallVec::from_buf_and_len(few, entries.len())
 }
 
 impl Deref for Shape {

@@ -49,8 +49,8 @@ impl Tensor {
     /// A contiguous tensor whose elements `write` sets, every one of them: they start with unspecified values.
     #[track_caller]
     pub(crate) fn written(shape: Shape, write: impl FnOnce(&mut [f32])) -> Tensor {
-        let shape = shape.checked("tensor").or_fail();
-        let mut buffer = Buffer::new(shape.len());
+        let Some(len) = shape.checked_len() else { shape.too_large("tensor").fail() };
+        let mut buffer = Buffer::new(len);
         write(buffer.get_mut().expect("a new buffer has one owner"));
         Tensor { buffer, layout: Layout::contiguous(shape) }
     }

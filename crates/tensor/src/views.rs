@@ -160,10 +160,7 @@ impl Tensor {
             ShapeError::new(format!("unsqueeze: axis {axis} is out of range for shape {shape}: {range}"))
                 .fail()
         };
-        let mut layout = self.layout.clone();
-        layout.shape = layout.shape.insert(axis, 1);
-        layout.strides.insert(axis, 1);
-        self.view(layout)
+        self.view(self.layout.unsqueeze(axis))
     }
 
     /// Removes an axis of size 1.

@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The work, in elements that a task may pass over, below which another thread is not worth waking.
 const PARALLEL: usize = 1 << 15;
 
+/// How uncertain a difference may be, relative to the largest gradient, to be worth judging by.
+pub(super) const SURE: f64 = 1e-4;
+
 /// The elements to move, and by how much each for a step of 1.
 pub(super) type Direction = Vec<(usize, f64)>;
 
@@ -92,18 +95,21 @@ impl<'a> Differences<'a> {
         self.path.as_ref().map_or(Difference::ZERO, difference).estimate
     }
 
-    /// Whether the derivative by an element does not exist, and the rule lies between its two sides.
-    pub(super) fn is_kink(&self, flat: usize, largest: f64) -> bool {
-        let (Some(path), point) = (&self.path, &self.point) else { return false };
-        let (mut path, direction) = (path.fork().unfrozen(), [(flat, 1.0)]);
-        let start = path.moved(&direction, 0.0, &point.weights).change;
-        let step = 1e-2 * point.step(&direction);
-        let [left, right] = numeric::one_sided(step, point.noise, |h| {
-            path.moved(&direction, h, &point.weights).change - start
-        });
-        let error = 8.0 * (left.error + right.error) + 1e-6 * largest;
-        let (low, high) = (left.value.min(right.value) - error, left.value.max(right.value) + error);
-        (left.value - right.value).abs() > error && (low..=high).contains(&point.rule[flat])
+    /// Whether the derivative by an element does not exist, and the rule lies between its two sides. Where other elements
+    /// share the kink, as equal ones share a maximum, it must do so for both moved together too.
+    pub(super) fn is_kink(&self, flat: usize, others: &[usize], largest: f64) -> bool {
+        let Some(path) = &self.path else { return false };
+        let mut path = path.fork().unfrozen();
+        let mut sides = |elements: &[usize]| self.point.sides(&mut path, elements, largest);
+        let alone = sides(&[flat]);
+        alone.is_kink()
+            && alone.hold(self.point.rule[flat])
+            && others.iter().filter(|&&other| other != flat).all(|&other| {
+                let (its, both) = (sides(&[other]), sides(&[flat, other]));
+                // Two kinks that have nothing to do with one another add up.
+                let shared = both.differs_from_sum(&alone, &its);
+                !shared || both.hold(self.point.rule[flat] + self.point.rule[other])
+            })
     }
 
     /// By how much differences along a direction contradict the rule: positive where they do.
@@ -112,11 +118,46 @@ impl<'a> Differences<'a> {
     }
 }
 
+/// The derivatives to the left and to the right.
+struct Sides {
+    left: f64,
+    right: f64,
+    error: f64,
+}
+
+impl Sides {
+    fn is_kink(&self) -> bool {
+        (self.left - self.right).abs() > self.error
+    }
+
+    /// Whether a derivative lies between them.
+    fn hold(&self, rule: f64) -> bool {
+        let (low, high) = (self.left.min(self.right), self.left.max(self.right));
+        (low - self.error..=high + self.error).contains(&rule)
+    }
+
+    fn differs_from_sum(&self, a: &Sides, b: &Sides) -> bool {
+        let error = self.error + a.error + b.error;
+        (self.left - a.left - b.left).abs() > error || (self.right - a.right - b.right).abs() > error
+    }
+}
+
 impl Point<'_> {
+    /// The derivatives to both sides by these elements together, of the function with all its kinks.
+    fn sides(&self, path: &mut Path<'_>, elements: &[usize], largest: f64) -> Sides {
+        let direction: Direction = elements.iter().map(|&i| (i, 1.0)).collect();
+        let start = path.moved(&direction, 0.0, &self.weights).change;
+        let step = 1e-2 * self.step(&direction);
+        let [left, right] =
+            numeric::one_sided(step, self.noise, |h| path.moved(&direction, h, &self.weights).change - start);
+        let error = 8.0 * (left.error + right.error) + 1e-6 * largest;
+        Sides { left: left.value, right: right.value, error }
+    }
+
     fn difference(&self, path: &mut Path<'_>, direction: &[(usize, f64)], largest: f64) -> Difference {
         let size = largest * (direction.len() as f64).sqrt();
         let enough = |e: &Estimate, again: bool| {
-            let error = if again { 1e-4 } else { 1e-6 } * size;
+            let error = if again { SURE } else { 1e-6 } * size;
             e.error <= error && self.contradiction(direction, e, largest) <= 0.0
         };
         let mut crossed = false;
@@ -134,10 +175,15 @@ impl Point<'_> {
         1e-3 * size / (direction.len() as f64).sqrt()
     }
 
-    /// By how much the rule is further from differences than their error and its own rounding allow.
+    /// By how much the rule is further from differences than their error and its own rounding allow. A rule that is NaN
+    /// or infinite is further than any number where the differences are sure.
     fn contradiction(&self, direction: &[(usize, f64)], estimate: &Estimate, largest: f64) -> f64 {
         let rule: f64 = direction.iter().map(|&(i, d)| self.rule[i] * d).sum();
-        let rounding = 1e-9 * largest * (direction.len() as f64).sqrt();
-        (rule - estimate.value).abs() - (8.0 * estimate.error + rounding)
+        let size = largest * (direction.len() as f64).sqrt();
+        let off = (rule - estimate.value).abs() - (8.0 * estimate.error + 1e-9 * size);
+        match rule.is_finite() {
+            false if estimate.error <= SURE * size => f64::INFINITY,
+            _ => off,
+        }
     }
 }

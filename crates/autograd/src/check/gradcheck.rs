@@ -144,7 +144,7 @@ impl GradCheck {
     /// parameters are left out.
     ///
     /// # Panics
-    /// When there are no parameters, or the loss has more than one element.
+    /// When there are no parameters that are not frozen, or the loss has more than one element.
     #[track_caller]
     pub fn params(
         &self,
@@ -156,6 +156,7 @@ impl GradCheck {
         let start = Instant::now();
         let second = tape.twin();
         let (frozen, free): (Vec<_>, Vec<_>) = params.iter().partition(|(_, param)| param.is_frozen());
+        assert!(!free.is_empty(), "gradcheck: all parameters are frozen, so there is nothing to check");
         let named = free.iter().map(|(name, param)| (name.clone(), tape.param(param))).collect();
         let output = loss(tape);
         if output.shape().len() != 1 {
@@ -167,7 +168,8 @@ impl GradCheck {
         }
         let again = loss(&second).value();
         let mut report = self.run(named, output, &again, start);
-        report.notes.extend(frozen.iter().map(|(name, _)| format!("{name} is frozen and was not checked")));
+        let frozen = frozen.iter().filter(|(_, param)| !param.is_buffer());
+        report.notes.extend(frozen.map(|(name, _)| format!("{name} is frozen and was not checked")));
         report
     }
 

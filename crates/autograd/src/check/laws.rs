@@ -85,7 +85,7 @@ fn forward_laws(sample: &AnySample, g: &mut Gen) -> Result<Vec<Tensor>, (&'stati
     let shapes: Vec<&[usize]> = inputs.iter().map(|x| &x.shape()[..]).collect();
     let law = "the shape rule gives the shapes of the outputs";
     let inferred = sample.step.infer(&shapes).map_err(|e| (law, format!("refused a sample: {e}")))?.0;
-    let outputs = sample.step.fresh().forward(&inputs).0.into_vec();
+    let outputs = sample.step.fresh().forward(&inputs).into_vec();
     let found: Vec<_> = outputs.iter().map(|y| y.shape().clone()).collect();
     if inferred[..] != found[..] {
         return Err((law, format!("inferred {inferred:?}, computed {found:?}")));
@@ -114,7 +114,7 @@ fn forward_laws(sample: &AnySample, g: &mut Gen) -> Result<Vec<Tensor>, (&'stati
 
     let law = "strided inputs give what contiguous ones give";
     let strided: Vec<Tensor> = inputs.iter().map(|x| other_layout(x, g)).collect();
-    let again = sample.step.fresh().forward(&strided.iter().collect::<Vec<_>>()).0;
+    let again = sample.step.fresh().forward(&strided.iter().collect::<Vec<_>>()).into_vec();
     for (k, (y, z)) in outputs.iter().zip(&again).enumerate() {
         match precision {
             Precision::Ulps(_) => same_bits(y, z),
@@ -377,7 +377,7 @@ fn used_twice(sample: &AnySample, g: &mut Gen) -> Verdict {
     }
     let mut values = sample.inputs.clone();
     values[0] = values[1].clone();
-    let outputs = sample.step.fresh().forward(&values.iter().collect::<Vec<_>>()).0;
+    let outputs = sample.step.fresh().forward(&values.iter().collect::<Vec<_>>()).into_vec();
     let cotangents: Vec<Tensor> = outputs.iter().map(|y| g.normal(y.shape())).collect();
     let run = |shared: bool| {
         let tape = Tape::new();

@@ -2,7 +2,7 @@
 
 use super::{
     beside::Recorded,
-    difference::{Difference, Differences, Direction},
+    difference::{Difference, Differences, Direction, SURE},
     gradcheck::{GradCheck, Subject},
     numeric::Estimate,
     pattern::{Pair, Pattern, pattern},
@@ -13,7 +13,7 @@ use crate::{reference::Array, replay::Replay, var::Var};
 use gradus_tensor::Rng;
 use std::{borrow::Cow, collections::BTreeSet};
 
-/// How many kinks a random direction may be freed of before it is given up.
+/// How many kinks a random direction may be freed of before it is given up; how many elements may share one.
 const MOST_KINKS: usize = 16;
 
 /// One input or parameter of the recorded computation.
@@ -72,7 +72,9 @@ impl<'a> Leaf<'a> {
         let tasks: Vec<Direction> = chosen.iter().map(|&flat| vec![(flat, 1.0)]).collect();
         let found = differences.along(&tasks, largest_rule);
         let largest = largest_rule.max(finite_maximum(found.iter().map(|d| &d.estimate.value)));
-        let mut search = Search { differences, largest, kinks: BTreeSet::new() };
+        let crossed = chosen.iter().zip(&found).filter(|(_, d)| d.crossed).map(|(&flat, _)| flat);
+        let near_kinks = crossed.take(MOST_KINKS).collect();
+        let mut search = Search { differences, largest, near_kinks, kinks: BTreeSet::new() };
 
         let pairs: Vec<Pair> =
             chosen.iter().zip(&found).map(|(&flat, d)| self.pair(&mut search, flat, d)).collect();
@@ -91,7 +93,11 @@ impl<'a> Leaf<'a> {
             }
         }
         let verdict = self.verdict(check, &search, wrong.is_some(), imprecise, &found);
-        let worst = wrong.or(search.kinks.first().copied()).or(imprecise).unwrap_or(0);
+        let worst = match verdict {
+            Verdict::Inconclusive => self.least_certain(&chosen, &found),
+            _ => wrong.or(search.kinks.first().copied()).or(imprecise),
+        };
+        let worst = worst.unwrap_or(0);
         let numeric = match n {
             0 => Estimate { value: 0.0, error: 0.0 },
             _ => search.differences.finest(worst),
@@ -145,7 +151,7 @@ impl<'a> Leaf<'a> {
     ) -> Verdict {
         let largest = search.largest;
         let precise = imprecise.is_none_or(|at| !self.precision_pair(at, check.tolerance * largest).wrong);
-        let uncertain = |e: f64| e.is_nan() || e > 1e-4 * largest;
+        let uncertain = |e: f64| e.is_nan() || e > SURE * largest;
         match () {
             _ if self.rule.is_empty() => Verdict::Pass,
             _ if wrong => Verdict::WrongFormula,
@@ -197,6 +203,13 @@ impl<'a> Leaf<'a> {
         (0..self.rule.len()).map(|i| (i, off(i))).reduce(|a, b| if b.1 > a.1 { b } else { a }).map(|(i, _)| i)
     }
 
+    /// The element that cannot be judged: where the rule is not finite, or else where differences are least sure.
+    fn least_certain(&self, chosen: &[usize], found: &[Difference]) -> Option<usize> {
+        let errors = chosen.iter().zip(found).map(|(&flat, d)| (flat, d.estimate.error));
+        let least = errors.reduce(|a, b| if b.1 > a.1 || b.1.is_nan() { b } else { a });
+        self.rule.iter().position(|r| !r.is_finite()).or(least.map(|(flat, _)| flat))
+    }
+
     /// The f32 gradient at an element beside the rule in f64.
     fn precision_pair(&self, flat: usize, most: f64) -> Pair {
         let (found, right) = (self.trained[flat], self.rule[flat]);
@@ -236,13 +249,15 @@ struct Search<'a> {
     differences: Differences<'a>,
     /// The largest gradient of this input.
     largest: f64,
+    /// Some elements whose move crosses a kink.
+    near_kinks: Vec<usize>,
     /// Elements where the derivative does not exist and the rule lies between its two sides.
     kinks: BTreeSet<usize>,
 }
 
 impl Search<'_> {
     fn is_kink(&mut self, flat: usize) -> bool {
-        let is_kink = self.differences.is_kink(flat, self.largest);
+        let is_kink = self.differences.is_kink(flat, &self.near_kinks, self.largest);
         if is_kink {
             self.kinks.insert(flat);
         }

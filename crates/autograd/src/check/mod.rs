@@ -4,6 +4,8 @@ mod audit;
 mod beside;
 mod blame;
 mod difference;
+#[cfg(test)]
+mod faulty;
 mod gradcheck;
 mod json;
 mod laws;
@@ -16,6 +18,8 @@ mod operation;
 mod pattern;
 #[cfg(test)]
 mod planted;
+#[cfg(test)]
+mod planted_grid;
 mod report;
 mod rounding;
 mod sample;

@@ -208,7 +208,7 @@ impl fmt::Display for Report {
         write!(f, "{passed} of {} pass, seed {}, {:.2} s", self.rows.len(), self.seed, self.seconds)?;
         let crossed: usize = self.rows.iter().map(|row| row.crossed).sum();
         if crossed > 0 {
-            write!(f, "; {crossed} steps crossed a kink")?;
+            write!(f, "; {crossed} {} crossed a kink", if crossed == 1 { "step" } else { "steps" })?;
         }
         let sentences =
             self.broken.iter().map(|s| ("broken", s)).chain(self.notes.iter().map(|s| ("note", s)));

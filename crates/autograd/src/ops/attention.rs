@@ -38,17 +38,41 @@ pub trait Attention: Value {
         mask: Option<&Self>,
         is_causal: bool,
     ) -> Self {
-        let (q, k, v) = (self.shape(), key.shape(), value.shape());
-        let (&[.., queries, d], &[.., keys, of_key], &[.., values, _]) = (&q[..], &k[..], &v[..]) else {
+        let (k, v) = (key.shape(), value.shape());
+        if v[..].len() < 2 || k[..].len() < 2 || v[v[..].len() - 2] != k[k[..].len() - 2] {
             ShapeError::new(format!(
-                "scaled_dot_product_attention: queries {q}, keys {k}, values {v}: each must have two axes at least"
+                "scaled_dot_product_attention: queries {}, keys {k}, values {v}: \
+                 they must be [.., queries, d], [.., keys, d] and [.., keys, v]",
+                self.shape()
             ))
             .fail()
+        }
+        self.attention_weights(key, mask, is_causal).matmul(value)
+    }
+
+    /// The weights of [`scaled_dot_product_attention`](Attention::scaled_dot_product_attention), `[.., queries, keys]`: to
+    /// look at, or to drop some in training.
+    ///
+    /// `softmax(q kᵀ / √d)` over the keys that a query sees, 0 elsewhere
+    ///
+    /// # Panics
+    /// As there.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (q, k) = (Tensor::zeros([2, 4]), Tensor::zeros([2, 4]));
+    /// assert_eq!(q.attention_weights(&k, None, true), Tensor::from([[1.0, 0.0], [0.5, 0.5]]));
+    /// ```
+    #[track_caller]
+    fn attention_weights(&self, key: &Self, mask: Option<&Self>, is_causal: bool) -> Self {
+        let (q, k) = (self.shape(), key.shape());
+        let (&[.., queries, d], &[.., keys, of_key]) = (&q[..], &k[..]) else {
+            ShapeError::new(format!("attention: queries {q}, keys {k}: each must have two axes at least"))
+                .fail()
         };
-        if d != of_key || keys != values {
+        if d != of_key {
             ShapeError::new(format!(
-                "scaled_dot_product_attention: queries {q}, keys {k}, values {v}: \
-                 they must be [.., queries, d], [.., keys, d] and [.., keys, v]"
+                "attention: queries {q}, keys {k}: they must be [.., queries, d] and [.., keys, d]"
             ))
             .fail()
         }
@@ -59,15 +83,14 @@ pub trait Attention: Value {
         });
         let zero = self.at().constant(0.0);
         let seen = match (mask, causal) {
-            (None, None) => return scores.softmax(-1).matmul(value),
+            (None, None) => return scores.softmax(-1),
             (Some(mask), None) => mask.clone(),
             (None, Some(causal)) => causal,
             (Some(mask), Some(causal)) => mask.select_where(&causal, &zero),
         };
         // The least number in place of -inf: where all is hidden, the softmax is not NaN, and the weights become 0 after.
         let weights = seen.select_where(&scores, &self.at().constant(f32::MIN)).softmax(-1);
-        let weights = if mask.is_some() { seen.select_where(&weights, &zero) } else { weights };
-        weights.matmul(value)
+        if mask.is_some() { seen.select_where(&weights, &zero) } else { weights }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod loss;
 pub mod normalize;
 pub mod pairs;
 pub mod pool;
+pub mod recurrence;
 pub mod reduce;
 pub mod selection;
 pub mod shape;
@@ -33,6 +34,7 @@ pub mod methods {
         normalize::Normalize as _,
         pairs::Pairs as _,
         pool::Pooling as _,
+        recurrence::Recurrent as _,
         reduce::Reduce as _,
         selection::Selection as _,
         shape::{Diagonals as _, Shaping as _},
@@ -135,6 +137,7 @@ pub const ALL: &[Spec] = &[
     Spec::of::<shape::SliceAxis>(),
     Spec::of::<shape::Unslice>(),
     Spec::of::<shape::Concat>(),
+    Spec::of::<shape::Parts>(),
     Spec::of::<reduce::Sum>(),
     Spec::of::<reduce::Max>(),
     Spec::of::<reduce::Min>(),
@@ -167,4 +170,5 @@ pub const ALL: &[Spec] = &[
     Spec::of::<interpolation::Interpolate>(),
     Spec::of::<interpolation::InterpolateGrad>(),
     Spec::of::<dropout::Dropout>(),
+    Spec::of::<recurrence::Recurrence>(),
 ];

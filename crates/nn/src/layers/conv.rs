@@ -1,130 +1,308 @@
-//! Convolution and pooling layers.
+//! Convolution layers, and transposed ones.
 
+use super::{
+    norm::optional,
+    sizes::{Sizes, positive},
+};
 use crate::{init::Init, layer::Layer, module};
-use gradus_autograd::{Param, Value, prelude::*};
+use gradus_autograd::prelude::*;
+use gradus_tensor::ConvOptions;
 
-/// The two-dimensional convolution (book, chapter 7).
+/// A convolution of rows or images with `N` axes beside those of examples and channels (book, chapter 7): see [`Conv1d`]
+/// and [`Conv2d`].
 ///
-/// `x` is `[n, in, h, w]`, the weight `[out, in, k, k]` and the bias `[out]`, as in PyTorch; the result is
-/// `[n, out, oh, ow]` with `oh = (h + 2 padding - k) / stride + 1`, rounded down.
+/// `y[n, o, i, ..] = bias[o] + Σ_c,a,.. weight[o, c, a, ..] · x[n, c, i·stride + a·dilation - padding, ..]`
+///
+/// with zeros outside; `c` runs over the `in / groups` input channels of `o`'s group. `x` is `[n, in, size..]`, the weight
+/// `[out, in / groups, kernel..]` and the bias `[out]`, as in PyTorch. The result is `[n, out, size..]`, of sizes
+/// `(size + 2 padding - dilation (kernel - 1) - 1) / stride + 1`, rounded down.
+///
+/// ```
+/// use gradus_nn::{Conv1d, Conv2d, Layer};
+/// use gradus_tensor::{Rng, Tensor};
+///
+/// let mut rng = Rng::seed(0);
+/// let conv = Conv2d::new(3, 8, [3, 5], &mut rng).stride(2).padding([1, 2]);
+/// assert_eq!(conv.forward(Tensor::ones([1, 3, 32, 32])).shape(), &[1, 8, 16, 16]);
+///
+/// // Each channel for itself, seeing every fourth element.
+/// let depthwise = Conv1d::grouped(6, 6, 2, 6, &mut rng).dilation(4);
+/// assert_eq!(depthwise.weight.value().shape(), &[6, 1, 2]);
+/// assert_eq!(depthwise.forward(Tensor::ones([1, 6, 10])).shape(), &[1, 6, 6]);
+/// ```
 #[derive(Clone, Debug)]
-pub struct Conv2d {
-    /// `[out, in, k, k]`.
+pub struct Conv<const N: usize> {
+    /// `[out, in / groups, kernel..]`.
     pub weight: Param,
     /// `[out]`.
     pub bias: Option<Param>,
-    /// From one window to the next.
-    pub stride: usize,
-    /// Zeros put around the image.
-    pub padding: usize,
+    /// How the kernel moves: stride, padding, dilation, groups.
+    pub options: ConvOptions<N>,
 }
 
-module!(Conv2d { weight, bias; stride, padding });
+/// [`Conv`] of rows `[n, in, length]`.
+pub type Conv1d = Conv<1>;
+/// [`Conv`] of images `[n, in, h, w]`.
+pub type Conv2d = Conv<2>;
 
-impl Conv2d {
-    /// A layer with square kernels, stride 1, no padding, and PyTorch's initial values: uniform between plus and minus
-    /// 1 / √(in k²).
+module!(Conv<const N: usize> { weight, bias; options });
+
+impl<const N: usize> Conv<N> {
+    /// A layer with stride 1, no padding, no dilation, one group, and PyTorch's initial values: uniform between plus and
+    /// minus 1 / √(in · size of the kernel).
     ///
     /// # Panics
     /// When a size is 0.
     #[track_caller]
-    pub fn new(inputs: usize, outputs: usize, kernel: usize, rng: &mut Rng) -> Conv2d {
-        let mut layer = Conv2d::with_init(inputs, outputs, kernel, Init::FanInUniform, rng);
-        let bound = 1.0 / ((inputs * kernel * kernel) as f32).sqrt();
-        layer.bias = Some(Param::new(Init::Uniform(bound).weight([outputs], rng)));
-        layer
+    pub fn new(inputs: usize, outputs: usize, kernel: impl Sizes<N>, rng: &mut Rng) -> Conv<N> {
+        Conv::grouped(inputs, outputs, kernel, 1, rng)
     }
 
-    /// A layer whose weight is initialised so, with zeros for the bias.
+    /// The same, whose outputs see only the input channels of their group: with as many groups as inputs, one each.
+    ///
+    /// # Panics
+    /// When a size is 0, or the groups do not divide both numbers of channels.
+    #[track_caller]
+    pub fn grouped(
+        inputs: usize,
+        outputs: usize,
+        kernel: impl Sizes<N>,
+        groups: usize,
+        rng: &mut Rng,
+    ) -> Conv<N> {
+        let name = format!("conv{N}d");
+        check_channels(&name, inputs, outputs, groups);
+        let (weight, bias) = draw(&name, [outputs, inputs / groups], kernel, outputs, rng);
+        let options = ConvOptions { groups, ..ConvOptions::default() };
+        Conv { weight, bias, options }
+    }
+
+    /// A layer whose weight is initialised so, with zeros for the bias, and one group.
     ///
     /// # Panics
     /// When a size is 0.
     #[track_caller]
-    pub fn with_init(inputs: usize, outputs: usize, kernel: usize, init: Init, rng: &mut Rng) -> Conv2d {
-        assert!(
-            inputs > 0 && outputs > 0 && kernel > 0,
-            "conv2d: {inputs} inputs, {outputs} outputs and a kernel of {kernel}: all must be at least 1"
-        );
-        Conv2d {
-            weight: Param::new(init.weight([outputs, inputs, kernel, kernel], rng)),
+    pub fn with_init(
+        inputs: usize,
+        outputs: usize,
+        kernel: impl Sizes<N>,
+        init: Init,
+        rng: &mut Rng,
+    ) -> Conv<N> {
+        let name = format!("conv{N}d");
+        check_channels(&name, inputs, outputs, 1);
+        let shape = shape(&name, [outputs, inputs], kernel);
+        Conv {
+            weight: Param::new(init.weight(shape, rng)),
             bias: Some(Param::new(Tensor::zeros([outputs]))),
-            stride: 1,
-            padding: 0,
+            options: ConvOptions::default(),
         }
     }
 
-    /// The same layer with this stride.
+    /// The same layer with this many input elements from one output to the next.
     ///
     /// # Panics
-    /// When it is 0.
+    /// When one is 0.
     #[track_caller]
-    pub fn stride(self, stride: usize) -> Conv2d {
-        assert!(stride > 0, "conv2d: the stride must be at least 1");
-        Conv2d { stride, ..self }
+    pub fn stride(mut self, stride: impl Sizes<N>) -> Conv<N> {
+        self.options.stride = positive(&format!("conv{N}d"), "a stride of", stride);
+        self
     }
 
-    /// The same layer with so many zeros around the image.
-    pub fn padding(self, padding: usize) -> Conv2d {
-        Conv2d { padding, ..self }
+    /// The same layer with so many zeros on each side of the input.
+    pub fn padding(mut self, padding: impl Sizes<N>) -> Conv<N> {
+        self.options.padding = padding.sizes();
+        self
+    }
+
+    /// The same layer with this many input elements from one kernel element to the next.
+    ///
+    /// # Panics
+    /// When one is 0.
+    #[track_caller]
+    pub fn dilation(mut self, dilation: impl Sizes<N>) -> Conv<N> {
+        self.options.dilation = positive(&format!("conv{N}d"), "a dilation of", dilation);
+        self
     }
 
     /// The same layer without a bias.
-    pub fn without_bias(self) -> Conv2d {
-        Conv2d { bias: None, ..self }
+    pub fn without_bias(self) -> Conv<N> {
+        Conv { bias: None, ..self }
+    }
+}
+
+impl Layer for Conv1d {
+    /// # Panics
+    /// When `x` is not `[n, in, length]`, or shorter with its padding than the dilated kernel.
+    #[track_caller]
+    fn forward<V: Value>(&self, x: V) -> V {
+        x.conv1d(&x.at().param(&self.weight), optional(x.at(), &self.bias).as_ref(), self.options)
     }
 }
 
 impl Layer for Conv2d {
+    /// # Panics
+    /// When `x` is not `[n, in, h, w]`, or smaller with its padding than the dilated kernel.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        let at = x.at();
-        #[expect(clippy::manual_map, reason = "a closure would hide the caller's line")]
-        let bias = match &self.bias {
-            Some(bias) => Some(at.param(bias)),
-            None => None,
-        };
-        let options =
-            Conv2dOptions { stride: [self.stride; 2], padding: [self.padding; 2], ..Default::default() };
-        x.conv2d(&at.param(&self.weight), bias.as_ref(), options)
+        x.conv2d(&x.at().param(&self.weight), optional(x.at(), &self.bias).as_ref(), self.options)
     }
 }
 
-/// The maximum of each window of `kernel` by `kernel` pixels (book, chapter 7). Of equal ones the first gets the gradient.
-#[derive(Clone, Copy, Debug)]
-pub struct MaxPool2d {
-    /// The height and width of a window.
-    pub kernel: usize,
-    /// From one window to the next.
-    pub stride: usize,
+/// A transposed convolution of rows or images with `N` axes beside those of examples and channels: see
+/// [`ConvTranspose1d`] and [`ConvTranspose2d`]. What the gradient of a convolution by its input computes: every element puts a
+/// multiple of the kernel into the output, `stride` apart, and what overlaps is added.
+///
+/// `y[n, o, i·stride + a·dilation - padding, ..] += weight[c, o, a, ..] · x[n, c, i, ..]`, and the bias of `o` everywhere
+///
+/// `x` is `[n, in, size..]`, the weight `[in, out / groups, kernel..]` and the bias `[out]`, as in PyTorch. The result is
+/// `[n, out, size..]`, of sizes `(size - 1) stride + dilation (kernel - 1) + 1 + output_padding - 2 padding`.
+///
+/// ```
+/// use gradus_nn::{ConvTranspose2d, Layer};
+/// use gradus_tensor::{Rng, Tensor};
+///
+/// // Twice as high and wide, as in the generator of a DCGAN.
+/// let up = ConvTranspose2d::new(16, 8, 4, &mut Rng::seed(0)).stride(2).padding(1);
+/// assert_eq!(up.forward(Tensor::ones([1, 16, 7, 7])).shape(), &[1, 8, 14, 14]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ConvTranspose<const N: usize> {
+    /// `[in, out / groups, kernel..]`.
+    pub weight: Param,
+    /// `[out]`.
+    pub bias: Option<Param>,
+    /// How many more elements the output has at its end, to choose among the sizes that a convolution with this stride
+    /// brings to one.
+    pub output_padding: [usize; N],
+    /// How the kernel moves: stride, padding, dilation, groups.
+    pub options: ConvOptions<N>,
 }
 
-module!(MaxPool2d { ; kernel, stride });
+/// [`ConvTranspose`] of rows `[n, in, length]`.
+pub type ConvTranspose1d = ConvTranspose<1>;
+/// [`ConvTranspose`] of images `[n, in, h, w]`.
+pub type ConvTranspose2d = ConvTranspose<2>;
 
-impl MaxPool2d {
-    /// Windows side by side: the stride is the kernel's size.
+module!(ConvTranspose<const N: usize> { weight, bias; output_padding, options });
+
+impl<const N: usize> ConvTranspose<N> {
+    /// A layer with stride 1, no padding, no dilation, one group, and PyTorch's initial values: uniform between plus and
+    /// minus 1 / √(out · size of the kernel).
     ///
     /// # Panics
-    /// When the kernel is 0.
+    /// When a size is 0.
     #[track_caller]
-    pub fn new(kernel: usize) -> MaxPool2d {
-        assert!(kernel > 0, "max_pool2d: the kernel must be at least 1");
-        MaxPool2d { kernel, stride: kernel }
+    pub fn new(inputs: usize, outputs: usize, kernel: impl Sizes<N>, rng: &mut Rng) -> ConvTranspose<N> {
+        ConvTranspose::grouped(inputs, outputs, kernel, 1, rng)
     }
 
-    /// The same windows, this far from each other.
+    /// The same, whose outputs see only the input channels of their group.
     ///
     /// # Panics
-    /// When the stride is 0.
+    /// When a size is 0, or the groups do not divide both numbers of channels.
     #[track_caller]
-    pub fn stride(self, stride: usize) -> MaxPool2d {
-        assert!(stride > 0, "max_pool2d: the stride must be at least 1");
-        MaxPool2d { stride, ..self }
+    pub fn grouped(
+        inputs: usize,
+        outputs: usize,
+        kernel: impl Sizes<N>,
+        groups: usize,
+        rng: &mut Rng,
+    ) -> ConvTranspose<N> {
+        let name = format!("conv_transpose{N}d");
+        check_channels(&name, inputs, outputs, groups);
+        let (weight, bias) = draw(&name, [inputs, outputs / groups], kernel, outputs, rng);
+        let options = ConvOptions { groups, ..ConvOptions::default() };
+        ConvTranspose { weight, bias, output_padding: [0; N], options }
+    }
+
+    /// The same layer with this many output elements from one input to the next.
+    ///
+    /// # Panics
+    /// When one is 0.
+    #[track_caller]
+    pub fn stride(mut self, stride: impl Sizes<N>) -> ConvTranspose<N> {
+        self.options.stride = positive(&format!("conv_transpose{N}d"), "a stride of", stride);
+        self
+    }
+
+    /// The same layer with so much cut off on each side of the output.
+    pub fn padding(mut self, padding: impl Sizes<N>) -> ConvTranspose<N> {
+        self.options.padding = padding.sizes();
+        self
+    }
+
+    /// The same layer with so many more elements at the end of the output. It must be less than the stride, or the
+    /// layer refuses its first batch.
+    pub fn output_padding(self, output_padding: impl Sizes<N>) -> ConvTranspose<N> {
+        ConvTranspose { output_padding: output_padding.sizes(), ..self }
+    }
+
+    /// The same layer with this many output elements from one kernel element to the next.
+    ///
+    /// # Panics
+    /// When one is 0.
+    #[track_caller]
+    pub fn dilation(mut self, dilation: impl Sizes<N>) -> ConvTranspose<N> {
+        self.options.dilation = positive(&format!("conv_transpose{N}d"), "a dilation of", dilation);
+        self
+    }
+
+    /// The same layer without a bias.
+    pub fn without_bias(self) -> ConvTranspose<N> {
+        ConvTranspose { bias: None, ..self }
     }
 }
 
-impl Layer for MaxPool2d {
+impl Layer for ConvTranspose1d {
+    /// # Panics
+    /// When `x` is not `[n, in, length]`, or the settings do not fit together.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        x.max_pool2d([self.kernel; 2], [self.stride; 2], [0, 0], [1, 1], false)
+        let (weight, bias) = (x.at().param(&self.weight), optional(x.at(), &self.bias));
+        x.conv_transpose1d(&weight, bias.as_ref(), self.output_padding[0], self.options)
     }
+}
+
+impl Layer for ConvTranspose2d {
+    /// # Panics
+    /// When `x` is not `[n, in, h, w]`, or the settings do not fit together.
+    #[track_caller]
+    fn forward<V: Value>(&self, x: V) -> V {
+        let (weight, bias) = (x.at().param(&self.weight), optional(x.at(), &self.bias));
+        x.conv_transpose2d(&weight, bias.as_ref(), self.output_padding, self.options)
+    }
+}
+
+#[track_caller]
+fn check_channels(layer: &str, inputs: usize, outputs: usize, groups: usize) {
+    assert!(
+        inputs > 0 && outputs > 0,
+        "{layer}: {inputs} inputs and {outputs} outputs: both must be at least 1"
+    );
+    assert!(
+        groups > 0 && inputs.is_multiple_of(groups) && outputs.is_multiple_of(groups),
+        "{layer}: {groups} groups do not divide {inputs} inputs and {outputs} outputs"
+    );
+}
+
+/// The shape of a weight of so many channels.
+#[track_caller]
+fn shape<const N: usize>(layer: &str, channels: [usize; 2], kernel: impl Sizes<N>) -> Vec<usize> {
+    let kernel = positive(layer, "a kernel of", kernel);
+    [&channels[..], &kernel].concat()
+}
+
+/// PyTorch's initial weight and bias.
+#[track_caller]
+fn draw<const N: usize>(
+    layer: &str,
+    channels: [usize; 2],
+    kernel: impl Sizes<N>,
+    outputs: usize,
+    rng: &mut Rng,
+) -> (Param, Option<Param>) {
+    let weight = Init::FanInUniform.weight(shape(layer, channels, kernel), rng);
+    let bound = 1.0 / ((weight.len() / weight.size(0)) as f32).sqrt();
+    (Param::new(weight), Some(Param::new(Init::Uniform(bound).weight([outputs], rng))))
 }

@@ -1,7 +1,8 @@
 //! The fully connected layer.
 
+use super::norm::optional;
 use crate::{init::Init, layer::Layer, module};
-use gradus_autograd::{Param, Value, prelude::*};
+use gradus_autograd::prelude::*;
 
 /// The fully connected layer `y = x Wᵀ + b`: the book's Affine.
 ///
@@ -53,12 +54,6 @@ impl Linear {
 impl Layer for Linear {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        let at = x.at();
-        #[expect(clippy::manual_map, reason = "a closure would hide the caller's line")]
-        let bias = match &self.bias {
-            Some(bias) => Some(at.param(bias)),
-            None => None,
-        };
-        x.linear(&at.param(&self.weight), bias.as_ref())
+        x.linear(&x.at().param(&self.weight), optional(x.at(), &self.bias).as_ref())
     }
 }

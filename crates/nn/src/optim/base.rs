@@ -1,7 +1,7 @@
 //! What all optimizers have in common: settings for groups of parameters, and state by parameter name.
 
 use crate::{
-    module::{Module, join},
+    module::{Module, join, update_buffers},
     state::{State, StateError},
 };
 use gradus_autograd::{Gradients, Param};
@@ -120,7 +120,7 @@ impl Base {
     }
 
     /// Changes every parameter that is not frozen by the formula for its settings, with `N` tensors of state of these
-    /// names, which start as zeros.
+    /// names, which start as zeros; and the buffers, as the forward pass asked for.
     ///
     /// # Panics
     /// When the loss does not reach a parameter, or a parameter's shape is not that of its state.
@@ -163,6 +163,7 @@ impl Base {
         }
         update_all(updates);
         self.slots.extend(rows.into_iter().map(|(name, ..)| name).zip(slots));
+        update_buffers(model, gradients);
     }
 
     /// The number of steps that the parameter of this name has made.

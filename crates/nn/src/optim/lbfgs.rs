@@ -2,7 +2,7 @@
 
 use crate::{
     flat::{flatten, flatten_gradients, unflatten},
-    module::Module,
+    module::{Module, update_buffers},
 };
 use gradus_autograd::Gradients;
 use gradus_tensor::Tensor;
@@ -63,7 +63,7 @@ pub struct Minimum {
 
 impl Lbfgs {
     /// Minimises a loss over the parameters of a model. `closure` computes the loss and its gradients; it is called
-    /// several times an iteration.
+    /// several times an iteration, and buffers change at each, as in PyTorch.
     ///
     /// # Panics
     /// When the loss at the start is not finite.
@@ -77,6 +77,7 @@ impl Lbfgs {
         let found = self.minimize(&mut x, |x| {
             put(model, x);
             let (loss, gradients) = closure(model);
+            update_buffers(model, &gradients);
             (loss.into(), flatten_gradients(model, &gradients).iter().map(f64::from).collect())
         });
         put(model, &x);

@@ -89,7 +89,8 @@ use gradus_autograd::Gradients;
 /// assert_eq!(w.value().to_vec(), [0.5, -1.5]);
 /// ```
 pub trait Optimizer {
-    /// One step: changes every parameter of the model that is not frozen, in place.
+    /// One step: changes every parameter of the model that is not frozen, in place, and makes the changes of buffers that
+    /// the forward pass asked for.
     ///
     /// # Panics
     /// When the loss does not reach a parameter: it would silently never be trained. Freeze it, or leave it out of

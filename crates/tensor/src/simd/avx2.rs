@@ -81,9 +81,10 @@ impl Simd for Avx2 {
         mul(a: __m256, b: __m256) -> __m256 = _mm256_mul_ps(a, b);
         div(a: __m256, b: __m256) -> __m256 = _mm256_div_ps(a, b);
         mul_add(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
-        exact_square(a: __m256) -> (__m256, __m256) = {
-            let square = _mm256_mul_ps(a, a);
-            (square, _mm256_fmsub_ps(a, a, square))
+        minus_half_square(a: __m256) -> (__m256, __m256) = {
+            let half = _mm256_mul_ps(a, _mm256_set1_ps(-0.5));
+            let product = _mm256_mul_ps(half, a);
+            (product, _mm256_fmsub_ps(half, a, product))
         };
         neg(a: __m256) -> __m256 = _mm256_xor_ps(a, _mm256_set1_ps(-0.0));
         min(a: __m256, b: __m256) -> __m256 = _mm256_min_ps(a, b);
@@ -108,6 +109,12 @@ impl Simd for Avx2 {
         and_i32(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
         xor_i32(a: __m256i, b: __m256i) -> __m256i = _mm256_xor_si256(a, b);
         shl_i32(a: __m256i, bits: u32) -> __m256i = _mm256_sllv_epi32(a, _mm256_set1_epi32(bits as i32));
+        look_up(table: &[f32; 16], x: __m256) -> __m256 = {
+            let index = _mm256_srli_epi32::<21>(_mm256_castps_si256(x));
+            let low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), index);
+            let high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table[8..].as_ptr()), index);
+            _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(index)))
+        };
         bitcast_i32(a: __m256) -> __m256i = _mm256_castps_si256(a);
         bitcast_f32(a: __m256i) -> __m256 = _mm256_castsi256_ps(a);
         round_to_i32(a: __m256) -> __m256i = _mm256_cvtps_epi32(a);

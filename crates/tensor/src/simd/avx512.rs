@@ -61,9 +61,10 @@ impl Simd for Avx512 {
         mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
         div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
         mul_add(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
-        exact_square(a: __m512) -> (__m512, __m512) = {
-            let square = _mm512_mul_ps(a, a);
-            (square, _mm512_fmsub_ps(a, a, square))
+        minus_half_square(a: __m512) -> (__m512, __m512) = {
+            let half = _mm512_mul_ps(a, _mm512_set1_ps(-0.5));
+            let product = _mm512_mul_ps(half, a);
+            (product, _mm512_fmsub_ps(half, a, product))
         };
         neg(a: __m512) -> __m512 = _mm512_xor_ps(a, _mm512_set1_ps(-0.0));
         min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
@@ -84,6 +85,8 @@ impl Simd for Avx512 {
         and_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
         xor_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_xor_si512(a, b);
         shl_i32(a: __m512i, bits: u32) -> __m512i = _mm512_sllv_epi32(a, _mm512_set1_epi32(bits as i32));
+        look_up(table: &[f32; 16], x: __m512) -> __m512 =
+            _mm512_permutexvar_ps(_mm512_srli_epi32::<21>(_mm512_castps_si512(x)), _mm512_loadu_ps(table.as_ptr()));
         nonzero_i32(a: __m512i) -> __mmask16 = _mm512_test_epi32_mask(a, a);
         bitcast_i32(a: __m512) -> __m512i = _mm512_castps_si512(a);
         bitcast_f32(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);

@@ -172,12 +172,8 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn exact_square(self, a: [f32; N]) -> ([f32; N], [f32; N]) {
-        let mut rest = [0.0; N];
-        for i in 0..N {
-            rest[i] = square_rest(a[i]);
-        }
-        (self.mul(a, a), rest)
+    fn minus_half_square(self, a: [f32; N]) -> ([f32; N], [f32; N]) {
+        (a.map(|a| -0.5 * (a * a)), a.map(|a| -0.5 * square_rest(a)))
     }
 
     #[inline(always)]
@@ -188,6 +184,11 @@ impl Simd for Portable {
     #[inline(always)]
     fn splat_i32(self, x: i32) -> [i32; N] {
         [x; N]
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: &[f32; 16], x: [f32; N]) -> [f32; N] {
+        x.map(|x| table[(x.to_bits() >> 21) as usize % 16])
     }
 
     #[inline(always)]

@@ -1,8 +1,11 @@
 //! Losses of what is said about classes.
 
-use super::{CrossEntropy, CrossEntropyOptions, Reduction, check_labels, same_shape};
+use super::{CrossEntropy, CrossEntropyOptions, ElementLoss, Reduction, check_labels, same_shape};
 use crate::{
-    ops::{indexing::Indexing, normalize::Normalize, pairs::Pairs, reduce::Reduce, shape::Shaping},
+    ops::{
+        elementwise::Elementwise, indexing::Indexing, normalize::Normalize, pairs::Pairs, reduce::Reduce,
+        shape::Shaping,
+    },
     value::Value,
 };
 use gradus_tensor::{Indices, OrFail, ShapeError, Tensor};
@@ -159,6 +162,36 @@ pub trait ClassLoss: Value {
             Reduction::Mean => rows.sum() / total,
             Reduction::Sum | Reduction::None => options.reduction.of(rows),
         }
+    }
+
+    /// The cost of logits, `[m, labels]`, of which each has a target of its own, 0 or 1, with a penalty on the weights (A. Ng,
+    /// "Machine learning", exercise 4): the sum of the labels' cross-entropies, averaged over the m examples. `weights` are
+    /// those to be penalised: without the biases.
+    ///
+    /// `y = Σ (t softplus(-x) + (1 - t) softplus(x)) / m + λ Σ w² / 2m`
+    ///
+    /// # Panics
+    /// When the shapes differ or are those of scalars.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (logits, targets) = (Tensor::zeros([2, 3]), Tensor::ones([2, 3]));
+    /// let weight = Tensor::from([3.0, 4.0]);
+    /// let cost = logits.multi_label_cost(&targets, &[&weight], 0.4);
+    /// assert!((cost.item() - (3.0 * 2f32.ln() + 0.1 * 25.0)).abs() < 1e-6);
+    /// ```
+    #[track_caller]
+    fn multi_label_cost(&self, targets: &Self, weights: &[&Self], lambda: f32) -> Self {
+        let shape = same_shape("multi_label_cost", self, targets);
+        let Some(&examples) = shape.first() else {
+            ShapeError::new("multi_label_cost: the logits must have shape [m, labels], not []".to_string())
+                .fail()
+        };
+        let mut cost = self.binary_cross_entropy_with_logits_with(targets, Reduction::Sum);
+        for weight in weights {
+            cost = cost + weight.square().sum() * (0.5 * lambda);
+        }
+        cost / examples as f32
     }
 }
 

@@ -20,6 +20,8 @@ losses! {
     ///
     /// `y = Σ (x - t)² / n` over all n elements
     ///
+    /// The book's sum of squared errors is half of the variant with [`Reduction::Sum`].
+    ///
     /// # Panics
     /// When the shapes differ: nothing broadcasts.
     ///

@@ -3,6 +3,7 @@
 mod broadcast;
 mod concat;
 mod diagonals;
+mod parts;
 mod permute;
 mod reshape;
 mod slice;
@@ -10,6 +11,7 @@ mod slice;
 pub use broadcast::{BroadcastTo, SumTo};
 pub use concat::Concat;
 pub use diagonals::Diagonals;
+pub use parts::Parts;
 pub use permute::Permute;
 pub use reshape::Reshape;
 pub use slice::{SliceAxis, Unslice};
@@ -263,6 +265,22 @@ pub trait Shaping: Value {
             pieces.push(self.slice(axis, start..end));
         }
         pieces
+    }
+
+    /// The `N` parts of one size that an axis consists of: queries, keys and values that one product has computed, or the
+    /// gates of a cell. Their number is known when the program is compiled; otherwise take [`chunk`](Shaping::chunk).
+    ///
+    /// # Panics
+    /// When there is no such axis, or N does not divide its length.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let [a, b] = Tensor::arange(4).parts(0);
+    /// assert_eq!((a.to_vec(), b.to_vec()), (vec![0.0, 1.0], vec![2.0, 3.0]));
+    /// ```
+    #[track_caller]
+    fn parts<const N: usize>(&self, axis: isize) -> [Self; N] {
+        Self::apply_n(Parts { axis, count: N }, &[self])
     }
 
     /// Up to `chunks` pieces of an axis, of equal size but for the last, which may be smaller.

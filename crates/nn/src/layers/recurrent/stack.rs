@@ -1,0 +1,144 @@
+//! Layers of cells, in one direction or two.
+
+use super::{params::CellParams, state::RecurrentState};
+use crate::Module;
+use gradus_autograd::{Param, ops::recurrence::Cell, prelude::*};
+
+/// What can be chosen for a recurrent layer, as in PyTorch but for `batch_first`, which is the default here.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RecurrentOptions {
+    /// How many layers lie one on the other: each after the first takes the outputs of the one before.
+    pub layers: usize,
+    /// Whether each layer goes along the sequence in both directions, with its own parameters for each. Their outputs lie
+    /// side by side, the forward one first: the next layer, or the user, gets `2 hidden` of them.
+    pub bidirectional: bool,
+    /// Whether there are biases.
+    pub bias: bool,
+    /// The probability with which outputs are dropped in training between layers, not after the last one.
+    pub dropout: f32,
+    /// Whether sequences are `[n, steps, ..]`, or `[steps, n, ..]`, which saves two copies.
+    pub batch_first: bool,
+}
+
+impl Default for RecurrentOptions {
+    /// One layer in one direction, with biases, without dropout, sequences `[n, steps, ..]`.
+    fn default() -> RecurrentOptions {
+        RecurrentOptions { layers: 1, bidirectional: false, bias: true, dropout: 0.0, batch_first: true }
+    }
+}
+
+/// What all recurrent layers are.
+#[derive(Clone, Debug)]
+pub(super) struct Stack {
+    pub(super) cell: Cell,
+    options: RecurrentOptions,
+    /// By layer and direction.
+    params: Vec<Vec<CellParams>>,
+}
+
+/// The layer's name, for messages.
+pub(super) fn name(cell: Cell) -> &'static str {
+    match cell {
+        Cell::Tanh | Cell::Relu => "rnn",
+        Cell::Lstm => "lstm",
+        Cell::Gru => "gru",
+    }
+}
+
+impl Stack {
+    #[track_caller]
+    pub(super) fn new(
+        cell: Cell,
+        inputs: usize,
+        hidden: usize,
+        options: RecurrentOptions,
+        rng: &mut Rng,
+    ) -> Stack {
+        let RecurrentOptions { layers, dropout, bias, bidirectional, .. } = options;
+        let name = name(cell);
+        assert!(
+            inputs > 0 && hidden > 0 && layers > 0,
+            "{name}: {inputs} inputs, {hidden} hidden and {layers} layers: all must be at least 1"
+        );
+        assert!((0.0..=1.0).contains(&dropout), "{name}: the dropout probability {dropout} is not in 0..=1");
+        let directions = if bidirectional { 2 } else { 1 };
+        let params = (0..layers).map(|layer| {
+            let inputs = if layer == 0 { inputs } else { directions * hidden };
+            (0..directions).map(|_| CellParams::new(cell, inputs, hidden, bias, rng)).collect()
+        });
+        Stack { cell, options, params: params.collect() }
+    }
+
+    #[track_caller]
+    pub(super) fn forward<V: Value>(
+        &self,
+        x: V,
+        state: Option<&RecurrentState<V>>,
+    ) -> (V, RecurrentState<V>) {
+        let RecurrentOptions { layers, dropout, batch_first, .. } = self.options;
+        let (name, [inputs, hidden], directions) =
+            (name(self.cell), self.params[0][0].sizes(), self.params[0].len());
+        let shape = x.shape();
+        let axes = if batch_first { "n, steps" } else { "steps, n" };
+        assert!(
+            shape[..].len() == 3 && shape[2] == inputs && shape[usize::from(batch_first)] > 0,
+            "{name}: the batch has shape {shape}; it must be [{axes}, {inputs}] with at least one step"
+        );
+        let n = shape[usize::from(!batch_first)];
+        if let Some(state) = state {
+            state.check(name, self.cell.states(), &[layers * directions, n, hidden]);
+        }
+        let zeros = x.at().constant(Tensor::zeros([n, hidden]));
+        let mut x = if batch_first { x.transpose(0, 1) } else { x };
+        let mut last: Vec<Vec<V>> = vec![Vec::new(); self.cell.states()];
+        for (layer, params) in self.params.iter().enumerate() {
+            if layer > 0 && dropout > 0.0 {
+                x = x.dropout(dropout);
+            }
+            let mut outputs = Vec::with_capacity(directions);
+            for (direction, params) in params.iter().enumerate() {
+                let mut initial = vec![zeros.clone(); self.cell.states()];
+                for (initial, value) in initial.iter_mut().zip(state.iter().flat_map(|s| s.values())) {
+                    *initial = value.select(0, (layer * directions + direction) as isize);
+                }
+                let initial: Vec<&V> = initial.iter().collect();
+                let (y, values) = params.run(self.cell, direction == 1, &x, &initial);
+                outputs.push(y);
+                last.iter_mut().zip(values).for_each(|(all, value)| all.push(value));
+            }
+            x = match &outputs[..] {
+                [forward, reverse] => V::concat(&[forward, reverse], 2),
+                _ => outputs.swap_remove(0),
+            };
+        }
+        let mut values = Vec::with_capacity(last.len());
+        for value in &last {
+            values.push(V::stack(&value.iter().collect::<Vec<_>>(), 0));
+        }
+        let y = if batch_first { x.transpose(0, 1) } else { x };
+        (y, RecurrentState::from_values(values))
+    }
+}
+
+/// The end of a parameter's name, by layer and direction.
+fn suffix(layer: usize, direction: usize) -> String {
+    format!("_l{layer}{}", ["", "_reverse"][direction])
+}
+
+impl Module for Stack {
+    fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, &'a Param)) {
+        for (layer, directions) in self.params.iter().enumerate() {
+            for (direction, params) in directions.iter().enumerate() {
+                params.visit(path, &suffix(layer, direction), f);
+            }
+        }
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &str, f: &mut dyn FnMut(&str, &'a mut Param)) {
+        for (layer, directions) in self.params.iter_mut().enumerate() {
+            for (direction, params) in directions.iter_mut().enumerate() {
+                params.visit_mut(path, &suffix(layer, direction), f);
+            }
+        }
+    }
+}

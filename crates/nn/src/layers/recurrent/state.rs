@@ -1,0 +1,82 @@
+//! What a recurrent layer carries from one piece of a sequence to the next.
+
+use gradus_autograd::{At, Value};
+use gradus_tensor::Tensor;
+
+/// The state of recurrent layers and cells: what they carry along a sequence, and from one piece of it to the next.
+///
+/// In truncated backpropagation through time (R. J. Williams and J. Peng, 1990; book 2, chapter 5) a long sequence is
+/// learnt in pieces: each starts from the state after the last one, but no gradient goes back there. A variable ends with
+/// its tape, so the state is carried as plain tensors: [`detach`](RecurrentState::detach) takes them out of one step, and
+/// [`on`](RecurrentState::on) brings them to the next as constants.
+///
+/// ```
+/// use gradus_autograd::prelude::*;
+/// use gradus_nn::{Adam, Lstm, Module, Optimizer, RecurrentState};
+///
+/// let mut rng = Rng::seed(0);
+/// let mut lstm = Lstm::new(3, 3, &mut rng);
+/// let (mut adam, mut tape) = (Adam::new(0.01), Tape::new());
+/// let long = Tensor::randn([2, 40, 3], &mut rng); // [n, steps, inputs]
+///
+/// let mut state: Option<RecurrentState<Tensor>> = None;
+/// for piece in long.chunk(4, 1) {
+///     let (_, gradients, after) = tape.step(|tape| {
+///         let before = state.as_ref().map(|state| state.on(tape.at()));
+///         let x = tape.constant(&piece);
+///         let (y, after) = lstm.forward_from(x, before.as_ref());
+///         ((y - x).square().mean(), after.detach())
+///     });
+///     adam.step(&mut lstm, &gradients);
+///     state = Some(after);
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecurrentState<V> {
+    /// The hidden state, which is also the output: of a cell `[n, hidden]`, of a layer
+    /// `[layers · directions, n, hidden]`, the reverse direction of a layer after its forward one.
+    pub h: V,
+    /// The cell state of an LSTM, of the same shape; `None` for the others.
+    pub c: Option<V>,
+}
+
+impl<V: Value> RecurrentState<V> {
+    /// The numbers alone: gradients stop here.
+    pub fn detach(&self) -> RecurrentState<Tensor> {
+        RecurrentState { h: self.h.to_tensor(), c: self.c.as_ref().map(V::to_tensor) }
+    }
+
+    /// Of the values that a recurrence ends with.
+    pub(super) fn from_values(values: Vec<V>) -> RecurrentState<V> {
+        let mut values = values.into_iter();
+        RecurrentState { h: values.next().expect("every cell has a hidden state"), c: values.next() }
+    }
+
+    /// The values in a recurrence's order.
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        [&self.h].into_iter().chain(&self.c)
+    }
+
+    /// Refuses a state that is not one of so many values of this shape.
+    #[track_caller]
+    pub(super) fn check(&self, layer: &str, count: usize, shape: &[usize]) {
+        let found: Vec<_> = self.values().map(V::shape).collect();
+        assert!(
+            found.len() == count && found.iter().all(|found| found[..] == *shape),
+            "{layer}: the state must be {} of shape {shape:?}, but {}",
+            if count == 1 { "h" } else { "h and c" },
+            match &found[..] {
+                [h] => format!("is h {h}"),
+                found => format!("is h {} and c {}", found[0], found[1]),
+            }
+        );
+    }
+}
+
+impl RecurrentState<Tensor> {
+    /// The same state as constants of a place: of a tape, `state.on(tape.at())`.
+    #[track_caller]
+    pub fn on<V: Value>(&self, at: At<V>) -> RecurrentState<V> {
+        RecurrentState { h: at.constant(&self.h), c: self.c.as_ref().map(|c| at.constant(c)) }
+    }
+}

@@ -1,0 +1,148 @@
+"""Golden values of recurrent layers, attention and transformer layers, from PyTorch's modules in double precision.
+
+Needs torch (2.x). Run it in this directory: python sequences.py; it writes sequences.safetensors.
+The tensors of a case are named "case|kind|name": weights (the module's state_dict), inputs, outputs, cotangents of the
+outputs, and gradients of sum(output * cotangent) by inputs and weights. The case's name says how the module is made.
+Inputs and weights are multiples of 1/64, which single precision holds exactly; results are rounded to it.
+"""
+
+import json
+import struct
+
+import torch
+from torch import nn
+
+torch.manual_seed(2)
+torch.set_default_dtype(torch.float64)
+tensors = {}
+
+
+def draw(*shape, scale=1.0):
+    return (torch.randn(shape) * 64 * scale).round() / 64
+
+
+def case(name, module, inputs, call):
+    """Runs the module on the named inputs; `call` gives the named outputs."""
+    name = name.strip()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(draw(*parameter.shape, scale=0.5))
+    inputs = {key: value.clone().requires_grad_() for key, value in inputs.items()}
+    outputs = call(module, inputs)
+    cotangents = {key: draw(*value.shape) for key, value in outputs.items()}
+    sum((outputs[key] * cotangents[key]).sum() for key in outputs).backward()
+    kinds = {
+        "weights": module.state_dict(),
+        "inputs": inputs,
+        "outputs": outputs,
+        "cotangents": cotangents,
+        "gradients": {key: p.grad for key, p in [*module.named_parameters(), *inputs.items()]},
+    }
+    for kind, named in kinds.items():
+        for key, value in named.items():
+            tensors[f"{name}|{kind}|{key}"] = value.detach().to(torch.float32).contiguous()
+
+
+def words(**flags):
+    return " ".join(key for key, value in flags.items() if value)
+
+
+# Recurrent layers.
+def recurrent(kind, layers, bidirectional, bias, batch_first, state, n, steps, inputs, hidden):
+    options = dict(num_layers=layers, bidirectional=bidirectional, bias=bias, batch_first=batch_first)
+    module = {
+        "tanh": lambda: nn.RNN(inputs, hidden, **options),
+        "relu": lambda: nn.RNN(inputs, hidden, nonlinearity="relu", **options),
+        "lstm": lambda: nn.LSTM(inputs, hidden, **options),
+        "gru": lambda: nn.GRU(inputs, hidden, **options),
+    }[kind]()
+    values = {"x": draw(n, steps, inputs) if batch_first else draw(steps, n, inputs)}
+    if state:
+        for key in ["h0", "c0"] if kind == "lstm" else ["h0"]:
+            values[key] = draw(layers * (1 + bidirectional), n, hidden)
+
+    def call(module, values):
+        start = (values["h0"], values["c0"]) if "c0" in values else values.get("h0")
+        y, last = module(values["x"], start)
+        return {"y": y, "h": last[0], "c": last[1]} if kind == "lstm" else {"y": y, "h": last}
+
+    flags = words(bidirectional=bidirectional, no_bias=not bias, steps_first=not batch_first)
+    case(f"{kind} {inputs} {hidden} {layers} {flags}", module, values, call)
+
+
+for kind in ["tanh", "relu", "lstm", "gru"]:
+    recurrent(kind, 1, False, True, True, False, n=3, steps=5, inputs=4, hidden=3)
+    recurrent(kind, 2, True, True, True, True, n=2, steps=4, inputs=3, hidden=2)
+    recurrent(kind, 3, False, False, False, True, n=2, steps=3, inputs=2, hidden=4)
+    recurrent(kind, 1, True, True, False, True, n=1, steps=1, inputs=1, hidden=5)
+
+# Cells.
+for kind, make in {
+    "tanh_cell": nn.RNNCell,
+    "relu_cell": lambda *a, **b: nn.RNNCell(*a, nonlinearity="relu", **b),
+    "lstm_cell": nn.LSTMCell,
+    "gru_cell": nn.GRUCell,
+}.items():
+    for bias, state, inputs, hidden in [(True, True, 4, 3), (False, True, 1, 5), (True, False, 3, 1), (False, False, 2, 2)]:
+        values = {"x": draw(3, inputs)}
+        if state:
+            values |= {key: draw(3, hidden) for key in (["h0", "c0"] if kind == "lstm_cell" else ["h0"])}
+
+        def call(module, values):
+            start = (values["h0"], values["c0"]) if "c0" in values else values.get("h0")
+            last = module(values["x"], start)
+            return {"h": last[0], "c": last[1]} if kind == "lstm_cell" else {"h": last}
+
+        case(f"{kind} {inputs} {hidden} {words(no_bias=not bias)}", make(inputs, hidden, bias=bias), values, call)
+
+
+# Attention. In both cases that have padding the last key of the first sequence is hidden.
+def causal_mask(flags, queries, keys):
+    return torch.ones(queries, keys).triu(1).bool() if "causal" in flags else None
+
+
+def padding_mask(flags, n, keys):
+    hidden = torch.zeros(n, keys, dtype=torch.bool)
+    hidden[0, -1] = True
+    return hidden if "padding" in flags else None
+
+
+for heads, flags in [(1, ""), (2, "causal"), (3, "cross padding"), (2, "no_bias causal padding"), (2, "cross no_bias")]:
+    n, steps, keys, size = 2, 3, 4 if "cross" in flags else 3, 6
+    values = {"x": draw(n, steps, size)}
+    if "cross" in flags:
+        values |= {"memory": draw(n, keys, size), "values": draw(n, keys, size)}
+
+    def call(module, values):
+        x, memory = values["x"], values.get("memory", values["x"])
+        y, weights = module(
+            x, memory, values.get("values", memory), average_attn_weights=False,
+            key_padding_mask=padding_mask(flags, n, keys), attn_mask=causal_mask(flags, steps, keys))
+        return {"y": y, "weights": weights}
+
+    module = nn.MultiheadAttention(size, heads, bias="no_bias" not in flags, batch_first=True)
+    case(f"attention {size} {heads} {flags}", module, values, call)
+
+# Transformer layers.
+for flags in ["", "gelu causal", "norm_first", "gelu norm_first causal padding"]:
+    n, steps, size, feedforward = 2, 4, 4, 5
+    options = dict(dropout=0.0, activation="gelu" if "gelu" in flags else "relu", batch_first=True, norm_first="norm_first" in flags)
+    mask, padding = causal_mask(flags, steps, steps), padding_mask(flags, n, steps)
+    case(f"encoder {size} 2 {feedforward} {flags}", nn.TransformerEncoderLayer(size, 2, feedforward, **options),
+         {"x": draw(n, steps, size)},
+         lambda module, v: {"y": module(v["x"], src_mask=mask, src_key_padding_mask=padding)})
+    # The padding is that of the memory.
+    case(f"decoder {size} 2 {feedforward} {flags}", nn.TransformerDecoderLayer(size, 2, feedforward, **options),
+         {"x": draw(n, 3, size), "memory": draw(n, steps, size)},
+         lambda module, v: {"y": module(v["x"], v["memory"], tgt_mask=causal_mask(flags, 3, 3), memory_key_padding_mask=padding)})
+
+header, blobs, end = {}, [], 0
+for name, tensor in tensors.items():
+    blob = tensor.numpy().tobytes()
+    header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [end, end + len(blob)]}
+    blobs.append(blob)
+    end += len(blob)
+text = json.dumps(header, separators=(",", ":")).encode()
+text += b" " * (-len(text) % 8)
+with open("sequences.safetensors", "wb") as file:
+    file.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))

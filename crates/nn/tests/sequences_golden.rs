@@ -1,0 +1,238 @@
+//! Recurrent layers, attention and transformer layers equal PyTorch's: `golden/sequences.py` has computed outputs, final
+//! states and gradients in double precision. Weights come under PyTorch's names through the library's own loading.
+
+use gradus_autograd::prelude::*;
+use gradus_nn::{
+    AttentionMask, Gru, GruCell, Lstm, LstmCell, Module, MultiheadAttention, RecurrentOptions,
+    RecurrentState, Rnn, RnnCell, TransformerDecoderLayer, TransformerEncoderLayer, TransformerOptions, load,
+    load_tensors, save_tensors,
+};
+use std::collections::BTreeMap;
+
+/// How many roundings of numbers as large as the largest a result may be off.
+const ROUNDINGS: f32 = 32.0;
+
+type Named = BTreeMap<String, Tensor>;
+
+/// A case of the file: how the module is made, and its tensors by kind.
+struct Case {
+    words: Vec<String>,
+    tensors: BTreeMap<String, Named>,
+}
+
+/// The cases whose name begins with this word.
+fn cases(kind: &str) -> Vec<Case> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/sequences.safetensors");
+    let mut cases: BTreeMap<String, BTreeMap<String, Named>> = BTreeMap::new();
+    for (name, tensor) in load_tensors(file).unwrap() {
+        let parts: Vec<&str> = name.split('|').collect();
+        let case = cases.entry(parts[0].to_string()).or_default();
+        case.entry(parts[1].to_string()).or_default().insert(parts[2].to_string(), tensor);
+    }
+    let found: Vec<Case> = cases
+        .into_iter()
+        .map(|(name, tensors)| Case { words: name.split(' ').map(String::from).collect(), tensors })
+        .filter(|case| case.words[0] == kind)
+        .collect();
+    assert!(found.len() >= 4, "{kind}: {} cases", found.len());
+    found
+}
+
+impl Case {
+    fn name(&self) -> String {
+        self.words.join(" ")
+    }
+
+    fn number(&self, position: usize) -> usize {
+        self.words[position].parse().unwrap()
+    }
+
+    fn is(&self, word: &str) -> bool {
+        self.words.iter().any(|w| w == word)
+    }
+
+    fn get(&self, kind: &str, name: &str) -> Option<&Tensor> {
+        self.tensors.get(kind)?.get(name)
+    }
+
+    fn load<M: Module>(&self, mut model: M) -> M {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.safetensors");
+        save_tensors(&path, self.tensors["weights"].iter().map(|(name, t)| (name.clone(), t)), "").unwrap();
+        load(&mut model, &path).unwrap();
+        model
+    }
+
+    fn inputs<'t>(&self, tape: &'t Tape) -> BTreeMap<&str, Var<'t>> {
+        self.tensors["inputs"].iter().map(|(name, x)| (&name[..], tape.var(x))).collect()
+    }
+
+    fn state<'t>(&self, inputs: &BTreeMap<&str, Var<'t>>) -> Option<RecurrentState<Var<'t>>> {
+        inputs.get("h0").map(|&h| RecurrentState { h, c: inputs.get("c0").copied() })
+    }
+
+    /// Compares outputs, and the gradients of inputs and parameters.
+    fn check(
+        &self,
+        model: &dyn Module,
+        inputs: &BTreeMap<&str, Var<'_>>,
+        outputs: &[(&str, Option<Var<'_>>)],
+    ) {
+        let mut loss: Option<Var<'_>> = None;
+        let mut seen = 0;
+        for &(name, output) in outputs {
+            let Some(output) = output else { continue };
+            self.compare("outputs", name, &output.value());
+            let cotangent = output.tape().constant(&self.tensors["cotangents"][name]);
+            let part = (output * cotangent).sum();
+            loss = Some(loss.map_or(part, |sum| sum + part));
+            seen += 1;
+        }
+        assert_eq!(seen, self.tensors["outputs"].len(), "{}: outputs", self.name());
+        let gradients = loss.unwrap().backward();
+        let params = model.params();
+        assert_eq!(
+            inputs.len() + params.len(),
+            self.tensors["gradients"].len(),
+            "{}: gradients",
+            self.name()
+        );
+        for (name, &input) in inputs {
+            self.compare("gradients", name, &gradients[input]);
+        }
+        for (name, param) in params {
+            self.compare("gradients", &name, &gradients[param]);
+        }
+    }
+
+    fn compare(&self, kind: &str, name: &str, found: &Tensor) {
+        let case = self.name();
+        let expected = self.get(kind, name).unwrap_or_else(|| panic!("{case}: PyTorch has no {kind} {name}"));
+        assert_eq!(found.shape(), expected.shape(), "{case}: {kind} {name}");
+        let largest = expected.iter().fold(1.0f32, |m, x| m.max(x.abs()));
+        let off = found.iter().zip(expected.iter()).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
+        assert!(
+            off <= ROUNDINGS * largest * f32::EPSILON / 2.0,
+            "{case}: {kind} {name} is off by {off}: {found:?} is not {expected:?}"
+        );
+    }
+}
+
+macro_rules! recurrent {
+    ($case:ident, $layer:expr) => {{
+        let layer = $case.load($layer);
+        let tape = Tape::new();
+        let inputs = $case.inputs(&tape);
+        let (y, last) = layer.forward_from(inputs["x"], $case.state(&inputs).as_ref());
+        $case.check(&layer, &inputs, &[("y", Some(y)), ("h", Some(last.h)), ("c", last.c)]);
+    }};
+}
+
+#[test]
+fn recurrent_layers_are_those_of_pytorch() {
+    for kind in ["tanh", "relu", "lstm", "gru"] {
+        for case in cases(kind) {
+            let options = RecurrentOptions {
+                layers: case.number(3),
+                bidirectional: case.is("bidirectional"),
+                bias: !case.is("no_bias"),
+                dropout: 0.0,
+                batch_first: !case.is("steps_first"),
+            };
+            let (inputs, hidden, rng) = (case.number(1), case.number(2), &mut Rng::seed(0));
+            match kind {
+                "tanh" => recurrent!(case, Rnn::with_options(inputs, hidden, options, rng)),
+                "relu" => recurrent!(case, Rnn::with_options(inputs, hidden, options, rng).relu()),
+                "lstm" => recurrent!(case, Lstm::with_options(inputs, hidden, options, rng)),
+                _ => recurrent!(case, Gru::with_options(inputs, hidden, options, rng)),
+            }
+        }
+    }
+}
+
+macro_rules! cell {
+    ($case:ident, $cell:expr) => {{
+        let cell = $cell;
+        let cell = $case.load(if $case.is("no_bias") { cell.without_bias() } else { cell });
+        let tape = Tape::new();
+        let inputs = $case.inputs(&tape);
+        let last = cell.step(inputs["x"], $case.state(&inputs).as_ref());
+        $case.check(&cell, &inputs, &[("h", Some(last.h)), ("c", last.c)]);
+    }};
+}
+
+#[test]
+fn recurrent_cells_are_those_of_pytorch() {
+    for kind in ["tanh_cell", "relu_cell", "lstm_cell", "gru_cell"] {
+        for case in cases(kind) {
+            let (inputs, hidden, rng) = (case.number(1), case.number(2), &mut Rng::seed(0));
+            match kind {
+                "tanh_cell" => cell!(case, RnnCell::new(inputs, hidden, rng)),
+                "relu_cell" => cell!(case, RnnCell::new(inputs, hidden, rng).relu()),
+                "lstm_cell" => cell!(case, LstmCell::new(inputs, hidden, rng)),
+                _ => cell!(case, GruCell::new(inputs, hidden, rng)),
+            }
+        }
+    }
+}
+
+/// As in the script: the last key of the first sequence is hidden.
+fn mask(case: &Case, causal: bool, padded: bool, keys: usize) -> AttentionMask {
+    let hidden = Tensor::from_fn([2, keys], |index| if index == [0, keys - 1] { 1.0 } else { 0.0 });
+    AttentionMask {
+        causal: causal && case.is("causal"),
+        padding: (padded && case.is("padding")).then_some(hidden),
+    }
+}
+
+#[test]
+fn attention_is_that_of_pytorch() {
+    for case in cases("attention") {
+        let attention = MultiheadAttention::new(case.number(1), case.number(2), &mut Rng::seed(0));
+        let attention = case.load(if case.is("no_bias") { attention.without_bias() } else { attention });
+        let tape = Tape::new();
+        let inputs = case.inputs(&tape);
+        let x = inputs["x"];
+        let memory = inputs.get("memory").copied().unwrap_or(x);
+        let values = inputs.get("values").copied().unwrap_or(x);
+        let mask = mask(&case, true, true, memory.shape()[1]);
+        let (y, weights) = attention.attend_with_weights(&x, &memory, &values, &mask);
+        case.check(&attention, &inputs, &[("y", Some(y)), ("weights", Some(weights))]);
+        if !case.is("cross") {
+            case.compare("outputs", "y", &attention.attend_self(&x.value(), &mask));
+        }
+    }
+}
+
+fn transformer_options(case: &Case) -> TransformerOptions {
+    TransformerOptions { dropout: 0.0, gelu: case.is("gelu"), norm_first: case.is("norm_first") }
+}
+
+#[test]
+fn encoder_layers_are_those_of_pytorch() {
+    for case in cases("encoder") {
+        let [size, heads, feedforward] = [1, 2, 3].map(|k| case.number(k));
+        let options = transformer_options(&case);
+        let layer =
+            case.load(TransformerEncoderLayer::new(size, heads, feedforward, options, &mut Rng::seed(0)));
+        let tape = Tape::new();
+        let inputs = case.inputs(&tape);
+        let y = layer.forward_masked(inputs["x"], &mask(&case, true, true, 4));
+        case.check(&layer, &inputs, &[("y", Some(y))]);
+    }
+}
+
+#[test]
+fn decoder_layers_are_those_of_pytorch() {
+    for case in cases("decoder") {
+        let [size, heads, feedforward] = [1, 2, 3].map(|k| case.number(k));
+        let options = transformer_options(&case);
+        let layer =
+            case.load(TransformerDecoderLayer::new(size, heads, feedforward, options, &mut Rng::seed(0)));
+        let tape = Tape::new();
+        let inputs = case.inputs(&tape);
+        let [own, memory] = [mask(&case, true, false, 3), mask(&case, false, true, 4)];
+        let y = layer.forward(inputs["x"], &inputs["memory"], &own, &memory);
+        case.check(&layer, &inputs, &[("y", Some(y))]);
+    }
+}
