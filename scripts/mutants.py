@@ -37,7 +37,13 @@ KERNELS = {
 }
 # Free functions of rules, beside `backward` and `backward_fused`.
 HELPERS = ["fn chain", "fn strong_product", "fn winners_share", "fn tangent", "fn through_statistics", "fn rows"]
-OTHER_TESTS = ["conventions", "bug_classes", "golden", "golden_layers", "layers", "losses", "conv", "compositions", "tape"]
+LAWS = "autograd/planted"
+OTHER_TESTS = [
+    f"autograd/{test}"
+    for test in ["conventions", "bug_classes", "golden", "golden_layers", "layers", "losses", "conv", "compositions", "tape"]
+]
+# Those of kernels know sizes that fill tiles and threads.
+KERNEL_TESTS = [f"tensor/{test}" for test in ["conv", "indexing", "layouts", "normalize", "patches", "pool"]]
 # How long a test program may take before it counts as one that does not end.
 SECONDS = 600
 
@@ -348,15 +354,17 @@ def build(files, all_found):
                 mutated = text + HOOK
             write(TREE / path, mutated)
             lines[path] = at
-        targets = ["--lib"] if step == "check" else [a for t in ["planted", *OTHER_TESTS] for a in ("--test", t)]
-        run, messages = cargo(*(["check"] if step == "check" else ["test", "--no-run"]), "-p", "gradus-autograd", *targets)
+        tests = sorted({test.split("/")[1] for test in [LAWS, *OTHER_TESTS, *KERNEL_TESTS]})
+        targets = ["--lib"] if step == "check" else [a for test in tests for a in ("--test", test)]
+        packages = ["-p", "gradus-tensor", "-p", "gradus-autograd"]
+        run, messages = cargo(*(["check"] if step == "check" else ["test", "--no-run"]), *packages, *targets)
         errors = [m["message"] for m in messages if m["reason"] == "compiler-message" and m["message"]["level"] == "error"]
         if run.returncode == 0 and step == "check":
             step = "test"
             continue
         if run.returncode == 0:
-            programs = {m["target"]["name"]: m["executable"] for m in messages if m.get("executable")}
-            return dropped, programs
+            name = lambda m: f"{pathlib.Path(m['manifest_path']).parent.name}/{m['target']['name']}"
+            return dropped, {name(m): m["executable"] for m in messages if m.get("executable")}
         guilty = {
             id
             for error in errors
@@ -382,7 +390,7 @@ def run_program(program, seconds=SECONDS, **variables):
 def verdict(mutant, specs, programs):
     # The operation that the rule belongs to knows best.
     specs = sorted(specs, key=lambda name: f" {name} " not in f" {mutant.place} ")
-    run = run_program(programs["planted"], FAULT=str(mutant.id), OPS=",".join(specs)) if specs else ""
+    run = run_program(programs[LAWS], FAULT=str(mutant.id), OPS=",".join(specs)) if specs else ""
     if run is None:
         return "killed", "laws: runs without end"
     if specs:
@@ -391,7 +399,7 @@ def verdict(mutant, specs, programs):
             return "killed", "laws, " + said.group(1)
         if run.returncode != 0:
             return "killed", "laws: the program ends"
-    for name in OTHER_TESTS:
+    for name in OTHER_TESTS if mutant.place.startswith("ops/") else KERNEL_TESTS + OTHER_TESTS:
         run = run_program(programs[name], FAULT=str(mutant.id))
         if run is None or run.returncode != 0:
             failed = re.findall(r"^test (\w+) \.\.\. FAILED", run.stdout if run else "", re.M)
@@ -410,7 +418,8 @@ def main():
     texts = {name: (ROOT / name).read_text() for name in names + ["crates/tensor/src/lib.rs"]}
     all_found, first = {}, 1
     for name in names:
-        all_found[name], first = mutants_of(name, texts[name], first) if options.only in name else ([], first)
+        found, first = mutants_of(name, texts[name], first)
+        all_found[name] = found if options.only in name else []
     all_found["crates/tensor/src/lib.rs"] = []
     mutants = [m for found in all_found.values() for _, _, own in found for m in own]
     if options.list:
@@ -424,7 +433,7 @@ def main():
     print(f"{len(mutants)} mutants compile, {len(dropped)} do not; built in {time.time() - start:.0f} s", flush=True)
     # A region has the number of its first mutant.
     region = {m.id: left[0].id for f in all_found.values() for _, _, own in f for left in [[m for m in own if m.id not in dropped]] for m in left}
-    reached = run_program(programs["planted"], seconds=3600)
+    reached = run_program(programs[LAWS], seconds=3600)
     if reached is None or reached.returncode != 0 or "KILLED" in reached.stdout:
         sys.exit("the unchanged rules break a law")
     specs = collections.defaultdict(list)

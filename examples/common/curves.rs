@@ -51,6 +51,9 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>) -> R
         .x_label_area_size(44)
         .y_label_area_size(62)
         .build_cartesian_2d(xs.clone(), ys.clone())?;
+    // Where 0 should stand, plotters has what rounding left of it.
+    let rounding = 1e-9 * (ys.end - ys.start);
+    let small_or_large = |y: &f64| if y.abs() < rounding { "0".to_owned() } else { format!("{y:.1e}") };
     let mut mesh = chart.configure_mesh();
     mesh.light_line_style(TRANSPARENT)
         .bold_line_style(GRID)
@@ -68,7 +71,7 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>) -> R
     }
     // Very small and very large numbers would run into the label of the axis.
     if !(1e-3..1e5).contains(&ys.start.abs().max(ys.end.abs())) {
-        mesh.y_label_formatter(&|y| format!("{y:.1e}"));
+        mesh.y_label_formatter(&small_or_large);
     }
     mesh.draw()?;
     for ((name, points), color) in panel.lines.iter().zip(COLORS.iter().cycle()) {

@@ -189,3 +189,25 @@ fn messages_name_the_method_that_was_called() {
         "max_unpool2d: position 9 lies outside an image of 9 pixels"
     );
 }
+
+/// Kernels take small images several at a time, and parts of the work to other threads.
+#[test]
+fn the_weight_gradient_of_many_images_is_the_sum_of_theirs() {
+    let mut rng = Rng::seed(7);
+    // Whole numbers, so that every order of summation is exact.
+    let mut whole = |shape: [usize; 4]| Tensor::randn(shape, &mut rng).map(|x| (2.0 * x).round());
+    for (x, w) in [([33, 5, 12, 12], [10, 5, 3, 3]), ([50, 6, 4, 4], [9, 6, 3, 3])] {
+        let (x, w) = (whole(x), whole(w));
+        let options = Conv2dOptions { padding: [1, 1], ..plain() };
+        let cotangent = whole([x.size(0), w.size(0), x.size(2), x.size(3)]);
+        let gradient = |images: std::ops::Range<isize>| {
+            let tape = Tape::new();
+            let w = tape.var(&w);
+            let y = tape.constant(x.slice(0, images.clone())).conv2d(&w, None, options);
+            y.backward_from(cotangent.slice(0, images))[w].clone()
+        };
+        let images = x.size(0) as isize;
+        let apart = (0..images).map(|n| gradient(n..n + 1)).reduce(|sum, own| sum + own).unwrap();
+        assert_eq!(gradient(0..images), apart);
+    }
+}
