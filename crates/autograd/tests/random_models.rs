@@ -1,7 +1,7 @@
 //! No false alarm in models: random nets with every parameter checked, on inputs and weights that make kinks and ties.
 
 use gradus_autograd::{
-    check::{GradCheck, Report, Verdict},
+    check::{GradCheck, Report, Row, Verdict},
     prelude::*,
 };
 
@@ -270,19 +270,23 @@ fn check(seed: u64) -> (Kind, Report) {
 
 /// No alarm; and the models of every kind must have stood on kinks, and had gradients.
 fn no_alarms(seeds: std::ops::Range<u64>) {
-    let (mut crossed, mut flat, mut rows) = ([0; KINDS.len()], 0, 0);
+    let (mut crossed, mut flat, mut unsure, mut rows) = ([0; KINDS.len()], 0, 0, 0);
     for seed in seeds.clone() {
         let (kind, report) = check(seed);
         crossed[kind as usize] += report.rows.iter().any(|row| row.crossed > 0) as usize;
         // Behind a ReLU that is off, or a weight that is zero, there may be no gradient indeed.
         flat += report.rows.iter().filter(|row| row.verdict == Verdict::NoGradient).count();
         rows += report.rows.len();
-        let alarm = report.failures().any(|row| row.verdict != Verdict::NoGradient);
+        // Where a loss is all but zero, differences of it cannot judge its gradients, and say so.
+        let tiny = |row: &&Row| row.verdict == Verdict::Inconclusive && row.rule.abs() < 1e-6;
+        unsure += report.failures().filter(tiny).count();
+        let alarm = report.failures().any(|row| row.verdict != Verdict::NoGradient && !tiny(&row));
         assert!(!alarm && report.broken.is_empty(), "{kind:?}, seed {seed}: {report}");
     }
     let all: usize = crossed.iter().sum();
     let enough = crossed.iter().all(|&models| models > 0) && all as u64 > (seeds.end - seeds.start) / 5;
     assert!(enough, "models on kinks, by kind: {crossed:?}");
+    assert!(unsure <= rows / 200, "{unsure} of {rows} parameters could not be judged");
     assert!(flat < rows / 4, "{flat} of {rows} parameters have no gradient");
 }
 

@@ -5,7 +5,7 @@ use crate::{
     net::{MultiLayerNet, Outcome, train},
     rows::Data,
 };
-use gradus_nn::{Adam, Init, Sgd, optim::Group};
+use gradus_nn::{Adam, Init, Optimizer, Sgd, optim::Group};
 use std::fmt;
 
 /// What is done, and what came of it.

@@ -10,7 +10,9 @@
 
 mod cures;
 mod digits;
+mod flow;
 mod mnist;
 mod net;
+mod rows;
 mod spiral;
 mod words;

@@ -126,7 +126,7 @@ fn batch_norm() {
 fn weight_decay() {
     let data = ten_thousand().few(300);
     let [without, with] =
-        timed("weight decay 0, 0.1", || rows::weight_decay(&data, 0.01, 603), |o| show_all(o));
+        timed("weight decay 0, 0.1", || rows::weight_decay(&data, 0.1, 0.01, 603), |o| show_all(o));
     assert!(without.gap() >= 0.17 && with.gap() <= without.gap() - 0.02);
 }
 
@@ -214,7 +214,7 @@ fn simple_convolutional_net() {
     let outcome = timed(
         "convolutional net",
         || {
-            train(&mut net, &mut Adam::new(0.001), &train_data, 100, 400, 1);
+            train(&mut net, &mut Adam::new(0.001), &train_data, 100, 1600, 1);
             Outcome::of(&net, &train_data, &test)
         },
         show,

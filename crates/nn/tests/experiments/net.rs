@@ -18,7 +18,7 @@ pub(crate) struct MultiLayerNet {
 }
 module!(MultiLayerNet { hidden, norms, output; dropout });
 
-/// Batch normalisation by the statistics of the batch, in evaluation too: those of all examples that are judged.
+/// Batch normalisation by the statistics of the batch, in evaluation too: those of the examples that are judged.
 struct Norm {
     weight: Param,
     bias: Param,
@@ -63,7 +63,11 @@ impl Layer for MultiLayerNet {
                 let (weight, bias) = (x.at().param(weight), x.at().param(bias));
                 [x, _, _] = x.batch_norm(Some(&weight), Some(&bias), 1e-6);
             }
-            x = x.relu().dropout(self.dropout);
+            x = x.relu();
+            if self.dropout > 0.0 {
+                // The book's form: what is left is not scaled up in training, but everything is scaled down in evaluation.
+                x = x.dropout(self.dropout) * (1.0 - self.dropout);
+            }
         }
         self.output.forward(x)
     }
@@ -82,10 +86,10 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) fn of(net: &impl Layer, train: &Dataset, test: &Dataset) -> Outcome {
-        let scores = predict(net, train.inputs(), train.len());
+        let scores = predict(net, train.inputs(), 1000);
         Outcome {
             train: accuracy(&scores, train.labels()),
-            test: accuracy(&predict(net, test.inputs(), test.len()), test.labels()),
+            test: accuracy(&predict(net, test.inputs(), 1000), test.labels()),
             loss: scores.cross_entropy(train.labels()).item().into(),
         }
     }

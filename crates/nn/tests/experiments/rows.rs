@@ -73,8 +73,8 @@ fn of_three_seeds(run: impl Fn(u64) -> Outcome) -> Outcome {
 }
 
 /// Without and with weight decay (of weights, not of biases), six hidden layers.
-pub(crate) fn weight_decay(data: &Data, lr: f64, steps: usize) -> [Outcome; 2] {
-    [0.0, 0.1].map(|decay| {
+pub(crate) fn weight_decay(data: &Data, decay: f64, lr: f64, steps: usize) -> [Outcome; 2] {
+    [0.0, decay].map(|decay| {
         of_three_seeds(|seed| {
             let net = MultiLayerNet::new(data.inputs(), &[100; 6], Init::KaimingNormal, seed);
             let sgd = Sgd::new(lr).weight_decay(decay).group(Group::vectors().weight_decay(0.0));
@@ -122,8 +122,9 @@ pub(crate) struct Stopped {
 pub(crate) fn early_stopping(data: &Data, epochs: u64) -> Stopped {
     let mut rng = Rng::seed(4);
     let (validation, few) = data.train.split(data.train.len() / 5, &mut rng);
-    let validation_loss =
-        |net: &MultiLayerNet| -> f64 { predict(net, validation.inputs(), 500).cross_entropy(validation.labels()).item().into() };
+    let validation_loss = |net: &MultiLayerNet| -> f64 {
+        predict(net, validation.inputs(), 500).cross_entropy(validation.labels()).item().into()
+    };
     let mut net = MultiLayerNet::new(data.inputs(), &[100; 2], Init::KaimingNormal, 1);
     let mut evaluate = |epoch: &mut Epoch<'_, MultiLayerNet>| {
         let loss = validation_loss(epoch.model);
