@@ -165,7 +165,7 @@ impl Model {
             Kind::Attention => self.attention(v),
             Kind::Bag => {
                 let x = v.next().embedding(&self.words);
-                if self.option % 2 == 0 { x.mean_axes(1, false) } else { x.max_axes(1, false) }
+                if self.option.is_multiple_of(2) { x.mean_axes(1, false) } else { x.max_axes(1, false) }
             }
         };
         let scores = hidden.linear(&v.next(), None);
@@ -246,7 +246,7 @@ impl Model {
     fn attention<'t>(&self, v: &mut Taken<'t, '_>) -> Var<'t> {
         let x = v.next();
         let [q, k, value] = [v.next(), v.next(), v.next()].map(|w| x.linear(&w, None));
-        let seen = q.scaled_dot_product_attention(&k, &value, None, self.option % 2 == 0);
+        let seen = q.scaled_dot_product_attention(&k, &value, None, self.option.is_multiple_of(2));
         let (scale, shift) = (v.next(), v.next());
         let y = (x + seen).layer_norm([self.hidden], Some(&scale), Some(&shift), 0.1);
         self.activated(y).mean_axes(1, false)
