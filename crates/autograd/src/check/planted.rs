@@ -292,15 +292,15 @@ fn at_a_kink_a_rule_may_take_what_lies_between_its_sides() {
 /// Equal winners share one gradient: between them they may not get it twice, though each alone lies between its sides.
 #[test]
 fn equal_elements_may_not_both_win() {
-    let x = Tensor::from([[1.0, 1.0, -2.0], [0.5, 3.0, 3.0]]);
+    let x = [Tensor::from([[1.0, 1.0, -2.0], [0.5, 3.0, 3.0]])];
     let top = Max { axes: 1.into(), keepdims: false };
-    let report = check(top.clone(), &[x.clone()], 0, Fault::Factor(2.0));
+    let report = check(top.clone(), &x, 0, Fault::Factor(2.0));
     let row = &report.rows[0];
     assert_eq!(row.verdict, FORMULA, "{report}");
     assert_eq!(row.blame.as_ref().map(|blame| blame.op), Some("max"), "{report}");
     // The whole of it to one of them is as good as halves.
     let first: fn(&[usize], &[usize]) -> f32 = |i, _| [[2.0, 0.0, 1.0], [1.0, 2.0, 0.0]][i[0]][i[1]];
-    let report = check(top, &[x], 0, Fault::Weights(first));
+    let report = check(top, &x, 0, Fault::Weights(first));
     assert_eq!(report.rows[0].verdict, Verdict::Kink, "{report}");
     // Kinks that have nothing to do with one another do not share: the rule of abs may be anything between, at each.
     let zeros = [Tensor::zeros([4])];
