@@ -14,8 +14,10 @@ fn panic_of<R>(f: impl FnOnce() -> R) -> (String, u32) {
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(|info| {
-        let (text, place) = (info.payload_as_str().unwrap_or_default(), info.location().unwrap());
-        *LAST.lock().unwrap() = (text.to_string(), place.file().to_string(), place.line());
+        let (payload, place) = (info.payload(), info.location().unwrap());
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|s| s.to_string())).unwrap_or_default();
+        *LAST.lock().unwrap() = (text, place.file().to_string(), place.line());
     }));
     let result = catch_unwind(AssertUnwindSafe(f));
     std::panic::set_hook(before);
