@@ -20,6 +20,7 @@ use gradus::{
     nn::{
         DynLayer, Summary,
         data::{Dataset, digits, mnist},
+        schedule::{Cosine, Schedule},
     },
     prelude::*,
 };
@@ -139,7 +140,12 @@ fn main() -> ExitCode {
             "decides the split, the initial weights and the order of the images",
         )
         .option("batch", &mut options.batch, 1..=100_000, "images in a mini-batch")
-        .option("lr", &mut options.lr, f64::MIN_POSITIVE..=10.0, "learning rate of Adam")
+        .option(
+            "lr",
+            &mut options.lr,
+            f64::MIN_POSITIVE..=10.0,
+            "learning rate of Adam at first; it falls by half a cosine",
+        )
         .option("out", &mut options.out, .., "directory for the weights and the pictures")
         .parse();
     match run(&options) {
@@ -175,10 +181,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     check_gradients(&net, &train)?;
 
     let mut adam = Adam::new(options.lr);
+    // Smaller steps towards the end: the weights come to rest.
+    let schedule = Cosine::new(options.lr, options.epochs as u64);
     let mut history = Vec::new();
     println!("\nepoch    loss   train    test  seconds");
     for epoch in 1..=options.epochs {
         let start = Instant::now();
+        adam.set_lr(schedule.lr(epoch as u64 - 1));
         let (loss, train_accuracy) = train_epoch(&mut net, &mut adam, &train, options.batch, &mut rng);
         let test_accuracy = accuracy(&net, &test);
         println!(
