@@ -149,7 +149,10 @@ impl Outputs {
     pub(crate) fn only(self, name: &str) -> Tensor {
         match self {
             Outputs::One(y) => y,
-            outputs => outputs.into_array::<1>(name).into_iter().next().expect("one"),
+            outputs => {
+                let [y] = outputs.into_array(name);
+                y
+            }
         }
     }
 

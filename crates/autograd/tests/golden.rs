@@ -7,6 +7,11 @@ use gradus_autograd::{
     prelude::*,
 };
 
+#[path = "common/numbers.rs"]
+#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
+mod numbers;
+use numbers::Numbers;
+
 /// The formula of a case. What follows the first word of its name is data here, or tells cases of one formula apart.
 fn formula<V: Value>(name: &str, x: &[V]) -> V {
     let (method, rest) = name.split_once(' ').unwrap_or((name, ""));
@@ -226,39 +231,8 @@ fn class_weights() -> Tensor {
     [0.5, 2.0, 1.25].into()
 }
 
-/// Numbers of the file.
-struct Numbers {
-    shape: Vec<usize>,
-    values: Vec<f64>,
-}
-
-impl Numbers {
-    /// `[2, 3] 1.5 ..`, or `-` for none.
-    fn read(text: &str) -> Option<Numbers> {
-        let (shape, values) = text.strip_prefix('[')?.split_once(']')?;
-        let sizes = shape.split(',').map(str::trim).filter(|size| !size.is_empty());
-        Some(Numbers {
-            shape: sizes.map(|size| size.parse().unwrap()).collect(),
-            values: values.split_whitespace().map(|value| value.parse().unwrap()).collect(),
-        })
-    }
-
-    fn to_tensor(&self) -> Tensor {
-        Tensor::new(self.values.iter().map(|&x| x as f32).collect::<Vec<f32>>(), &self.shape)
-    }
-
-    /// Refuses a tensor that is further away than some operations round numbers as large as the largest.
-    fn check(&self, found: &Tensor, what: &str) {
-        const ROUNDINGS: f64 = 16.0;
-        assert_eq!(found.shape()[..], self.shape[..], "{what}: shape");
-        let largest = self.values.iter().fold(1.0f64, |m, x| m.max(x.abs()));
-        for (i, (found, &expected)) in found.iter().zip(&self.values).enumerate() {
-            let off = (f64::from(found) - expected).abs();
-            let allowed = ROUNDINGS * largest * f64::from(f32::EPSILON) / 2.0;
-            assert!(off <= allowed, "{what}: element {i} is {found}, not {expected}");
-        }
-    }
-}
+/// How many roundings of numbers as large as the largest an operation's results may be off.
+const ROUNDINGS: f64 = 16.0;
 
 /// A case of the file.
 struct Case {
@@ -297,7 +271,7 @@ fn values_and_gradients_are_those_of_pytorch() {
         let tape = Tape::new();
         let vars: Vec<Var<'_>> = inputs.iter().map(|x| tape.var(x.clone())).collect();
         let y = formula(name, &vars);
-        output.check(&y.value(), name);
+        output.check(name, &y.value(), ROUNDINGS);
         assert_eq!(formula(name, &inputs), y.value(), "{name}: a tensor and a variable differ");
         let swept = y.backward_from(cotangent.clone());
         let recorded = y.grad_from(tape.constant(cotangent), &vars);
@@ -305,8 +279,9 @@ fn values_and_gradients_are_those_of_pytorch() {
             let Some(gradient) = gradient else { continue };
             let zeros = || Tensor::zeros(&gradient.shape);
             let what = format!("{name}: gradient of input {i}");
-            gradient.check(&swept.get(vars[i]).cloned().unwrap_or_else(zeros), &what);
-            gradient.check(&recorded[i].map_or_else(zeros, |g| g.value()), &format!("{what}, recorded"));
+            gradient.check(&what, &swept.get(vars[i]).cloned().unwrap_or_else(zeros), ROUNDINGS);
+            let recorded = recorded[i].map_or_else(zeros, |g| g.value());
+            gradient.check(&format!("{what}, recorded"), &recorded, ROUNDINGS);
         }
     }
 }

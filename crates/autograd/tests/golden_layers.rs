@@ -2,6 +2,11 @@
 
 use gradus_autograd::prelude::*;
 
+#[path = "common/numbers.rs"]
+#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
+mod numbers;
+use numbers::Numbers;
+
 /// A case of the file.
 #[derive(Default)]
 struct Case {
@@ -11,31 +16,6 @@ struct Case {
     gradients: Vec<Numbers>,
 }
 
-/// Expected numbers, in double precision.
-struct Numbers {
-    shape: Vec<usize>,
-    values: Vec<f64>,
-}
-
-impl Numbers {
-    fn parse(text: &str) -> Numbers {
-        let (shape, values) = text.split_once(']').unwrap();
-        let sizes = shape.trim_start_matches('[').split(',').filter(|n| !n.is_empty());
-        Numbers {
-            shape: sizes.map(|n| n.parse().unwrap()).collect(),
-            values: values.split_whitespace().map(|x| x.parse().unwrap()).collect(),
-        }
-    }
-
-    fn to_tensor(&self) -> Tensor {
-        Tensor::new(self.values.iter().map(|&x| x as f32).collect::<Vec<_>>(), &self.shape)
-    }
-
-    fn largest(&self) -> f64 {
-        self.values.iter().fold(1.0, |largest, x| x.abs().max(largest))
-    }
-}
-
 fn case(name: &str) -> Case {
     let text = include_str!("golden/layers.txt");
     let mut case = Case::default();
@@ -43,7 +23,7 @@ fn case(name: &str) -> Case {
     assert!(lines.peek().is_some(), "no case {name}");
     for line in lines.take_while(|line| !line.starts_with("case ")) {
         let (kind, numbers) = line.split_once(' ').unwrap();
-        let numbers = Numbers::parse(numbers);
+        let numbers = Numbers::read(numbers).unwrap();
         match kind {
             "input" => case.inputs.push(numbers.to_tensor()),
             "cotangent" => case.cotangent = Some(numbers.to_tensor()),
@@ -55,15 +35,8 @@ fn case(name: &str) -> Case {
     case
 }
 
-/// Every number here is reached by at most some 32 roundings of numbers that are at most `scale`.
-#[track_caller]
-fn close(what: &str, found: &Tensor, expected: &Numbers, scale: f64) {
-    assert_eq!(found.shape()[..], expected.shape, "{what}");
-    let allowed = 32.0 * 0.5 * f32::EPSILON as f64 * scale * expected.largest();
-    for (i, (found, expected)) in found.iter().zip(&expected.values).enumerate() {
-        assert!((found as f64 - expected).abs() <= allowed, "{what}, element {i}: {found} is not {expected}");
-    }
-}
+/// Every number here is reached by at most some so many roundings of numbers that are at most the largest input.
+const ROUNDINGS: f64 = 32.0;
 
 /// Compares outputs and gradients, by the fast sweep and by the recorded rules, on plain and on reversed inputs.
 #[track_caller]
@@ -72,17 +45,19 @@ fn check(name: &str, f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>) {
     let (cotangent, output) = (case.cotangent.unwrap(), case.output.unwrap());
     let magnitude = |x: &Tensor| x.iter().fold(1.0f64, |largest, x| largest.max(x.abs().into()));
     let scale = case.inputs.iter().map(magnitude).fold(magnitude(&cotangent), f64::max);
+    let roundings = ROUNDINGS * scale;
     for reversed in [false, true] {
         let tape = Tape::new();
         let lay = |x: &Tensor| if reversed { x.flip(-1).contiguous().flip(-1) } else { x.clone() };
         let inputs: Vec<Var<'_>> = case.inputs.iter().map(|x| tape.var(lay(x))).collect();
         let y = f(&inputs);
-        close(name, &y.value(), &output, scale);
+        output.check(name, &y.value(), roundings);
         let swept = y.backward_from(cotangent.clone());
         let recorded = y.grad_from(tape.constant(cotangent.clone()), &inputs);
         for (i, (x, expected)) in inputs.iter().zip(&case.gradients).enumerate() {
-            close(&format!("{name}, gradient {i}"), &swept[*x], expected, scale);
-            close(&format!("{name}, recorded gradient {i}"), &recorded[i].unwrap().value(), expected, scale);
+            expected.check(&format!("{name}, gradient {i}"), &swept[*x], roundings);
+            let recorded = recorded[i].unwrap().value();
+            expected.check(&format!("{name}, recorded gradient {i}"), &recorded, roundings);
         }
     }
 }

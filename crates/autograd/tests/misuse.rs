@@ -4,30 +4,11 @@ use gradus_autograd::{
     functional::{grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp},
     prelude::*,
 };
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Mutex,
-};
 
-static LAST: Mutex<(String, String, u32)> = Mutex::new((String::new(), String::new(), 0));
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-/// Message, file and line of the panic in `f`.
-fn panic_of<R>(f: impl FnOnce() -> R) -> (String, String, u32) {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|info| {
-        let payload = info.payload();
-        let text = payload.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|s| s.to_string())).unwrap_or_default();
-        let place = info.location().unwrap();
-        *LAST.lock().unwrap() = (text, place.file().to_string(), place.line());
-    }));
-    let result = catch_unwind(AssertUnwindSafe(f));
-    std::panic::set_hook(before);
-    assert!(result.is_err(), "it did not panic");
-    LAST.lock().unwrap().clone()
-}
+#[path = "common/panics.rs"]
+#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
+mod panics;
+use panics::panic_of;
 
 /// The panic begins with `message` and points into this file, at the line that `f` stands on.
 macro_rules! panics_here {

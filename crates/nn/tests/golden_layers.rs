@@ -4,34 +4,10 @@
 use gradus_autograd::prelude::*;
 use gradus_nn::*;
 
-/// Expected numbers, in double precision.
-struct Numbers {
-    shape: Vec<usize>,
-    values: Vec<f64>,
-}
-
-impl Numbers {
-    fn parse(text: &str) -> Numbers {
-        let (shape, values) = text.split_once(']').unwrap();
-        let sizes = shape.trim_start_matches('[').split(',').filter(|n| !n.is_empty());
-        Numbers {
-            shape: sizes.map(|n| n.parse().unwrap()).collect(),
-            values: values.split_whitespace().map(|x| x.parse().unwrap()).collect(),
-        }
-    }
-
-    fn to_tensor(&self) -> Tensor {
-        Tensor::new(self.values.iter().map(|&x| x as f32).collect::<Vec<_>>(), &self.shape)
-    }
-
-    fn to_indices(&self) -> Indices {
-        Indices::new(self.values.iter().map(|&x| x as i32).collect::<Vec<_>>(), &self.shape)
-    }
-
-    fn largest(&self) -> f64 {
-        self.values.iter().fold(1.0, |largest, x| x.abs().max(largest))
-    }
-}
+#[path = "../../autograd/tests/common/numbers.rs"]
+#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
+mod numbers;
+use numbers::Numbers;
 
 /// A case of the file: the module's parameters and buffers, an input, a cotangent, and what comes of them.
 struct Case {
@@ -60,7 +36,7 @@ fn case(name: &str) -> Case {
         // What has a name has it before the numbers.
         let named = || {
             let (name, numbers) = rest.split_once(' ').unwrap();
-            (name.to_owned(), Numbers::parse(numbers))
+            (name.to_owned(), Numbers::read(numbers).unwrap())
         };
         match (kind, case.runs.last_mut()) {
             ("mode", _) => case.runs.push(Run {
@@ -70,9 +46,9 @@ fn case(name: &str) -> Case {
                 after: Vec::new(),
             }),
             ("state", None) => case.state.push(named()),
-            ("input", None) => case.input = Numbers::parse(rest),
-            ("cotangent", None) => case.cotangent = Some(Numbers::parse(rest)),
-            ("output", Some(run)) => run.output = Some(Numbers::parse(rest)),
+            ("input", None) => case.input = Numbers::read(rest).unwrap(),
+            ("cotangent", None) => case.cotangent = Some(Numbers::read(rest).unwrap()),
+            ("output", Some(run)) => run.output = Some(Numbers::read(rest).unwrap()),
             ("gradient", Some(run)) => run.gradients.push(named()),
             ("after", Some(run)) => run.after.push(named()),
             _ => panic!("{line}"),
@@ -81,17 +57,11 @@ fn case(name: &str) -> Case {
     case
 }
 
-/// Every number here is reached by at most some 32 roundings of numbers that are at most `scale`.
-#[track_caller]
-fn close(what: &str, found: &Tensor, expected: &Numbers, scale: f64) {
-    assert_eq!(found.shape()[..], expected.shape, "{what}");
-    let allowed = 32.0 * 0.5 * f64::from(f32::EPSILON) * scale * expected.largest();
-    for (i, (found, expected)) in found.iter().zip(&expected.values).enumerate() {
-        assert!(
-            (f64::from(found) - expected).abs() <= allowed,
-            "{what}, element {i}: {found} is not {expected}"
-        );
-    }
+/// Every number here is reached by at most some so many roundings of numbers that are at most the largest input.
+const ROUNDINGS: f64 = 32.0;
+
+fn to_indices(numbers: &Numbers) -> Indices {
+    Indices::new(numbers.values.iter().map(|&x| x as i32).collect::<Vec<_>>(), &numbers.shape)
 }
 
 /// Loads the state, which must have the module's names and shapes, no more and no fewer.
@@ -123,20 +93,20 @@ fn check_with<M: Module>(
             let what = format!("{name} ({mode})");
             load_state(&mut module, &case.state);
             let (x, y) = forward(&module, tape, &case.input);
-            close(&what, &y.value(), run.output.as_ref().unwrap(), scale);
+            run.output.as_ref().unwrap().check(&what, &y.value(), ROUNDINGS * scale);
             let gradients = y.backward_from(cotangent.to_tensor());
             for (of, expected) in &run.gradients {
                 let found = match module.params().iter().find(|(name, _)| name == of) {
                     Some((_, param)) => gradients[*param].clone(),
                     None => gradients[x.unwrap()].clone(),
                 };
-                close(&format!("{what}, gradient of {of}"), &found, expected, scale);
+                expected.check(&format!("{what}, gradient of {of}"), &found, ROUNDINGS * scale);
             }
             update_buffers(&mut module, &gradients);
             let params = module.params();
             for (name, expected) in &run.after {
                 let (_, found) = params.iter().find(|(n, _)| n == name).unwrap();
-                close(&format!("{what}, {name} afterwards"), found.value(), expected, scale);
+                expected.check(&format!("{what}, {name} afterwards"), found.value(), ROUNDINGS * scale);
             }
         }
     }
@@ -338,7 +308,7 @@ fn upsampling_and_reshaping() {
 fn embedding() {
     let check = |name: &str, layer: Embedding| {
         check_with(name, layer, |layer, tape, indices| {
-            (None, layer.forward(tape.at(), &indices.to_indices()))
+            (None, layer.forward(tape.at(), &to_indices(indices)))
         });
     };
     check("embedding", Embedding::new(5, 3, &mut rng()));
@@ -426,7 +396,7 @@ fn a_saved_model() {
     let case = case("cnn");
     let y = net.forward(case.input.to_tensor());
     // Sums of up to 48 products.
-    close("cnn", &y, case.runs[0].output.as_ref().unwrap(), case.input.largest());
+    case.runs[0].output.as_ref().unwrap().check("cnn", &y, ROUNDINGS * case.input.largest());
 }
 
 /// A file that does not fit says all that is wrong with it, and the model stays as it is.

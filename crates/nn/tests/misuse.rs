@@ -2,27 +2,15 @@
 
 use gradus_autograd::prelude::*;
 use gradus_nn::{Conv2d, DynLayer, Flatten, Layer, Linear, MaxPool2d, Relu, Sequential};
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Mutex,
-};
 
-/// What the panic in `f` says, and the line of this file that it points to. Tests take turns: the hook is the process's.
-fn panic_of<R>(f: impl FnOnce() -> R) -> (String, u32) {
-    static TURN: Mutex<()> = Mutex::new(());
-    static LAST: Mutex<(String, String, u32)> = Mutex::new((String::new(), String::new(), 0));
-    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|info| {
-        let (payload, place) = (info.payload(), info.location().unwrap());
-        let text = payload.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|s| s.to_string())).unwrap_or_default();
-        *LAST.lock().unwrap() = (text, place.file().to_string(), place.line());
-    }));
-    let result = catch_unwind(AssertUnwindSafe(f));
-    std::panic::set_hook(before);
-    assert!(result.is_err(), "it did not panic");
-    let (text, file, line) = LAST.lock().unwrap().clone();
+#[path = "../../autograd/tests/common/panics.rs"]
+#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
+mod panics;
+use panics::panic_of;
+
+/// What the panic in `f` says, and the line of this file that it points to.
+fn panic_here<R>(f: impl FnOnce() -> R) -> (String, u32) {
+    let (text, file, line) = panic_of(f);
     assert!(file.ends_with("misuse.rs"), "{text}: points to {file}:{line}");
     (text, line)
 }
@@ -32,8 +20,8 @@ fn called<L: Layer>(layer: &L, x: &Tensor) -> [(String, u32, u32); 2] {
     let tape = Tape::new();
     let v = tape.var(x);
     let line = line!();
-    let tensor = panic_of(|| layer.forward(x.clone()));
-    let var = panic_of(|| layer.forward(v));
+    let tensor = panic_here(|| layer.forward(x.clone()));
+    let var = panic_here(|| layer.forward(v));
     [(tensor.0, tensor.1, line + 1), (var.0, var.1, line + 2)]
 }
 
@@ -47,17 +35,17 @@ fn boxed_layers_point_to_the_users_line() {
     let twice: Box<dyn DynLayer> = Box::new(boxed);
     let x = Tensor::ones([3, 5]);
     let line = line!() + 1;
-    let (text, at) = panic_of(|| twice.forward(x.clone()));
+    let (text, at) = panic_here(|| twice.forward(x.clone()));
     assert!(text.starts_with("linear: x [3, 5] has 5 features, the weight [2, 4] takes 4"), "{text}");
     assert_eq!(at, line, "{text}");
     let tape = Tape::new();
     let v = tape.var(x);
     let line = line!() + 1;
-    let (text, at) = panic_of(|| twice.forward(v));
+    let (text, at) = panic_here(|| twice.forward(v));
     assert_eq!(at, line, "{text}");
     // The boxed form's own methods.
     let line = line!() + 1;
-    let (text, at) = panic_of(|| twice.forward_var(v));
+    let (text, at) = panic_here(|| twice.forward_var(v));
     assert_eq!(at, line, "{text}");
 }
 
@@ -86,6 +74,6 @@ fn lists_of_layers_point_to_the_users_line() {
         }
     }
     let line = line!() + 1;
-    let (text, at) = panic_of(|| net.activations(Tensor::ones([3, 4])));
+    let (text, at) = panic_here(|| net.activations(Tensor::ones([3, 4])));
     assert_eq!(at, line, "{text}");
 }

@@ -2,10 +2,11 @@
 
 use gradus_autograd::prelude::*;
 use gradus_nn::{metrics::perplexity, *};
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Mutex,
-};
+
+#[path = "../../autograd/tests/common/panics.rs"]
+#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
+mod panics;
+use panics::panic_of;
 
 #[track_caller]
 fn close(found: f32, expected: f64) {
@@ -369,22 +370,11 @@ fn what_is_masked_has_no_weight_and_no_gradient() {
     assert!(gradients[x].select(0, 1).iter().all(|d| d == 0.0));
 }
 
-static LAST: Mutex<(String, String, u32)> = Mutex::new((String::new(), String::new(), 0));
-
 /// The panic begins with this message, and points to the line of the call.
 macro_rules! panics_here {
     ($message:expr, $f:expr) => {{
         let line = line!();
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(|info| {
-            let text = info.payload().downcast_ref::<String>().cloned().unwrap_or_default();
-            let place = info.location().unwrap();
-            *LAST.lock().unwrap() = (text, place.file().to_string(), place.line());
-        }));
-        let result = catch_unwind(AssertUnwindSafe(|| drop($f)));
-        std::panic::set_hook(before);
-        assert!(result.is_err(), "it did not panic: {}", $message);
-        let (text, file, at) = LAST.lock().unwrap().clone();
+        let (text, file, at) = panic_of(|| drop($f));
         assert!(text.starts_with($message), "{text:?} does not begin with {:?}", $message);
         assert!(file.ends_with("sequences.rs") && (line..line + 4).contains(&at), "{text}: {file}:{at}");
     }};

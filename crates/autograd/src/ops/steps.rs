@@ -146,7 +146,10 @@ steps! {
         /// -1, 0 or 1 by the sign of x; NaN stays NaN.
         sign => Sign {
             formula: "y = sign x; dx = 0",
-            reference: |x, b| b.choose(if x < 0.0 { 0 } else if x > 0.0 { 2 } else { 1 }) as f64 - 1.0
+            reference: |x, b| match b.choose(if x < 0.0 { 0 } else if x > 0.0 { 2 } else if x == 0.0 { 1 } else { 3 }) {
+                3 => f64::NAN,
+                choice => choice as f64 - 1.0,
+            }
         }
 
         /// The greatest whole number that is not above x.
