@@ -117,3 +117,33 @@ impl Matrix<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    #[test]
+    fn large_copies_of_turned_axes_have_every_element_in_its_place() {
+        // Beyond one block in one axis, whole squares and a rest in the others; some of them out of a larger matrix.
+        for (rows, columns) in [(40, 700), (700, 40), (513, 35)] {
+            let x = Tensor::from_fn([2, rows + 1, columns + 2], |at| {
+                (at[0] * 500_000 + at[1] * 712 + at[2]) as f32
+            });
+            let part = x.slice(1, 1..).slice(2, ..-2);
+            for flipped in [false, true] {
+                let part = if flipped { part.flip(2) } else { part.clone() };
+                let copy = part.permute([2, 0, 1]).contiguous();
+                assert_eq!(copy.shape(), &[columns, 2, rows]);
+                for (i, found) in copy.iter().enumerate() {
+                    let (column, block, row) = (i / (2 * rows), i / rows % 2, i % rows);
+                    let column = if flipped { columns - 1 - column } else { column };
+                    assert_eq!(
+                        found,
+                        (block * 500_000 + (row + 1) * 712 + column) as f32,
+                        "{rows} x {columns}"
+                    );
+                }
+            }
+        }
+    }
+}
