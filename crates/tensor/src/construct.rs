@@ -1,6 +1,6 @@
 //! Constructors: constants, ranges, random values, nested arrays.
 
-use crate::{random::Rng, shape::Shape, tensor::Tensor};
+use crate::{par, random::Rng, shape::Shape, tensor::Tensor};
 
 impl Tensor {
     /// A scalar: rank 0, one element.
@@ -11,7 +11,9 @@ impl Tensor {
     /// All elements equal.
     #[track_caller]
     pub fn full(shape: impl AsRef<[usize]>, value: f32) -> Tensor {
-        Tensor::written(Shape::new(shape.as_ref()), |out| out.fill(value))
+        Tensor::written(Shape::new(shape.as_ref()), |out| {
+            par::for_each_chunk(out, par::ELEMENTWISE, &|_, out| out.fill(value));
+        })
     }
 
     /// All zeros.

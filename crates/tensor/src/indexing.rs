@@ -51,6 +51,7 @@ impl Tensor {
 
     /// This tensor with the parts of `source` added at these indices of an axis; the reverse of
     /// [`Tensor::index_select`], whose result has the shape of `source`. Parts with one index are added in order.
+    /// In place when nobody shares this tensor's buffer.
     ///
     /// # Panics
     /// When there is no such axis, an index is out of range, or the shape of `source` is another.
@@ -61,7 +62,7 @@ impl Tensor {
     /// assert_eq!(sums.to_vec(), [2.0, 0.0, 4.0]);
     /// ```
     #[track_caller]
-    pub fn index_add(&self, axis: isize, indices: &Indices, source: &Tensor) -> Tensor {
+    pub fn index_add(mut self, axis: isize, indices: &Indices, source: &Tensor) -> Tensor {
         let axis = resolve_axis("index_add", axis, self.shape()).or_fail();
         let rows = resolve_indices("index_add", indices, axis, self.shape()).or_fail();
         let (before, after) = (&self.shape()[..axis], &self.shape()[axis + 1..]);
@@ -73,9 +74,8 @@ impl Tensor {
         let AxisView { n, inner, .. } = AxisView::new(self.shape(), axis);
         let source = source.contiguous();
         let x = source.as_slice().expect("made contiguous");
-        let mut result = self.clone();
         // Each thread owns some rows of the result and adds what falls on them, in order.
-        par::for_each_run_chunk(result.as_mut_slice(), inner, par::ELEMENTWISE, &|own, out| {
+        par::for_each_run_chunk(self.as_mut_slice(), inner, par::ELEMENTWISE, &|own, out| {
             for block in own.start / n..own.end.div_ceil(n) {
                 for (k, &row) in rows.iter().enumerate() {
                     let to = block * n + row;
@@ -87,7 +87,7 @@ impl Tensor {
                 }
             }
         });
-        result
+        self
     }
 
     /// The element at an index of its own for each place: `y[i, j, k] = x[i, indices[i, j, k], k]` for axis 1. The
@@ -121,13 +121,13 @@ impl Tensor {
 
     /// This tensor with each element of `source` added at an index of its own:
     /// `y[i, indices[i, j, k], k] += source[i, j, k]` for axis 1; the reverse of [`Tensor::gather`]. Elements with one
-    /// index are added in order.
+    /// index are added in order. In place when nobody shares this tensor's buffer.
     ///
     /// # Panics
     /// When there is no such axis, an index is out of range, or the shapes of `indices` and `source` differ from each
     /// other or, beside this axis, from this tensor's.
     #[track_caller]
-    pub fn scatter_add(&self, axis: isize, indices: &Indices, source: &Tensor) -> Tensor {
+    pub fn scatter_add(mut self, axis: isize, indices: &Indices, source: &Tensor) -> Tensor {
         let axis = resolve_axis("scatter_add", axis, self.shape()).or_fail();
         let rows = resolve_along("scatter_add", indices, axis, self.shape()).or_fail();
         if source.shape() != indices.shape() {
@@ -139,14 +139,13 @@ impl Tensor {
         let m = indices.shape()[axis];
         let source = source.contiguous();
         let x = source.as_slice().expect("made contiguous");
-        let mut result = self.clone();
-        par::for_each_run_chunk(result.as_mut_slice(), n * inner, par::ELEMENTWISE, &|blocks, out| {
+        par::for_each_run_chunk(self.as_mut_slice(), n * inner, par::ELEMENTWISE, &|blocks, out| {
             let first = blocks.start * m * inner;
             for (k, &x) in x[first..blocks.end * m * inner].iter().enumerate() {
                 out[(k / (m * inner) * n + rows[first + k]) * inner + k % inner] += x;
             }
         });
-        result
+        self
     }
 
     /// How often each of `classes` is among the indices, as a vector.

@@ -52,7 +52,7 @@ proptest! {
             sums.elements[flat(&place(&index), &model.shape)] += selected.get(&index);
         }
         let source = lay_out(&selected, &recipe);
-        assert_same(&x.index_add(axis as isize - model.shape.len() as isize, &rows, &source), &sums);
+        assert_same(&x.clone().index_add(axis as isize - model.shape.len() as isize, &rows, &source), &sums);
         assert_same(&x, &model);
     }
 
@@ -74,7 +74,7 @@ proptest! {
         for index in indices(&shape) {
             sums.elements[flat(&place(&index), &model.shape)] += gathered.get(&index);
         }
-        assert_same(&x.scatter_add(axis as isize, &rows, &lay_out(&gathered, &recipe)), &sums);
+        assert_same(&x.clone().scatter_add(axis as isize, &rows, &lay_out(&gathered, &recipe)), &sums);
     }
 
     #[test]
@@ -305,7 +305,7 @@ fn large_embeddings_are_the_same_on_any_number_of_threads() {
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let mut all = table.index_add(0, &ids, &rows).to_vec();
+            let mut all = table.clone().index_add(0, &ids, &rows).to_vec();
             all.extend(table.index_select(0, &ids).to_vec());
             all.extend(table.gather(0, &wide).to_vec());
             all.extend(table.t().scatter_add(1, &wide.transpose(0, 1), &table.t()).to_vec());
@@ -335,13 +335,13 @@ fn indexing_panics_with_the_callers_line() {
     fails!(x.index_select(0, &two), out_of("index_select"));
     fails!(x.index_select(2, &two), "index_select: axis 2 is out of range for shape [2, 3]: use -2..=1");
     fails!(Tensor::zeros([0]).index_select(0, &two), "index_select: index 0 is out of range for axis 0 of shape [0], which has no elements");
-    fails!(x.index_add(0, &two, &x), out_of("index_add"));
-    fails!(x.index_add(1, &two, &x), "index_add: the source has shape [2, 3], not [2, 2]");
+    fails!(x.clone().index_add(0, &two, &x), out_of("index_add"));
+    fails!(x.clone().index_add(1, &two, &x), "index_add: the source has shape [2, 3], not [2, 2]");
     fails!(x.gather(0, &two.reshape([2, 1])), "gather: indices of shape [2, 1] do not fit shape [2, 3]: only axis 0 may differ");
     fails!(x.gather(0, &two), "gather: indices of shape [2] do not fit shape [2, 3]: only axis 0 may differ");
     fails!(v.gather(0, &Indices::from([-4])), "gather: index -4 is out of range for axis 0 of shape [3], which has 3 elements: use -3..=2");
-    fails!(v.scatter_add(0, &two, &v), "scatter_add: the source has shape [3], the indices [2]");
-    fails!(s.scatter_add(0, &two, &v), "scatter_add: axis 0 of a scalar: shape [] has no axes");
+    fails!(v.clone().scatter_add(0, &two, &v), "scatter_add: the source has shape [3], the indices [2]");
+    fails!(s.clone().scatter_add(0, &two, &v), "scatter_add: axis 0 of a scalar: shape [] has no axes");
     fails!(Tensor::one_hot(&two, 2), "one_hot: index 2 is out of range for axis 1 of shape [2, 2], which has 2 elements: use -2..=1");
     fails!(two.index_select(0, &two), "index_select: index 2 is out of range for axis 0 of shape [2], which has 2 elements: use -2..=1");
     fails!(two.transpose(0, 1), "transpose: axis 1 is out of range for shape [2]: use -1..=0");

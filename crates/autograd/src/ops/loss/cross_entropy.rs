@@ -157,27 +157,30 @@ impl Op for CrossEntropy {
         let g = cx.cotangent().broadcast_to(self.labels.shape());
         let (classes, inner) = (log_p.size(1), log_p.shape()[2..].iter().product::<usize>());
         let (to_label, to_each) = self.shares(classes);
-        let scale = if self.scale().is_finite() { self.scale() as f32 } else { 0.0 };
-        let weights: Vec<f32> = (0..classes).map(|class| scale * self.class_weight(class)).collect();
-        let to_all: f32 = to_each as f32 * weights.iter().sum::<f32>();
+        let scale = if self.scale().is_finite() { self.scale() } else { 0.0 };
+        let weights: Vec<f64> = (0..classes).map(|class| f64::from(self.class_weight(class))).collect();
+        let to_all = to_each * weights.iter().sum::<f64>();
+        // What a row's target adds up to. In units of it the target is taken from the probabilities, so that those of a
+        // row that is nearly right are not lost in a difference.
+        let total = |row: usize| self.label(row).map_or(0.0, |label| to_label * weights[label] + to_all);
         cx.add(0, || {
             let mut dx = log_p.exp();
             let elements = dx.as_mut_slice();
-            for (row, g) in g.iter().enumerate() {
-                let first = row / inner * classes * inner + row % inner;
-                let class = |k: usize| first + k * inner;
+            for row in 0..self.labels.len() {
+                let class = |k: usize| row / inner * classes * inner + row % inner + k * inner;
+                let target = |weight: f64| if total(row) > 0.0 { (weight / total(row)) as f32 } else { 0.0 };
                 let Some(label) = self.label(row) else {
+                    // A product would keep what is not a number.
                     (0..classes).for_each(|k| elements[class(k)] = 0.0);
                     continue;
                 };
-                let own = to_label as f32 * weights[label];
-                for (k, weight) in weights.iter().enumerate() {
-                    let p = elements[class(k)];
-                    let is_label = if k == label { 1.0 } else { 0.0 };
-                    elements[class(k)] = g * (own * (p - is_label) + (to_all * p - to_each as f32 * weight));
+                elements[class(label)] -= target(to_label * weights[label]);
+                if to_each > 0.0 {
+                    weights.iter().enumerate().for_each(|(k, w)| elements[class(k)] -= target(to_each * w));
                 }
             }
-            dx
+            let rows = g.iter().enumerate().map(|(row, g)| (f64::from(g) * scale * total(row)) as f32);
+            dx * Tensor::new(rows.collect::<Vec<f32>>(), self.labels.shape()).unsqueeze(1)
         });
     }
 
