@@ -148,22 +148,21 @@ fn dot_tile<const FUSED: bool, const ROWS: usize, const TAPS: usize>(
     x: &[f32],
     columns: usize,
 ) -> [[f32; TAPS]; ROWS] {
+    // Slices of one length: no index below needs a check, and the sums stay in registers.
+    let chunks = columns / CHUNK;
+    let x = offsets.map(|at| &x[at..][..columns].as_chunks::<CHUNK>().0[..chunks]);
+    let g: [_; ROWS] = std::array::from_fn(|r| &g[r * columns..][..columns].as_chunks::<CHUNK>().0[..chunks]);
     let mut sums = [[[0.0; CHUNK]; TAPS]; ROWS];
-    let mut p = 0;
-    while p < columns {
-        let mut at_p = [[0.0; CHUNK]; TAPS];
-        for t in 0..TAPS {
-            at_p[t] = row(x, offsets[t] + p);
-        }
-        for (r, sums) in sums.iter_mut().enumerate() {
-            let g = row::<CHUNK>(g, r * columns + p);
+    for p in 0..chunks {
+        let x = x.map(|x| x[p]);
+        for (sums, g) in sums.iter_mut().zip(g) {
+            let g = g[p];
             for t in 0..TAPS {
                 for j in 0..CHUNK {
-                    sums[t][j] = mul_add::<FUSED>(g[j], at_p[t][j], sums[t][j]);
+                    sums[t][j] = mul_add::<FUSED>(g[j], x[t][j], sums[t][j]);
                 }
             }
         }
-        p += CHUNK;
     }
     totals(sums)
 }
