@@ -2,7 +2,11 @@
 //! sizes that are zero.
 
 use gradus_autograd::{
-    ops::loss::{NllOptions, Reduction},
+    check::gradcheck,
+    ops::{
+        indexing::ScatterReduction,
+        loss::{NllOptions, Reduction},
+    },
     prelude::*,
 };
 
@@ -84,6 +88,91 @@ fn the_last_of_several_writes_wins_and_has_the_gradient() {
     let y = x.index_copy(0, &Indices::from([0]), &tape.constant([[5.0, 6.0]]));
     assert_eq!(y.value().to_vec(), [5.0, 6.0, 1.0, 2.0]);
     assert_eq!(y.square().sum().backward()[x].to_vec(), [0.0, 0.0, 2.0, 4.0]);
+}
+
+/// Of x, y, z, each of which may be 0, the product has the second derivatives z, y, x and none of a variable by itself;
+/// a fourth and a fifth factor multiply them.
+#[test]
+fn products_of_scattered_zeros_are_right_to_the_second_order() {
+    for zeros in [&[][..], &[0], &[1, 4], &[0, 1, 2], &[0, 1, 2, 3, 4]] {
+        let factor = |i: usize| if zeros.contains(&i) { 0.0 } else { [2.0, -3.0, 5.0, 7.0, 0.5][i] };
+        let others = |skip: &[usize]| (0..5).filter(|i| !skip.contains(i)).map(factor).product::<f32>();
+        let tape = Tape::new();
+        // The first factor is the element itself, the others are sent to its place; there is another place beside.
+        let x = tape.var([11.0, factor(0)]);
+        let source = tape.var([1, 2, 3, 4].map(factor));
+        let y = x.scatter_reduce(0, &Indices::from([1, -1, 1, 1]), &source, ScatterReduction::Prod, true);
+        assert_eq!(y.value().to_vec(), [11.0, others(&[])], "zeros {zeros:?}");
+        let first: Vec<Var<'_>> = y.sum().grad(&[x, source]).into_iter().flatten().collect();
+        assert_eq!(first[0].value().to_vec(), [1.0, others(&[0])], "zeros {zeros:?}");
+        for i in 1..5 {
+            assert_eq!(first[1].value().get([i - 1]), others(&[i]), "zeros {zeros:?}");
+            let second = first[1].select(0, i as isize - 1).grad(&[x, source]);
+            let second: Vec<Var<'_>> = second.into_iter().flatten().collect();
+            assert_eq!(second[0].value().to_vec(), [0.0, others(&[0, i])], "zeros {zeros:?}");
+            let row = (1..5).map(|j| if j == i { 0.0 } else { others(&[i, j]) });
+            assert_eq!(second[1].value().to_vec(), row.collect::<Vec<_>>(), "zeros {zeros:?}");
+        }
+    }
+}
+
+#[test]
+fn what_scatter_reduce_leaves_out_does_not_matter() {
+    use ScatterReduction::{Amax, Amin, Mean, Prod, Sum};
+    let tape = Tape::new();
+    let (x, source) = (tape.var([[NAN, 2.0], [3.0, NAN]]), tape.var([[5.0, 7.0]]));
+    let indices = Indices::new([0, 1], [1, 2]);
+    for how in [Sum, Prod, Mean, Amax, Amin] {
+        let y = x.scatter_reduce(0, &indices, &source, how, false);
+        assert_eq!(y.value().to_vec(), [5.0, 2.0, 3.0, 7.0], "{how:?}");
+        let gradients = y.backward_from([[1.0, 2.0], [3.0, 4.0]]);
+        assert_eq!(gradients[x].to_vec(), [0.0, 2.0, 3.0, 0.0], "{how:?}");
+        assert_eq!(gradients[source].to_vec(), [1.0, 4.0], "{how:?}");
+        // With itself it is NaN, and so is a place to which a NaN was sent.
+        let with_self = x.scatter_reduce(0, &indices, &source, how, true).value();
+        assert!(with_self.get([0, 0]).is_nan() && with_self.get([1, 1]).is_nan(), "{how:?}");
+        let sent = source.scatter_reduce(1, &indices, &x.slice(0, ..1), how, false).value();
+        assert!(sent.get([0, 0]).is_nan() && sent.get([0, 1]) == 2.0, "{how:?}");
+        // Nothing sent changes nothing.
+        let y =
+            source.scatter_reduce(1, &Indices::new([], [1, 0]), &x.slice(0, ..1).slice(1, ..0), how, true);
+        assert_eq!(y.value(), source.value(), "{how:?}");
+        assert_eq!(y.backward_from([[1.0, 2.0]])[source].to_vec(), [1.0, 2.0], "{how:?}");
+    }
+    // Three equal ones share; the one that is left out has no part, though it is as large.
+    let (x, source) = (tape.var([4.0, 1.0]), tape.var([4.0, 4.0, 3.0, 4.0]));
+    let indices = Indices::from([0, 0, 0, 0]);
+    let gradients = x.scatter_reduce(0, &indices, &source, Amax, false).backward_from([6.0, 1.0]);
+    assert_eq!(gradients[x].to_vec(), [0.0, 1.0]);
+    assert_eq!(gradients[source].to_vec(), [2.0, 2.0, 0.0, 2.0]);
+    let gradients = x.scatter_reduce(0, &indices, &source, Amax, true).backward_from([8.0, 1.0]);
+    assert_eq!(gradients[x].to_vec(), [2.0, 1.0]);
+    assert_eq!(gradients[source].to_vec(), [2.0, 2.0, 0.0, 2.0]);
+}
+
+/// Strided and broadcast inputs, indices with fewer parts than the axis, and groups of many sizes, against differences.
+#[test]
+fn scattered_products_of_any_layout() {
+    let mut rng = Rng::seed(1);
+    let indices = Indices::new((0..24).map(|i| i * i % 5).collect::<Vec<_>>(), [8, 3]);
+    let inputs = [Tensor::randn([3, 5], &mut rng), Tensor::randn([1, 3], &mut rng)];
+    for how in [ScatterReduction::Prod, ScatterReduction::Mean, ScatterReduction::Amin] {
+        for include_self in [true, false] {
+            let report = gradcheck(
+                |x| {
+                    x[0].t().flip(0).scatter_reduce(
+                        0,
+                        &indices,
+                        &x[1].broadcast_to([8, 3]).square(),
+                        how,
+                        include_self,
+                    )
+                },
+                &inputs,
+            );
+            assert!(report.passed(), "{how:?}:\n{report}");
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,10 @@
 
 use gradus_autograd::{
     check::{Report, Verdict, gradcheck},
-    ops::loss::{CrossEntropyOptions, NllOptions, Reduction},
+    ops::{
+        indexing::ScatterReduction,
+        loss::{CrossEntropyOptions, NllOptions, Reduction},
+    },
     prelude::*,
 };
 
@@ -142,6 +145,20 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         "gather" => x[0].gather(1, &Indices::new([2, 0, 1, 1], [2, 2])),
         "scatter" => x[0].scatter(1, &Indices::new([2, 0, 1, 2], [2, 2]), &x[1]),
         "scatter_add" => x[0].scatter_add(1, &Indices::new([2, 2, 1, 0], [2, 2]), &x[1]),
+        "scatter_reduce" => {
+            let how = match rest.split(' ').next() {
+                Some("sum") => ScatterReduction::Sum,
+                Some("prod") => ScatterReduction::Prod,
+                Some("mean") => ScatterReduction::Mean,
+                Some("amax") => ScatterReduction::Amax,
+                _ => ScatterReduction::Amin,
+            };
+            let (axis, indices) = match rest.rsplit(' ').next() {
+                Some("self") => (1, Indices::new([0, 2, 2, 1, 2, 3, 3, 1, 1, 0, 2, 2, 2, 2, 2], [3, 5])),
+                _ => (0, Indices::from([0, 0, 1, 2, 2, 2])),
+            };
+            x[0].scatter_reduce(axis, &indices, &x[1], how, !rest.contains("without"))
+        }
         "index_add" => x[0].index_add(1, &Indices::from([2, 0, -1]), &x[1]),
         "index_copy" => x[0].index_copy(-2, &Indices::from([2, 0]), &x[1]),
         "index" => x[0].index(&[&table([2, 0, -1, 1]), &table([1, 1, 3, 0])]),

@@ -2,6 +2,7 @@
 
 use gradus_autograd::{
     functional::{grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp},
+    ops::indexing::ScatterReduction,
     prelude::*,
 };
 
@@ -219,6 +220,16 @@ fn indices_and_windows_name_what_does_not_fit() {
         &[0, 3],
         true
     ));
+    panics_here!("scatter_reduce: axis 2 is out of range for shape [2, 3]", || {
+        x.scatter_reduce(2, &one, &x, ScatterReduction::Sum, true)
+    });
+    panics_here!(
+        "scatter_reduce: the indices have shape [1, 3], the source [2, 3]: they must be equal",
+        || { x.scatter_reduce(0, &Indices::new([0; 3], [1, 3]), &x, ScatterReduction::Amax, true) }
+    );
+    panics_here!("scatter_reduce: index 2 is out of range for axis 0", || {
+        x.scatter_reduce(0, &Indices::new([2; 6], [2, 3]), &x, ScatterReduction::Prod, true)
+    });
     panics_here!("renorm: axis 2 is out of range for shape [2, 3]", || x.renorm(2.0, 2, 1.0));
     panics_here!("diff: axis 2 is out of range for shape [2, 3]", || x.diff(2));
     panics_here!("lp_pool2d: the order p must be positive and finite, not 0", || x.lp_pool2d(

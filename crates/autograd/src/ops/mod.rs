@@ -148,6 +148,7 @@ pub const ALL: &[Spec] = &[
     Spec::of::<indexing::IndexAdd>(),
     Spec::of::<indexing::Gather>(),
     Spec::of::<indexing::ScatterAdd>(),
+    Spec::of::<indexing::ScatterExtremum>(),
     Spec::of::<normalize::Softmax>(),
     Spec::of::<normalize::LogSoftmax>(),
     Spec::of::<normalize::LayerNorm>(),
