@@ -6,6 +6,7 @@ use gradus_autograd::{
     ops::{
         indexing::ScatterReduction,
         loss::{CrossEntropyOptions, NllOptions, Reduction},
+        sampling::{GridMode, GridPadding},
     },
     prelude::*,
 };
@@ -159,6 +160,20 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
             };
             x[0].scatter_reduce(axis, &indices, &x[1], how, !rest.contains("without"))
         }
+        "grid_sample" => {
+            let words: Vec<&str> = rest.split(' ').collect();
+            let mode = if words[0] == "nearest" { GridMode::Nearest } else { GridMode::Bilinear };
+            let padding = match words[1] {
+                "zeros" => GridPadding::Zeros,
+                "border" => GridPadding::Border,
+                _ => GridPadding::Reflection,
+            };
+            x[0].grid_sample(&x[1], mode, padding, words[2] == "corners")
+        }
+        "affine_grid" => match rest {
+            "corners" => x[0].affine_grid([3, 4], true),
+            _ => x[0].affine_grid([1, 4], false),
+        },
         "index_add" => x[0].index_add(1, &Indices::from([2, 0, -1]), &x[1]),
         "index_copy" => x[0].index_copy(-2, &Indices::from([2, 0]), &x[1]),
         "index" => x[0].index(&[&table([2, 0, -1, 1]), &table([1, 1, 3, 0])]),

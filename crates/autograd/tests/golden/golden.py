@@ -255,5 +255,14 @@ case("scatter_reduce prod with zeros",
 case("scatter_reduce amax with ties",
      lambda x, s: x.scatter_reduce(0, torch.tensor([0, 0, 1, 2, 2, 2]), s, "amax"),
      given([2.0, 5.0, 3.0, 4.0]), given([2.0, 2.0, 2.5, 6.0, -2.0, 6.0]))
+for mode in ["bilinear", "nearest"]:
+    for padding in ["zeros", "border", "reflection"]:
+        for corners in [True, False]:
+            # Most places lie within the image, some beside it, a few so far that they are reflected twice.
+            case(f"grid_sample {mode} {padding} {'corners' if corners else 'edges'}",
+                 lambda x, grid: F.grid_sample(x, grid, mode, padding, align_corners=corners),
+                 normal(2, 2, 3, 4), normal(2, 3, 4, 2) * 1.5)
+case("affine_grid corners", lambda t: F.affine_grid(t, (2, 1, 3, 4), align_corners=True), normal(2, 2, 3))
+case("affine_grid edges", lambda t: F.affine_grid(t, (2, 1, 1, 4), align_corners=False), normal(2, 2, 3))
 
 pathlib.Path(__file__).with_name("golden.txt").write_text("\n".join(out) + "\n")
