@@ -9,7 +9,7 @@ use crate::{
     },
     value::Value,
 };
-use gradus_tensor::{Conv2dOptions, Conv3dOptions, Indices, OrFail, Padding, check_conv_bias};
+use gradus_tensor::{Conv2dOptions, Conv3dOptions, Indices, OrFail, Tensor, check_conv_bias};
 
 #[track_caller]
 pub(super) fn conv3d<V: Value>(x: &V, weight: &V, bias: Option<&V>, options: Conv3dOptions) -> V {
@@ -21,10 +21,19 @@ pub(super) fn conv3d<V: Value>(x: &V, weight: &V, bias: Option<&V>, options: Con
     let (n, c, h, w) = (xs[0], xs[1], xs[3], xs[4]);
     let (outputs, kernel, groups) = (ws[0], ws[2], options.groups);
     // The layers of the input that the kernel's layers meet, for each layer of the output: [n, depth, kernel, c, h, w].
-    let border = options.padding[0];
-    let x =
-        if border == 0 { x.clone() } else { x.pad([(0, 0), (0, 0), (border, border), (0, 0), (0, 0)], ZERO) };
-    let x = x.permute([0, 2, 1, 3, 4]).index_select(1, &layers(depth, kernel, &options));
+    let (border, x) = (options.padding[0], x.transpose(1, 2));
+    let x = match border {
+        0 => x.index_select(1, &layers(depth, kernel, &options)),
+        _ => {
+            // All layers outside are one of zeros, behind the last.
+            let inside =
+                |layer: i32| layer.checked_sub(border as i32).filter(|at| (0..xs[2] as i32).contains(at));
+            let meets = layers(depth, kernel, &options);
+            let meets: Indices = meets.iter().map(|layer| inside(layer).unwrap_or(xs[2] as i32)).collect();
+            let zeros = x.at().constant(Tensor::zeros([n, 1, c, h, w]));
+            V::concat(&[&x, &zeros], 1).index_select(1, &meets.reshape([depth, kernel]))
+        }
+    };
     // The channels of a group have to stand together.
     let x = x.reshape([n, depth, kernel, groups, c / groups, h, w]).transpose(2, 3);
     let x = x.reshape([n * depth, kernel * c, h, w]);
@@ -63,8 +72,6 @@ pub(super) fn conv_transpose3d<V: Value>(
         None => y,
     }
 }
-
-const ZERO: Padding = Padding::Constant(0.0);
 
 /// The layers, in depth and with the padding, that the layers of a kernel meet: a row of them for each of its places.
 #[track_caller]

@@ -347,12 +347,12 @@ pub trait Shaping: Value {
             ShapeError::new(format!("pad: {widths:?} must have one pair for each axis of shape {shape}"))
                 .fail()
         }
-        let (mut y, mut inside) = (self.clone(), self.at().constant(Tensor::ones(&shape)));
+        let mut y = self.clone();
         for (axis, &(before, after)) in widths.iter().enumerate().filter(|(_, width)| **width != (0, 0)) {
             let (n, axis) = (shape[axis], axis as isize);
             if let Padding::Constant(_) = padding {
                 let op = Unslice { axis, slice: (before..before + n).into(), size: before + n + after };
-                (y, inside) = (Self::apply(op, &[&y]), Self::apply(op, &[&inside]));
+                y = Self::apply(op, &[&y]);
             } else {
                 // Which element stands at each place, by padding the positions themselves.
                 let places = Tensor::arange(n).pad([(before, after)], padding);
@@ -360,7 +360,10 @@ pub trait Shaping: Value {
             }
         }
         match padding {
-            Padding::Constant(value) if value != 0.0 => inside.select_where(&y, &self.at().constant(value)),
+            Padding::Constant(value) if value != 0.0 => {
+                let inside = Tensor::ones(&shape).pad(widths, Padding::Constant(0.0));
+                self.at().constant(inside).select_where(&y, &self.at().constant(value))
+            }
             _ => y,
         }
     }
