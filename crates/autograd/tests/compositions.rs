@@ -176,6 +176,26 @@ fn scattered_products_of_any_layout() {
 }
 
 #[test]
+fn places_are_those_of_the_row_major_order_in_any_layout() {
+    let tape = Tape::new();
+    let x = tape.var([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    // Rows: 1 4, 2 5, 3 6. Backwards, every second, and one element again and again.
+    let y = x.t().as_strided([3, 2], [-2, 0], 5);
+    assert_eq!(y.value().to_vec(), [6.0, 6.0, 5.0, 5.0, 4.0, 4.0]);
+    assert_eq!(
+        y.backward_from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])[x].to_vec(),
+        [0.0, 0.0, 0.0, 11.0, 7.0, 3.0]
+    );
+    assert_eq!(x.as_strided([], [], 4).item(), 5.0);
+    let nan = Tensor::from([NAN, -0.0, 0.0, f32::INFINITY]);
+    assert_eq!(nan.count_nonzero(0, false).item(), 2.0);
+    // A value and indices broadcast both ways.
+    let taken = x.slice(0, ..1).take_along_dim(1, &Indices::new([2, 0], [2, 1]));
+    assert_eq!(taken.value(), Tensor::from([[3.0], [1.0]]));
+    assert_eq!(taken.backward_from([[5.0], [7.0]])[x].to_vec(), [7.0, 0.0, 5.0, 0.0, 0.0, 0.0]);
+}
+
+#[test]
 fn sorting_is_stable_and_puts_nan_last() {
     let x = Tensor::from([2.0, NAN, 1.0, 2.0]);
     let tape = Tape::new();
@@ -204,7 +224,7 @@ fn padding_rows_of_a_table_get_no_gradient_at_any_order() {
 #[test]
 fn sizes_zero_and_one() {
     type Function = for<'t> fn(Var<'t>) -> Var<'t>;
-    let functions: [(&str, Function); 24] = [
+    let functions: [(&str, Function); 29] = [
         ("cumprod", |x| x.cumprod(0)),
         ("cummax", |x| x.cummax(-1)),
         ("logcumsumexp", |x| x.logcumsumexp(0)),
@@ -215,6 +235,27 @@ fn sizes_zero_and_one() {
         ("scatter", |x| x.scatter(0, &Indices::new([0; 0], [0, x.shape()[1]]), &x.slice(0, ..0))),
         ("index_copy", |x| x.index_copy(0, &Indices::new([0; 0], [0]), &x.slice(0, ..0))),
         ("masked_select", |x| x.masked_select(&x.positive())),
+        ("scatter_reduce", |x| {
+            x.scatter_reduce(
+                0,
+                &Indices::new([0; 0], [0, x.shape()[1]]),
+                &x.slice(0, ..0),
+                ScatterReduction::Prod,
+                false,
+            )
+        }),
+        ("scatter_reduce largest", |x| {
+            x.scatter_reduce(
+                1,
+                &Indices::new([0; 0], [x.shape()[0], 0]),
+                &x.slice(1, ..0),
+                ScatterReduction::Amax,
+                true,
+            )
+        }),
+        ("take_along_dim", |x| x.take_along_dim(0, &Indices::new([0; 0], [0, 1]))),
+        ("count_nonzero", |x| x.count_nonzero(0, false).sum() * x.sum()),
+        ("as_strided", |x| x.as_strided([0, 2], [-7, 7], 9)),
         ("tile", |x| x.tile([0, 2])),
         ("repeat_interleave", |x| x.repeat_interleave(0, 1)),
         ("triu", |x| x.triu(0)),

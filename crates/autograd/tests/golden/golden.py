@@ -264,5 +264,10 @@ for mode in ["bilinear", "nearest"]:
                  normal(2, 2, 3, 4), normal(2, 3, 4, 2) * 1.5)
 case("affine_grid corners", lambda t: F.affine_grid(t, (2, 1, 3, 4), align_corners=True), normal(2, 2, 3))
 case("affine_grid edges", lambda t: F.affine_grid(t, (2, 1, 1, 4), align_corners=False), normal(2, 2, 3))
+case("take_along_dim", lambda x: torch.take_along_dim(x, torch.tensor([[[1, 0, 1]], [[2, 2, 0]]]), 1), normal(1, 4, 3))
+case("take_along_dim of rows", lambda x: torch.take_along_dim(x, torch.tensor([[2, 0, 2, 1]]), 1), normal(2, 3))
+case("count_nonzero", lambda x: x.count_nonzero(1).double(), given([[0.0, 2.0, -1.0], [0.0, 0.0, 0.0]]))
+case("as_strided", lambda x: x.as_strided((2, 3), (4, 1), 2), normal(3, 4))
+case("as_strided and overlapping", lambda x: x.as_strided((2, 3, 2), (2, 1, 3), 1), normal(3, 4))
 
 pathlib.Path(__file__).with_name("golden.txt").write_text("\n".join(out) + "\n")

@@ -62,6 +62,34 @@ pub trait Indexing: Value {
         Self::apply(Gather { axis, indices: indices.clone() }, &[self])
     }
 
+    /// [`gather`](Indexing::gather) of a value and indices that broadcast against each other on all axes but this one:
+    /// NumPy's `take_along_axis`, for what [`sort`](Order::sort) or an `argmax` with its axis kept has found.
+    ///
+    /// # Panics
+    /// When there is no such axis, an index is out of range, the numbers of axes differ, or other axes do not broadcast.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    /// assert_eq!(x.take_along_dim(1, &Indices::new([2, 0], [1, 2])), Tensor::from([[3.0, 1.0], [6.0, 4.0]]));
+    /// ```
+    #[track_caller]
+    fn take_along_dim(&self, axis: isize, indices: &Indices) -> Self {
+        let (shape, own) = (self.shape(), indices.shape());
+        let position = resolve_axis("take_along_dim", axis, &shape).or_fail();
+        if own[..].len() != shape[..].len() {
+            ShapeError::new(format!(
+                "take_along_dim: indices of shape {own} have not the axes of shape {shape}"
+            ))
+            .fail()
+        }
+        let [a, b] = [&shape, own].map(|shape| shape.with(position, 1));
+        let others = broadcast("take_along_dim", &a, &b).or_fail();
+        let [from, to] = [&shape, own].map(|shape| others.with(position, shape[position]));
+        let x = if from == shape { self.clone() } else { self.broadcast_to(from) };
+        x.gather(axis, &indices.broadcast_to(to))
+    }
+
     /// This value with elements of `source` added, each where its index says: with axis 1,
     /// `y[i, indices[i, j]] += source[i, j]`. The reverse of [`gather`](Indexing::gather).
     ///
