@@ -83,10 +83,10 @@ fn transposed_convolution_is_the_adjoint() {
         let output_padding = options.stride.map(|stride| stride / 2);
         let (x, w) = (whole([2, 4, 3, 4, 5], &mut rng), whole([4, 3, 3, 2, 2], &mut rng));
         let up = x.conv_transpose3d(&w, None, output_padding, options);
-        for i in 0..3 {
+        for (i, more) in output_padding.into_iter().enumerate() {
             let whole =
                 (x.shape()[2 + i] - 1) * options.stride[i] + options.dilation[i] * (w.shape()[2 + i] - 1) + 1;
-            assert_eq!(up.shape()[2 + i], whole + output_padding[i] - 2 * options.padding[i]);
+            assert_eq!(up.shape()[2 + i], whole + more - 2 * options.padding[i]);
         }
         let y = whole([2, 3 * options.groups, up.size(2), up.size(3), up.size(4)], &mut rng);
         assert_eq!((&up * &y).sum().item(), (&x * &y.conv3d(&w, None, options)).sum().item(), "{options:?}");
