@@ -52,7 +52,8 @@ pub trait GridSampling: Value {
     ///
     /// A NaN in a place gives NaN, and no gradient; so does infinity where it would be reflected.
     ///
-    /// On the way there are a copy of the images, as rows of channels, and four of the result.
+    /// On the way there is a copy of the images as rows of channels, with zeros outside two, and for bilinear the four pixels
+    /// around each place, once as they are and once by their shares.
     ///
     /// # Panics
     /// When the images have not four axes or no pixels, or the grid is not one of places for as many images.
@@ -87,42 +88,26 @@ pub trait GridSampling: Value {
             None => (i, j),
         };
         // Pixels as rows of channels. Behind the rows of each image there is one of zeros for what lies outside.
-        let zeros = usize::from(padding == GridPadding::Zeros);
-        let x = match zeros {
-            0 => self.clone(),
-            _ => self.pad([(0, 0), (0, 0), (0, zeros), (0, 0)], Padding::Constant(0.0)),
+        let (x, h_in_table) = match padding {
+            GridPadding::Zeros => (self.pad([(0, 0), (0, 0), (0, 1), (0, 0)], Padding::Constant(0.0)), h + 1),
+            _ => (self.clone(), h),
         };
-        let table = x.permute([0, 2, 3, 1]).reshape([n * (h + zeros) * w, channels]);
-        let pixel = |point: usize, i: f32, j: f32| {
-            let (image, inside) = (point / (rows * columns), |at: f32, size| at >= 0.0 && at < size as f32);
-            // Beside the last pixel of a border is itself, with a share of zero.
-            let row = match (inside(i, w) && inside(j, h), zeros) {
-                (false, 1) => h,
-                _ => (j as usize).min(h - 1),
-            };
-            (image * (h + zeros) + row) * w + (i as usize).min(w - 1)
-        };
+        let table = x.permute([0, 2, 3, 1]).reshape([n * h_in_table * w, channels]);
+        let pixels = Pixels { size: [h, w], h_in_table, per_image: rows * columns };
         let y = match mode {
             GridMode::Nearest => {
-                let (i, j) = (i.to_tensor().to_vec(), j.to_tensor().to_vec());
-                let pixels: Vec<usize> = (0..points)
-                    .map(|point| pixel(point, i[point].round_ties_even(), j[point].round_ties_even()))
-                    .collect();
-                table.index_select(0, &pixels.into())
+                let [i, j] = [&i, &j].map(|place| place.to_tensor().map(f32::round_ties_even));
+                table.index_select(0, &pixels.beside(&i, &j, &[[0.0, 0.0]]))
             }
             GridMode::Bilinear => {
                 let (k, l) = (i.floor(), j.floor());
-                let (left, top) = (k.to_tensor().to_vec(), l.to_tensor().to_vec());
-                let mut pixels = Vec::with_capacity(4 * points);
-                for (right, down) in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)] {
-                    pixels.extend((0..points).map(|at| pixel(at, left[at] + right, top[at] + down)));
-                }
-                let pixels = Indices::from(pixels).reshape([4, points]);
+                let corners = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]];
+                let seen = table.index_select(0, &pixels.beside(&k.to_tensor(), &l.to_tensor(), &corners));
                 let (a, b) = (i - k, j - l);
                 let (before, above) = (c(1.0) - a.clone(), c(1.0) - b.clone());
                 let shares = [&before * &above, &a * &above, &before * &b, &a * &b];
                 let shares = Self::concat(&shares.each_ref(), 0).reshape([4, points, 1]);
-                (table.index_select(0, &pixels) * shares).sum_axes(0, false)
+                (seen * shares).sum_axes(0, false)
             }
         };
         let y = y.reshape([n, rows, columns, channels]).permute([0, 3, 1, 2]);
@@ -171,6 +156,35 @@ pub trait GridSampling: Value {
 }
 
 impl<V: Value> GridSampling for V {}
+
+/// The pixels of images as rows of a table.
+struct Pixels {
+    /// Height and width of an image.
+    size: [usize; 2],
+    /// How many rows of pixels an image has in the table. If they are more than its own, the rest is for what lies outside.
+    h_in_table: usize,
+    /// How many places there are for each image.
+    per_image: usize,
+}
+
+impl Pixels {
+    /// For each step (columns, rows) the rows of the table with the pixels so far from the places (i, j): `[steps, places]`.
+    fn beside(&self, i: &Tensor, j: &Tensor, steps: &[[f32; 2]]) -> Indices {
+        let [h, w] = self.size;
+        let mut pixels = Vec::with_capacity(steps.len() * i.len());
+        for [right, down] in steps {
+            for (point, (i, j)) in i.iter().zip(j.iter()).enumerate() {
+                let (i, j) = (i + right, j + down);
+                let inside = (0.0..w as f32).contains(&i) && (0.0..h as f32).contains(&j);
+                // Beside the last pixel of a border is itself, with a share of zero.
+                let row = if inside || self.h_in_table == h { (j as usize).min(h - 1) } else { h };
+                let before = point / self.per_image * self.h_in_table;
+                pixels.push((before + row) * w + (i as usize).min(w - 1));
+            }
+        }
+        Indices::from(pixels).reshape([steps.len(), i.len()])
+    }
+}
 
 #[track_caller]
 fn refuse<V>(images: &[usize], grid: &[usize]) -> V {

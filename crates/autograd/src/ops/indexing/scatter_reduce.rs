@@ -69,13 +69,24 @@ pub(super) fn scatter_reduce<V: Value>(
 /// Elements are multiplied in pairs, then these products in pairs, and so on, so that the gradient is right, to every
 /// order, where elements are 0.
 #[track_caller]
-fn products<V: Value>(elements: V, mut members: Vec<(usize, usize)>, groups: usize) -> V {
-    let one = elements.at().constant([1.0]);
-    // Where each group's product stands in the elements of all rounds, one round after the other.
-    let (mut rounds, mut before, mut places) = (vec![elements], 0, vec![0; groups]);
-    loop {
+fn products<V: Value>(elements: V, members: Vec<(usize, usize)>, groups: usize) -> V {
+    let (pairs, places) = pairs(members, groups, elements.shape()[0]);
+    let (one, mut rounds) = (elements.at().constant([1.0]), vec![elements]);
+    for [left, right] in pairs {
         let last = &rounds[rounds.len() - 1];
-        let len = last.shape()[0];
+        let partners = V::concat(&[last, &one], 0).index_select(0, &right);
+        let joined = last.index_select(0, &left) * partners;
+        rounds.push(joined);
+    }
+    V::concat(&rounds.iter().collect::<Vec<_>>(), 0).index_select(0, &places)
+}
+
+/// For each round of joining in pairs who stands left and right among what the last round, at first the elements, gave; and
+/// where at last each group's result stands in what all rounds gave, one after the other.
+fn pairs(mut members: Vec<(usize, usize)>, groups: usize, elements: usize) -> (Vec<[Indices; 2]>, Indices) {
+    let (mut rounds, mut places) = (Vec::new(), vec![0; groups]);
+    let (mut before, mut len) = (0, elements);
+    loop {
         let (mut left, mut right, mut joined) = (Vec::new(), Vec::new(), Vec::new());
         for group in members.chunk_by(|a, b| a.0 == b.0) {
             if let &[(group, place)] = group {
@@ -85,17 +96,15 @@ fn products<V: Value>(elements: V, mut members: Vec<(usize, usize)>, groups: usi
             for pair in group.chunks(2) {
                 joined.push((pair[0].0, left.len()));
                 left.push(pair[0].1);
-                // The one without a partner is multiplied by the 1 behind the elements.
+                // The one without a partner is joined to the neutral element, which stands behind all.
                 right.push(pair.get(1).map_or(len, |&(_, place)| place));
             }
         }
         if left.is_empty() {
-            return V::concat(&rounds.iter().collect::<Vec<_>>(), 0).index_select(0, &places.into());
+            return (rounds, places.into());
         }
-        let partners = V::concat(&[last, &one], 0).index_select(0, &right.into());
-        let round = last.index_select(0, &left.into()) * partners;
-        (before, members) = (before + len, joined);
-        rounds.push(round);
+        (before, len, members) = (before + len, left.len(), joined);
+        rounds.push([left.into(), right.into()]);
     }
 }
 
