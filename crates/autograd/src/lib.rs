@@ -34,6 +34,7 @@ pub use var::Var;
 pub mod prelude {
     pub use crate::{At, Gradients, Hooks, Param, Tape, Value, Var, c, eager, ops::methods::*};
     pub use gradus_tensor::{
-        Axes, Conv1dOptions, Conv2dOptions, Indices, Interpolation, Padding, Rng, Slice, Tensor,
+        Axes, Conv1dOptions, Conv2dOptions, Conv3dOptions, Indices, Interpolation, Padding, Rng, Slice,
+        Tensor,
     };
 }

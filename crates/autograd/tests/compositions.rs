@@ -2,7 +2,11 @@
 //! sizes that are zero.
 
 use gradus_autograd::{
-    ops::loss::{NllOptions, Reduction},
+    check::gradcheck,
+    ops::{
+        indexing::ScatterReduction,
+        loss::{NllOptions, Reduction},
+    },
     prelude::*,
 };
 
@@ -86,6 +90,111 @@ fn the_last_of_several_writes_wins_and_has_the_gradient() {
     assert_eq!(y.square().sum().backward()[x].to_vec(), [0.0, 0.0, 2.0, 4.0]);
 }
 
+/// Of x, y, z, each of which may be 0, the product has the second derivatives z, y, x and none of a variable by itself;
+/// a fourth and a fifth factor multiply them.
+#[test]
+fn products_of_scattered_zeros_are_right_to_the_second_order() {
+    for zeros in [&[][..], &[0], &[1, 4], &[0, 1, 2], &[0, 1, 2, 3, 4]] {
+        let factor = |i: usize| if zeros.contains(&i) { 0.0 } else { [2.0, -3.0, 5.0, 7.0, 0.5][i] };
+        let others = |skip: &[usize]| (0..5).filter(|i| !skip.contains(i)).map(factor).product::<f32>();
+        let tape = Tape::new();
+        // The first factor is the element itself, the others are sent to its place; there is another place beside.
+        let x = tape.var([11.0, factor(0)]);
+        let source = tape.var([1, 2, 3, 4].map(factor));
+        let y = x.scatter_reduce(0, &Indices::from([1, -1, 1, 1]), &source, ScatterReduction::Prod, true);
+        assert_eq!(y.value().to_vec(), [11.0, others(&[])], "zeros {zeros:?}");
+        let first: Vec<Var<'_>> = y.sum().grad(&[x, source]).into_iter().flatten().collect();
+        assert_eq!(first[0].value().to_vec(), [1.0, others(&[0])], "zeros {zeros:?}");
+        for i in 1..5 {
+            assert_eq!(first[1].value().get([i - 1]), others(&[i]), "zeros {zeros:?}");
+            let second = first[1].select(0, i as isize - 1).grad(&[x, source]);
+            let second: Vec<Var<'_>> = second.into_iter().flatten().collect();
+            assert_eq!(second[0].value().to_vec(), [0.0, others(&[0, i])], "zeros {zeros:?}");
+            let row = (1..5).map(|j| if j == i { 0.0 } else { others(&[i, j]) });
+            assert_eq!(second[1].value().to_vec(), row.collect::<Vec<_>>(), "zeros {zeros:?}");
+        }
+    }
+}
+
+#[test]
+fn what_scatter_reduce_leaves_out_does_not_matter() {
+    use ScatterReduction::{Amax, Amin, Mean, Prod, Sum};
+    let tape = Tape::new();
+    let (x, source) = (tape.var([[NAN, 2.0], [3.0, NAN]]), tape.var([[5.0, 7.0]]));
+    let indices = Indices::new([0, 1], [1, 2]);
+    for how in [Sum, Prod, Mean, Amax, Amin] {
+        let y = x.scatter_reduce(0, &indices, &source, how, false);
+        assert_eq!(y.value().to_vec(), [5.0, 2.0, 3.0, 7.0], "{how:?}");
+        let gradients = y.backward_from([[1.0, 2.0], [3.0, 4.0]]);
+        assert_eq!(gradients[x].to_vec(), [0.0, 2.0, 3.0, 0.0], "{how:?}");
+        assert_eq!(gradients[source].to_vec(), [1.0, 4.0], "{how:?}");
+        // With itself it is NaN, and so is a place to which a NaN was sent.
+        let with_self = x.scatter_reduce(0, &indices, &source, how, true).value();
+        assert!(with_self.get([0, 0]).is_nan() && with_self.get([1, 1]).is_nan(), "{how:?}");
+        let sent = source.scatter_reduce(1, &indices, &x.slice(0, ..1), how, false).value();
+        assert!(sent.get([0, 0]).is_nan() && sent.get([0, 1]) == 2.0, "{how:?}");
+        // Nothing sent changes nothing.
+        let y =
+            source.scatter_reduce(1, &Indices::new([], [1, 0]), &x.slice(0, ..1).slice(1, ..0), how, true);
+        assert_eq!(y.value(), source.value(), "{how:?}");
+        assert_eq!(y.backward_from([[1.0, 2.0]])[source].to_vec(), [1.0, 2.0], "{how:?}");
+    }
+    // Three equal ones share; the one that is left out has no part, though it is as large.
+    let (x, source) = (tape.var([4.0, 1.0]), tape.var([4.0, 4.0, 3.0, 4.0]));
+    let indices = Indices::from([0, 0, 0, 0]);
+    let gradients = x.scatter_reduce(0, &indices, &source, Amax, false).backward_from([6.0, 1.0]);
+    assert_eq!(gradients[x].to_vec(), [0.0, 1.0]);
+    assert_eq!(gradients[source].to_vec(), [2.0, 2.0, 0.0, 2.0]);
+    let gradients = x.scatter_reduce(0, &indices, &source, Amax, true).backward_from([8.0, 1.0]);
+    assert_eq!(gradients[x].to_vec(), [2.0, 1.0]);
+    assert_eq!(gradients[source].to_vec(), [2.0, 2.0, 0.0, 2.0]);
+}
+
+/// Strided and broadcast inputs, indices with fewer parts than the axis, and groups of many sizes, against differences.
+#[test]
+fn scattered_products_of_any_layout() {
+    let mut rng = Rng::seed(1);
+    let indices = Indices::new((0..24).map(|i| i * i % 5).collect::<Vec<_>>(), [8, 3]);
+    let inputs = [Tensor::randn([3, 5], &mut rng), Tensor::randn([1, 3], &mut rng)];
+    for how in [ScatterReduction::Prod, ScatterReduction::Mean, ScatterReduction::Amin] {
+        for include_self in [true, false] {
+            let report = gradcheck(
+                |x| {
+                    x[0].t().flip(0).scatter_reduce(
+                        0,
+                        &indices,
+                        &x[1].broadcast_to([8, 3]).square(),
+                        how,
+                        include_self,
+                    )
+                },
+                &inputs,
+            );
+            assert!(report.passed(), "{how:?}:\n{report}");
+        }
+    }
+}
+
+#[test]
+fn places_are_those_of_the_row_major_order_in_any_layout() {
+    let tape = Tape::new();
+    let x = tape.var([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    // Rows: 1 4, 2 5, 3 6. Backwards, every second, and one element again and again.
+    let y = x.t().as_strided([3, 2], [-2, 0], 5);
+    assert_eq!(y.value().to_vec(), [6.0, 6.0, 5.0, 5.0, 4.0, 4.0]);
+    assert_eq!(
+        y.backward_from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])[x].to_vec(),
+        [0.0, 0.0, 0.0, 11.0, 7.0, 3.0]
+    );
+    assert_eq!(x.as_strided([], [], 4).item(), 5.0);
+    let nan = Tensor::from([NAN, -0.0, 0.0, f32::INFINITY]);
+    assert_eq!(nan.count_nonzero(0, false).item(), 2.0);
+    // A value and indices broadcast both ways.
+    let taken = x.slice(0, ..1).take_along_dim(1, &Indices::new([2, 0], [2, 1]));
+    assert_eq!(taken.value(), Tensor::from([[3.0], [1.0]]));
+    assert_eq!(taken.backward_from([[5.0], [7.0]])[x].to_vec(), [7.0, 0.0, 5.0, 0.0, 0.0, 0.0]);
+}
+
 #[test]
 fn sorting_is_stable_and_puts_nan_last() {
     let x = Tensor::from([2.0, NAN, 1.0, 2.0]);
@@ -115,7 +224,7 @@ fn padding_rows_of_a_table_get_no_gradient_at_any_order() {
 #[test]
 fn sizes_zero_and_one() {
     type Function = for<'t> fn(Var<'t>) -> Var<'t>;
-    let functions: [(&str, Function); 24] = [
+    let functions: [(&str, Function); 29] = [
         ("cumprod", |x| x.cumprod(0)),
         ("cummax", |x| x.cummax(-1)),
         ("logcumsumexp", |x| x.logcumsumexp(0)),
@@ -126,6 +235,27 @@ fn sizes_zero_and_one() {
         ("scatter", |x| x.scatter(0, &Indices::new([0; 0], [0, x.shape()[1]]), &x.slice(0, ..0))),
         ("index_copy", |x| x.index_copy(0, &Indices::new([0; 0], [0]), &x.slice(0, ..0))),
         ("masked_select", |x| x.masked_select(&x.positive())),
+        ("scatter_reduce", |x| {
+            x.scatter_reduce(
+                0,
+                &Indices::new([0; 0], [0, x.shape()[1]]),
+                &x.slice(0, ..0),
+                ScatterReduction::Prod,
+                false,
+            )
+        }),
+        ("scatter_reduce largest", |x| {
+            x.scatter_reduce(
+                1,
+                &Indices::new([0; 0], [x.shape()[0], 0]),
+                &x.slice(1, ..0),
+                ScatterReduction::Amax,
+                true,
+            )
+        }),
+        ("take_along_dim", |x| x.take_along_dim(0, &Indices::new([0; 0], [0, 1]))),
+        ("count_nonzero", |x| x.count_nonzero(0, false).sum() * x.sum()),
+        ("as_strided", |x| x.as_strided([0, 2], [-7, 7], 9)),
         ("tile", |x| x.tile([0, 2])),
         ("repeat_interleave", |x| x.repeat_interleave(0, 1)),
         ("triu", |x| x.triu(0)),

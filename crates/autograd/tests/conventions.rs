@@ -1,7 +1,10 @@
 //! What happens at kinks, ties and singular points: one written convention each, the same in the fast sweep and in the
 //! rule that is recorded for higher orders.
 
-use gradus_autograd::prelude::*;
+use gradus_autograd::{
+    ops::sampling::{GridMode, GridPadding},
+    prelude::*,
+};
 
 use std::f32::consts::{FRAC_PI_2, PI};
 
@@ -381,4 +384,62 @@ fn wholly_masked_rows() {
     let y = x.logsumexp_axes(1, false);
     all_same(&y.value(), &[-INF, 0.0]);
     all_same(&y.sum().backward()[x], &[0.0, 0.0, 1.0, 0.0]);
+}
+
+/// What a row of pixels 1, 3, 7 gives at a place, and its slope there. With aligned corners the pixels lie at -1, 0, 1.
+const GRID_PLACES: [(GridPadding, f32, f32, f32); 18] = [
+    (GridPadding::Zeros, -3.0, 0.0, 0.0),
+    (GridPadding::Zeros, -2.0, 0.0, 1.0),
+    (GridPadding::Zeros, -1.0, 1.0, 2.0),
+    (GridPadding::Zeros, 0.0, 3.0, 4.0),
+    (GridPadding::Zeros, 1.0, 7.0, -7.0),
+    (GridPadding::Zeros, 2.0, 0.0, 0.0),
+    (GridPadding::Zeros, INF, 0.0, 0.0),
+    (GridPadding::Zeros, NAN, NAN, 0.0),
+    (GridPadding::Border, -1.0, 1.0, 0.0),
+    (GridPadding::Border, 0.0, 3.0, 4.0),
+    (GridPadding::Border, 1.0, 7.0, 0.0),
+    (GridPadding::Border, INF, 7.0, 0.0),
+    (GridPadding::Border, NAN, NAN, 0.0),
+    (GridPadding::Reflection, -1.0, 1.0, 0.0),
+    (GridPadding::Reflection, 1.0, 7.0, 0.0),
+    (GridPadding::Reflection, 2.0, 3.0, -4.0),
+    (GridPadding::Reflection, 3.0, 1.0, 0.0),
+    (GridPadding::Reflection, INF, NAN, 0.0),
+];
+
+#[test]
+fn places_of_a_grid_on_pixels_and_borders() {
+    fn sample<'t>(place: Var<'t>, padding: GridPadding) -> Var<'t> {
+        let image = place.at().constant([[[[1.0, 3.0, 7.0]]]]);
+        let row = place.at().constant(0.0);
+        let grid = Var::stack(&[&place, &row], 0).reshape([1, 1, 1, 2]);
+        image.grid_sample(&grid, GridMode::Bilinear, padding, true).sum()
+    }
+    let mut table = Vec::new();
+    for (padding, place, value, slope) in GRID_PLACES {
+        let tape = Tape::new();
+        let x = tape.var(place);
+        let y = sample(x, padding);
+        assert!(same(y.item(), value), "{padding:?} at {place} is {}", y.item());
+        let slopes = [y.backward()[x].item(), y.grad(&[x])[0].unwrap().item()];
+        assert_eq!(slopes, [slope; 2], "{padding:?} at {place}");
+        if place.is_finite() {
+            // Halves are exact, and no kink lies within them.
+            let side = |step: f32| (sample(tape.var(place + step), padding).item() - value) / step;
+            let (left, right) = (side(-0.5), side(0.5));
+            assert!(
+                left.min(right) <= slope && slope <= left.max(right),
+                "{padding:?} at {place}: {left} {right}"
+            );
+        }
+        let padding = format!("{padding:?}").to_lowercase();
+        table.push(format!("| {padding} | {place} | {value} | {slope} |").replace("inf", "∞"));
+    }
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/conventions.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let is_row =
+        |line: &&str| ["zeros", "border", "reflection"].iter().any(|p| line.starts_with(&format!("| {p} |")));
+    let written: Vec<&str> = text.lines().filter(is_row).collect();
+    assert!(written == table, "docs/conventions.md should have this table:\n{}", table.join("\n"));
 }

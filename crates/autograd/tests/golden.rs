@@ -3,7 +3,11 @@
 
 use gradus_autograd::{
     check::{Report, Verdict, gradcheck},
-    ops::loss::{CrossEntropyOptions, NllOptions, Reduction},
+    ops::{
+        indexing::ScatterReduction,
+        loss::{CrossEntropyOptions, NllOptions, Reduction},
+        sampling::{GridMode, GridPadding},
+    },
     prelude::*,
 };
 
@@ -109,6 +113,9 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         "any" => x[0].any_axes(1, false),
         "all" => x[0].all_axes(1, false),
 
+        "count_nonzero" => x[0].count_nonzero(1, false),
+        "as_strided" if rest.is_empty() => x[0].as_strided([2, 3], [4, 1], 2),
+        "as_strided" => x[0].as_strided([2, 3, 2], [2, 1, 3], 1),
         "diff" => x[0].diff(1),
         "movedim" => x[0].movedim(0, -1),
         "unbind" => x[0].unbind(1).swap_remove(2),
@@ -142,6 +149,38 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         "gather" => x[0].gather(1, &Indices::new([2, 0, 1, 1], [2, 2])),
         "scatter" => x[0].scatter(1, &Indices::new([2, 0, 1, 2], [2, 2]), &x[1]),
         "scatter_add" => x[0].scatter_add(1, &Indices::new([2, 2, 1, 0], [2, 2]), &x[1]),
+        "scatter_reduce" => {
+            let how = match rest.split(' ').next() {
+                Some("sum") => ScatterReduction::Sum,
+                Some("prod") => ScatterReduction::Prod,
+                Some("mean") => ScatterReduction::Mean,
+                Some("amax") => ScatterReduction::Amax,
+                _ => ScatterReduction::Amin,
+            };
+            let (axis, indices) = match rest.rsplit(' ').next() {
+                Some("self") => (1, Indices::new([0, 2, 2, 1, 2, 3, 3, 1, 1, 0, 2, 2, 2, 2, 2], [3, 5])),
+                _ => (0, Indices::from([0, 0, 1, 2, 2, 2])),
+            };
+            x[0].scatter_reduce(axis, &indices, &x[1], how, !rest.contains("without"))
+        }
+        "grid_sample" => {
+            let words: Vec<&str> = rest.split(' ').collect();
+            let mode = if words[0] == "nearest" { GridMode::Nearest } else { GridMode::Bilinear };
+            let padding = match words[1] {
+                "zeros" => GridPadding::Zeros,
+                "border" => GridPadding::Border,
+                _ => GridPadding::Reflection,
+            };
+            x[0].grid_sample(&x[1], mode, padding, words[2] == "corners")
+        }
+        "affine_grid" => match rest {
+            "corners" => x[0].affine_grid([3, 4], true),
+            _ => x[0].affine_grid([1, 4], false),
+        },
+        "take_along_dim" if rest.is_empty() => {
+            x[0].take_along_dim(1, &Indices::new([1, 0, 1, 2, 2, 0], [2, 1, 3]))
+        }
+        "take_along_dim" => x[0].take_along_dim(-1, &Indices::new([2, 0, -1, 1], [1, 4])),
         "index_add" => x[0].index_add(1, &Indices::from([2, 0, -1]), &x[1]),
         "index_copy" => x[0].index_copy(-2, &Indices::from([2, 0]), &x[1]),
         "index" => x[0].index(&[&table([2, 0, -1, 1]), &table([1, 1, 3, 0])]),

@@ -133,6 +133,17 @@ fn poolings() {
 }
 
 #[test]
+fn volumes() {
+    let options = Conv3dOptions { stride: [2, 1, 2], padding: [1, 0, 1], dilation: [1, 2, 1], groups: 2 };
+    check("conv3d", |v| v[0].conv3d(&v[1], Some(&v[2]), options));
+    let options = Conv3dOptions { stride: [2, 1, 3], padding: [1, 0, 1], dilation: [1, 2, 1], groups: 2 };
+    check("conv_transpose3d", |v| v[0].conv_transpose3d(&v[1], Some(&v[2]), [1, 0, 2], options));
+    check("max_pool3d", |v| v[0].max_pool3d([2, 3, 2], [2, 1, 2], [1, 1, 0], [2, 1, 1], true));
+    check("avg_pool3d", |v| v[0].avg_pool3d([2, 3, 2], [2, 1, 2], [1, 1, 0], true, true));
+    check("avg_pool3d_without_pad", |v| v[0].avg_pool3d([2, 3, 2], [2, 1, 2], [1, 1, 0], true, false));
+}
+
+#[test]
 fn sizes_of_images() {
     check("upsample_nearest2d", |v| v[0].upsample_nearest2d([7, 6]));
     check("downsample_nearest2d", |v| v[0].upsample_nearest2d([2, 3]));

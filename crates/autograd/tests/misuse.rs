@@ -2,6 +2,7 @@
 
 use gradus_autograd::{
     functional::{grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp},
+    ops::indexing::ScatterReduction,
     prelude::*,
 };
 
@@ -219,6 +220,36 @@ fn indices_and_windows_name_what_does_not_fit() {
         &[0, 3],
         true
     ));
+    panics_here!("scatter_reduce: axis 2 is out of range for shape [2, 3]", || {
+        x.scatter_reduce(2, &one, &x, ScatterReduction::Sum, true)
+    });
+    panics_here!(
+        "scatter_reduce: the indices have shape [1, 3], the source [2, 3]: they must be equal",
+        || { x.scatter_reduce(0, &Indices::new([0; 3], [1, 3]), &x, ScatterReduction::Amax, true) }
+    );
+    panics_here!("scatter_reduce: index 2 is out of range for axis 0", || {
+        x.scatter_reduce(0, &Indices::new([2; 6], [2, 3]), &x, ScatterReduction::Prod, true)
+    });
+    panics_here!("take_along_dim: indices of shape [1] have not the axes of shape [2, 3]", || {
+        x.take_along_dim(0, &one)
+    });
+    panics_here!("take_along_dim: shapes [2, 1] and [3, 1] do not broadcast", || {
+        x.take_along_dim(1, &Indices::new([0; 3], [3, 1]))
+    });
+    panics_here!("gather: index 3 is out of range for axis 1 of shape [2, 3]", || {
+        x.take_along_dim(1, &Indices::new([3], [1, 1]))
+    });
+    panics_here!("as_strided: shape [2, 2] needs a stride for each axis, not [1]", || {
+        x.as_strided([2, 2], [1], 0)
+    });
+    panics_here!(
+        "as_strided: shape [2, 2], strides [3, 1] and offset 2 reach place 6 of shape [2, 3]",
+        || { x.as_strided([2, 2], [3, 1], 2) }
+    );
+    panics_here!("as_strided: shape [2], strides [-1] and offset 0 reach place -1", || {
+        x.as_strided([2], [-1], 0)
+    });
+    panics_here!("count_nonzero: axis 2 is out of range for shape [2, 3]", || x.count_nonzero(2, false));
     panics_here!("renorm: axis 2 is out of range for shape [2, 3]", || x.renorm(2.0, 2, 1.0));
     panics_here!("diff: axis 2 is out of range for shape [2, 3]", || x.diff(2));
     panics_here!("lp_pool2d: the order p must be positive and finite, not 0", || x.lp_pool2d(

@@ -167,6 +167,24 @@ fn transposed_convolutions() {
 }
 
 #[test]
+fn volumes() {
+    let rng = &mut rng();
+    check("conv3d", Conv3d::new(2, 3, 2, rng));
+    let layer = Conv3d::new(2, 2, [2, 1, 3], rng).stride([1, 2, 2]).padding([1, 0, 1]);
+    check("conv3d_rectangular", layer.dilation([2, 1, 1]).without_bias());
+    check("conv3d_groups", Conv3d::grouped(4, 2, 2, 2, rng).padding(1).stride(2));
+    check("conv_transpose3d", ConvTranspose3d::new(2, 3, 2, rng));
+    let layer = ConvTranspose3d::grouped(4, 2, [2, 1, 3], 2, rng).stride([2, 1, 3]).padding([1, 0, 1]);
+    check("conv_transpose3d_groups", layer.output_padding([1, 0, 2]).dilation([2, 1, 1]));
+    check("max_pool3d", MaxPool3d::new(2));
+    let layer = MaxPool3d::new([3, 2, 2]).stride([1, 2, 1]).padding([1, 0, 1]).dilation([1, 1, 2]);
+    check("max_pool3d_rectangular", layer.ceil_mode());
+    check("avg_pool3d", AvgPool3d::new(2));
+    let layer = AvgPool3d::new([3, 2, 2]).stride([1, 2, 1]).padding([1, 0, 1]).ceil_mode();
+    check("avg_pool3d_without_padding", layer.without_padding_counted());
+}
+
+#[test]
 fn batch_normalisation() {
     check("batch_norm1d", BatchNorm1d::new(3));
     check("batch_norm1d_rows", BatchNorm1d::new(3).eps(1e-3).momentum(0.3));

@@ -132,6 +132,38 @@ proptest! {
     }
 
     #[test]
+    fn volumes(
+        (stride, padding, dilation, groups, more) in convolution(),
+        (depth, inputs, outputs, bias) in ([1..=2usize, 1..=3, 0..=1, 1..=2], 1..3usize, 1..3usize, any::<bool>()),
+        (kernel, ceil_mode, count_include_pad) in (pair(1, 2), any::<bool>(), any::<bool>()),
+    ) {
+        let (inputs, outputs) = (inputs * groups, outputs * groups);
+        let [kd, sd, pd, dd] = depth;
+        let deep = |first: usize, [h, w]: [usize; 2]| [first, h, w];
+        let (kernel, stride) = (deep(kd, kernel), deep(sd, stride));
+        let (padding, dilation, more) = (deep(pd, padding), deep(dd, dilation), deep(1, more));
+        let size = [0, 1, 2].map(|axis| {
+            (dilation[axis] * (kernel[axis] - 1) + 1 + more[axis]).saturating_sub(2 * padding[axis]).max(1)
+        });
+        let x = |channels, [d, h, w]: [usize; 3]| [1, channels, d, h, w];
+        let layer = Conv3d::grouped(inputs, outputs, kernel, groups, &mut rng());
+        let layer = layer.stride(stride).padding(padding).dilation(dilation);
+        check(if bias { layer } else { layer.without_bias() }, x(inputs, size))?;
+
+        // Large enough that the padding leaves something.
+        let size = [0, 1, 2].map(|axis| 1 + 2 * padding[axis]);
+        let layer = ConvTranspose3d::grouped(inputs, outputs, kernel, groups, &mut rng());
+        let layer = layer.stride(stride).padding(padding).dilation(dilation);
+        let layer = layer.output_padding(stride.map(|s| s / 2));
+        check(if bias { layer } else { layer.without_bias() }, x(inputs, size))?;
+
+        let padding = [0, 1, 2].map(|axis| padding[axis].min(kernel[axis] / 2));
+        let size = [0, 1, 2].map(|axis| dilation[axis] * kernel[axis] + more[axis]);
+        check(MaxPool { kernel, stride, padding, dilation, ceil_mode }, x(outputs, size))?;
+        check(AvgPool { kernel, stride, padding, ceil_mode, count_include_pad }, x(outputs, size))?;
+    }
+
+    #[test]
     fn batch_normalisation(
         (n, channels, length, size) in (2..5usize, 1..4usize, 2..5usize, pair(1, 3)),
         (eps, affine) in (prop::sample::select(vec![1e-5, 1e-2]), any::<bool>()),

@@ -226,6 +226,11 @@ fn impossible_settings_are_refused() {
             || _ = ConvTranspose2d::new(1, 2, 3, &mut rng()).dilation(0),
             "conv_transpose2d: a dilation of [0, 0]",
         ),
+        (|| _ = Conv3d::new(1, 2, [3, 0, 1], &mut rng()), "conv3d: a kernel of [3, 0, 1]"),
+        (
+            || _ = ConvTranspose3d::new(1, 2, 3, &mut rng()).stride(0),
+            "conv_transpose3d: a stride of [0, 0, 0]",
+        ),
         (|| _ = BatchNorm2d::new(0), "batch_norm2d: nothing to normalise in a shape of [0]"),
         (|| _ = BatchNorm1d::new(1).momentum(1.5), "batch_norm1d: the momentum 1.5 is not in 0..=1"),
         (|| _ = BatchNorm1d::new(1).eps(-1.0), "batch_norm1d: eps is -1"),
@@ -240,6 +245,11 @@ fn impossible_settings_are_refused() {
         (
             || _ = AvgPool1d::new(3).padding(2),
             "avg_pool1d: a padding of [2] is more than half the kernel [3]",
+        ),
+        (|| _ = MaxPool3d::new(2).dilation([1, 0, 1]), "max_pool3d: a dilation of [1, 0, 1]"),
+        (
+            || _ = AvgPool3d::new(2).padding([0, 2, 0]),
+            "avg_pool3d: a padding of [0, 2, 0] is more than half the kernel [2, 2, 2]",
         ),
         (|| _ = AdaptiveAvgPool2d::new([1, 0]), "adaptive_avg_pool2d: an output of [1, 0]"),
         (|| _ = MaxUnpool2d::new(2).stride(0), "max_unpool2d: a stride of [0, 0]"),
@@ -274,6 +284,12 @@ fn batches_of_the_wrong_shape_name_the_layer() {
     refused(&ConvTranspose1d::new(3, 2, 2, rng), &[1, 4, 5, 5], "conv_transpose1d: ");
     refused(&ConvTranspose2d::new(3, 2, 2, rng).output_padding(1), &[1, 3, 5, 5], "conv_transpose2d: ");
     refused(
+        &Conv3d::new(3, 2, 2, rng),
+        &[1, 3, 5, 1, 5],
+        "conv3d: [1, 3, 5, 1, 5] * [2, 3, 2, 2, 2]: height: ",
+    );
+    refused(&ConvTranspose3d::new(3, 2, 2, rng), &[1, 4, 5, 5, 5], "conv_transpose3d: channels differ");
+    refused(
         &BatchNorm1d::new(3),
         &[2, 4],
         "batch_norm1d: the input has shape [2, 4], not [n, 3] or [n, 3, length]",
@@ -287,7 +303,9 @@ fn batches_of_the_wrong_shape_name_the_layer() {
     refused(&InstanceNorm2d::new(3), &[2, 3, 4], "instance_norm2d: ");
     refused(&MaxPool1d::new(3), &[1, 2], "max_pool1d: ");
     refused(&MaxPool2d::new(3), &[1, 2, 4], "max_pool2d: ");
+    refused(&MaxPool3d::new(3), &[1, 2, 2, 4, 4], "max_pool3d: input [1, 2, 2, 4, 4]: depth: ");
     refused(&AvgPool1d::new(3), &[1, 2, 2], "avg_pool");
+    refused(&AvgPool3d::new(3), &[1, 4, 4, 4], "avg_pool3d: the input has shape [1, 4, 4, 4], not");
     refused(&AdaptiveMaxPool1d::new(3), &[1, 2], "adaptive_max_pool1d: ");
     refused(&GlobalAvgPool2d, &[1, 2, 3], "global_avg_pool2d: ");
     refused(&Upsample::nearest(2), &[1, 2, 3], "upsample: ");

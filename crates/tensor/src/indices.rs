@@ -89,6 +89,22 @@ impl Indices {
         Indices { elements: self.elements.clone(), shape }
     }
 
+    /// Axes of size 1, and new ones at the front, repeated up to this shape, by a copy.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    ///
+    /// ```
+    /// # use gradus_tensor::Indices;
+    /// assert_eq!(Indices::from([1, 2]).broadcast_to([2, 2]).as_slice(), [1, 2, 1, 2]);
+    /// ```
+    #[track_caller]
+    pub fn broadcast_to(&self, shape: impl AsRef<[usize]>) -> Indices {
+        let layout = Layout::contiguous(self.shape.clone()).broadcast_to(shape.as_ref()).or_fail();
+        let elements: Vec<i32> = Positions::new(&layout).map(|at| self.elements[at]).collect();
+        Indices::new(elements, &layout.shape)
+    }
+
     /// Swaps two axes, by a copy.
     ///
     /// # Panics

@@ -36,7 +36,7 @@ mod unfold;
 mod update;
 mod views;
 
-pub use conv::{Conv1dOptions, Conv2dOptions, ConvOptions, ConvShape};
+pub use conv::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias};
 pub use error::{OrFail, ShapeError};
 pub use indices::Indices;
 pub use interpolate::{Blend, Interpolation};
@@ -44,7 +44,7 @@ pub use isa::Isa;
 pub use layout::{ResolvedSlice, Slice, resolve_permutation};
 pub use normalize::{ChannelNorm, RowNorm, StatisticsOver};
 pub use padding::Padding;
-pub use pool::{Pool2d, PoolShape, PoolWindow, plane_gather_shape, plane_scatter_shape};
+pub use pool::{Pool2d, PoolShape, PoolWindow, check_windows, plane_gather_shape, plane_scatter_shape};
 pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
 pub use tensor::Tensor;

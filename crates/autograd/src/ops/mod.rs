@@ -15,6 +15,7 @@ pub mod pairs;
 pub mod pool;
 pub mod recurrence;
 pub mod reduce;
+pub mod sampling;
 pub mod selection;
 pub mod shape;
 pub mod steps;
@@ -36,6 +37,7 @@ pub mod methods {
         pool::Pooling as _,
         recurrence::Recurrent as _,
         reduce::Reduce as _,
+        sampling::GridSampling as _,
         selection::Selection as _,
         shape::{Diagonals as _, Shaping as _},
         steps::Steps as _,
@@ -148,6 +150,7 @@ pub const ALL: &[Spec] = &[
     Spec::of::<indexing::IndexAdd>(),
     Spec::of::<indexing::Gather>(),
     Spec::of::<indexing::ScatterAdd>(),
+    Spec::of::<indexing::ScatterExtremum>(),
     Spec::of::<normalize::Softmax>(),
     Spec::of::<normalize::LogSoftmax>(),
     Spec::of::<normalize::LayerNorm>(),

@@ -244,5 +244,30 @@ texts, sizes, frames = torch.tensor([[1, 2, 0], [3, 0, 0], [2, 2, 1]]), torch.te
 for reduction in ["mean", "sum", "none"]:
     # PyTorch's rule for the log-probabilities is right only behind a log-softmax.
     case(f"ctc_loss {reduction}", lambda x: F.ctc_loss(F.log_softmax(x, 2), texts, frames, sizes, reduction=reduction), normal(6, 3, 4))
+places = torch.tensor([[0, 2, 2, 1, 2], [3, 3, 1, 1, 0], [2, 2, 2, 2, 2]])
+for reduce in ["sum", "mean", "prod", "amax", "amin"]:
+    for include_self in [True, False]:
+        case(f"scatter_reduce {reduce} {'with' if include_self else 'without'} self",
+             lambda x, s: x.scatter_reduce(1, places, s, reduce, include_self=include_self), normal(3, 4), normal(3, 5))
+case("scatter_reduce prod with zeros",
+     lambda x, s: x.scatter_reduce(0, torch.tensor([0, 0, 1, 2, 2, 2]), s, "prod"),
+     given([2.0, 0.0, 3.0, 4.0]), given([0.0, 1.5, 2.5, -2.0, 0.0, 3.0]))
+case("scatter_reduce amax with ties",
+     lambda x, s: x.scatter_reduce(0, torch.tensor([0, 0, 1, 2, 2, 2]), s, "amax"),
+     given([2.0, 5.0, 3.0, 4.0]), given([2.0, 2.0, 2.5, 6.0, -2.0, 6.0]))
+for mode in ["bilinear", "nearest"]:
+    for padding in ["zeros", "border", "reflection"]:
+        for corners in [True, False]:
+            # Most places lie within the image, some beside it, a few so far that they are reflected twice.
+            case(f"grid_sample {mode} {padding} {'corners' if corners else 'edges'}",
+                 lambda x, grid: F.grid_sample(x, grid, mode, padding, align_corners=corners),
+                 normal(2, 2, 3, 4), normal(2, 3, 4, 2) * 1.5)
+case("affine_grid corners", lambda t: F.affine_grid(t, (2, 1, 3, 4), align_corners=True), normal(2, 2, 3))
+case("affine_grid edges", lambda t: F.affine_grid(t, (2, 1, 1, 4), align_corners=False), normal(2, 2, 3))
+case("take_along_dim", lambda x: torch.take_along_dim(x, torch.tensor([[[1, 0, 1]], [[2, 2, 0]]]), 1), normal(1, 4, 3))
+case("take_along_dim of rows", lambda x: torch.take_along_dim(x, torch.tensor([[2, 0, 2, 1]]), 1), normal(2, 3))
+case("count_nonzero", lambda x: x.count_nonzero(1).double(), given([[0.0, 2.0, -1.0], [0.0, 0.0, 0.0]]))
+case("as_strided", lambda x: x.as_strided((2, 3), (4, 1), 2), normal(3, 4))
+case("as_strided and overlapping", lambda x: x.as_strided((2, 3, 2), (2, 1, 3), 1), normal(3, 4))
 
 pathlib.Path(__file__).with_name("golden.txt").write_text("\n".join(out) + "\n")

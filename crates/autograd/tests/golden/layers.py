@@ -88,3 +88,15 @@ case("upsample_bilinear2d_corners", lambda x: F.interpolate(x, (7, 6), mode="bil
 case("downsample_bilinear2d", lambda x: F.interpolate(x, (2, 3), mode="bilinear", align_corners=False), x)
 case("pixel_shuffle", lambda x: F.pixel_shuffle(x, 2), draw(1, 8, 2, 3))
 case("pixel_unshuffle", lambda x: F.pixel_unshuffle(x, 2), draw(1, 2, 4, 2))
+
+# Appended later: what stands above keeps its random numbers.
+x, w, b = draw(1, 4, 4, 3, 5), draw(2, 2, 2, 2, 3), draw(2)
+case("conv3d", lambda x, w, b: F.conv3d(x, w, b, (2, 1, 2), (1, 0, 1), (1, 2, 1), 2), x, w, b)
+x, w = draw(1, 4, 2, 3, 2), draw(4, 1, 3, 2, 2)
+case("conv_transpose3d",
+     lambda x, w, b: F.conv_transpose3d(x, w, b, (2, 1, 3), (1, 0, 1), (1, 0, 2), 2, (1, 2, 1)), x, w, b)
+x = draw(1, 2, 4, 4, 5)
+case("max_pool3d", lambda x: F.max_pool3d(x, (2, 3, 2), (2, 1, 2), (1, 1, 0), (2, 1, 1), ceil_mode=True), x)
+case("avg_pool3d", lambda x: F.avg_pool3d(x, (2, 3, 2), (2, 1, 2), (1, 1, 0), ceil_mode=True), x)
+case("avg_pool3d_without_pad",
+     lambda x: F.avg_pool3d(x, (2, 3, 2), (2, 1, 2), (1, 1, 0), ceil_mode=True, count_include_pad=False), x)

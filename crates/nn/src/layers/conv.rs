@@ -8,8 +8,8 @@ use crate::{init::Init, layer::Layer, module};
 use gradus_autograd::prelude::*;
 use gradus_tensor::ConvOptions;
 
-/// A convolution of rows or images with `N` axes beside those of examples and channels (book, chapter 7): see [`Conv1d`]
-/// and [`Conv2d`].
+/// A convolution of rows, images or volumes with `N` axes beside those of examples and channels (book, chapter 7): see
+/// [`Conv1d`], [`Conv2d`] and [`Conv3d`].
 ///
 /// `y[n, o, i, ..] = bias[o] + Σ_c,a,.. weight[o, c, a, ..] · x[n, c, i·stride + a·dilation - padding, ..]`
 ///
@@ -44,6 +44,8 @@ pub struct Conv<const N: usize> {
 pub type Conv1d = Conv<1>;
 /// [`Conv`] of images `[n, in, h, w]`.
 pub type Conv2d = Conv<2>;
+/// [`Conv`] of volumes or films `[n, in, d, h, w]`.
+pub type Conv3d = Conv<3>;
 
 module!(Conv<const N: usize> { weight, bias; options });
 
@@ -149,8 +151,17 @@ impl Layer for Conv2d {
     }
 }
 
-/// A transposed convolution of rows or images with `N` axes beside those of examples and channels: see
-/// [`ConvTranspose1d`] and [`ConvTranspose2d`]. What the gradient of a convolution by its input computes: every element puts a
+impl Layer for Conv3d {
+    /// # Panics
+    /// When `x` is not `[n, in, d, h, w]`, or smaller with its padding than the dilated kernel.
+    #[track_caller]
+    fn forward<V: Value>(&self, x: V) -> V {
+        x.conv3d(&x.at().param(&self.weight), optional(x.at(), &self.bias).as_ref(), self.options)
+    }
+}
+
+/// A transposed convolution of rows, images or volumes with `N` axes beside those of examples and channels: see
+/// [`ConvTranspose1d`], [`ConvTranspose2d`] and [`ConvTranspose3d`]. What the gradient of a convolution by its input computes: every element puts a
 /// multiple of the kernel into the output, `stride` apart, and what overlaps is added.
 ///
 /// `y[n, o, i·stride + a·dilation - padding, ..] += weight[c, o, a, ..] · x[n, c, i, ..]`, and the bias of `o` everywhere
@@ -183,6 +194,8 @@ pub struct ConvTranspose<const N: usize> {
 pub type ConvTranspose1d = ConvTranspose<1>;
 /// [`ConvTranspose`] of images `[n, in, h, w]`.
 pub type ConvTranspose2d = ConvTranspose<2>;
+/// [`ConvTranspose`] of volumes or films `[n, in, d, h, w]`.
+pub type ConvTranspose3d = ConvTranspose<3>;
 
 module!(ConvTranspose<const N: usize> { weight, bias; output_padding, options });
 
@@ -271,6 +284,16 @@ impl Layer for ConvTranspose2d {
     fn forward<V: Value>(&self, x: V) -> V {
         let (weight, bias) = (x.at().param(&self.weight), optional(x.at(), &self.bias));
         x.conv_transpose2d(&weight, bias.as_ref(), self.output_padding, self.options)
+    }
+}
+
+impl Layer for ConvTranspose3d {
+    /// # Panics
+    /// When `x` is not `[n, in, d, h, w]`, or the settings do not fit together.
+    #[track_caller]
+    fn forward<V: Value>(&self, x: V) -> V {
+        let (weight, bias) = (x.at().param(&self.weight), optional(x.at(), &self.bias));
+        x.conv_transpose3d(&weight, bias.as_ref(), self.output_padding, self.options)
     }
 }
 

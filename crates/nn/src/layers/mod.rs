@@ -3,10 +3,10 @@
 //! | | shapes | in the book |
 //! | --- | --- | --- |
 //! | [`Linear`] | `[.., in]` to `[.., out]` | Affine |
-//! | [`Conv1d`], [`Conv2d`] | `[n, in, size..]` to `[n, out, size..]` | Convolution |
-//! | [`ConvTranspose1d`], [`ConvTranspose2d`] | the same, to larger sizes | |
-//! | [`MaxPool1d`], [`MaxPool2d`] | `[n, c, size..]` to smaller sizes | Pooling |
-//! | [`AvgPool1d`], [`AvgPool2d`] | the same | |
+//! | [`Conv1d`], [`Conv2d`], [`Conv3d`] | `[n, in, size..]` to `[n, out, size..]` | Convolution |
+//! | [`ConvTranspose1d`], [`ConvTranspose2d`], [`ConvTranspose3d`] | the same, to larger sizes | |
+//! | [`MaxPool1d`], [`MaxPool2d`], [`MaxPool3d`] | `[n, c, size..]` to smaller sizes | Pooling |
+//! | [`AvgPool1d`], [`AvgPool2d`], [`AvgPool3d`] | the same | |
 //! | [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`] | the same, to given sizes | |
 //! | [`GlobalAvgPool2d`] | `[n, c, h, w]` to `[n, c]` | |
 //! | [`MaxUnpool2d`] | back from [`MaxPool2d`] | |
@@ -48,15 +48,17 @@ pub use activation::{
     Mish, PRelu, RRelu, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign, Step, Tanh,
 };
 pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d};
-pub use conv::{Conv, Conv1d, Conv2d, ConvTranspose, ConvTranspose1d, ConvTranspose2d};
+pub use conv::{
+    Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
+};
 pub use dropout::{AlphaDropout, Dropout, Dropout2d};
 pub use embedding::Embedding;
 pub use linear::Linear;
 pub use norm::{GroupNorm, InstanceNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RmsNorm};
 pub use pool::{
     AdaptiveAvgPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool, AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d, AvgPool, AvgPool1d, AvgPool2d, GlobalAvgPool2d, MaxPool, MaxPool1d, MaxPool2d,
-    MaxUnpool2d,
+    AdaptiveMaxPool2d, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool2d, MaxPool, MaxPool1d,
+    MaxPool2d, MaxPool3d, MaxUnpool2d,
 };
 pub use recurrent::{Gru, GruCell, Lstm, LstmCell, RecurrentOptions, RecurrentState, Rnn, RnnCell};
 pub use residual::Residual;

@@ -4,8 +4,8 @@ use super::sizes::{Sizes, positive};
 use crate::{layer::Layer, module};
 use gradus_autograd::prelude::*;
 
-/// The largest element of each window of rows or images with `N` axes beside those of examples and channels (book, chapter
-/// 7): see [`MaxPool1d`] and [`MaxPool2d`].
+/// The largest element of each window of rows, images or volumes with `N` axes beside those of examples and channels (book,
+/// chapter 7): see [`MaxPool1d`], [`MaxPool2d`] and [`MaxPool3d`].
 ///
 /// `y[n, c, i, ..] = max_a,.. x[n, c, i·stride + a·dilation - padding, ..]`
 ///
@@ -38,6 +38,8 @@ pub struct MaxPool<const N: usize> {
 pub type MaxPool1d = MaxPool<1>;
 /// [`MaxPool`] of images `[n, c, h, w]`.
 pub type MaxPool2d = MaxPool<2>;
+/// [`MaxPool`] of volumes or films `[n, c, d, h, w]`.
+pub type MaxPool3d = MaxPool<3>;
 
 module!(MaxPool<const N: usize> { ; kernel, stride, padding, dilation, ceil_mode });
 
@@ -101,6 +103,15 @@ impl Layer for MaxPool2d {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         x.max_pool2d(self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
+    }
+}
+
+impl Layer for MaxPool3d {
+    /// # Panics
+    /// When `x` is not `[n, c, d, h, w]`, or is smaller than a window.
+    #[track_caller]
+    fn forward<V: Value>(&self, x: V) -> V {
+        x.max_pool3d(self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
     }
 }
 
@@ -196,8 +207,8 @@ impl MaxUnpool2d {
     }
 }
 
-/// The mean of each window of rows or images with `N` axes beside those of examples and channels: see [`AvgPool1d`] and
-/// [`AvgPool2d`].
+/// The mean of each window of rows, images or volumes with `N` axes beside those of examples and channels: see
+/// [`AvgPool1d`], [`AvgPool2d`] and [`AvgPool3d`].
 ///
 /// `y[n, c, i, ..] = 1/k Σ_a,.. x[n, c, i·stride + a - padding, ..]`, k being the number of elements of a window
 ///
@@ -228,6 +239,8 @@ pub struct AvgPool<const N: usize> {
 pub type AvgPool1d = AvgPool<1>;
 /// [`AvgPool`] of images `[n, c, h, w]`.
 pub type AvgPool2d = AvgPool<2>;
+/// [`AvgPool`] of volumes or films `[n, c, d, h, w]`.
+pub type AvgPool3d = AvgPool<3>;
 
 module!(AvgPool<const N: usize> { ; kernel, stride, padding, ceil_mode, count_include_pad });
 
@@ -287,6 +300,15 @@ impl Layer for AvgPool2d {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         x.avg_pool2d(self.kernel, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+    }
+}
+
+impl Layer for AvgPool3d {
+    /// # Panics
+    /// When `x` is not `[n, c, d, h, w]`, or is smaller than a window.
+    #[track_caller]
+    fn forward<V: Value>(&self, x: V) -> V {
+        x.avg_pool3d(self.kernel, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
     }
 }
 

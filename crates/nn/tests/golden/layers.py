@@ -294,3 +294,30 @@ print("case cnn")
 show("input", x)
 print("mode eval")
 show("output", net(x))
+
+# Appended later: what stands above keeps its random numbers.
+case("conv3d", nn.Conv3d(2, 3, 2), draw(1, 2, 2, 3, 3))
+case(
+    "conv3d_rectangular",
+    nn.Conv3d(2, 2, (2, 1, 3), stride=(1, 2, 2), padding=(1, 0, 1), dilation=(2, 1, 1), bias=False),
+    draw(1, 2, 2, 3, 4),
+)
+case("conv3d_groups", nn.Conv3d(4, 2, 2, groups=2, padding=1, stride=2), draw(1, 4, 2, 3, 2))
+case("conv_transpose3d", nn.ConvTranspose3d(2, 3, 2), draw(1, 2, 2, 1, 2))
+case(
+    "conv_transpose3d_groups",
+    nn.ConvTranspose3d(4, 2, (2, 1, 3), (2, 1, 3), (1, 0, 1), (1, 0, 2), 2, dilation=(2, 1, 1)),
+    draw(1, 4, 2, 2, 2),
+)
+case("max_pool3d", nn.MaxPool3d(2), draw(1, 2, 4, 5, 2))
+case(
+    "max_pool3d_rectangular",
+    nn.MaxPool3d((3, 2, 2), stride=(1, 2, 1), padding=(1, 0, 1), dilation=(1, 1, 2), ceil_mode=True),
+    draw(1, 2, 3, 3, 4),
+)
+case("avg_pool3d", nn.AvgPool3d(2), draw(1, 2, 4, 5, 2))
+case(
+    "avg_pool3d_without_padding",
+    nn.AvgPool3d((3, 2, 2), (1, 2, 1), (1, 0, 1), ceil_mode=True, count_include_pad=False),
+    draw(1, 2, 3, 3, 4),
+)

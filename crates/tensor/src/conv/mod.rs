@@ -4,8 +4,8 @@ mod direct;
 mod planes;
 mod shape;
 
-pub(crate) use shape::{AXIS_NAMES, Window};
-pub use shape::{Conv1dOptions, Conv2dOptions, ConvOptions, ConvShape};
+pub use shape::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias};
+pub(crate) use shape::{Window, axis_names};
 
 use crate::{error::OrFail, tensor::Tensor};
 
@@ -34,7 +34,7 @@ impl Tensor {
     pub fn conv2d(&self, weight: &Tensor, bias: Option<&Tensor>, options: Conv2dOptions) -> Tensor {
         let shape = ConvShape::new("conv2d", self.shape(), weight.shape(), options).or_fail();
         if let Some(bias) = bias {
-            shape.check_bias("conv2d", bias.shape()).or_fail();
+            check_conv_bias("conv2d", bias.shape(), shape.out_channels).or_fail();
         }
         let bias = bias.map_or_else(|| vec![0.0; shape.out_channels], Tensor::to_vec);
         let (x, w) = (self.contiguous(), weight.contiguous());

@@ -1,4 +1,4 @@
-//! The sizes of a two-dimensional convolution: computed and checked once, for shape rules, kernels and references.
+//! The sizes of a convolution: computed and checked once, for shape rules, kernels and references.
 
 use crate::{error::ShapeError, shape::Shape};
 
@@ -27,11 +27,104 @@ pub type Conv1dOptions = ConvOptions<1>;
 /// How a kernel moves over an image.
 pub type Conv2dOptions = ConvOptions<2>;
 
+/// How a kernel moves over a volume: the depth's number comes first.
+pub type Conv3dOptions = ConvOptions<3>;
+
 impl<const N: usize> Default for ConvOptions<N> {
     /// Stride 1, no padding, dilation 1, one group.
     fn default() -> ConvOptions<N> {
         ConvOptions { stride: [1; N], padding: [0; N], dilation: [1; N], groups: 1 }
     }
+}
+
+impl<const N: usize> ConvOptions<N> {
+    /// The sizes of the output's `N` axes for an input `[images, channels, size..]` and a weight `[out_channels,
+    /// in_channels / groups, kernel..]`, or why they do not fit. `op` begins the messages.
+    pub fn output(&self, op: &str, x: &[usize], w: &[usize]) -> Result<[usize; N], ShapeError> {
+        let axes = axis_names::<N>();
+        if x.len() != N + 2 {
+            let hint = if x.len() == N + 1 { "; hint: unsqueeze(0) makes a batch of one image" } else { "" };
+            let axes = axes.join(", ");
+            return Err(ShapeError::new(format!(
+                "{op}: the input has shape {x:?}, not [images, channels, {axes}]{hint}"
+            )));
+        }
+        if w.len() != N + 2 {
+            let axes = axes.join(", ");
+            return Err(ShapeError::new(format!(
+                "{op}: the weight has shape {w:?}, not [out_channels, in_channels / groups, {axes}]"
+            )));
+        }
+        check_channels(op, x, w, self.groups)?;
+        let mut output = [0; N];
+        for axis in 0..N {
+            output[axis] = self
+                .window(w[2 + axis], axis)
+                .output_size(x[2 + axis], false)
+                .map_err(|e| ShapeError::new(format!("{op}: {x:?} * {w:?}: {}: {e}", axes[axis])))?;
+        }
+        Ok(output)
+    }
+
+    /// The sizes of the output's `N` axes for the transposed convolution of an input `[images, channels, size..]` by a
+    /// weight `[in_channels, out_channels / groups, kernel..]`, or why they do not fit:
+    /// `(size - 1) stride + dilation (kernel - 1) + 1 + output_padding - 2 padding`.
+    pub fn transposed_output(
+        &self,
+        op: &str,
+        x: &[usize],
+        w: &[usize],
+        output_padding: [usize; N],
+    ) -> Result<[usize; N], ShapeError> {
+        let axes = axis_names::<N>();
+        if x.len() != N + 2 || w.len() != N + 2 {
+            let axes = axes.join(", ");
+            return Err(ShapeError::new(format!(
+                "{op}: {x:?} by {w:?}: the input must be [images, channels, {axes}], \
+                 the weight [in_channels, out_channels / groups, {axes}]"
+            )));
+        }
+        let (channels, inputs) = (x[1], w[0]);
+        if channels != inputs {
+            let mut swapped = w.to_vec();
+            swapped.swap(0, 1);
+            let hint = match swapped[0] == channels {
+                true => format!("; hint: weight.transpose(0, 1) would be {swapped:?}"),
+                false => String::new(),
+            };
+            return Err(ShapeError::new(format!(
+                "{op}: channels differ: {x:?} by {w:?}: the input has {channels}, the weight is for {inputs}{hint}"
+            )));
+        }
+        let mut output = [0; N];
+        for axis in 0..N {
+            output[axis] = self
+                .window(w[2 + axis], axis)
+                .transposed_size(x[2 + axis], output_padding[axis])
+                .map_err(|e| ShapeError::new(format!("{op}: {x:?} by {w:?}: {}: {e}", axes[axis])))?;
+        }
+        // What the convolution that this transposes refuses, with the roles of input and output exchanged.
+        let image = [&[x[0], w[1] * self.groups], &output[..]].concat();
+        self.output(op, &image, w)?;
+        Ok(output)
+    }
+
+    fn window(&self, kernel: usize, axis: usize) -> Window {
+        Window {
+            kernel,
+            stride: self.stride[axis],
+            padding: self.padding[axis],
+            dilation: self.dilation[axis],
+        }
+    }
+}
+
+/// An error unless a bias of this shape has one number for each output channel.
+pub fn check_conv_bias(op: &str, bias: &[usize], out_channels: usize) -> Result<(), ShapeError> {
+    if *bias == [out_channels] {
+        return Ok(());
+    }
+    Err(ShapeError::new(format!("{op}: the bias has shape {bias:?}, the output {out_channels} channels")))
 }
 
 /// Every size of a convolution `y = x * w`: of `x` `[images, in_channels, input..]`, of `w`
@@ -57,28 +150,16 @@ pub struct ConvShape {
 impl ConvShape {
     /// The sizes for an input and a weight of these shapes, or why they do not fit. `op` begins the messages.
     pub fn new(op: &str, x: &[usize], w: &[usize], options: Conv2dOptions) -> Result<ConvShape, ShapeError> {
-        let &[images, in_channels, height, width] = x else {
-            let hint = if x.len() == 3 { "; hint: unsqueeze(0) makes a batch of one image" } else { "" };
-            return Err(ShapeError::new(format!(
-                "{op}: the input has shape {x:?}, not [images, channels, height, width]{hint}"
-            )));
-        };
-        let &[out_channels, group_channels, kernel_height, kernel_width] = w else {
-            return Err(ShapeError::new(format!(
-                "{op}: the weight has shape {w:?}, not [out_channels, in_channels / groups, height, width]"
-            )));
-        };
-        check_channels(op, x, w, options.groups)?;
-        debug_assert_eq!(group_channels * options.groups, in_channels);
-        let (input, kernel) = ([height, width], [kernel_height, kernel_width]);
-        let mut output = [0; 2];
-        for axis in 0..2 {
-            let window = Window::of(kernel, options, axis);
-            output[axis] = window
-                .output_size(input[axis], false)
-                .map_err(|e| ShapeError::new(format!("{op}: {x:?} * {w:?}: {}: {e}", AXIS_NAMES[axis])))?;
-        }
-        Ok(ConvShape { images, in_channels, out_channels, input, kernel, output, options })
+        let output = options.output(op, x, w)?;
+        Ok(ConvShape {
+            images: x[0],
+            in_channels: x[1],
+            out_channels: w[0],
+            input: [x[2], x[3]],
+            kernel: [w[2], w[3]],
+            output,
+            options,
+        })
     }
 
     /// The sizes for a weight, a gradient by the output and images of size `input`.
@@ -119,41 +200,8 @@ impl ConvShape {
         output_padding: [usize; 2],
         options: Conv2dOptions,
     ) -> Result<ConvShape, ShapeError> {
-        let (&[_, channels, height, width], &[inputs, outputs, kernel_height, kernel_width]) = (x, w) else {
-            return Err(ShapeError::new(format!(
-                "{op}: {x:?} by {w:?}: the input must be [images, channels, height, width], \
-                 the weight [in_channels, out_channels / groups, height, width]"
-            )));
-        };
-        if channels != inputs {
-            let swapped = [outputs, inputs, kernel_height, kernel_width];
-            let hint = match outputs == channels {
-                true => format!("; hint: weight.transpose(0, 1) would be {swapped:?}"),
-                false => String::new(),
-            };
-            return Err(ShapeError::new(format!(
-                "{op}: channels differ: {x:?} by {w:?}: the input has {channels}, the weight is for {inputs}{hint}"
-            )));
-        }
-        let (mut input, kernel) = ([0; 2], [kernel_height, kernel_width]);
-        for (axis, size) in [height, width].into_iter().enumerate() {
-            let window = Window::of(kernel, options, axis);
-            input[axis] = window
-                .transposed_size(size, output_padding[axis])
-                .map_err(|e| ShapeError::new(format!("{op}: {x:?} by {w:?}: {}: {e}", AXIS_NAMES[axis])))?;
-        }
+        let input = options.transposed_output(op, x, w, output_padding)?;
         ConvShape::of_input_grad(op, w, x, input, options)
-    }
-
-    /// An error unless there is one number of bias for each output channel.
-    pub fn check_bias(&self, op: &str, bias: &[usize]) -> Result<(), ShapeError> {
-        if *bias == [self.out_channels] {
-            return Ok(());
-        }
-        Err(ShapeError::new(format!(
-            "{op}: the bias has shape {bias:?}, the output {} channels",
-            self.out_channels
-        )))
     }
 
     /// This, if the output has the shape `g`.
@@ -239,8 +287,10 @@ fn check_channels(op: &str, x: &[usize], w: &[usize], groups: usize) -> Result<(
     Err(ShapeError::new(text))
 }
 
-/// The names of the two axes in messages.
-pub(crate) const AXIS_NAMES: [&str; 2] = ["height", "width"];
+/// The names of the `N` axes of an image in messages.
+pub(crate) fn axis_names<const N: usize>() -> &'static [&'static str] {
+    &["depth", "height", "width"][3 - N..]
+}
 
 /// How a window moves along one axis.
 #[derive(Clone, Copy, Debug)]
@@ -252,15 +302,6 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    fn of(kernel: [usize; 2], options: Conv2dOptions, axis: usize) -> Window {
-        Window {
-            kernel: kernel[axis],
-            stride: options.stride[axis],
-            padding: options.padding[axis],
-            dilation: options.dilation[axis],
-        }
-    }
-
     /// How many windows there are on an axis of this size: `(input + 2 padding - dilation (kernel - 1) - 1) / stride
     /// + 1`, rounded down; with `ceil_mode` up, if the last one starts on the input or the padding before it.
     pub(crate) fn output_size(&self, input: usize, ceil_mode: bool) -> Result<usize, String> {

@@ -5,7 +5,7 @@ mod scatter;
 mod shape;
 
 pub use scatter::{plane_gather_shape, plane_scatter_shape};
-pub use shape::{Pool2d, PoolShape, PoolWindow};
+pub use shape::{Pool2d, PoolShape, PoolWindow, check_windows};
 
 use crate::{error::OrFail, indices::Indices, par, tensor::Tensor};
 use plane::{avg_plane, avg_plane_grad, max_plane};

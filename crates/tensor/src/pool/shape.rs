@@ -1,7 +1,7 @@
 //! The windows of a two-dimensional pooling: computed and checked once, for shape rules, kernels and references.
 
 use crate::{
-    conv::{AXIS_NAMES, Window},
+    conv::{Window, axis_names},
     error::ShapeError,
     shape::Shape,
 };
@@ -85,7 +85,7 @@ impl Pool2d {
         }
         let axis = |i: usize| {
             self.axis(i, input[i])
-                .map_err(|e| ShapeError::new(format!("{op}: input {x:?}: {}: {e}", AXIS_NAMES[i])))
+                .map_err(|e| ShapeError::new(format!("{op}: input {x:?}: {}: {e}", axis_names::<2>()[i])))
         };
         let (rows, columns) = (axis(0)?, axis(1)?);
         let output = [rows.len(), columns.len()];
@@ -128,11 +128,44 @@ impl Pool2d {
                     padding: padding[i],
                     dilation: dilation[i],
                 };
-                let output = window.output_size(input, *ceil_mode)?;
-                (0..output).map(|w| sliding(window, w, input)).collect()
+                sliding_windows(window, input, *ceil_mode)
             }
         }
     }
+}
+
+/// An error unless images of this shape, with `N` axes beside those of images and channels, can be pooled by windows that
+/// slide so. `op` begins the messages.
+pub fn check_windows<const N: usize>(
+    op: &str,
+    x: &[usize],
+    kernel: [usize; N],
+    stride: [usize; N],
+    padding: [usize; N],
+    dilation: [usize; N],
+    ceil_mode: bool,
+) -> Result<(), ShapeError> {
+    let axes = axis_names::<N>();
+    if x.len() != N + 2 {
+        let hint = if x.len() == N + 1 { "; hint: unsqueeze(0) makes a batch of one image" } else { "" };
+        let axes = axes.join(", ");
+        return Err(ShapeError::new(format!(
+            "{op}: the input has shape {x:?}, not [images, channels, {axes}]{hint}"
+        )));
+    }
+    for i in 0..N {
+        let window =
+            Window { kernel: kernel[i], stride: stride[i], padding: padding[i], dilation: dilation[i] };
+        sliding_windows(window, x[2 + i], ceil_mode)
+            .map_err(|e| ShapeError::new(format!("{op}: input {x:?}: {}: {e}", axes[i])))?;
+    }
+    Ok(())
+}
+
+/// All windows that slide along an axis.
+fn sliding_windows(window: Window, input: usize, ceil_mode: bool) -> Result<Vec<PoolWindow>, String> {
+    let output = window.output_size(input, ceil_mode)?;
+    (0..output).map(|w| sliding(window, w, input)).collect()
 }
 
 /// Sliding window number `w` of an axis.

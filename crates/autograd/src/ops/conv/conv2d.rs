@@ -8,7 +8,7 @@ use crate::{
     reference::{Array, Branches, Update},
     value::Value,
 };
-use gradus_tensor::{Conv2dOptions, ConvShape, OrFail, ShapeError, Tensor};
+use gradus_tensor::{Conv2dOptions, ConvShape, OrFail, ShapeError, Tensor, check_conv_bias};
 
 /// The convolution of images `[n, in_channels, h, w]` with kernels `[out_channels, in_channels / groups, kh, kw]`, plus
 /// a number for each output channel where a third input gives them.
@@ -32,7 +32,7 @@ impl Op for Conv2d {
             _ => panic!("conv2d: takes 2 or 3 inputs, was given {}", inputs.len()),
         };
         let shape = ConvShape::new("conv2d", x, w, self.0)?;
-        bias.map_or(Ok(()), |bias| shape.check_bias("conv2d", bias))?;
+        bias.map_or(Ok(()), |bias| check_conv_bias("conv2d", bias, shape.out_channels))?;
         Ok(shape.y().into())
     }
 

@@ -46,6 +46,28 @@ pub(super) fn resolve(
     Ok((axis, positions(op, axis, shape, indices)?))
 }
 
+/// For each element of the source, row-major, the place of the shape that its index sends it to, row-major too; an error
+/// unless the source has the indices' shape and they fit.
+pub(super) fn places(
+    op: &str,
+    axis: isize,
+    shape: &[usize],
+    indices: &Indices,
+    source: &[usize],
+) -> Result<Vec<usize>, ShapeError> {
+    let (axis, positions) = resolve(op, axis, shape, indices)?;
+    let own = indices.shape();
+    if own[..] != *source {
+        return Err(ShapeError::new(format!(
+            "{op}: the indices have shape {own}, the source {source:?}: they must be equal"
+        )));
+    }
+    let inner: usize = shape[axis + 1..].iter().product();
+    let block = own[axis] * inner;
+    let place = |(k, p): (usize, usize)| (k / block * shape[axis] + p) * inner + k % inner;
+    Ok(positions.into_iter().enumerate().map(place).collect())
+}
+
 /// The index of the element that an index of the indices names, given the position on the axis.
 fn place(index: &[usize], axis: usize, position: usize) -> Vec<usize> {
     let mut place = index.to_vec();
@@ -54,7 +76,7 @@ fn place(index: &[usize], axis: usize, position: usize) -> Vec<usize> {
 }
 
 /// A shape, an axis of it, and indices that fit.
-fn sample(g: &mut Gen) -> (Vec<usize>, isize, Indices) {
+pub(super) fn sample(g: &mut Gen) -> (Vec<usize>, isize, Indices) {
     let rank = g.between(1, 4);
     let (shape, axis) = (g.shape_of_rank(rank), g.axis(rank));
     let position = axis.rem_euclid(rank as isize) as usize;
@@ -131,13 +153,7 @@ impl Op for ScatterAdd {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity("scatter_add", inputs);
-        resolve("scatter_add", self.axis, &self.shape, &self.indices)?;
-        if self.indices.shape()[..] != *x {
-            return Err(ShapeError::new(format!(
-                "scatter_add: the indices have shape {}, the source {x:?}: they must be equal",
-                self.indices.shape()
-            )));
-        }
+        places("scatter_add", self.axis, &self.shape, &self.indices, x)?;
         Ok(self.shape.clone().into())
     }
 

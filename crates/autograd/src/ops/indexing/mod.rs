@@ -3,10 +3,12 @@
 mod gather;
 mod index_select;
 mod order;
+mod scatter_reduce;
 
 pub use gather::{Gather, ScatterAdd};
 pub use index_select::{IndexAdd, IndexSelect};
 pub use order::Order;
+pub use scatter_reduce::{ScatterExtremum, ScatterReduction};
 
 use crate::{
     ops::{selection::Selection, shape::Shaping},
@@ -60,6 +62,34 @@ pub trait Indexing: Value {
         Self::apply(Gather { axis, indices: indices.clone() }, &[self])
     }
 
+    /// [`gather`](Indexing::gather) of a value and indices that broadcast against each other on all axes but this one:
+    /// NumPy's `take_along_axis`, for what [`sort`](Order::sort) or an `argmax` with its axis kept has found.
+    ///
+    /// # Panics
+    /// When there is no such axis, an index is out of range, the numbers of axes differ, or other axes do not broadcast.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    /// assert_eq!(x.take_along_dim(1, &Indices::new([2, 0], [1, 2])), Tensor::from([[3.0, 1.0], [6.0, 4.0]]));
+    /// ```
+    #[track_caller]
+    fn take_along_dim(&self, axis: isize, indices: &Indices) -> Self {
+        let (shape, own) = (self.shape(), indices.shape());
+        let position = resolve_axis("take_along_dim", axis, &shape).or_fail();
+        if own[..].len() != shape[..].len() {
+            ShapeError::new(format!(
+                "take_along_dim: indices of shape {own} have not the axes of shape {shape}"
+            ))
+            .fail()
+        }
+        let [a, b] = [&shape, own].map(|shape| shape.with(position, 1));
+        let others = broadcast("take_along_dim", &a, &b).or_fail();
+        let [from, to] = [&shape, own].map(|shape| others.with(position, shape[position]));
+        let x = if from == shape { self.clone() } else { self.broadcast_to(from) };
+        x.gather(axis, &indices.broadcast_to(to))
+    }
+
     /// This value with elements of `source` added, each where its index says: with axis 1,
     /// `y[i, indices[i, j]] += source[i, j]`. The reverse of [`gather`](Indexing::gather).
     ///
@@ -94,20 +124,42 @@ pub trait Indexing: Value {
     /// ```
     #[track_caller]
     fn scatter(&self, axis: isize, indices: &Indices, source: &Self) -> Self {
-        let shape = self.shape();
-        let (axis, positions) = gather::resolve("scatter", axis, &shape, indices).or_fail();
-        if *indices.shape() != source.shape() {
-            ShapeError::new(format!(
-                "scatter: the indices have shape {}, the source {}: they must be equal",
-                indices.shape(),
-                source.shape()
-            ))
-            .fail()
-        }
-        let inner: usize = shape[axis + 1..].iter().product();
-        let block = indices.shape()[axis] * inner;
-        let place = |(k, p): (usize, usize)| (k / block * shape[axis] + p) * inner + k % inner;
-        overwrite(self, positions.into_iter().enumerate().map(place), source)
+        let places = gather::places("scatter", axis, &self.shape(), indices, &source.shape()).or_fail();
+        overwrite(self, places.into_iter(), source)
+    }
+
+    /// This value with elements of `source` joined to it, each where its index says: with axis 1, `y[i, k]` is the sum, the
+    /// product, the mean, the largest or the smallest of `x[i, k]` and all `source[i, j]` with `indices[i, j] = k`.
+    ///
+    /// Without `include_self`, an element to whose place others are sent is left out; where none are sent it stays.
+    ///
+    /// sum: `dx = g; dsource[i, j] = g[i, k]`; mean: the same divided by their number; product: times the product of the
+    /// others, right to every order where elements are 0; largest and smallest: `g / n` for each of the n that are equal to
+    /// it. What is left out gets 0. A NaN makes NaN of its place.
+    ///
+    /// # Panics
+    /// When there is no such axis, an index is out of range, the shapes of indices and source differ or do not fit.
+    ///
+    /// ```
+    /// use gradus_autograd::{ops::indexing::ScatterReduction, prelude::*};
+    /// let tape = Tape::new();
+    /// let (x, source) = (tape.var([1.0, 2.0, 3.0]), tape.var([4.0, 0.0, 0.0]));
+    /// let indices = Indices::from([1, 1, 2]);
+    /// let largest = x.scatter_reduce(0, &indices, &source, ScatterReduction::Amax, false);
+    /// assert_eq!(largest.value().to_vec(), [1.0, 4.0, 0.0]);
+    /// let product = x.scatter_reduce(0, &indices, &source, ScatterReduction::Prod, true);
+    /// assert_eq!(product.sum().backward()[source].to_vec(), [0.0, 8.0, 3.0]);
+    /// ```
+    #[track_caller]
+    fn scatter_reduce(
+        &self,
+        axis: isize,
+        indices: &Indices,
+        source: &Self,
+        how: ScatterReduction,
+        include_self: bool,
+    ) -> Self {
+        scatter_reduce::scatter_reduce(self, axis, indices, source, how, include_self)
     }
 
     /// This value with parts of `source` added along an axis, each where its index says:

@@ -18,7 +18,7 @@ use crate::{
     },
     value::Value,
 };
-use gradus_tensor::{Indices, Pool2d, ShapeError};
+use gradus_tensor::{Indices, OrFail, Pool2d, ShapeError, check_windows};
 
 /// Pooling of images `[n, c, h, w]`, each channel for itself.
 ///
@@ -234,6 +234,63 @@ pub trait Pooling: Value {
         x.avg_pool2d([1, kernel], [1, stride], [0, padding], ceil_mode, count_include_pad).squeeze(2)
     }
 
+    /// [`max_pool2d`](Pooling::max_pool2d) of volumes `[n, c, d, h, w]`: the largest elements of the windows of each layer,
+    /// then the largest of these in depth. Of equal ones the first in row-major order wins.
+    ///
+    /// # Panics
+    /// As [`max_pool2d`](Pooling::max_pool2d), for three axes.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::arange(16).reshape([1, 1, 2, 2, 4]);
+    /// assert_eq!(x.max_pool3d([2; 3], [2; 3], [0; 3], [1; 3], false).to_vec(), [13.0, 15.0]);
+    /// ```
+    #[track_caller]
+    fn max_pool3d(
+        &self,
+        kernel: [usize; 3],
+        stride: [usize; 3],
+        padding: [usize; 3],
+        dilation: [usize; 3],
+        ceil_mode: bool,
+    ) -> Self {
+        let shape = self.shape();
+        check_windows("max_pool3d", &shape, kernel, stride, padding, dilation, ceil_mode).or_fail();
+        let ([kd, kh, kw], [sd, sh, sw]) = (kernel, stride);
+        let ([pd, ph, pw], [dd, dh, dw]) = (padding, dilation);
+        let y = layers(self).max_pool2d([kh, kw], [sh, sw], [ph, pw], [dh, dw], ceil_mode);
+        let deep = columns(&y, &shape).max_pool2d([kd, 1], [sd, 1], [pd, 0], [dd, 1], ceil_mode);
+        volumes(&deep, &y)
+    }
+
+    /// [`avg_pool2d`](Pooling::avg_pool2d) of volumes `[n, c, d, h, w]`: the means of the windows of each layer, then the
+    /// means of these in depth.
+    ///
+    /// # Panics
+    /// As [`avg_pool2d`](Pooling::avg_pool2d), for three axes.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::arange(16).reshape([1, 1, 2, 2, 4]);
+    /// assert_eq!(x.avg_pool3d([2; 3], [2; 3], [0; 3], false, true).to_vec(), [6.5, 8.5]);
+    /// ```
+    #[track_caller]
+    fn avg_pool3d(
+        &self,
+        kernel: [usize; 3],
+        stride: [usize; 3],
+        padding: [usize; 3],
+        ceil_mode: bool,
+        count_include_pad: bool,
+    ) -> Self {
+        let shape = self.shape();
+        check_windows("avg_pool3d", &shape, kernel, stride, padding, [1; 3], ceil_mode).or_fail();
+        let ([kd, kh, kw], [sd, sh, sw], [pd, ph, pw]) = (kernel, stride, padding);
+        let y = layers(self).avg_pool2d([kh, kw], [sh, sw], [ph, pw], ceil_mode, count_include_pad);
+        let deep = columns(&y, &shape).avg_pool2d([kd, 1], [sd, 1], [pd, 0], ceil_mode, count_include_pad);
+        volumes(&deep, &y)
+    }
+
     /// The norm of order `p` of each window, without padding: `y = (Σ |x|^p)^(1/p)`. p = 1 gives sums, and the larger p is
     /// the nearer it comes to the maximum. Where a window is zero the gradient is 0.
     ///
@@ -284,6 +341,27 @@ pub trait Pooling: Value {
 }
 
 impl<V: Value> Pooling for V {}
+
+/// The layers of volumes `[n, c, d, h, w]` as channels.
+#[track_caller]
+fn layers<V: Value>(x: &V) -> V {
+    let shape = x.shape();
+    x.reshape([shape[0], shape[1] * shape[2], shape[3], shape[4]])
+}
+
+/// Pooled layers of volumes of this shape as images whose rows are layers.
+#[track_caller]
+fn columns<V: Value>(layers: &V, volumes: &[usize]) -> V {
+    let size = layers.shape();
+    layers.reshape([volumes[0], volumes[1], volumes[2], size[2] * size[3]])
+}
+
+/// Images whose rows are layers of the height and width of these as volumes.
+#[track_caller]
+fn volumes<V: Value>(columns: &V, layers: &V) -> V {
+    let (shape, size) = (columns.shape(), layers.shape());
+    columns.reshape([shape[0], shape[1], shape[2], size[2], size[3]])
+}
 
 /// Windows and the shape of an input for them, overlapping, padded, dilated, with rests, without images now and then.
 fn random_windows(g: &mut Gen) -> (Pool2d, Vec<usize>) {

@@ -173,6 +173,23 @@ pub trait Reduce: Value {
         self.logical_not().logical_not().sum_axes(axes, keepdims).positive()
     }
 
+    /// How many elements along the axes are not 0; NaN counts. No gradient flows through it.
+    ///
+    /// # Panics
+    /// When an axis is out of range or named twice.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[0.0, 1.0, -2.0], [0.0, 0.0, 3.0]]);
+    /// assert_eq!(x.count_nonzero(1, false).to_vec(), [2.0, 1.0]);
+    /// ```
+    #[track_caller]
+    fn count_nonzero(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
+        let axes = axes.into();
+        axes.resolve("count_nonzero", &self.shape()).or_fail();
+        self.logical_not().logical_not().sum_axes(axes, keepdims)
+    }
+
     /// 1 if no element is 0, else 0. No gradient flows through it.
     #[track_caller]
     fn all(&self) -> Self {

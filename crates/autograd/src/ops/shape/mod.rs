@@ -347,12 +347,12 @@ pub trait Shaping: Value {
             ShapeError::new(format!("pad: {widths:?} must have one pair for each axis of shape {shape}"))
                 .fail()
         }
-        let (mut y, mut inside) = (self.clone(), self.at().constant(Tensor::ones(&shape)));
+        let mut y = self.clone();
         for (axis, &(before, after)) in widths.iter().enumerate().filter(|(_, width)| **width != (0, 0)) {
             let (n, axis) = (shape[axis], axis as isize);
             if let Padding::Constant(_) = padding {
                 let op = Unslice { axis, slice: (before..before + n).into(), size: before + n + after };
-                (y, inside) = (Self::apply(op, &[&y]), Self::apply(op, &[&inside]));
+                y = Self::apply(op, &[&y]);
             } else {
                 // Which element stands at each place, by padding the positions themselves.
                 let places = Tensor::arange(n).pad([(before, after)], padding);
@@ -360,9 +360,55 @@ pub trait Shaping: Value {
             }
         }
         match padding {
-            Padding::Constant(value) if value != 0.0 => inside.select_where(&y, &self.at().constant(value)),
+            Padding::Constant(value) if value != 0.0 => {
+                let inside = Tensor::ones(&shape).pad(widths, Padding::Constant(0.0));
+                self.at().constant(inside).select_where(&y, &self.at().constant(value))
+            }
             _ => y,
         }
+    }
+
+    /// The elements of the row-major order that begin at `offset` and go on by `strides` along the axes of `shape`:
+    /// `y[i, j] = x.flatten()[offset + i strides[0] + j strides[1]]`. Windows may overlap; what is read several times gets
+    /// the sum of the gradients.
+    ///
+    /// In PyTorch the strides are those of memory; here, whatever the layout, those of a contiguous tensor, and they may
+    /// be negative.
+    ///
+    /// # Panics
+    /// When there is not one stride for each axis, or a place lies outside.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.var([1.0, 2.0, 3.0, 4.0]);
+    /// let windows = x.as_strided([3, 2], [1, 1], 0);
+    /// assert_eq!(windows.value().to_vec(), [1.0, 2.0, 2.0, 3.0, 3.0, 4.0]);
+    /// assert_eq!(windows.sum().backward()[x].to_vec(), [1.0, 2.0, 2.0, 1.0]);
+    /// ```
+    #[track_caller]
+    fn as_strided(&self, shape: impl AsRef<[usize]>, strides: impl AsRef<[isize]>, offset: usize) -> Self {
+        let (own, shape, strides) = (self.shape(), Shape::new(shape.as_ref()), strides.as_ref());
+        if strides.len() != shape[..].len() {
+            ShapeError::new(format!(
+                "as_strided: shape {shape} needs a stride for each axis, not {strides:?}"
+            ))
+            .fail()
+        }
+        let mut places = vec![offset as isize];
+        for (&size, &stride) in shape.iter().zip(strides) {
+            let steps =
+                |&at: &isize| (0..size as isize).map(move |i| at.saturating_add(i.saturating_mul(stride)));
+            places = places.iter().flat_map(steps).collect();
+        }
+        if let Some(at) = places.iter().find(|&at| !(0..own.len() as isize).contains(at)) {
+            ShapeError::new(format!(
+                "as_strided: shape {shape}, strides {strides:?} and offset {offset} reach place {at} of shape {own}"
+            ))
+            .fail()
+        }
+        let places: Vec<usize> = places.into_iter().map(|at| at as usize).collect();
+        self.flatten().index_select(0, &places.into()).reshape(shape)
     }
 
     /// The differences of neighbours along an axis: `y_i = x_(i+1) - x_i`. The axis becomes shorter by one.
