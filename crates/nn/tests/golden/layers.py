@@ -294,3 +294,8 @@ print("case cnn")
 show("input", x)
 print("mode eval")
 show("output", net(x))
+
+# Appended later: what stands above keeps its random numbers.
+case("batch_norm3d_eps", nn.BatchNorm3d(3, eps=1e-3, momentum=0.3), draw(1, 3, 2, 2, 1), BOTH)
+case("batch_norm3d_cumulative", nn.BatchNorm3d(2, momentum=None), draw(3, 2, 1, 2, 1), BOTH)
+case("batch_norm3d_plain", nn.BatchNorm3d(1, affine=False, momentum=1.0), draw(2, 1, 2, 1, 3), BOTH)
