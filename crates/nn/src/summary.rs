@@ -165,10 +165,11 @@ impl<'a> Table<'a> {
         let Some(op) = value.op else { return };
         let layer = self.layer(values, value);
         let params = self.params_used(values, value);
-        let shape = |shape: &Shape| shape.iter().copied().filter(|&n| n > 1).collect::<Vec<_>>();
+        let sizes = |shape: &Shape| shape.iter().copied().filter(|&n| n > 1).collect::<Vec<_>>();
         let before = &values[value.inputs[0]].shape;
-        if layer.is_none() && value.flops == 0 && shape(before) == shape(&value.shape) {
-            // Axes of size 1 put in, for the next operation, or taken out behind one: not worth a row.
+        if layer.is_none() && value.flops == 0 && sizes(before) == sizes(&value.shape) {
+            // Elements that stay under the same sizes are not worth a row. Axes of size 1 are put in for the next operation;
+            // taken out, they were the last one's.
             if let Some(last) = self.rows.last_mut().filter(|_| value.shape[..].len() < before[..].len()) {
                 last.output = value.shape.clone();
             }
