@@ -177,7 +177,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Kind::Mlp => Box::new(TwoLayerNet::new(size * size, &mut rng)),
     };
     println!("{source}: {} images to train on, {} to test", train.len(), test.len());
-    println!("\n{}\n", Summary(&net));
+    println!("\n{}", Summary::new(&net, [1, 1, size, size]));
     check_gradients(&net, &train)?;
 
     let mut adam = Adam::new(options.lr);

@@ -20,6 +20,7 @@ mod tape;
 mod value;
 mod values;
 mod var;
+mod window;
 
 pub use gradients::{Gradients, Unreached};
 pub use hooks::Hooks;
@@ -29,6 +30,7 @@ pub use tape::Tape;
 pub use value::{At, Formula, Imply, Is, Scalar, Value, c, eager};
 pub use values::Values;
 pub use var::Var;
+pub use window::{Along, Window};
 
 /// What programs that differentiate import: `use gradus_autograd::prelude::*`.
 pub mod prelude {

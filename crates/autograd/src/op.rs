@@ -5,6 +5,7 @@ use crate::{
     reference::{Array, Branches, Update},
     value::Value,
     var::Var,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Indices, Shape, ShapeError, Tensor};
 use smallvec::{SmallVec, smallvec};
@@ -54,6 +55,23 @@ pub trait Op: Debug + Clone + Send + 'static {
     /// Gradient checks difference by one element at a time: with this they are faster, without it no less right.
     fn reference_update(&self, _: &mut Update<'_>) -> bool {
         false
+    }
+
+    /// How many floating-point operations the forward takes, of inputs and outputs of these shapes: a multiplication and an
+    /// addition count one each, and so does any other function of an element, such as an exponential or a comparison;
+    /// moving elements counts nothing. What is not declared is one for each element of the outputs.
+    ///
+    /// Summaries and profiles show it ([`Tape::values`](crate::Tape::values)); nothing is decided by it.
+    fn flops(&self, _: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        elements(outputs)
+    }
+
+    /// Which elements along an axis of an input an element of an output depends on; `None` for all of them, which is said
+    /// of what is not declared. Receptive fields are made of it ([`Var::receptive_field`]). A law holds it to the forward.
+    ///
+    /// Elementwise operations declare [`along.same()`](Along::same).
+    fn window(&self, _: &Along<'_>) -> Option<Window> {
+        None
     }
 
     /// Examples for the laws: attributes and inputs over the shapes and values where the operation is defined.
@@ -264,6 +282,8 @@ pub(crate) trait Step: Send {
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array>;
     fn reference_update(&self, update: &mut Update<'_>) -> bool;
     fn precision(&self) -> Precision;
+    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64;
+    fn window(&self, along: &Along<'_>) -> Option<Window>;
     /// The same operation, not yet run.
     fn fresh(&self) -> Box<dyn Step>;
     /// The operation's attributes, as its `Debug` writes them.
@@ -325,6 +345,14 @@ impl<O: Op> Step for Recorded<O> {
 
     fn precision(&self) -> Precision {
         O::PRECISION
+    }
+
+    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        self.op.flops(inputs, outputs)
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        self.op.window(along)
     }
 
     fn fresh(&self) -> Box<dyn Step> {

@@ -1,7 +1,7 @@
 //! The list of operations is whole: what is written under `src/ops` is in it, and nothing is half declared.
 
 use gradus_autograd::{
-    Op,
+    Along, Op, Window,
     check::{self, ErrorCase, Gen, Sample, Spec},
     op::{Backward, Outputs, Shapes},
     ops,
@@ -144,6 +144,11 @@ impl<const LACK: char> Op for HalfDeclared<LACK> {
         if LACK == 'r' { vec![] } else { vec![inputs[0].map(|x| x / 2.0)] }
     }
 
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let window = along.same()?;
+        Some(if LACK == 'w' { Window { first: 1.0, ..window } } else { window })
+    }
+
     fn samples(g: &mut Gen) -> Vec<Sample<Self>> {
         let sizes = [g.length(), g.length()];
         match LACK {
@@ -173,6 +178,8 @@ fn half_declared_operations_are_noticed() {
     assert_eq!(complaint(Spec::of::<HalfDeclared<'e'>>()), "it refuses shapes, but has no error case");
     let violation = check::laws(&Spec::of::<HalfDeclared<'r'>>(), 1, 3).unwrap_err();
     assert!(violation.detail.contains("1 outputs, 0 references"), "{violation}");
+    let violation = check::laws(&Spec::of::<HalfDeclared<'w'>>(), 1, 3).unwrap_err();
+    assert_eq!(violation.law, "an output depends on nothing outside its windows");
 }
 
 /// The public types, methods and rows of tables that nothing is written about.

@@ -16,6 +16,7 @@ pub mod sample;
 mod save;
 pub mod schedule;
 mod state;
+mod summary;
 pub mod train;
 mod weights;
 
@@ -26,8 +27,9 @@ pub use gradus_autograd::Param;
 pub use init::Init;
 pub use layer::{DynLayer, Layer, Sequential};
 pub use layers::*;
-pub use module::{Module, Summary, join, update_buffers};
+pub use module::{Module, Parameters, join, update_buffers};
 pub use optim::{AdaDelta, AdaGrad, Adam, AdamW, Lion, NAdam, Optimizer, RmsProp, Sgd};
 pub use save::{load_metadata, load_tensors, save_tensors};
 pub use state::{State, StateError};
+pub use summary::{Summary, SummaryRow};
 pub use weights::{load, save};

@@ -148,16 +148,16 @@ impl<M: Module> Module for Vec<M> {
 }
 
 /// A table of a module's parameters: name, shape, number of elements; and their total, which leaves buffers out. What is
-/// not trained is marked.
-pub struct Summary<'a>(pub &'a dyn Module);
+/// not trained is marked. What a model does with them is shown by [`Summary`](crate::Summary).
+pub struct Parameters<'a>(pub &'a dyn Module);
 
-impl fmt::Debug for Summary<'_> {
+impl fmt::Debug for Parameters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl fmt::Display for Summary<'_> {
+impl fmt::Display for Parameters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let params = self.0.params();
         let width = params.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(5);

@@ -2,7 +2,7 @@
 
 use gradus_autograd::prelude::*;
 use gradus_nn::{
-    BatchNorm1d, Layer, Linear, Module, Optimizer, Sequential, Sgd, State, Summary,
+    BatchNorm1d, Layer, Linear, Module, Optimizer, Parameters, Sequential, Sgd, State,
     data::Dataset,
     flatten, load,
     optim::Lbfgs,
@@ -158,7 +158,7 @@ fn buffers_are_named_and_saved_but_not_counted() {
     net.params_mut()[0].1.set_frozen(true);
     assert_eq!(net.param_count(), 8 + 4);
     assert_eq!(
-        Summary(&net).to_string(),
+        Parameters(&net).to_string(),
         "\
 0.weight               [2, 3]                   6  frozen
 0.bias                 [2]                      2

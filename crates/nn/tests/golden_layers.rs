@@ -8,6 +8,7 @@ use gradus_nn::*;
 #[allow(dead_code, unreachable_pub)] // every test file uses a part of it
 mod numbers;
 use numbers::Numbers;
+use std::collections::BTreeSet;
 
 /// A case of the file: the module's parameters and buffers, an input, a cotangent, and what comes of them.
 struct Case {
@@ -173,13 +174,21 @@ fn volumes() {
     let layer = Conv3d::new(2, 2, [2, 1, 3], rng).stride([1, 2, 2]).padding([1, 0, 1]);
     check("conv3d_rectangular", layer.dilation([2, 1, 1]).without_bias());
     check("conv3d_groups", Conv3d::grouped(4, 2, 2, 2, rng).padding(1).stride(2));
+    check("conv3d_same_size", Conv3d::new(1, 2, 3, rng).padding(1));
     check("conv_transpose3d", ConvTranspose3d::new(2, 3, 2, rng));
     let layer = ConvTranspose3d::grouped(4, 2, [2, 1, 3], 2, rng).stride([2, 1, 3]).padding([1, 0, 1]);
     check("conv_transpose3d_groups", layer.output_padding([1, 0, 2]).dilation([2, 1, 1]));
+    check("conv_transpose3d_stride", ConvTranspose3d::new(1, 2, 2, rng).stride(2).without_bias());
+    let layer = ConvTranspose3d::new(2, 2, 3, rng).stride([2, 1, 2]).padding(1);
+    check("conv_transpose3d_padding", layer.output_padding([1, 0, 1]));
     check("max_pool3d", MaxPool3d::new(2));
+    check("max_pool3d_overlapping", MaxPool3d::new(2).stride(1));
+    check("max_pool3d_padding", MaxPool3d::new(3).stride(2).padding(1));
     let layer = MaxPool3d::new([3, 2, 2]).stride([1, 2, 1]).padding([1, 0, 1]).dilation([1, 1, 2]);
     check("max_pool3d_rectangular", layer.ceil_mode());
     check("avg_pool3d", AvgPool3d::new(2));
+    check("avg_pool3d_padding", AvgPool3d::new(3).stride(2).padding(1));
+    check("avg_pool3d_ceil", AvgPool3d::new(2).ceil_mode());
     let layer = AvgPool3d::new([3, 2, 2]).stride([1, 2, 1]).padding([1, 0, 1]).ceil_mode();
     check("avg_pool3d_without_padding", layer.without_padding_counted());
 }
@@ -195,6 +204,9 @@ fn batch_normalisation() {
     check("batch_norm2d_cumulative", BatchNorm2d::new(2).cumulative());
     check("batch_norm2d_plain", BatchNorm2d::new(2).without_affine().momentum(1.0));
     check("batch_norm3d", BatchNorm3d::new(2));
+    check("batch_norm3d_eps", BatchNorm3d::new(3).eps(1e-3).momentum(0.3));
+    check("batch_norm3d_cumulative", BatchNorm3d::new(2).cumulative());
+    check("batch_norm3d_plain", BatchNorm3d::new(1).without_affine().momentum(1.0));
 }
 
 #[test]
@@ -455,4 +467,70 @@ fn every_case_is_compared() {
         let known = source.contains(&format!("\"{name}\""));
         assert!(known || name.match_indices('_').any(|(end, _)| in_a_loop(end)), "{name}");
     }
+}
+
+/// `BatchNorm1d` as `batch_norm1d`; a capital letter behind another begins no word: `prelu`.
+fn snake_case(name: &str) -> String {
+    let mut text = String::new();
+    for (i, c) in name.char_indices() {
+        let behind_small = i > 0 && !name[..i].ends_with(|c: char| c.is_uppercase());
+        if c.is_uppercase() && behind_small {
+            text.push('_');
+        }
+        text.extend(c.to_lowercase());
+    }
+    text
+}
+
+/// Every layer of the library is compared in four configurations at least, here or in `sequences_golden.rs`.
+#[test]
+fn no_layer_lacks_cases() {
+    // Options; layers of any number of axes, which are compared under each; and what PyTorch does not have.
+    let others = [
+        "AttentionMask, RecurrentOptions, RecurrentState, Sizes, TransformerOptions, UpsampleSize",
+        "AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, BatchNorm, Conv, ConvTranspose, InstanceNorm, MaxPool",
+        "PositionalEncoding, Step",
+    ];
+    let others: Vec<&str> = others.iter().flat_map(|line| line.split(", ")).collect();
+    // As they are called in the golden files of sequences.
+    let sequences = [
+        ("Rnn", "tanh"),
+        ("Lstm", "lstm"),
+        ("Gru", "gru"),
+        ("RnnCell", "tanh_cell"),
+        ("LstmCell", "lstm_cell"),
+        ("GruCell", "gru_cell"),
+        ("MultiheadAttention", "attention"),
+        ("TransformerEncoderLayer", "encoder"),
+        ("TransformerDecoderLayer", "decoder"),
+    ];
+    let exported = include_str!("../src/layers/mod.rs").split("pub use ").skip(1);
+    let names: Vec<&str> = exported
+        .flat_map(|text| {
+            text.split(';').next().unwrap().split("::").last().unwrap().split([',', '{', '}', ' ', '\n'])
+        })
+        .filter(|name| !name.is_empty() && !others.contains(name))
+        .collect();
+    assert!(names.len() > 60, "{names:?}");
+    let layers: Vec<String> = names.iter().map(|name| snake_case(name)).collect();
+    let belongs = |case: &str, layer: &str| case == layer || case.starts_with(&format!("{layer}_"));
+    // Of `gelu` and `gelu_tanh` the longer one has the case.
+    let layer_of =
+        |case: &str| layers.iter().filter(|layer| belongs(case, layer)).max_by_key(|layer| layer.len());
+    let header = String::from_utf8_lossy(include_bytes!("golden/sequences.safetensors")).into_owned();
+    let lacks = |(name, layer): (&&str, &String)| {
+        let count = match sequences.iter().find(|(sequence, _)| sequence == name) {
+            Some((_, kind)) => {
+                let cases = header.split('"').filter(|key| key.starts_with(&format!("{kind} ")));
+                cases.map(|key| key.split('|').next()).collect::<BTreeSet<_>>().len()
+            }
+            None => {
+                let cases = FILE.lines().filter_map(|line| line.strip_prefix("case "));
+                cases.filter(|case| layer_of(case) == Some(layer)).count()
+            }
+        };
+        (count < 4).then(|| format!("{name}: {count}"))
+    };
+    let lacking: Vec<String> = names.iter().zip(&layers).filter_map(lacks).collect();
+    assert!(lacking.is_empty(), "fewer than 4 cases: {lacking:?}");
 }

@@ -5,6 +5,7 @@ use super::{
     numeric,
     sample::Gen,
     spec::{AnySample, Spec},
+    windows::windows,
 };
 use crate::{
     op::{Precision, Step},
@@ -44,6 +45,7 @@ pub(super) type Verdict = Result<(), (&'static str, String)>;
 /// - The shape rule gives the shapes of the outputs, and refuses the error cases with their messages.
 /// - The outputs equal the f64 reference within the stated precision, for any layout of the inputs.
 /// - The update of the reference, where there is one, equals the reference of the changed inputs.
+/// - An output depends on no element outside the windows that the operation declares.
 /// - The backward rule is the derivative of the reference, to the second order, by differences in f64.
 /// - The rule holds beside the sample's values too: it keeps no constant that should depend on the inputs.
 /// - The fused rule equals the rule of record.
@@ -77,6 +79,7 @@ pub fn laws(spec: &Spec, seed: u64, size: usize) -> Result<(), Violation> {
 
 pub(super) fn laws_of_sample(sample: &AnySample, g: &mut Gen) -> Verdict {
     let outputs = forward_laws(sample, g)?;
+    windows(sample, &outputs, g)?;
     backward_laws(sample, &outputs, g)
 }
 

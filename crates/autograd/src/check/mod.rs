@@ -25,6 +25,7 @@ mod rounding;
 mod sample;
 mod spec;
 mod structure;
+mod windows;
 
 pub use audit::{Audit, AuditRow, precision_audit};
 pub use gradcheck::{GradCheck, gradcheck};

@@ -13,6 +13,7 @@ use crate::{
     tape::Tape,
     value::Value,
     var::Var,
+    window::{Along, Window},
 };
 use gradus_tensor::{ShapeError, Tensor};
 use std::{
@@ -209,6 +210,14 @@ impl Step for Mutant {
 
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
         self.step.reference(inputs, branches)
+    }
+
+    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        self.step.flops(inputs, outputs)
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        self.step.window(along)
     }
 
     fn reference_update(&self, update: &mut Update<'_>) -> bool {

@@ -2,14 +2,18 @@
 
 mod anomaly;
 mod diagram;
+mod field;
 mod graph;
 mod memory;
 mod profile;
+mod values;
 
 pub use anomaly::{Anomaly, Phase};
+pub use field::ReceptiveField;
 pub use graph::Graph;
 pub use memory::{LineMemory, MemoryReport};
 pub use profile::{Profile, StepTime};
+pub use values::ValueInfo;
 
 pub(crate) use anomaly::refuse;
 
@@ -57,7 +61,8 @@ fn bytes(n: usize) -> String {
 
 /// Lines of cells with their columns under one another. Columns of numbers are flush right; what would only be blanks
 /// at the end of a line is left out.
-fn table<const N: usize>(rows: &[[String; N]], right: [bool; N]) -> String {
+#[doc(hidden)]
+pub fn table<const N: usize>(rows: &[[String; N]], right: [bool; N]) -> String {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {

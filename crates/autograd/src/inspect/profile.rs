@@ -30,6 +30,8 @@ pub struct StepTime {
     pub op: &'static str,
     /// Where the user's program applied it.
     pub location: &'static Location<'static>,
+    /// How many floating-point operations its forward takes, as [`Op::flops`](crate::Op::flops) counts them.
+    pub flops: u64,
     /// Its forward.
     pub forward: Duration,
     /// Its backward, with the summing of what broadcasting repeated; zero where no gradient flows.
@@ -60,6 +62,8 @@ impl Var<'_> {
         assert!(rounds > 0, "profile: there must be at least one round");
         let tape = self.tape();
         let last = self.id() as usize;
+        // Now: the sweeps drop what lies within checkpoints again.
+        let costs: Vec<u64> = tape.values().into_iter().map(|value| value.flops).collect();
         let mut forwards: Vec<Vec<Duration>> = vec![Vec::new(); last + 1];
         let mut clock = Clock { started: Instant::now(), times: vec![Vec::new(); last + 1] };
         for _ in 0..rounds {
@@ -75,6 +79,7 @@ impl Var<'_> {
                     id: id as u32,
                     op: step.name(),
                     location: nodes[id].location,
+                    flops: costs[id],
                     forward: median(forward),
                     backward: median(backward),
                 })
@@ -134,21 +139,31 @@ impl Profile {
         total: f64,
         key: impl Fn(&StepTime) -> String,
     ) -> fmt::Result {
-        let mut sums: BTreeMap<String, (usize, Duration, Duration)> = BTreeMap::new();
+        let mut sums: BTreeMap<String, (usize, u64, Duration, Duration)> = BTreeMap::new();
         for step in &self.steps {
-            let (count, forward, backward) = sums.entry(key(step)).or_default();
+            let (count, flops, forward, backward) = sums.entry(key(step)).or_default();
             *count += 1;
+            *flops += step.flops;
             *forward += step.forward;
             *backward += step.backward;
         }
         let mut sums: Vec<_> = sums.into_iter().collect();
-        sums.sort_by_key(|(_, (_, forward, backward))| std::cmp::Reverse(*forward + *backward));
+        sums.sort_by_key(|(_, (_, _, forward, backward))| std::cmp::Reverse(*forward + *backward));
         let micros = |time: Duration| format!("{:.1} µs", time.as_secs_f64() * 1e6);
-        let mut rows = vec![[title, "runs", "forward", "backward", "share"].map(String::from)];
-        for (key, (count, forward, backward)) in sums {
+        let header = [title, "runs", "forward", "Gflop/s", "backward", "share"];
+        let mut rows = vec![header.map(String::from)];
+        for (key, (count, flops, forward, backward)) in sums {
+            let speed = format!("{:.1}", flops as f64 / forward.as_nanos().max(1) as f64);
             let share = 100.0 * (forward + backward).as_secs_f64() / total.max(1e-12);
-            rows.push([key, count.to_string(), micros(forward), micros(backward), format!("{share:.0} %")]);
+            rows.push([
+                key,
+                count.to_string(),
+                micros(forward),
+                speed,
+                micros(backward),
+                format!("{share:.0} %"),
+            ]);
         }
-        f.write_str(&table(&rows, [false, true, true, true, true]))
+        f.write_str(&table(&rows, [false, true, true, true, true, true]))
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     ops::pairs::Pairs,
     reference::{Array, Branches, Update},
     value::{Value, c},
+    window::{Along, Window},
 };
 use gradus_tensor::{Shape, ShapeError, Tensor, shape::broadcast};
 
@@ -40,6 +41,10 @@ macro_rules! binary {
 
             fn reference_update(&self, update: &mut Update<'_>) -> bool {
                 update.elementwise(|[$a, $b], _| $forward)
+            }
+
+            fn window(&self, along: &Along<'_>) -> Option<Window> {
+                along.same()
             }
 
             fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
@@ -130,6 +135,10 @@ macro_rules! with_scalar {
                 update.elementwise(|[$x], _| $forward)
             }
 
+            fn window(&self, along: &Along<'_>) -> Option<Window> {
+                along.same()
+            }
+
             fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
                 let (shape, scalar) = (g.shape(), g.rng().uniform(0.5, 2.0).into());
                 let range: std::ops::Range<f32> = $range;
@@ -205,6 +214,10 @@ impl Op for Neg {
 
     fn reference_update(&self, update: &mut Update<'_>) -> bool {
         update.elementwise(|[x], _| -x)
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same()
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Neg>> {

@@ -5,6 +5,7 @@ use crate::{
     op::{Backward, Op, Outputs, Shapes, arity},
     reference::{Array, Branches},
     value::{Value, c},
+    window::{Along, Window},
 };
 use gradus_tensor::{Rng, Shape, ShapeError, Tensor};
 
@@ -133,6 +134,10 @@ impl Op for Dropout {
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let mask = Array::from(&self.mask(&Shape::new(inputs[0].shape())));
         vec![inputs[0].zip(&mask, |x, m| x * m)]
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same()
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Dropout>> {

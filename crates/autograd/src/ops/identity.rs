@@ -5,6 +5,7 @@ use crate::{
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window},
 };
 use gradus_tensor::{Shape, ShapeError, Tensor};
 
@@ -35,6 +36,15 @@ impl Op for Identity {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         vec![inputs[0].clone()]
+    }
+
+    /// Nothing: it only moves elements.
+    fn flops(&self, _: &[&[usize]], _: &[&[usize]]) -> u64 {
+        0
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same()
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Identity>> {

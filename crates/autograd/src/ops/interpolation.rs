@@ -6,6 +6,7 @@ use crate::{
     ops::shape::Shaping,
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Blend, Interpolation, OrFail, ShapeError, Tensor, shape::resolve_axis};
 
@@ -212,6 +213,30 @@ impl Op for Interpolate {
         vec![y]
     }
 
+    /// Two multiplications and an addition, where an element is made of two.
+    fn flops(&self, _: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        if self.how == Interpolation::Nearest { 0 } else { 3 * elements(outputs) }
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let axis = resolve_axis("interpolate", self.axis, along.shape()).or_fail();
+        let size = along.shape()[axis];
+        if along.axis != axis {
+            return along.same();
+        }
+        let stride = match self.how {
+            Interpolation::Linear { align_corners: true } if self.size > 1 => {
+                (size - 1) as f64 / (self.size - 1) as f64
+            }
+            _ => size as f64 / self.size as f64,
+        };
+        let seen = self.how.blends(size, self.size).map(|blend| match blend.share {
+            0.0 => (blend.first, blend.first),
+            _ => (blend.first, blend.second),
+        });
+        Some(Window::covering(axis, stride, seen))
+    }
+
     fn samples(g: &mut Gen) -> Vec<Sample<Interpolate>> {
         let (shape, axis, size, how) = random(g);
         vec![Sample::new(Interpolate { axis, size, how }, [g.normal(shape)])]
@@ -265,6 +290,15 @@ impl Op for InterpolateGrad {
             *y.at_mut(&second) += blend.share * x.at(index);
         });
         vec![y]
+    }
+
+    /// Two multiplications and two additions, where an element was made of two.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        elements(inputs) * if self.how == Interpolation::Nearest { 1 } else { 4 }
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same_but(&[resolve_axis("interpolate_grad", self.axis, along.shape()).or_fail()])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<InterpolateGrad>> {

@@ -10,6 +10,7 @@ use crate::{
     },
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window},
 };
 use gradus_tensor::{ShapeError, Tensor, shape::broadcast};
 use std::ops::Range;
@@ -68,6 +69,10 @@ macro_rules! pairs {
                 #[allow(unused)]
                 fn reference(&self, inputs: &[&Array], $branches: &mut Branches<'_>) -> Vec<Array> {
                     vec![inputs[0].zip(inputs[1], |$a, $b| $reference)]
+                }
+
+                fn window(&self, along: &Along<'_>) -> Option<Window> {
+                    along.same()
                 }
 
                 fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {

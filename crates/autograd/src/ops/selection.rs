@@ -5,6 +5,7 @@ use crate::{
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window},
 };
 use gradus_tensor::{OrFail, ShapeError, Tensor, shape::broadcast};
 
@@ -95,6 +96,10 @@ impl Op for SelectWhere {
             let chosen = if branches.test(mask.broadcast_at(index) != 0.0) { a } else { b };
             chosen.broadcast_at(index)
         })]
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same()
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<SelectWhere>> {

@@ -6,6 +6,7 @@ use crate::{
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches, Update},
     value::Value,
+    window::{Along, Window},
 };
 use gradus_tensor::{Shape, ShapeError, Tensor, shape::broadcast};
 
@@ -80,6 +81,10 @@ macro_rules! steps {
                     update.elementwise(|[$x], $b| $reference)
                 }
 
+                fn window(&self, along: &Along<'_>) -> Option<Window> {
+                    along.same()
+                }
+
                 fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
                     let shape = g.shape();
                     vec![Sample::new($Op, [g.nonzero(shape, 0.1)])]
@@ -119,6 +124,10 @@ macro_rules! steps {
 
                 fn reference_update(&self, update: &mut Update<'_>) -> bool {
                     update.elementwise(|[$l, $r], branches| if branches.test($holds) { 1.0 } else { 0.0 })
+                }
+
+                fn window(&self, along: &Along<'_>) -> Option<Window> {
+                    along.same()
                 }
 
                 fn samples(g: &mut Gen) -> Vec<Sample<$PairOp>> {

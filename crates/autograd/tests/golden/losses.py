@@ -119,3 +119,50 @@ for (m, labels), penalty in zip([(3, 2), (1, 4), (5, 1), (2, 3)], [0.0, 1.0, 0.2
 
     targets = torch.randint(0, 2, (m, labels)).double()
     case(f"multi_label_cost option={penalty}", lambda z, a, b: cost(z, targets, a, b), draw(m, labels), draw(2, 3), draw(4), labels=[targets])
+
+# Appended later: what stands above keeps its random numbers.
+def weighted(x, t, w, _, r):
+    # PyTorch's own function gives no gradient by the weights.
+    y = reduce(-(w * t * F.logsigmoid(x) + (1 - t) * F.logsigmoid(-x)), r)
+    assert torch.allclose(y, F.binary_cross_entropy_with_logits(x, t, pos_weight=w.detach(), reduction=r))
+    return y
+
+
+def soft_margin(x, t, _, r):
+    # The same of its targets.
+    y = reduce(F.softplus(-t * x), r)
+    assert torch.allclose(y, F.soft_margin_loss(x, t.detach(), reduction=r))
+    return y
+
+
+later = {
+    "weighted_binary_cross_entropy_with_logits": (
+        weighted,
+        lambda s: (draw(*s, scale=8), between(0, 1, *s), between(0.5, 2, s[-1])), [0]),
+    "poisson_nll_loss": (
+        lambda x, t, _, r: F.poisson_nll_loss(x, t, reduction=r),
+        lambda s: (draw(*s), torch.randint(0, 5, s).double()), [0]),
+    "gaussian_nll_loss": (
+        lambda x, t, v, _, r: F.gaussian_nll_loss(x, t, v, reduction=r),
+        lambda s: (draw(*s), draw(*s), between(0.25, 2, *s)), [0]),
+    "soft_margin_loss": (
+        soft_margin, lambda s: (draw(*s, scale=3), signs(*s)), [0]),
+    "margin_ranking_loss": (
+        lambda a, b, t, m, r: F.margin_ranking_loss(a, b, t, margin=m, reduction=r),
+        lambda s: (draw(*s), draw(*s), signs(*s)), [0.25, 1]),
+}
+for name, (f, inputs, options) in later.items():
+    for shape, (option, reduction) in zip(itertools.cycle(SHAPES), itertools.product(options, REDUCTIONS + ["mean"])):
+        case(f"{name} option={option} reduction={reduction}", lambda *x: f(*x, option, reduction), *inputs(shape))
+# Labels of one sequence after the other, how many each has, and how many steps.
+for texts, frames, classes, blank, reduction in [
+    ([[1, 2], [3], [2, 2, 1]], [5, 3, 6], 4, 0, "mean"),
+    ([[1]], [1], 2, 0, "sum"),
+    ([[0, 1], [1, 1]], [4, 3], 3, 2, "none"),
+    ([[2, 2, 0], [0]], [5, 5], 3, 1, "mean"),
+]:
+    flat, sizes = torch.tensor(sum(texts, [])), torch.tensor([len(text) for text in texts])
+    # PyTorch's rule for the log-probabilities is right only behind a log-softmax.
+    case(f"ctc_loss option={blank} reduction={reduction}",
+         lambda x: F.ctc_loss(F.log_softmax(x, 2), flat, torch.tensor(frames), sizes, blank=blank, reduction=reduction),
+         draw(max(frames), len(texts), classes), labels=[flat, sizes, torch.tensor(frames)])

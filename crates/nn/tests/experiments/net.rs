@@ -2,7 +2,7 @@
 
 use gradus_autograd::prelude::*;
 use gradus_nn::{
-    Init, Layer, Linear, Optimizer,
+    BatchNorm1d, Dropout, Init, Layer, Linear, Optimizer,
     data::Dataset,
     metrics::{accuracy, predict},
     module,
@@ -11,19 +11,11 @@ use gradus_nn::{
 /// The book's `MultiLayerNetExtend`: after every hidden layer a normalisation, a ReLU and dropout, as wished.
 pub(crate) struct MultiLayerNet {
     hidden: Vec<Linear>,
-    norms: Vec<Norm>,
+    norms: Vec<BatchNorm1d>,
     output: Linear,
-    /// The probability of dropping a hidden unit.
-    dropout: f32,
+    dropout: Option<Dropout>,
 }
 module!(MultiLayerNet { hidden, norms, output; dropout });
-
-/// Batch normalisation by the statistics of the batch, in evaluation too: those of the examples that are judged.
-struct Norm {
-    weight: Param,
-    bias: Param,
-}
-module!(Norm { weight, bias });
 
 impl MultiLayerNet {
     /// With hidden layers of these sizes between inputs and ten classes.
@@ -37,20 +29,18 @@ impl MultiLayerNet {
                 .collect(),
             norms: Vec::new(),
             output: Linear::with_init(sizes[sizes.len() - 1], 10, init, &mut rng),
-            dropout: 0.0,
+            dropout: None,
         }
     }
 
     pub(crate) fn with_norms(self) -> MultiLayerNet {
-        let of = |layer: &Linear| {
-            let units = layer.weight.value().size(0);
-            Norm { weight: Param::new(Tensor::ones([units])), bias: Param::new(Tensor::zeros([units])) }
-        };
+        let of = |layer: &Linear| BatchNorm1d::new(layer.weight.value().size(0)).eps(1e-6);
         MultiLayerNet { norms: self.hidden.iter().map(of).collect(), ..self }
     }
 
+    /// In the book's form: what is left is not scaled up in training, but everything is scaled down in evaluation.
     pub(crate) fn dropout(self, p: f32) -> MultiLayerNet {
-        MultiLayerNet { dropout: p, ..self }
+        MultiLayerNet { dropout: Some(Dropout::new(p).scaled_in_evaluation()), ..self }
     }
 }
 
@@ -59,14 +49,12 @@ impl Layer for MultiLayerNet {
         let mut x = x;
         for (i, layer) in self.hidden.iter().enumerate() {
             x = layer.forward(x);
-            if let Some(Norm { weight, bias }) = self.norms.get(i) {
-                let (weight, bias) = (x.at().param(weight), x.at().param(bias));
-                [x, _, _] = x.batch_norm(Some(&weight), Some(&bias), 1e-6);
+            if let Some(norm) = self.norms.get(i) {
+                x = norm.forward(x);
             }
             x = x.relu();
-            if self.dropout > 0.0 {
-                // The book's form: what is left is not scaled up in training, but everything is scaled down in evaluation.
-                x = x.dropout(self.dropout) * (1.0 - self.dropout);
+            if let Some(dropout) = self.dropout {
+                x = dropout.forward(x);
             }
         }
         self.output.forward(x)

@@ -1,5 +1,5 @@
 //! Words as vectors, by counting and by prediction (the second book, chapters 2 and 3), on its sentence of seven words.
-//! Singular values, which the book takes of the counts, are not part of gradus.
+//! A singular value decomposition is not part of gradus; the one here is for matrices as small as these.
 
 use gradus_autograd::prelude::*;
 use gradus_nn::{Adam, Init, Optimizer, module};
@@ -29,12 +29,16 @@ fn words_in_like_company_are_alike() {
 }
 
 /// Positive pointwise mutual information: `max(0, log2(c_ij n / (n_i n_j)))`.
-#[test]
-fn mutual_information_of_neighbours() {
+fn mutual_information() -> Tensor {
     let counts = neighbours();
     let (total, by_word) = (counts.sum(), counts.sum_axes(0, false));
     let chance = by_word.outer(&by_word) / total;
-    let information = (counts / chance).log2().clamp_min(0.0);
+    (counts / chance).log2().clamp_min(0.0)
+}
+
+#[test]
+fn mutual_information_of_neighbours() {
+    let information = mutual_information();
     let expected = [
         [0.0, 1.807, 0.0, 0.0, 0.0, 0.0, 0.0],
         [1.807, 0.0, 0.807, 0.0, 0.807, 0.807, 0.0],
@@ -46,6 +50,95 @@ fn mutual_information_of_neighbours() {
     ];
     let off = (&information - Tensor::from(expected)).abs().max().item();
     assert!(off < 1e-3, "{information}");
+}
+
+type Matrix = [[f64; WORDS]; WORDS];
+
+fn transposed(a: &Matrix) -> Matrix {
+    std::array::from_fn(|i| std::array::from_fn(|j| a[j][i]))
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Vectors of length 1, `U` and `V` by columns, and values from the largest to the least with `A = U S Vᵀ`, by rotations that
+/// turn two columns of A at a time until all are at right angles (M. Hestenes, 1958).
+fn singular_values(a: &Matrix) -> (Matrix, [f64; WORDS], Matrix) {
+    let (mut us, mut v) = (transposed(a), transposed(a).map(|_| [0.0; WORDS])); // a row each column
+    (0..WORDS).for_each(|i| v[i][i] = 1.0);
+    for _sweep in 0..30 {
+        for (p, q) in (0..WORDS).flat_map(|q| (0..q).map(move |p| (p, q))) {
+            let (pp, qq, pq) = (dot(&us[p], &us[p]), dot(&us[q], &us[q]), dot(&us[p], &us[q]));
+            if pq.abs() <= 1e-16 * (pp * qq).sqrt() {
+                continue;
+            }
+            let zeta = (qq - pp) / (2.0 * pq);
+            let tangent = 1f64.copysign(zeta) / (zeta.abs() + zeta.hypot(1.0));
+            let cos = 1.0 / tangent.hypot(1.0);
+            for columns in [&mut us, &mut v] {
+                let (x, y) = (columns[p], columns[q]);
+                columns[p] = std::array::from_fn(|k| cos * (x[k] - tangent * y[k]));
+                columns[q] = std::array::from_fn(|k| cos * (y[k] + tangent * x[k]));
+            }
+        }
+    }
+    let length = |column: &[f64; WORDS]| dot(column, column).sqrt();
+    let mut order: Vec<usize> = (0..WORDS).collect();
+    order.sort_by(|&i, &j| length(&us[j]).total_cmp(&length(&us[i])));
+    let values: [f64; WORDS] = std::array::from_fn(|i| length(&us[order[i]]));
+    let u = std::array::from_fn(|i| us[order[i]].map(|x| if values[i] > 1e-9 { x / values[i] } else { 0.0 }));
+    (transposed(&u), values, transposed(&std::array::from_fn(|i| v[order[i]])))
+}
+
+fn in_f64(tensor: &Tensor) -> Matrix {
+    std::array::from_fn(|i| std::array::from_fn(|j| tensor.get([i, j]).into()))
+}
+
+#[test]
+fn the_decomposition_is_one() {
+    let random = in_f64(&Tensor::randn([WORDS, WORDS], &mut Rng::seed(5)));
+    for (a, rank) in [(in_f64(&mutual_information()), 6), (random, WORDS)] {
+        let (u, s, v) = singular_values(&a);
+        assert!(s.windows(2).all(|pair| pair[0] >= pair[1]) && s[rank - 1] > 1e-3, "{s:?}");
+        assert!(s[rank..].iter().all(|&s| s < 1e-12), "{s:?}");
+        let (columns_u, columns_v) = (transposed(&u), transposed(&v));
+        for i in 0..WORDS {
+            for j in 0..WORDS {
+                let product: f64 = (0..WORDS).map(|k| u[i][k] * s[k] * v[j][k]).sum();
+                assert!(
+                    (product - a[i][j]).abs() < 1e-12,
+                    "U S V' at {i}, {j}: {product} is not {}",
+                    a[i][j]
+                );
+                let one = if i == j { 1.0 } else { 0.0 };
+                assert!((dot(&columns_v[i], &columns_v[j]) - one).abs() < 1e-12);
+                // Where a value is 0 there is no vector.
+                assert!(i.max(j) >= rank || (dot(&columns_u[i], &columns_u[j]) - one).abs() < 1e-12);
+            }
+        }
+    }
+}
+
+/// What the book prints of the vector of "you", and that in two dimensions the words in like company lie together.
+#[test]
+fn few_numbers_say_most_of_a_word() {
+    let (u, s, _) = singular_values(&in_f64(&mutual_information()));
+    let expected = [3.168, 3.168, 2.703, 2.703, 1.514, 1.514, 0.0];
+    assert!(s.iter().zip(expected).all(|(s, expected)| (s - expected).abs() < 1e-3), "{s:?}");
+    // Values stand in pairs, so that the vectors of a pair may be turned and have other signs: the book's is
+    // 0.3409, 0, -0.1205, 0, 0, -0.9323, 0, and the length of each pair is fixed.
+    let you = &u[YOU];
+    for (pair, expected) in [(0, 0.3409), (2, 0.1205), (4, 0.9323)] {
+        let length = you[pair].hypot(you[pair + 1]);
+        assert!((length - expected).abs() < 5e-5, "{you:?}");
+    }
+    let distance = |a: usize, b: usize| (u[a][0] - u[b][0]).hypot(u[a][1] - u[b][1]);
+    const GOODBYE: usize = 2;
+    const HELLO: usize = 5;
+    assert!(distance(I, GOODBYE) < 1e-6 && distance(YOU, I) < 0.1);
+    let others = (0..WORDS).filter(|word| ![YOU, I, GOODBYE, HELLO].contains(word));
+    assert!(others.into_iter().all(|word| distance(YOU, word) > distance(YOU, HELLO) + 0.2));
 }
 
 /// Both directions of word2vec: a vector for each word, and scores of all words.

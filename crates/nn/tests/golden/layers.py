@@ -321,3 +321,17 @@ case(
     nn.AvgPool3d((3, 2, 2), (1, 2, 1), (1, 0, 1), ceil_mode=True, count_include_pad=False),
     draw(1, 2, 3, 3, 4),
 )
+case("batch_norm3d_eps", nn.BatchNorm3d(3, eps=1e-3, momentum=0.3), draw(1, 3, 2, 2, 1), BOTH)
+case("batch_norm3d_cumulative", nn.BatchNorm3d(2, momentum=None), draw(3, 2, 1, 2, 1), BOTH)
+case("batch_norm3d_plain", nn.BatchNorm3d(1, affine=False, momentum=1.0), draw(2, 1, 2, 1, 3), BOTH)
+case("conv3d_same_size", nn.Conv3d(1, 2, 3, padding=1), draw(2, 1, 2, 3, 2))
+case("conv_transpose3d_stride", nn.ConvTranspose3d(1, 2, 2, stride=2, bias=False), draw(2, 1, 2, 1, 2))
+case(
+    "conv_transpose3d_padding",
+    nn.ConvTranspose3d(2, 2, 3, stride=(2, 1, 2), padding=1, output_padding=(1, 0, 1)),
+    draw(1, 2, 2, 2, 1),
+)
+case("max_pool3d_overlapping", nn.MaxPool3d(2, stride=1), draw(1, 2, 3, 2, 3))
+case("max_pool3d_padding", nn.MaxPool3d(3, stride=2, padding=1), draw(2, 1, 3, 2, 4))
+case("avg_pool3d_padding", nn.AvgPool3d(3, stride=2, padding=1), draw(2, 1, 3, 3, 4))
+case("avg_pool3d_ceil", nn.AvgPool3d(2, ceil_mode=True), draw(1, 1, 3, 3, 5))

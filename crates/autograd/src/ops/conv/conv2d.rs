@@ -1,12 +1,16 @@
 //! The convolution of images with kernels.
 
-use super::{Conv2dInputGrad, Conv2dWeightGrad, each_run, random_shape, runs_of_weight, terms_of_input};
+use super::{
+    Conv2dInputGrad, Conv2dWeightGrad, each_run, image_only, products, random_shape, runs_of_weight, sliding,
+    terms_of_input,
+};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes},
     ops::reduce::Reduce,
     reference::{Array, Branches, Update},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Conv2dOptions, ConvShape, OrFail, ShapeError, Tensor, check_conv_bias};
 
@@ -82,6 +86,18 @@ impl Op for Conv2d {
             }
         }
         true
+    }
+
+    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        let bias = if inputs.len() == 3 { elements(outputs) } else { 0 };
+        products(outputs[0], inputs[1]) + bias
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        if along.input > 0 || along.axis < 2 {
+            return image_only(along, 0);
+        }
+        Some(sliding(along.axis, along.inputs[1], self.0))
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Conv2d>> {

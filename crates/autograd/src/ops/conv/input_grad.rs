@@ -1,11 +1,12 @@
 //! The gradient of a convolution by its input: the transposed convolution.
 
-use super::{Conv2d, Conv2dWeightGrad, each_run, random_shape};
+use super::{Conv2d, Conv2dWeightGrad, each_run, image_only, products, random_shape, sliding};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window},
 };
 use gradus_tensor::{Conv2dOptions, ConvShape, OrFail, ShapeError, Tensor};
 
@@ -57,6 +58,20 @@ impl Op for Conv2dInputGrad {
             y.zip(&x.data()[from]).for_each(|(y, x)| *y += w * x);
         });
         vec![y]
+    }
+
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        products(inputs[1], inputs[0])
+    }
+
+    /// Between the windows of a pixel of the gradient and the next lies one over the stride.
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        if along.input == 0 || along.axis < 2 {
+            return image_only(along, 1);
+        }
+        let window = sliding(along.axis, along.inputs[0], self.options);
+        let Window { axis, first, reach, stride } = window;
+        Some(Window { axis, first: (-first - reach) / stride, reach: reach / stride, stride: 1.0 / stride })
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Conv2dInputGrad>> {

@@ -11,7 +11,12 @@ pub use input_grad::Conv2dInputGrad;
 pub use unfold::{Fold, Unfold};
 pub use weight_grad::Conv2dWeightGrad;
 
-use crate::{check::Gen, ops::shape::Shaping, value::Value};
+use crate::{
+    check::Gen,
+    ops::shape::Shaping,
+    value::Value,
+    window::{Along, Window, elements},
+};
 use gradus_tensor::{
     Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvShape, OrFail, ShapeError, check_conv_bias,
 };
@@ -261,6 +266,28 @@ pub(super) fn with_height<V: Value>(op: &str, x: &V) -> V {
         ShapeError::new(format!("{op}: shape {shape} has not three axes: [n, channels, length]")).fail()
     }
     x.unsqueeze(2)
+}
+
+/// The window of a convolution with a weight of this shape along one of the axes of images.
+fn sliding(axis: usize, weight: &[usize], options: Conv2dOptions) -> Window {
+    let Conv2dOptions { stride, padding, dilation, .. } = options;
+    Window {
+        axis,
+        first: -(padding[axis - 2] as f64),
+        reach: ((weight[axis] - 1) * dilation[axis - 2]) as f64,
+        stride: stride[axis - 2] as f64,
+    }
+}
+
+/// The window where only the axis of the images stays, in this input.
+fn image_only(along: &Along<'_>, input: usize) -> Option<Window> {
+    (along.input == input && along.axis == 0).then(|| Window::same(0))
+}
+
+/// What the products of a convolution take: each element of y is a sum of as many as the kernel has elements; those with
+/// padding count.
+fn products(y: &[usize], weight: &[usize]) -> u64 {
+    2 * elements(&[y]) * elements(&[&weight[1..]])
 }
 
 /// Places in an array at even distances.

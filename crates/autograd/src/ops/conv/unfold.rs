@@ -1,10 +1,12 @@
 //! The patches of images as columns of a matrix, and images of such patches: each the gradient of the other.
 
+use super::image_only;
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Conv2dOptions, OrFail, ShapeError, Tensor, UnfoldShape};
 
@@ -80,6 +82,15 @@ impl Op for Unfold {
         vec![y]
     }
 
+    /// Nothing: it only moves elements.
+    fn flops(&self, _: &[&[usize]], _: &[&[usize]]) -> u64 {
+        0
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        image_only(along, 0)
+    }
+
     fn samples(g: &mut Gen) -> Vec<Sample<Unfold>> {
         let shape = random(g).0;
         let op = Unfold { kernel: shape.kernel, options: shape.options };
@@ -130,6 +141,15 @@ impl Op for Fold {
         let mut y = Array::full(shape.0.x(), 0.0);
         each_element(&shape, |pixel, column| y.data_mut()[pixel] += x.data()[column]);
         vec![y]
+    }
+
+    /// One addition for each element of the input.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        elements(&inputs[..1])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        image_only(along, 0)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Fold>> {

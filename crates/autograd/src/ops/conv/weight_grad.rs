@@ -1,6 +1,6 @@
 //! The gradient of a convolution by its weight.
 
-use super::{Conv2d, Conv2dInputGrad, each_run, random_shape};
+use super::{Conv2d, Conv2dInputGrad, each_run, products, random_shape};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
@@ -56,6 +56,10 @@ impl Op for Conv2dWeightGrad {
             y.data_mut()[to] += x.zip(z).map(|(x, z)| x * z).sum::<f64>();
         });
         vec![y]
+    }
+
+    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        products(inputs[1], outputs[0])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Conv2dWeightGrad>> {

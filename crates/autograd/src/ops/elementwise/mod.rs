@@ -112,6 +112,10 @@ macro_rules! unary {
                     update.elementwise(|[$x], $b| $reference)
                 }
 
+                fn window(&self, along: &crate::Along<'_>) -> Option<crate::Window> {
+                    along.same()
+                }
+
                 fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
                     let shape = g.shape();
                     let range: Range<f32> = $samples;

@@ -7,6 +7,7 @@ use crate::{
     reference::{Array, Branches},
     special,
     value::Value,
+    window::{Along, Window},
 };
 use gradus_tensor::{Shape, ShapeError, Tensor};
 use std::ops::Range;
@@ -47,6 +48,10 @@ macro_rules! orders {
 
             fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
                 vec![inputs[0].map(|x| $function(self.order, x))]
+            }
+
+            fn window(&self, along: &Along<'_>) -> Option<Window> {
+                along.same()
             }
 
             fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {

@@ -6,6 +6,7 @@ use crate::{
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Indices, OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
 
@@ -117,6 +118,15 @@ impl Op for Gather {
         })]
     }
 
+    /// Nothing: it only moves elements.
+    fn flops(&self, _: &[&[usize]], _: &[&[usize]]) -> u64 {
+        0
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same_but(&[resolve_axis("gather", self.axis, along.shape()).or_fail()])
+    }
+
     fn samples(g: &mut Gen) -> Vec<Sample<Gather>> {
         let (shape, axis, indices) = sample(g);
         vec![Sample::new(Gather { axis, indices }, [g.normal(shape)])]
@@ -175,6 +185,15 @@ impl Op for ScatterAdd {
             0.0
         });
         vec![y]
+    }
+
+    /// One addition for each element of the input.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        elements(&inputs[..1])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same_but(&[resolve_axis("scatter_add", self.axis, along.shape()).or_fail()])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<ScatterAdd>> {

@@ -6,6 +6,7 @@ use crate::{
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Indices, OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
 
@@ -41,6 +42,15 @@ fn place(index: &[usize], axis: usize, indices: &Indices, positions: &[usize]) -
     [&index[..axis], &[positions[flat]], &index[axis + own.len()..]].concat()
 }
 
+/// The window where so many axes of the input, from this one on, become others; what lies beside them stays.
+fn beside(along: &Along<'_>, axis: usize, before: usize, after: usize) -> Option<Window> {
+    match along.axis {
+        kept if kept < axis => Some(Window::same(kept)),
+        kept if kept >= axis + before => Some(Window::same(kept - before + after)),
+        _ => None,
+    }
+}
+
 impl Op for IndexSelect {
     const NAME: &'static str = "index_select";
     const FORMULA: &'static str =
@@ -73,6 +83,16 @@ impl Op for IndexSelect {
         vec![Array::from_fn(selected(x.shape(), axis, &self.indices), |index| {
             x.at(&place(index, axis, &self.indices, &positions))
         })]
+    }
+
+    /// Nothing: it only moves elements.
+    fn flops(&self, _: &[&[usize]], _: &[&[usize]]) -> u64 {
+        0
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let axis = resolve_axis("index_select", self.axis, along.shape()).or_fail();
+        beside(along, axis, 1, self.indices.shape()[..].len())
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<IndexSelect>> {
@@ -136,6 +156,15 @@ impl Op for IndexAdd {
             0.0
         });
         vec![y]
+    }
+
+    /// One addition for each element of the input.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        elements(&inputs[..1])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        beside(along, self.axis, self.indices.shape()[..].len(), 1)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<IndexAdd>> {

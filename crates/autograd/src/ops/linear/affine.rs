@@ -7,6 +7,7 @@ use crate::{
     ops::{reduce::Reduce, shape::Shaping},
     reference::{Array, Branches, Update},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Shape, ShapeError, Tensor, shape};
 
@@ -77,6 +78,19 @@ impl Op for Linear {
             }
         }
         true
+    }
+
+    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        let bias = if inputs.len() == 3 { elements(outputs) } else { 0 };
+        2 * elements(outputs) * inputs[1][1] as u64 + bias
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let last = along.output.len() - 1;
+        match along.input {
+            0 => along.same_but(&[last]),
+            _ => (along.axis == 0).then(|| Window::same(last)),
+        }
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Linear>> {

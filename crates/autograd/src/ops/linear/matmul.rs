@@ -7,6 +7,7 @@ use crate::{
     ops::shape::Shaping,
     reference::{Array, Branches, Update},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{OrFail, ShapeError, Tensor, shape};
 
@@ -74,6 +75,16 @@ impl Op for MatMul {
             }
         }
         true
+    }
+
+    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        2 * elements(outputs) * inputs[0].last().map_or(0, |&k| k as u64)
+    }
+
+    /// Rows of a and columns of b stay.
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let rank = along.shape().len();
+        along.same_but(&[if along.input == 0 { rank - 1 } else { rank - 2 }])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<MatMul>> {

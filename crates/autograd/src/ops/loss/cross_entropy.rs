@@ -7,6 +7,7 @@ use crate::{
     ops::{normalize::Normalize, pairs::Pairs, reduce::Reduce, shape::Shaping},
     reference::{Array, Branches},
     value::{Value, c},
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Indices, Shape, ShapeError, Tensor};
 
@@ -211,6 +212,15 @@ impl Op for CrossEntropy {
             Reduction::Sum => Array::full([], sum),
             Reduction::Mean => Array::full([], sum / total),
         }]
+    }
+
+    /// The logarithm of the softmax: greatest element, difference, exponential, sum, difference.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        5 * elements(&inputs[..1])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        if self.options.reduction == Reduction::None { along.reduced(&[1], false) } else { None }
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<CrossEntropy>> {

@@ -7,6 +7,7 @@ use crate::{
     ops::{elementwise::Elementwise, reduce::Reduce, shape::Shaping},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Axes, ChannelNorm, Shape, ShapeError, StatisticsOver, Tensor};
 
@@ -151,6 +152,17 @@ impl Op for BatchNorm {
         vec![scaled(z, inputs), flat(mean), flat(variance)]
     }
 
+    /// Mean, difference, square, its mean, and the product with the factor; then weight and bias.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        (4 + inputs.len() as u64) * elements(&inputs[..1])
+    }
+
+    /// Only channels stay apart.
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let channels = if along.input == 0 { 1 } else { 0 };
+        (along.axis == channels).then(|| Window::same(along.output.len().min(2) - 1))
+    }
+
     fn samples(g: &mut Gen) -> Vec<Sample<BatchNorm>> {
         let (images, channels) = (g.between(1, 4), g.between(0, 3));
         let (inputs, eps) = random(g, images, channels);
@@ -243,6 +255,16 @@ impl Op for GroupNorm {
         let groups = Array::new(x.data().to_vec(), self.grouped(x.shape()));
         let [z, ..] = normalized(&groups, &[2], true, self.eps.into());
         vec![scaled(Array::new(z.data().to_vec(), x.shape()), inputs)]
+    }
+
+    /// Mean, difference, square, its mean, and the product with the factor; then weight and bias.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        (4 + inputs.len() as u64) * elements(&inputs[..1])
+    }
+
+    /// Images stay apart, and the channels' weights.
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        (along.axis == 0).then(|| Window::same(if along.input == 0 { 0 } else { 1 }))
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<GroupNorm>> {

@@ -6,6 +6,7 @@ use crate::{
     ops::{elementwise::Elementwise, reduce::Reduce},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
 
@@ -47,6 +48,15 @@ impl Op for LogSoftmax {
             let log_sum = lane.iter().map(|x| (x - max).exp()).sum::<f64>().ln();
             lane.iter_mut().for_each(|x| *x = *x - max - log_sum);
         })]
+    }
+
+    /// Greatest element, difference, exponential, sum, difference.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        5 * elements(&inputs[..1])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same_but(&[resolve_axis("log_softmax", self.axis, along.shape()).or_fail()])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<LogSoftmax>> {

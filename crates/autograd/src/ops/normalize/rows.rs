@@ -7,6 +7,7 @@ use crate::{
     ops::{elementwise::Elementwise, reduce::Reduce},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Axes, RowNorm, Shape, ShapeError, Tensor};
 
@@ -94,6 +95,15 @@ fn random(g: &mut Gen, most: usize) -> (Shape, f32, Vec<Tensor>) {
     (Shape::new(&row), [0.1, 1.0][g.between(0, 1)], inputs)
 }
 
+/// Rows stay apart; of weight and bias each element has its place in them.
+fn window(row: &[usize], along: &Along<'_>) -> Option<Window> {
+    let leading = along.output.len() - row.len();
+    match along.input {
+        0 => (along.axis < leading).then(|| Window::same(along.axis)),
+        _ => Some(Window::same(leading + along.axis)),
+    }
+}
+
 impl LayerNorm {
     fn norm(&self) -> RowNorm {
         RowNorm { axes: self.normalized_shape[..].len(), centered: true, eps: self.eps }
@@ -126,6 +136,15 @@ impl Op for LayerNorm {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         reference(self.norm(), inputs)
+    }
+
+    /// Mean, difference, square, its mean, and the product with the factor; then weight and bias.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        (4 + inputs.len() as u64) * elements(&inputs[..1])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        window(&self.normalized_shape, along)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<LayerNorm>> {
@@ -188,6 +207,15 @@ impl Op for RmsNorm {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         reference(self.norm(), inputs)
+    }
+
+    /// Square, its mean, and the product with the factor; then the weight.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        (2 + inputs.len() as u64) * elements(&inputs[..1])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        window(&self.normalized_shape, along)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<RmsNorm>> {

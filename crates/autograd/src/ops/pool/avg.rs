@@ -1,11 +1,12 @@
 //! The mean of each window, and the reverse: handing out to each window's elements.
 
-use super::random_windows;
+use super::{pooled, random_windows, terms};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window},
 };
 use gradus_tensor::{OrFail, Pool2d, PoolShape, ShapeError, Tensor};
 
@@ -71,6 +72,15 @@ impl Op for AvgPool2d {
         let mut y = Array::full(shape.y(), 0.0);
         self.each_term(&shape, |from, to, scale| y.data_mut()[to] += inputs[0].data()[from] * scale);
         vec![y]
+    }
+
+    /// One addition for each element of the windows.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        terms(&self.windows, inputs[0])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        Some(pooled(&self.windows, along))
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<AvgPool2d>> {
@@ -139,6 +149,15 @@ impl Op for AvgPool2dGrad {
         let mut y = Array::full(shape.x(), 0.0);
         self.pool.each_term(&shape, |to, from, scale| y.data_mut()[to] += x.data()[from] * scale);
         vec![y]
+    }
+
+    /// One addition for each element of the windows.
+    fn flops(&self, _: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        terms(&self.pool.windows, outputs[0])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same_but(&[2, 3])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<AvgPool2dGrad>> {

@@ -1,11 +1,12 @@
 //! The largest element of each window.
 
-use super::{PlaneScatter, random_windows};
+use super::{PlaneScatter, pooled, random_windows, terms};
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches, Update},
     value::Value,
+    window::{Along, Window},
 };
 use gradus_tensor::{Indices, OrFail, Pool2d, PoolShape, PoolWindow, ShapeError, Tensor};
 
@@ -62,6 +63,15 @@ impl Op for MaxPool2d {
             }
         }
         true
+    }
+
+    /// One comparison for each element of the windows.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        terms(&self.windows, inputs[0])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        Some(pooled(&self.windows, along))
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<MaxPool2d>> {

@@ -17,8 +17,9 @@ use crate::{
         shape::Shaping,
     },
     value::Value,
+    window::{Along, Window},
 };
-use gradus_tensor::{Indices, OrFail, Pool2d, ShapeError, check_windows};
+use gradus_tensor::{Indices, OrFail, Pool2d, PoolWindow, ShapeError, check_windows};
 
 /// Pooling of images `[n, c, h, w]`, each channel for itself.
 ///
@@ -361,6 +362,32 @@ fn columns<V: Value>(layers: &V, volumes: &[usize]) -> V {
 fn volumes<V: Value>(columns: &V, layers: &V) -> V {
     let (shape, size) = (columns.shape(), layers.shape());
     columns.reshape([shape[0], shape[1], shape[2], size[2], size[3]])
+}
+
+/// How many elements the windows of a pooling of images of this shape have, all together.
+fn terms(windows: &Pool2d, x: &[usize]) -> u64 {
+    let shape = windows.shape("pool2d", x).or_fail();
+    let count = |windows: &[PoolWindow]| windows.iter().map(|window| window.count(false) as u64).sum::<u64>();
+    (shape.images * shape.channels) as u64 * count(&shape.rows) * count(&shape.columns)
+}
+
+/// The window of a pooling along an axis of its input.
+fn pooled(windows: &Pool2d, along: &Along<'_>) -> Window {
+    let axis = along.axis;
+    let Some(side) = axis.checked_sub(2) else { return Window::same(axis) };
+    match windows {
+        Pool2d::Sliding { kernel, stride, padding, dilation, .. } => Window {
+            axis,
+            first: -(padding[side] as f64),
+            reach: ((kernel[side] - 1) * dilation[side]) as f64,
+            stride: stride[side] as f64,
+        },
+        Pool2d::Adaptive { output } => {
+            let (input, output) = (along.shape()[axis], output[side]);
+            let seen = |i: usize| (i * input / output, ((i + 1) * input).div_ceil(output) - 1);
+            Window::covering(axis, input as f64 / output as f64, (0..output).map(seen))
+        }
+    }
 }
 
 /// Windows and the shape of an input for them, overlapping, padded, dilated, with rests, without images now and then.

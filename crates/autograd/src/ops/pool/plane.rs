@@ -5,6 +5,7 @@ use crate::{
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Indices, ShapeError, Tensor, plane_gather_shape, plane_scatter_shape};
 
@@ -67,6 +68,15 @@ impl Op for PlaneGather {
         vec![y]
     }
 
+    /// Nothing: it only moves elements.
+    fn flops(&self, _: &[&[usize]], _: &[&[usize]]) -> u64 {
+        0
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same_but(&[2, 3])
+    }
+
     fn samples(g: &mut Gen) -> Vec<Sample<PlaneGather>> {
         let (indices, size) = random_indices(g);
         let shape = [indices.shape()[0], indices.shape()[1], size[0], size[1]];
@@ -112,6 +122,15 @@ impl Op for PlaneScatter {
         let mut y = Array::full([shape[0], shape[1], self.size[0], self.size[1]], 0.0);
         each_index(&self.indices, self.size, |from, to| y.data_mut()[to] += x.data()[from]);
         vec![y]
+    }
+
+    /// One addition for each element of the input.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        elements(&inputs[..1])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same_but(&[2, 3])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<PlaneScatter>> {

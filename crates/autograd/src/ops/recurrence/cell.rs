@@ -56,6 +56,17 @@ impl Cell {
         if self == Cell::Lstm { 2 } else { 1 }
     }
 
+    /// How many operations a step takes for each element of the state, once the products are there.
+    pub(super) fn flops(self) -> u64 {
+        match self {
+            Cell::Tanh | Cell::Relu => 2,
+            // Four sums and four squashed gates; two products and their sum, the tangent, and its product.
+            Cell::Lstm => 13,
+            // Two sums and two gates; a product, a sum and the tangent; a difference, a product, a sum.
+            Cell::Gru => 10,
+        }
+    }
+
     /// One step: the new state, and the gates that the way back needs.
     pub(super) fn advance<V: Value>(self, a: V, u: V, state: &[V]) -> (Vec<V>, Vec<V>) {
         match self {

@@ -10,6 +10,7 @@ use crate::{
     ops::{linear::Products, reduce::Reduce, shape::Shaping},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window},
 };
 use cell::Sent;
 use gradus_tensor::{Shape, ShapeError, Tensor};
@@ -244,6 +245,22 @@ impl Op for Recurrence {
             }
         }
         [vec![y], last].concat()
+    }
+
+    /// At every step the state's product with the weight, the bias, and what the cell does with each element.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        let (bias, _) = self.bias_and_state(inputs);
+        let (rows, hidden) = (inputs[1][0] as u64, inputs[1][1] as u64);
+        let bias = bias.map_or(0, |_| rows);
+        (inputs[0][0] * inputs[0][1]) as u64 * (2 * rows * hidden + bias + self.cell.flops() * hidden)
+    }
+
+    /// Only examples stay apart.
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let examples = |rank: usize| rank.checked_sub(2);
+        let is_weight = along.input == 1 || along.shape().len() < 2;
+        (!is_weight && Some(along.axis) == examples(along.shape().len()))
+            .then(|| Window::same(along.output.len() - 2))
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Recurrence>> {

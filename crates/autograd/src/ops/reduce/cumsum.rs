@@ -7,6 +7,7 @@ use crate::{
     ops::shape::Shaping,
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window},
 };
 use gradus_tensor::{OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
 
@@ -47,6 +48,10 @@ impl Op for CumSum {
                 *x = sum;
             }
         })]
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same_but(&[resolve_axis("cumsum", self.axis, along.shape()).or_fail()])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<CumSum>> {

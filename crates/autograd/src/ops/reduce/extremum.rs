@@ -7,6 +7,7 @@ use crate::{
     ops::{pairs::Pairs, shape::Shaping},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
 
@@ -65,6 +66,15 @@ macro_rules! extremum {
                 let count = wins.fold_axes(&axes, 0.0, |a, b| a + b);
                 let y = sum.zip(&count, |sum, count| if count == 0.0 { $none } else { sum / count });
                 vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
+            }
+
+            /// One comparison for each element of the input.
+            fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+                elements(inputs)
+            }
+
+            fn window(&self, along: &Along<'_>) -> Option<Window> {
+                along.reduced(&self.axes.resolve($name, along.shape()).or_fail(), self.keepdims)
             }
 
             fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {

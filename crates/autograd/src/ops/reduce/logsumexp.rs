@@ -6,6 +6,7 @@ use crate::{
     ops::{elementwise::Elementwise, pairs::Pairs, selection::Selection, shape::Shaping, steps::Steps},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
 
@@ -52,6 +53,15 @@ impl Op for LogSumExp {
         let sum = x.zip(&max, |x, max| (x - max).exp()).fold_axes(&axes, 0.0, |a, b| a + b);
         let y = sum.zip(&max, |sum, max| if sum == 0.0 { f64::NEG_INFINITY } else { sum.ln() + max });
         vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
+    }
+
+    /// Greatest element, difference, exponential, sum.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        4 * elements(&inputs[..1])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.reduced(&self.axes.resolve("logsumexp", along.shape()).or_fail(), self.keepdims)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<LogSumExp>> {

@@ -6,6 +6,7 @@ use crate::{
     ops::shape::Shaping,
     reference::{Array, Branches, Update, strided},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
 
@@ -60,6 +61,15 @@ impl Op for Sum {
             update.add(strided(at, shape, &strides), change);
         }
         true
+    }
+
+    /// One addition for each element of the input.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        elements(&inputs[..1])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.reduced(&self.axes.resolve("sum", along.shape()).or_fail(), self.keepdims)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Sum>> {

@@ -7,6 +7,7 @@ use crate::{
     ops::{pairs::Pairs, reduce::Reduce, shape::Shaping},
     reference::{Array, Branches},
     value::{Value, c},
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
 
@@ -58,6 +59,15 @@ impl Op for Variance {
         let squares = x.zip(&mean, |x, mean| (x - mean).powi(2)).fold_axes(&axes, 0.0, |a, b| a + b);
         let y = squares.map(|sum| sum / n.saturating_sub(self.correction) as f64);
         vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
+    }
+
+    /// Mean, difference, square, its mean.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        4 * elements(&inputs[..1])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.reduced(&self.axes.resolve("var", along.shape()).or_fail(), self.keepdims)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Variance>> {

@@ -6,6 +6,7 @@ use crate::{
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window, elements},
 };
 use gradus_tensor::{Shape, ShapeError, Tensor, shape::broadcast};
 
@@ -65,6 +66,15 @@ impl Op for BroadcastTo {
         vec![Array::from_fn(&self.0, |index| inputs[0].broadcast_at(index))]
     }
 
+    /// Nothing: it only moves elements.
+    fn flops(&self, _: &[&[usize]], _: &[&[usize]]) -> u64 {
+        0
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same()
+    }
+
     fn samples(g: &mut Gen) -> Vec<Sample<BroadcastTo>> {
         let (small, large) = sample(g);
         vec![Sample::new(BroadcastTo(Shape::new(&large)), [g.normal(small)])]
@@ -119,6 +129,15 @@ impl Op for SumTo {
             0.0
         });
         vec![y]
+    }
+
+    /// One addition for each element of the input.
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        elements(&inputs[..1])
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        along.same()
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<SumTo>> {

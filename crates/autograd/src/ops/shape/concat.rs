@@ -6,6 +6,7 @@ use crate::{
     op::{Backward, Op, Outputs, Precision, Shapes},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window},
 };
 use gradus_tensor::{OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
 
@@ -66,6 +67,18 @@ impl Op for Concat {
             });
             x.expect("the sizes add up").at(&from)
         })]
+    }
+
+    /// Nothing: it only moves elements.
+    fn flops(&self, _: &[&[usize]], _: &[&[usize]]) -> u64 {
+        0
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let axis = resolve_axis("concat", self.axis, along.shape()).or_fail();
+        let before: usize = along.inputs[..along.input].iter().map(|x| x[axis]).sum();
+        let first = if along.axis == axis { -(before as f64) } else { 0.0 };
+        Some(Window { first, ..Window::same(along.axis) })
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Concat>> {

@@ -6,6 +6,7 @@ use crate::{
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window},
 };
 use gradus_tensor::{OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
 
@@ -73,6 +74,17 @@ impl Op for Parts {
             })
         };
         (0..self.count).map(part).collect()
+    }
+
+    /// Nothing: it only moves elements.
+    fn flops(&self, _: &[&[usize]], _: &[&[usize]]) -> u64 {
+        0
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let (axis, size) = self.resolve(along.shape()).or_fail();
+        let first = if along.axis == axis { (along.output_number * size) as f64 } else { 0.0 };
+        Some(Window { first, ..Window::same(along.axis) })
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Parts>> {

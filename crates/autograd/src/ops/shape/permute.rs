@@ -6,8 +6,9 @@ use crate::{
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches, Update, strided},
     value::Value,
+    window::{Along, Window},
 };
-use gradus_tensor::{ShapeError, Tensor, resolve_permutation};
+use gradus_tensor::{OrFail, ShapeError, Tensor, resolve_permutation};
 
 /// Axis `i` of the result is axis `axes[i]` of the input.
 #[derive(Clone, Debug)]
@@ -71,6 +72,16 @@ impl Op for Permute {
             update.set(strided(at, x.shape(), &strides), x.data()[at]);
         }
         true
+    }
+
+    /// Nothing: it only moves elements.
+    fn flops(&self, _: &[&[usize]], _: &[&[usize]]) -> u64 {
+        0
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let axes = resolve_permutation(&self.0, along.shape()).or_fail();
+        axes.iter().position(|&axis| axis == along.axis).map(Window::same)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Permute>> {

@@ -6,6 +6,7 @@ use crate::{
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches, Update},
     value::Value,
+    window::{Along, Window},
 };
 use gradus_tensor::{Shape, ShapeError, Tensor, resolve_reshape};
 
@@ -44,6 +45,19 @@ impl Op for Reshape {
         let x = update.inputs()[0];
         update.changes().for_each(|(at, _)| update.set(at, x.data()[at]));
         true
+    }
+
+    /// Nothing: it only moves elements.
+    fn flops(&self, _: &[&[usize]], _: &[&[usize]]) -> u64 {
+        0
+    }
+
+    /// An axis stays one if it has its size and as many elements behind it as before.
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let behind = |shape: &[usize], axis: usize| shape[axis + 1..].iter().product::<usize>();
+        let (x, y, size) = (along.shape(), along.output, along.shape()[along.axis]);
+        let stays = |&axis: &usize| y[axis] == size && behind(y, axis) == behind(x, along.axis);
+        (0..y.len()).find(stays).map(Window::same)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Reshape>> {

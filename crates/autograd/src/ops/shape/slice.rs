@@ -6,8 +6,9 @@ use crate::{
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
     reference::{Array, Branches},
     value::Value,
+    window::{Along, Window},
 };
-use gradus_tensor::{ResolvedSlice, Shape, ShapeError, Slice, Tensor, shape::resolve_axis};
+use gradus_tensor::{OrFail, ResolvedSlice, Shape, ShapeError, Slice, Tensor, shape::resolve_axis};
 
 /// The elements of one axis that a slice names.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +86,18 @@ impl Op for SliceAxis {
         })]
     }
 
+    /// Nothing: it only moves elements.
+    fn flops(&self, _: &[&[usize]], _: &[&[usize]]) -> u64 {
+        0
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let (axis, range) = self.resolve(along.shape()).or_fail();
+        let same = Window::same(along.axis);
+        let (first, stride) = (range.first as f64, range.step as f64);
+        Some(if along.axis == axis { Window { first, stride, ..same } } else { same })
+    }
+
     fn samples(g: &mut Gen) -> Vec<Sample<SliceAxis>> {
         let rank = g.between(1, 4);
         let shape = g.shape_of_rank(rank);
@@ -142,6 +155,22 @@ impl Op for Unslice {
             from[axis] = place as usize;
             x.at(&from)
         })]
+    }
+
+    /// Nothing: it only moves elements.
+    fn flops(&self, _: &[&[usize]], _: &[&[usize]]) -> u64 {
+        0
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        let (axis, range, _) = self.resolve(along.shape()).or_fail();
+        let same = Window::same(along.axis);
+        let (start, step) = (range.first as f64, range.step as f64);
+        Some(if along.axis == axis {
+            Window { first: -start / step, stride: 1.0 / step, ..same }
+        } else {
+            same
+        })
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Unslice>> {
