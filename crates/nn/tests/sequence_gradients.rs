@@ -42,9 +42,12 @@ fn draw(shape: &[usize], seed: u64) -> Param {
 
 /// The outputs of a layer, and the state after it, from an initial state if there are inputs for it.
 macro_rules! outputs {
-    ($layer:ident, $v:ident) => {{
+    ($layer:ident, $v:ident, $lengths:expr) => {{
         let state = $v.get(1).map(|&h| RecurrentState { h, c: $v.get(2).copied() });
-        let (y, last) = $layer.forward_from($v[0], state.as_ref());
+        let (y, last) = match $lengths {
+            None => $layer.forward_from($v[0], state.as_ref()),
+            Some(lengths) => $layer.forward_padded($v[0], lengths, state.as_ref()),
+        };
         [y, last.h].into_iter().chain(last.c).collect()
     }};
 }
@@ -62,7 +65,11 @@ proptest! {
         (n, steps, inputs, hidden) in (1..4usize, 1..5usize, 1..4usize, 1..4usize),
         (layers, bidirectional, bias, batch_first) in (1..3usize, any::<bool>(), any::<bool>(), any::<bool>()),
         (dropout, with_state) in (prop::sample::select(vec![0.0, 0.25]), any::<bool>()),
+        lengths in prop::option::of(prop::array::uniform3(0..=4usize)),
     ) {
+        // Of those drawn, as many as there are sequences, none longer than the steps.
+        let lengths = lengths.map(|drawn| drawn[..n].iter().map(|&length| length.min(steps)).collect::<Vec<_>>());
+        let lengths = lengths.as_deref();
         let options = RecurrentOptions { layers, bidirectional, bias, dropout, batch_first };
         let directions = if bidirectional { 2 } else { 1 };
         let x = if batch_first { [n, steps, inputs] } else { [steps, n, inputs] };
@@ -73,13 +80,13 @@ proptest! {
         }
         let rng = || Rng::seed(0);
         let rnn = Rnn::with_options(inputs, hidden, options, &mut rng());
-        check(rnn.clone(), &v, |layer, v| outputs!(layer, v))?;
-        check(rnn.relu(), &v, |layer, v| outputs!(layer, v))?;
-        check(Gru::with_options(inputs, hidden, options, &mut rng()), &v, |layer, v| outputs!(layer, v))?;
+        check(rnn.clone(), &v, |layer, v| outputs!(layer, v, lengths))?;
+        check(rnn.relu(), &v, |layer, v| outputs!(layer, v, lengths))?;
+        check(Gru::with_options(inputs, hidden, options, &mut rng()), &v, |layer, v| outputs!(layer, v, lengths))?;
         if with_state {
             v.push(draw(&state, 3));
         }
-        check(Lstm::with_options(inputs, hidden, options, &mut rng()), &v, |layer, v| outputs!(layer, v))?;
+        check(Lstm::with_options(inputs, hidden, options, &mut rng()), &v, |layer, v| outputs!(layer, v, lengths))?;
     }
 
     #[test]

@@ -51,6 +51,12 @@ impl Case {
         self.words.iter().any(|w| w == word)
     }
 
+    /// The lengths of padded sequences, such as `3,5,1`.
+    fn lengths(&self) -> Option<Vec<usize>> {
+        let words = self.words[0].starts_with("padded").then(|| self.words[4].split(','))?;
+        Some(words.map(|word| word.parse().unwrap()).collect())
+    }
+
     fn get(&self, kind: &str, name: &str) -> Option<&Tensor> {
         self.tensors.get(kind)?.get(name)
     }
@@ -123,14 +129,18 @@ macro_rules! recurrent {
         let layer = $case.load($layer);
         let tape = Tape::new();
         let inputs = $case.inputs(&tape);
-        let (y, last) = layer.forward_from(inputs["x"], $case.state(&inputs).as_ref());
+        let state = $case.state(&inputs);
+        let (y, last) = match $case.lengths() {
+            Some(lengths) => layer.forward_padded(inputs["x"], &lengths, state.as_ref()),
+            None => layer.forward_from(inputs["x"], state.as_ref()),
+        };
         $case.check(&layer, &inputs, &[("y", Some(y)), ("h", Some(last.h)), ("c", last.c)]);
     }};
 }
 
 #[test]
 fn recurrent_layers_are_those_of_pytorch() {
-    for kind in ["tanh", "relu", "lstm", "gru"] {
+    for kind in ["tanh", "relu", "lstm", "gru", "padded_rnn", "padded_lstm", "padded_gru"] {
         for case in cases(kind) {
             let options = RecurrentOptions {
                 layers: case.number(3),
@@ -141,9 +151,9 @@ fn recurrent_layers_are_those_of_pytorch() {
             };
             let (inputs, hidden, rng) = (case.number(1), case.number(2), &mut Rng::seed(0));
             match kind {
-                "tanh" => recurrent!(case, Rnn::with_options(inputs, hidden, options, rng)),
+                "tanh" | "padded_rnn" => recurrent!(case, Rnn::with_options(inputs, hidden, options, rng)),
                 "relu" => recurrent!(case, Rnn::with_options(inputs, hidden, options, rng).relu()),
-                "lstm" => recurrent!(case, Lstm::with_options(inputs, hidden, options, rng)),
+                "lstm" | "padded_lstm" => recurrent!(case, Lstm::with_options(inputs, hidden, options, rng)),
                 _ => recurrent!(case, Gru::with_options(inputs, hidden, options, rng)),
             }
         }

@@ -136,6 +136,35 @@ for flags in ["", "gelu causal", "norm_first", "gelu norm_first causal padding"]
          {"x": draw(n, 3, size), "memory": draw(n, steps, size)},
          lambda module, v: {"y": module(v["x"], v["memory"], tgt_mask=causal_mask(flags, 3, 3), memory_key_padding_mask=padding)})
 
+# Recurrent layers on sequences of different lengths, packed.
+def padded(kind, lengths, layers, bidirectional, bias, batch_first, state, steps, inputs, hidden):
+    n = len(lengths)
+    options = dict(num_layers=layers, bidirectional=bidirectional, bias=bias, batch_first=batch_first)
+    module = {"padded_rnn": nn.RNN, "padded_lstm": nn.LSTM, "padded_gru": nn.GRU}[kind](inputs, hidden, **options)
+    values = {"x": draw(n, steps, inputs) if batch_first else draw(steps, n, inputs)}
+    if state:
+        for key in ["h0", "c0"] if kind == "padded_lstm" else ["h0"]:
+            values[key] = draw(layers * (1 + bidirectional), n, hidden)
+
+    def call(module, values):
+        start = (values["h0"], values["c0"]) if "c0" in values else values.get("h0")
+        packed = nn.utils.rnn.pack_padded_sequence(values["x"], lengths, batch_first, enforce_sorted=False)
+        y, last = module(packed, start)
+        y, _ = nn.utils.rnn.pad_packed_sequence(y, batch_first, total_length=steps)
+        return {"y": y, "h": last[0], "c": last[1]} if kind == "padded_lstm" else {"y": y, "h": last}
+
+    flags = words(bidirectional=bidirectional, no_bias=not bias, steps_first=not batch_first)
+    own = ",".join(map(str, lengths))
+    case(f"{kind} {inputs} {hidden} {layers} {own} {flags}", module, values, call)
+
+
+for kind in ["padded_rnn", "padded_lstm", "padded_gru"]:
+    padded(kind, [3, 5, 1], 1, False, True, True, False, steps=5, inputs=4, hidden=3)
+    padded(kind, [2, 4, 1, 3], 2, True, True, True, True, steps=5, inputs=3, hidden=2)
+    padded(kind, [4, 4, 2], 3, False, False, False, True, steps=4, inputs=2, hidden=4)
+    padded(kind, [1, 3], 2, True, True, False, False, steps=3, inputs=1, hidden=5)
+    padded(kind, [6, 2], 1, True, False, True, True, steps=6, inputs=3, hidden=1)
+
 header, blobs, end = {}, [], 0
 for name, tensor in tensors.items():
     blob = tensor.numpy().tobytes()

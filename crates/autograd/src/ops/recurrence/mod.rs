@@ -7,12 +7,13 @@ pub use cell::Cell;
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes},
-    ops::{linear::Products, reduce::Reduce, shape::Shaping},
+    ops::{linear::Products, reduce::Reduce, selection::Selection, shape::Shaping},
     reference::{Array, Branches},
     value::Value,
 };
 use cell::Sent;
 use gradus_tensor::{Shape, ShapeError, Tensor};
+use std::sync::Arc;
 
 /// Cells that go along a sequence.
 pub trait Recurrent: Value {
@@ -20,18 +21,17 @@ pub trait Recurrent: Value {
     /// `[steps, n, gates · hidden]`, from a state of one value `[n, hidden]`, or two for an LSTM. Gives the hidden state
     /// after every step, `[steps, n, hidden]`, and the final state.
     ///
-    /// The inputs are what a linear layer has made of a sequence, all steps in one product. In `reverse` the cell goes
-    /// from the last step to the first; outputs lie where their inputs lie.
+    /// The inputs are what a linear layer has made of a sequence, all steps in one product.
     ///
     /// # Panics
-    /// When the shapes do not fit, or there are no steps.
+    /// When the shapes or the lengths do not fit, or there are no steps.
     ///
     /// ```
-    /// use gradus_autograd::{ops::recurrence::Cell, prelude::*};
+    /// use gradus_autograd::{ops::recurrence::{Cell, Recurrence}, prelude::*};
     /// let tape = Tape::new();
     /// let x = tape.constant([[[0.5]], [[0.5]]]);
     /// let (w, h) = (tape.var([[0.5]]), tape.constant([[0.0]]));
-    /// let (y, state) = x.recurrence(Cell::Tanh, false, &w, None, &[&h]);
+    /// let (y, state) = x.recurrence(Recurrence::new(Cell::Tanh), &w, None, &[&h]);
     /// let first = 0.5f32.tanh();
     /// assert!((y.value().get([1, 0, 0]) - (0.5 + 0.5 * first).tanh()).abs() < 1e-6);
     /// assert_eq!(state[0].value(), y.value().select(0, 1));
@@ -39,16 +39,14 @@ pub trait Recurrent: Value {
     #[track_caller]
     fn recurrence(
         &self,
-        cell: Cell,
-        reverse: bool,
+        op: Recurrence,
         weight: &Self,
         bias: Option<&Self>,
         state: &[&Self],
     ) -> (Self, Vec<Self>) {
         let inputs: Vec<&Self> =
             [self, weight].into_iter().chain(bias).chain(state.iter().copied()).collect();
-        let op = Recurrence { cell, reverse };
-        if cell.states() == 2 {
+        if op.cell.states() == 2 {
             let [y, h, c] = Self::apply_n(op, &inputs);
             (y, vec![h, c])
         } else {
@@ -64,12 +62,15 @@ impl<V: Value> Recurrent for V {}
 ///
 /// One operation for all steps: recorded step by step, the gradients of the weight and of slices of the inputs would each
 /// be added up once a step.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Recurrence {
     /// What a step does.
     pub cell: Cell,
-    /// Whether it goes from the last step to the first.
+    /// Whether it goes from the last step to the first. Outputs lie where their inputs lie.
     pub reverse: bool,
+    /// How many steps of each sequence are its own, if not all: at the others its output is 0 and its state stays. So the
+    /// final state is that at its own end, and in reverse it starts from there.
+    pub lengths: Option<Arc<[usize]>>,
 }
 
 /// All that was computed along a sequence.
@@ -81,6 +82,11 @@ struct Run<V> {
 }
 
 impl Recurrence {
+    /// This cell from the first step to the last, on sequences of one length.
+    pub fn new(cell: Cell) -> Recurrence {
+        Recurrence { cell, reverse: false, lengths: None }
+    }
+
     /// The bias among the inputs, if there is one, and the initial state.
     fn bias_and_state<'a, T: Copy>(&self, inputs: &'a [T]) -> (Option<T>, &'a [T]) {
         match inputs.len().checked_sub(2 + self.cell.states()) {
@@ -96,14 +102,25 @@ impl Recurrence {
         (0..steps).map(move |step| if reverse { steps - 1 - step } else { step })
     }
 
+    /// Where sequences have this step, `[n, 1]`; `None` where all have.
+    fn going<V: Value>(&self, t: usize, beside: &V) -> Option<V> {
+        let lengths = self.lengths.as_ref()?;
+        let goes = |index: &[usize]| if t < lengths[index[0]] { 1.0 } else { 0.0 };
+        let all = lengths.iter().all(|&length| t < length);
+        (!all).then(|| beside.at().constant(Tensor::from_fn([lengths.len(), 1], goes)))
+    }
+
     /// Goes along the sequence; `feed` is what a hidden state feeds into the next step, `W h + b`.
     fn run<V: Value>(&self, inputs: &[&V], feed: impl Fn(&V) -> V) -> Run<V> {
         let (_, state) = self.bias_and_state(inputs);
         let mut run = Run { states: vec![state.iter().map(|&s| s.clone()).collect()], gates: Vec::new() };
         for t in self.order(inputs[0].shape()[0]) {
-            let state = run.states.last().expect("the initial state");
-            let (state, gates) = self.cell.advance(inputs[0].select(0, t as isize), feed(&state[0]), state);
-            run.states.push(state);
+            let old = run.states.last().expect("the initial state");
+            let (mut new, gates) = self.cell.advance(inputs[0].select(0, t as isize), feed(&old[0]), old);
+            if let Some(going) = self.going(t, inputs[0]) {
+                new = new.iter().zip(old).map(|(new, old)| going.select_where(new, old)).collect();
+            }
+            run.states.push(new);
             run.gates.push(gates);
         }
         run
@@ -123,16 +140,23 @@ impl Recurrence {
         // By position: what the step sent back, and the hidden state that fed it.
         let mut passed: Vec<Option<(Sent<V>, V)>> = vec![None; steps];
         for (step, t) in self.order(steps).enumerate().rev() {
+            let going = self.going(t, weight);
             if let Some(dy) = &dy {
-                cotangents[0] = &cotangents[0] + dy.select(0, t as isize);
+                cotangents[0] = &cotangents[0] + or_zero(&going, dy.select(0, t as isize));
             }
             let (old, new) = (&run.states[step], &run.states[step + 1]);
-            let sent = self.cell.retreat(old, new, &run.gates[step], &cotangents);
+            let mut sent = self.cell.retreat(old, new, &run.gates[step], &cotangents);
+            sent.input = or_zero(&going, sent.input);
+            sent.fed = sent.fed.map(|fed| or_zero(&going, fed));
             let mut dh = sent.fed.as_ref().unwrap_or(&sent.input).matmul(weight);
             if let Some(hidden) = &sent.hidden {
                 dh = dh + hidden;
             }
-            cotangents = [Some(dh), sent.cell.clone()].into_iter().flatten().collect();
+            let back = [Some(dh), sent.cell.clone()].into_iter().flatten();
+            cotangents = match going {
+                None => back.collect(),
+                Some(going) => back.zip(&cotangents).map(|(d, kept)| going.select_where(&d, kept)).collect(),
+            };
             passed[t] = Some((sent, old[0].clone()));
         }
         let passed: Vec<(Sent<V>, V)> = passed.into_iter().flatten().collect();
@@ -153,9 +177,17 @@ impl Recurrence {
     }
 }
 
+/// The value where a sequence goes on, and 0 where it has ended.
+fn or_zero<V: Value>(going: &Option<V>, value: V) -> V {
+    match going {
+        None => value,
+        Some(going) => going.select_where(&value, &value.at().constant(0.0)),
+    }
+}
+
 impl Op for Recurrence {
     const NAME: &'static str = "recurrence";
-    const FORMULA: &'static str = "step by step (h, c) = cell(x, W h + b, (h, c)), y = all h; \
+    const FORMULA: &'static str = "step by step (h, c) = cell(x, W h + b, (h, c)), y = all h, 0 beyond a sequence's end; \
                                    da and du of each step by its chain rule, from the last step to the first, \
                                    dx = all da, dh = Wᵀ du + what passes by, dW = Σ du hᵀ, db = Σ du";
     const PRECISION: Precision = Precision::UlpsOfLargest(32.0);
@@ -189,6 +221,13 @@ impl Op for Recurrence {
         if let Some(state) = state.iter().find(|&&state| state != [n, hidden]) {
             return wrong(format!("a state has shape {state:?}, not [{n}, {hidden}]"));
         }
+        if let Some(lengths) = &self.lengths
+            && (lengths.len() != n || lengths.iter().any(|&length| length > steps))
+        {
+            return wrong(format!(
+                "the lengths {lengths:?} do not fit inputs {x:?}: there must be {n}, none of them more than {steps}"
+            ));
+        }
         let of_state = vec![Shape::new(&[n, hidden]); state.len()];
         Ok([vec![Shape::new(&[steps, n, hidden])], of_state].concat().into())
     }
@@ -202,8 +241,10 @@ impl Op for Recurrence {
             Some(bias) => h.matmul(&turned) + bias,
             None => h.matmul(&turned),
         });
-        let after: Vec<&Tensor> = self.order(gates.len()).map(|t| &states[1 + t][0]).collect();
-        let y = Tensor::stack(&after, 0);
+        // By position: the step at which the cell comes there is found by the same order.
+        let after = self.order(gates.len()).enumerate().map(|(t, step)| (t, states[step + 1][0].clone()));
+        let after: Vec<Tensor> = after.map(|(t, h)| or_zero(&self.going(t, &h), h)).collect();
+        let y = Tensor::stack(&after.iter().collect::<Vec<_>>(), 0);
         let outputs = [vec![y], states.last().expect("the initial state").clone()].concat();
         (outputs.into(), (states, gates))
     }
@@ -229,7 +270,8 @@ impl Op for Recurrence {
             let row = |values: &[f64], row: usize, len: usize| values[row * len..][..len].to_vec();
             let mut state: Vec<Vec<f64>> =
                 initial.iter().map(|value| row(value.data(), example, hidden)).collect();
-            for t in self.order(steps) {
+            let own = self.lengths.as_ref().map_or(steps, |lengths| lengths[example]);
+            for t in self.order(steps).filter(|&t| t < own) {
                 let fed: Vec<f64> = (0..width)
                     .map(|gate| {
                         let sum: f64 = (0..hidden).map(|k| weight.at(&[gate, k]) * state[0][k]).sum();
@@ -255,12 +297,17 @@ impl Op for Recurrence {
             inputs.push(g.normal([width]));
         }
         inputs.extend((0..cell.states()).map(|_| g.normal([n, hidden])));
-        vec![Sample::new(Recurrence { cell, reverse: g.between(0, 1) == 1 }, inputs)]
+        let padded = g.between(0, 1) == 1;
+        let lengths = padded.then(|| (0..n).map(|_| g.between(0, steps)).collect());
+        vec![Sample::new(Recurrence { cell, reverse: g.between(0, 1) == 1, lengths }, inputs)]
     }
 
     fn error_cases() -> Vec<ErrorCase<Recurrence>> {
-        let case = |cell, shapes: &[&[usize]], message| {
-            ErrorCase::new(Recurrence { cell, reverse: false }, shapes, message)
+        let case =
+            |cell, shapes: &[&[usize]], message| ErrorCase::new(Recurrence::new(cell), shapes, message);
+        let padded = |lengths: &[usize], message| {
+            let op = Recurrence { lengths: Some(lengths.into()), ..Recurrence::new(Cell::Relu) };
+            ErrorCase::new(op, &[&[4, 2, 3], &[3, 3], &[2, 3]], message)
         };
         vec![
             case(
@@ -289,6 +336,8 @@ impl Op for Recurrence {
                 &[&[4, 2, 12], &[12, 3], &[2, 3], &[3, 3]],
                 "recurrence: a state has shape [3, 3], not [2, 3]",
             ),
+            padded(&[4], "recurrence: the lengths [4] do not fit inputs [4, 2, 3]: there must be 2,"),
+            padded(&[1, 5], "recurrence: the lengths [1, 5] do not fit inputs [4, 2, 3]"),
         ]
     }
 }

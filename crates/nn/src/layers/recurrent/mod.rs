@@ -8,7 +8,11 @@ pub use stack::RecurrentOptions;
 pub use state::RecurrentState;
 
 use crate::{Layer, Module};
-use gradus_autograd::{Param, ops::recurrence::Cell, prelude::*};
+use gradus_autograd::{
+    Param,
+    ops::recurrence::{Cell, Recurrence},
+    prelude::*,
+};
 use params::CellParams;
 use stack::Stack;
 
@@ -60,7 +64,39 @@ macro_rules! recurrent_layers {
                 x: V,
                 state: Option<&RecurrentState<V>>,
             ) -> (V, RecurrentState<V>) {
-                self.0.forward(x, state)
+                self.0.forward(x, None, state)
+            }
+
+            /// The same for sequences of different lengths, each filled up to the longest: what PyTorch's packed
+            /// sequences are for. `lengths`, in any order, says how many steps of each sequence are its own.
+            ///
+            /// Beyond its length a sequence's outputs are 0, whatever stands there, and the gradient is exactly 0. Its
+            /// state is that after its own last step, and the reverse direction starts there. A sequence of length 0
+            /// keeps the state it came with, so that in truncated backpropagation a batch goes on when its shorter
+            /// sequences have ended; PyTorch refuses it.
+            ///
+            /// # Panics
+            /// When there is not one length for each sequence, or one is more than there are steps; and as
+            /// [`forward_from`](Self::forward_from).
+            ///
+            /// ```
+            /// use gradus_autograd::prelude::*;
+            #[doc = concat!("use gradus_nn::", stringify!($Layer), ";")]
+            ///
+            #[doc = concat!("let layer = ", stringify!($Layer), "::new(3, 5, &mut Rng::seed(0));")]
+            /// let x = Tensor::ones([2, 7, 3]); // two sequences, the second of four steps, filled up to seven
+            /// let (y, state) = layer.forward_padded(x, &[7, 4], None);
+            /// assert_eq!(y.select(0, 1).slice(0, 4..), Tensor::zeros([3, 5]));
+            /// assert_eq!(state.h.select(0, 0).select(0, 1), y.select(0, 1).select(0, 3));
+            /// ```
+            #[track_caller]
+            pub fn forward_padded<V: Value>(
+                &self,
+                x: V,
+                lengths: &[usize],
+                state: Option<&RecurrentState<V>>,
+            ) -> (V, RecurrentState<V>) {
+                self.0.forward(x, Some(lengths), state)
             }
         }
 
@@ -78,7 +114,7 @@ macro_rules! recurrent_layers {
         impl Layer for $Layer {
             #[track_caller]
             fn forward<V: Value>(&self, x: V) -> V {
-                self.0.forward(x, None).0
+                self.0.forward(x, None, None).0
             }
         }
 
@@ -151,7 +187,7 @@ fn step<V: Value>(
         *initial = value.clone();
     }
     // A sequence of one step.
-    let (_, values) = params.run(cell, false, &x.unsqueeze(0), &initial.iter().collect::<Vec<_>>());
+    let (_, values) = params.run(Recurrence::new(cell), &x.unsqueeze(0), &initial.iter().collect::<Vec<_>>());
     RecurrentState::from_values(values)
 }
 

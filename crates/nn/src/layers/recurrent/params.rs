@@ -1,7 +1,11 @@
 //! The parameters of a cell.
 
 use crate::{Init, join};
-use gradus_autograd::{Param, ops::recurrence::Cell, prelude::*};
+use gradus_autograd::{
+    Param,
+    ops::recurrence::{Cell, Recurrence},
+    prelude::*,
+};
 
 /// The parameters of a cell, of one layer and one direction. The gates of a weight lie one below the other.
 #[derive(Clone, Debug)]
@@ -38,15 +42,15 @@ impl CellParams {
 
     /// Goes along a sequence, `[steps, n, inputs]`: the hidden states, `[steps, n, hidden]`, and the final state.
     #[track_caller]
-    pub(super) fn run<V: Value>(&self, cell: Cell, reverse: bool, x: &V, state: &[&V]) -> (V, Vec<V>) {
+    pub(super) fn run<V: Value>(&self, op: Recurrence, x: &V, state: &[&V]) -> (V, Vec<V>) {
         let at = x.at();
         let [weight_ih, weight_hh] = [at.param(&self.weight_ih), at.param(&self.weight_hh)];
         match &self.biases {
             Some([bias_ih, bias_hh]) => {
                 let gates = x.linear(&weight_ih, Some(&at.param(bias_ih)));
-                gates.recurrence(cell, reverse, &weight_hh, Some(&at.param(bias_hh)), state)
+                gates.recurrence(op, &weight_hh, Some(&at.param(bias_hh)), state)
             }
-            None => x.linear(&weight_ih, None).recurrence(cell, reverse, &weight_hh, None, state),
+            None => x.linear(&weight_ih, None).recurrence(op, &weight_hh, None, state),
         }
     }
 

@@ -2,7 +2,12 @@
 
 use super::{params::CellParams, state::RecurrentState};
 use crate::Module;
-use gradus_autograd::{Param, ops::recurrence::Cell, prelude::*};
+use gradus_autograd::{
+    Param,
+    ops::recurrence::{Cell, Recurrence},
+    prelude::*,
+};
+use std::sync::Arc;
 
 /// What can be chosen for a recurrent layer, as in PyTorch but for `batch_first`, which is the default here.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,6 +78,7 @@ impl Stack {
     pub(super) fn forward<V: Value>(
         &self,
         x: V,
+        lengths: Option<&[usize]>,
         state: Option<&RecurrentState<V>>,
     ) -> (V, RecurrentState<V>) {
         let RecurrentOptions { layers, dropout, batch_first, .. } = self.options;
@@ -84,12 +90,30 @@ impl Stack {
             shape[..].len() == 3 && shape[2] == inputs && shape[usize::from(batch_first)] > 0,
             "{name}: the batch has shape {shape}; it must be [{axes}, {inputs}] with at least one step"
         );
-        let n = shape[usize::from(!batch_first)];
+        let [n, steps] = [usize::from(!batch_first), usize::from(batch_first)].map(|axis| shape[axis]);
         if let Some(state) = state {
             state.check(name, self.cell.states(), &[layers * directions, n, hidden]);
         }
         let zeros = x.at().constant(Tensor::zeros([n, hidden]));
         let mut x = if batch_first { x.transpose(0, 1) } else { x };
+        if let Some(lengths) = lengths {
+            assert!(
+                lengths.len() == n,
+                "{name}: {} lengths for {n} sequences: the batch {shape} is [{axes}, {inputs}]",
+                lengths.len()
+            );
+            if let Some(k) = lengths.iter().position(|&length| length > steps) {
+                panic!(
+                    "{name}: sequence {k} has length {}, but the batch {shape} has {steps} steps",
+                    lengths[k]
+                );
+            }
+            // Nothing of the padding, be it NaN, comes to a weight's gradient.
+            let own = |index: &[usize]| if index[0] < lengths[index[1]] { 1.0 } else { 0.0 };
+            let own = x.at().constant(Tensor::from_fn([steps, n, 1], own));
+            x = own.select_where(&x, &x.at().constant(0.0));
+        }
+        let lengths: Option<Arc<[usize]>> = lengths.map(Arc::from);
         let mut last: Vec<Vec<V>> = vec![Vec::new(); self.cell.states()];
         for (layer, params) in self.params.iter().enumerate() {
             if layer > 0 && dropout > 0.0 {
@@ -102,7 +126,8 @@ impl Stack {
                     *initial = value.select(0, (layer * directions + direction) as isize);
                 }
                 let initial: Vec<&V> = initial.iter().collect();
-                let (y, values) = params.run(self.cell, direction == 1, &x, &initial);
+                let op = Recurrence { cell: self.cell, reverse: direction == 1, lengths: lengths.clone() };
+                let (y, values) = params.run(op, &x, &initial);
                 outputs.push(y);
                 last.iter_mut().zip(values).for_each(|(all, value)| all.push(value));
             }
