@@ -12,7 +12,7 @@ use proptest::prelude::*;
 #[derive(Clone, Debug, Default)]
 struct Options {
     reduction: Reduction,
-    /// The number that the loss takes: delta, beta, margin or λ.
+    /// The number that the loss takes: delta, beta, margin, λ or the blank.
     number: f32,
     smoothing: f32,
     /// The label that counts for nothing.
@@ -32,6 +32,19 @@ fn loss<V: Value>(name: &str, x: &[V], o: &Options) -> V {
         "smooth_l1_loss" => x[0].smooth_l1_loss_with(&x[1], o.number, reduction),
         "binary_cross_entropy" => x[0].binary_cross_entropy_with(&x[1], reduction),
         "binary_cross_entropy_with_logits" => x[0].binary_cross_entropy_with_logits_with(&x[1], reduction),
+        "weighted_binary_cross_entropy_with_logits" => {
+            // An input to be differentiated, or as in PyTorch a constant.
+            let weight = || x[0].at().constant(o.class_weights.as_ref().expect("weights"));
+            let weight = x.get(2).cloned().unwrap_or_else(weight);
+            x[0].weighted_binary_cross_entropy_with_logits_with(&x[1], &weight, reduction)
+        }
+        "soft_margin_loss" => x[0].soft_margin_loss_with(&x[1], reduction),
+        "margin_ranking_loss" => x[0].margin_ranking_loss_with(&x[1], &x[2], o.number, reduction),
+        "ctc_loss" => {
+            let lengths: Vec<usize> = o.labels[0].iter().map(|length| length as usize).collect();
+            let targets: Vec<&[i32]> = o.labels[1..].iter().map(|labels| labels.as_slice()).collect();
+            x[0].log_softmax(2).ctc_loss_with(&targets, &lengths, o.number as i32, reduction)
+        }
         "kl_div" => x[0].kl_div_with(&x[1], reduction),
         "hinge_loss" => x[0].hinge_loss_with(&x[1], reduction),
         "hinge_embedding_loss" => x[0].hinge_embedding_loss_with(&x[1], o.number, reduction),
@@ -123,6 +136,7 @@ fn losses_and_gradients_are_those_of_pytorch() {
                 options.labels = vec![classes(&labels[0])];
                 options.class_weights = Some(labels[1].clone());
             }
+            "weighted_binary_cross_entropy_with_logits" => options.class_weights = Some(labels[0].clone()),
             "multi_label_cost" => options.targets = Some(labels[0].clone()),
             _ => options.labels = labels.iter().map(classes).collect(),
         }
@@ -146,8 +160,13 @@ fn gradcheck(name: &str, inputs: &[Tensor], options: &Options) -> Result<(), Tes
     let check = GradCheck { second_order: true, ..GradCheck::default() };
     let report = check.function(|x| loss(name, x, options), inputs);
     for row in &report.rows {
-        // A margin that all keep to leaves no gradient.
-        let fine = matches!(row.verdict, Verdict::Pass | Verdict::NoGradient);
+        // A margin that all keep to leaves no gradient. The CTC loss has -1e30 for the logarithm of 0, of which the checker
+        // fears the roundings: what it found is held to those of 5 steps, some 30 each.
+        let fine = match row.verdict {
+            Verdict::Pass | Verdict::NoGradient => true,
+            Verdict::Inconclusive => name == "ctc_loss" && row.error < 150.0 * f64::from(f32::EPSILON) / 2.0,
+            _ => false,
+        };
         prop_assert!(fine, "{name} of {inputs:?} with {options:?}\n{report}");
     }
     prop_assert!(report.broken.is_empty(), "{name} of {inputs:?} with {options:?}\n{report}");
@@ -199,7 +218,9 @@ proptest! {
         gradcheck("binary_cross_entropy_with_logits", &[x.clone(), t.clone()], &options)?;
         gradcheck("kl_div", &[p.log(), t], &options)?;
         let signs = draw.signs(&shape);
-        for name in ["hinge_loss", "hinge_embedding_loss"] {
+        gradcheck("weighted_binary_cross_entropy_with_logits", &[x.clone(), p, draw.between(&[], 0.5, 3.0)], &options)?;
+        gradcheck("margin_ranking_loss", &[x.clone(), draw.normal(&shape), signs.clone()], &options)?;
+        for name in ["hinge_loss", "hinge_embedding_loss", "soft_margin_loss"] {
             gradcheck(name, &[x.clone(), signs.clone()], &options)?;
         }
     }
@@ -247,6 +268,25 @@ proptest! {
         gradcheck("triplet_margin_loss", &[a.clone(), b.clone(), q], &options)?;
         gradcheck("cosine_embedding_loss", &[a.clone(), b, draw.signs(&[n])], &options)?;
         gradcheck("negative_sampling_loss", &[a, draw.normal(&[words, d])], &options)?;
+    }
+
+    #[test]
+    fn gradients_of_sequence_losses(
+        (n, classes, reduction) in (1..3usize, 2..4usize, reduction()),
+        seed: u64,
+    ) {
+        let mut draw = Draw(Rng::seed(seed));
+        // Two labels and the blank between equal ones fit three steps.
+        let lengths: Vec<i32> = (0..n).map(|_| 3 + draw.0.below(3) as i32).collect();
+        let blank = draw.0.below(classes) as i32;
+        let mut labels = vec![Indices::from(lengths)];
+        for _ in 0..n {
+            let count = 1 + draw.0.below(2);
+            let others = draw.classes(&[count], classes - 1).into_iter();
+            labels.push(others.map(|label| if label < blank { label } else { label + 1 }).collect());
+        }
+        let options = Options { reduction, number: blank as f32, labels, ..Options::default() };
+        gradcheck("ctc_loss", &[draw.normal(&[5, n, classes])], &options)?;
     }
 
     #[test]

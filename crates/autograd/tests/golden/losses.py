@@ -98,6 +98,32 @@ for shape, reduction in zip(CLASSES, REDUCTIONS + ["mean"]):
         targets = F.one_hot(torch.randint(0, shape[1], (shape[0], *shape[2:])), shape[1]).movedim(-1, 1).double()
     case(f"soft_cross_entropy reduction={reduction}", lambda x, t: F.cross_entropy(x, t, reduction=reduction), draw(*shape), targets)
 
+# With a state of their own of the random numbers: what stands below keeps its values.
+with torch.random.fork_rng():
+    torch.manual_seed(4)
+    # Factors for the positive side, which stand where the labels do: one for all, or for each class.
+    for (shape, weights), reduction in zip([((5,), (1,)), ((2, 3), (3,)), ((3, 2), (1,)), ((2, 1, 4), (4,))], REDUCTIONS + ["mean"]):
+        weights = between(0.5, 3, *weights)
+        case(f"weighted_binary_cross_entropy_with_logits reduction={reduction}",
+             lambda x, t: F.binary_cross_entropy_with_logits(x, t, pos_weight=weights, reduction=reduction),
+             draw(*shape, scale=4), between(0, 1, *shape), labels=[weights])
+    for shape, margin, reduction in zip(SHAPES, [0, 0.5, 1, 2], REDUCTIONS + ["mean"]):
+        case(f"soft_margin_loss reduction={reduction}",
+             # PyTorch's own form has no gradient of the targets.
+             lambda x, t: reduce((1 + (-t * x).exp()).log(), reduction), draw(*shape, scale=2), signs(*shape))
+        case(f"margin_ranking_loss option={margin} reduction={reduction}",
+             lambda a, b, t: F.margin_ranking_loss(a, b, t, margin=margin, reduction=reduction),
+             draw(*shape), draw(*shape), signs(*shape))
+    # Labels: how many steps are each sequence's own, then the labels of each. PyTorch's gradient is that through a softmax.
+    for (steps, classes, blank, targets, own), reduction in zip([
+            (5, 3, 0, [[1, 2], [2]], [5, 4]), (6, 4, 3, [[0, 0, 1]], [6]),
+            (7, 3, 0, [[1, 1], [2, 1, 2], [1]], [4, 7, 1]), (4, 2, 1, [[0], [0, 0]], [4, 3])], REDUCTIONS + ["mean"]):
+        lengths = [torch.tensor(own), torch.tensor([len(labels) for labels in targets])]
+        labels = torch.tensor([label for labels in targets for label in labels])
+        case(f"ctc_loss option={blank} reduction={reduction}",
+             lambda x: F.ctc_loss(x.log_softmax(2), labels, *lengths, blank=blank, reduction=reduction),
+             draw(steps, len(targets), classes), labels=[lengths[0], *(torch.tensor(labels) for labels in targets)])
+
 # Of vectors and scores.
 for margin, reduction in itertools.product([0.25, 1.0], REDUCTIONS):
     n, d = 3, 4
