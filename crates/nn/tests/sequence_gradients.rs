@@ -53,8 +53,25 @@ macro_rules! outputs {
 }
 
 fn mask(causal: bool, padding: bool, n: usize, keys: usize) -> AttentionMask {
-    let hidden = Tensor::from_fn([n, keys], |index| if index == [0, keys - 1] { 1.0 } else { 0.0 });
-    AttentionMask { causal, padding: padding.then_some(hidden) }
+    let fills = Tensor::from_fn([n, keys], |index| if index == [0, keys - 1] { 1.0 } else { 0.0 });
+    AttentionMask { causal, padding: padding.then_some(fills), ..AttentionMask::none() }
+}
+
+/// The mask, and by the seed none, one or two general ones on some of the axes of `[n, heads, queries, keys]`.
+fn general(mask: AttentionMask, shape: [usize; 4], seed: u64) -> AttentionMask {
+    let mut rng = Rng::seed(seed);
+    let mut draw = || {
+        let first = rng.below(3);
+        let shape = shape.map(|size| if rng.below(3) == 0 { 1 } else { size });
+        Tensor::randn(&shape[first..], &mut rng)
+    };
+    let (hidden, added) = (draw().map(|x| if x > 0.8 { 1.0 } else { 0.0 }), draw());
+    let added = added.map(|x| if x > 1.5 { f32::NEG_INFINITY } else { x });
+    AttentionMask {
+        hidden: (seed % 2 == 1).then_some(hidden),
+        added: (seed % 4 > 1).then_some(added),
+        ..mask
+    }
 }
 
 proptest! {
@@ -117,18 +134,20 @@ proptest! {
         (n, queries, keys) in (1..3usize, 1..4usize, 2..4usize),
         (heads, d, bias) in (1..4usize, 1..3usize, any::<bool>()),
         (causal, padding) in (any::<bool>(), any::<bool>()),
-        dropout in prop::sample::select(vec![0.0, 0.25]),
+        (dropout, seed) in (prop::sample::select(vec![0.0, 0.25]), 0..1000u64),
     ) {
         let size = heads * d;
         let attention = MultiheadAttention::new(size, heads, &mut Rng::seed(0)).dropout(dropout);
         let attention = if bias { attention } else { attention.without_bias() };
         let v = [draw(&[n, queries, size], 1), draw(&[n, keys, size], 2), draw(&[n, keys, size], 3)];
         let cross = mask(causal, padding, n, keys);
+        let own = general(cross.clone(), [n, heads, keys, keys], seed);
+        let cross = general(cross, [n, heads, queries, keys], seed);
         check(attention.clone(), &v, |attention, v| {
             let (y, weights) = attention.attend_with_weights(&v[0], &v[1], &v[2], &cross);
             vec![y, weights]
         })?;
-        check(attention, &v[1..2], |attention, v| vec![attention.attend_self(&v[0], &cross)])?;
+        check(attention, &v[1..2], |attention, v| vec![attention.attend_self(&v[0], &own)])?;
     }
 
     #[test]
@@ -136,17 +155,18 @@ proptest! {
         (n, steps, keys) in (1..3usize, 1..4usize, 2..4usize),
         (heads, feedforward) in (1..3usize, 1..5usize),
         (gelu, norm_first, causal, padding) in (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
-        dropout in prop::sample::select(vec![0.0, 0.1]),
+        (dropout, seed) in (prop::sample::select(vec![0.0, 0.1]), 0..1000u64),
     ) {
         // A norm of fewer than three elements has nearly no gradient.
         let size = 3 * heads;
         let options = TransformerOptions { dropout, gelu, norm_first };
         let encoder = TransformerEncoderLayer::new(size, heads, feedforward, options, &mut Rng::seed(0));
         let (x, memory) = (draw(&[n, steps, size], 1), draw(&[n, keys, size], 2));
-        let memory_mask = mask(causal, padding, n, keys);
+        let memory_mask = general(mask(causal, padding, n, keys), [n, heads, keys, keys], seed);
         check(encoder, std::slice::from_ref(&memory), |layer, v| vec![layer.forward_masked(v[0], &memory_mask)])?;
         let decoder = TransformerDecoderLayer::new(size, heads, feedforward, options, &mut Rng::seed(0));
-        let own_mask = mask(causal, false, n, steps);
+        let own_mask = general(mask(causal, false, n, steps), [n, heads, steps, steps], seed + 1);
+        let memory_mask = general(mask(causal, padding, n, keys), [n, heads, steps, keys], seed + 2);
         check(decoder, &[x, memory], |layer, v| {
             vec![layer.forward(v[0], &v[1], &own_mask, &memory_mask)]
         })?;

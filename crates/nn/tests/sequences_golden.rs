@@ -186,12 +186,14 @@ fn recurrent_cells_are_those_of_pytorch() {
     }
 }
 
-/// As in the script: the last key of the first sequence is hidden.
-fn mask(case: &Case, causal: bool, padded: bool, keys: usize) -> AttentionMask {
-    let hidden = Tensor::from_fn([2, keys], |index| if index == [0, keys - 1] { 1.0 } else { 0.0 });
+/// As in the script: the last key of the first sequence is hidden, and the general masks are those of this prefix.
+fn mask(case: &Case, causal: bool, padded: bool, keys: usize, prefix: &str) -> AttentionMask {
+    let fills = Tensor::from_fn([2, keys], |index| if index == [0, keys - 1] { 1.0 } else { 0.0 });
     AttentionMask {
         causal: causal && case.is("causal"),
-        padding: (padded && case.is("padding")).then_some(hidden),
+        padding: (padded && case.is("padding")).then_some(fills),
+        hidden: case.get("masks", &format!("{prefix}hidden")).cloned(),
+        added: case.get("masks", &format!("{prefix}added")).cloned(),
     }
 }
 
@@ -205,7 +207,7 @@ fn attention_is_that_of_pytorch() {
         let x = inputs["x"];
         let memory = inputs.get("memory").copied().unwrap_or(x);
         let values = inputs.get("values").copied().unwrap_or(x);
-        let mask = mask(&case, true, true, memory.shape()[1]);
+        let mask = mask(&case, true, true, memory.shape()[1], "");
         let (y, weights) = attention.attend_with_weights(&x, &memory, &values, &mask);
         case.check(&attention, &inputs, &[("y", Some(y)), ("weights", Some(weights))]);
         if !case.is("cross") {
@@ -227,7 +229,7 @@ fn encoder_layers_are_those_of_pytorch() {
             case.load(TransformerEncoderLayer::new(size, heads, feedforward, options, &mut Rng::seed(0)));
         let tape = Tape::new();
         let inputs = case.inputs(&tape);
-        let y = layer.forward_masked(inputs["x"], &mask(&case, true, true, 4));
+        let y = layer.forward_masked(inputs["x"], &mask(&case, true, true, 4, ""));
         case.check(&layer, &inputs, &[("y", Some(y))]);
     }
 }
@@ -241,7 +243,8 @@ fn decoder_layers_are_those_of_pytorch() {
             case.load(TransformerDecoderLayer::new(size, heads, feedforward, options, &mut Rng::seed(0)));
         let tape = Tape::new();
         let inputs = case.inputs(&tape);
-        let [own, memory] = [mask(&case, true, false, 3), mask(&case, false, true, 4)];
+        let [own, memory] =
+            [mask(&case, true, case.is("masks"), 3, ""), mask(&case, false, true, 4, "memory_")];
         let y = layer.forward(inputs["x"], &inputs["memory"], &own, &memory);
         case.check(&layer, &inputs, &[("y", Some(y))]);
     }

@@ -1,7 +1,7 @@
 """Golden values of recurrent layers, attention and transformer layers, from PyTorch's modules in double precision.
 
 Needs torch (2.x). Run it in this directory: python sequences.py; it writes sequences.safetensors.
-The tensors of a case are named "case|kind|name": weights (the module's state_dict), inputs, outputs, cotangents of the
+The tensors of a case are named "case|kind|name": weights (the module's state_dict), inputs, masks, outputs, cotangents of the
 outputs, and gradients of sum(output * cotangent) by inputs and weights. The case's name says how the module is made.
 Inputs and weights are multiples of 1/64, which single precision holds exactly; results are rounded to it.
 """
@@ -21,8 +21,8 @@ def draw(*shape, scale=1.0):
     return (torch.randn(shape) * 64 * scale).round() / 64
 
 
-def case(name, module, inputs, call):
-    """Runs the module on the named inputs; `call` gives the named outputs."""
+def case(name, module, inputs, call, masks={}):
+    """Runs the module on the named inputs; `call` gives the named outputs. `masks` is what it uses beside."""
     name = name.strip()
     with torch.no_grad():
         for parameter in module.parameters():
@@ -34,6 +34,7 @@ def case(name, module, inputs, call):
     kinds = {
         "weights": module.state_dict(),
         "inputs": inputs,
+        "masks": masks,
         "outputs": outputs,
         "cotangents": cotangents,
         "gradients": {key: p.grad for key, p in [*module.named_parameters(), *inputs.items()]},
@@ -164,6 +165,76 @@ for kind in ["padded_rnn", "padded_lstm", "padded_gru"]:
     padded(kind, [4, 4, 2], 3, False, False, False, True, steps=4, inputs=2, hidden=4)
     padded(kind, [1, 3], 2, True, True, False, False, steps=3, inputs=1, hidden=5)
     padded(kind, [6, 2], 1, True, False, True, True, steps=6, inputs=3, hidden=1)
+
+# Attention under general masks: `hidden` is 1 where a query does not see a key, `added` comes to the scores; both broadcast to
+# [n, heads, queries, keys]. Every query sees the first key.
+def general_masks(prefix, hidden, added):
+    masks = {}
+    if hidden:
+        masks[prefix + "hidden"] = (torch.rand(hidden) < 0.4).double()
+        masks[prefix + "hidden"][..., 0] = 0
+    if added:
+        masks[prefix + "added"] = draw(*added)
+        masks[prefix + "added"][..., -1] = -torch.inf
+    return masks
+
+
+def attention_mask(masks, prefix, flags, shape):
+    """As PyTorch takes it: of booleans if nothing is added, else of numbers; [queries, keys] or [n * heads, queries, keys]."""
+    n, heads, queries, keys = shape
+    hidden = torch.zeros(shape, dtype=torch.bool) | masks.get(prefix + "hidden", torch.zeros(1)).bool()
+    if "causal" in flags:
+        hidden |= causal_mask(flags, queries, keys)
+    mask = hidden
+    if prefix + "added" in masks:
+        mask = (torch.zeros(shape) + masks[prefix + "added"]).masked_fill(hidden, -torch.inf)
+    # A mask for all sequences and heads in its short form.
+    return mask[0, 0] if (mask == mask[:1, :1]).all() else mask.reshape(n * heads, queries, keys)
+
+
+for heads, flags, hidden, added in [
+    (2, "hidden", (4, 4), None),
+    (3, "added causal", None, (4, 4)),
+    (2, "hidden cross padding", (2, 2, 3, 4), None),
+    (3, "added padding", None, (3, 4, 4)),
+    (2, "hidden added no_bias causal padding", (2, 1, 4, 4), (1, 2, 1, 4)),
+]:
+    n, steps, keys, size = 2, 3 if "cross" in flags else 4, 4, 6
+    values = {"x": draw(n, steps, size)}
+    if "cross" in flags:
+        values |= {"memory": draw(n, keys, size), "values": draw(n, keys, size)}
+    masks = general_masks("", hidden, added)
+
+    def call(module, values):
+        x, memory = values["x"], values.get("memory", values["x"])
+        y, weights = module(
+            x, memory, values.get("values", memory), average_attn_weights=False,
+            key_padding_mask=padding_mask(flags, n, keys),
+            attn_mask=attention_mask(masks, "", flags, (n, heads, steps, keys)))
+        return {"y": y, "weights": weights}
+
+    module = nn.MultiheadAttention(size, heads, bias="no_bias" not in flags, batch_first=True)
+    case(f"attention {size} {heads} {flags}", module, values, call, masks)
+
+# Transformer layers under them: `flags` name what the encoder and the decoder's attention to itself have; the memory has the
+# same kinds. The padding of a decoder's own sequence is that of its last element too.
+for flags in ["hidden", "added causal", "hidden padding", "gelu norm_first hidden added causal padding"]:
+    n, heads, steps, keys, size, feedforward = 2, 2, 3, 4, 4, 5
+    options = dict(dropout=0.0, activation="gelu" if "gelu" in flags else "relu", batch_first=True, norm_first="norm_first" in flags)
+    masks = general_masks("", "hidden" in flags and (keys, keys), "added" in flags and (heads, keys, keys))
+    case(f"encoder {size} {heads} {feedforward} masks {flags}", nn.TransformerEncoderLayer(size, heads, feedforward, **options),
+         {"x": draw(n, keys, size)},
+         lambda module, v: {"y": module(
+             v["x"], src_mask=attention_mask(masks, "", flags, (n, heads, keys, keys)),
+             src_key_padding_mask=padding_mask(flags, n, keys))}, masks)
+    masks = general_masks("", "hidden" in flags and (n, 1, steps, steps), "added" in flags and (steps, steps))
+    masks |= general_masks("memory_", "hidden" in flags and (steps, keys), "added" in flags and (heads, 1, keys))
+    case(f"decoder {size} {heads} {feedforward} masks {flags}", nn.TransformerDecoderLayer(size, heads, feedforward, **options),
+         {"x": draw(n, steps, size), "memory": draw(n, keys, size)},
+         lambda module, v: {"y": module(
+             v["x"], v["memory"], tgt_mask=attention_mask(masks, "", flags, (n, heads, steps, steps)),
+             memory_mask=attention_mask(masks, "memory_", "", (n, heads, steps, keys)),
+             tgt_key_padding_mask=padding_mask(flags, n, steps), memory_key_padding_mask=padding_mask(flags, n, keys))}, masks)
 
 header, blobs, end = {}, [], 0
 for name, tensor in tensors.items():
