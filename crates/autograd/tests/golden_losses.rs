@@ -160,11 +160,14 @@ fn gradcheck(name: &str, inputs: &[Tensor], options: &Options) -> Result<(), Tes
     let check = GradCheck { second_order: true, ..GradCheck::default() };
     let report = check.function(|x| loss(name, x, options), inputs);
     for row in &report.rows {
-        // A margin that all keep to leaves no gradient. The CTC loss has -1e30 for the logarithm of 0, of which the checker
-        // fears the roundings: what it found is held to those of 5 steps, some 30 each.
+        // A margin that all keep to leaves no gradient. The CTC loss has -1e30 for the logarithm of 0: roundings at that size
+        // never come about, but the checker's estimate of what f32 may miss counts them or is lost in them. So what f32
+        // misses is held here, to some 30 roundings in each of 5 steps.
         let fine = match row.verdict {
             Verdict::Pass | Verdict::NoGradient => true,
-            Verdict::Inconclusive => name == "ctc_loss" && row.error < 150.0 * f64::from(f32::EPSILON) / 2.0,
+            Verdict::Inconclusive | Verdict::PoorPrecision => {
+                name == "ctc_loss" && row.error < 150.0 * f64::from(f32::EPSILON) / 2.0
+            }
             _ => false,
         };
         prop_assert!(fine, "{name} of {inputs:?} with {options:?}\n{report}");
