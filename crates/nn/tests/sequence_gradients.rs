@@ -87,7 +87,7 @@ proptest! {
         // Of those drawn, as many as there are sequences, none longer than the steps.
         let lengths = lengths.map(|drawn| drawn[..n].iter().map(|&length| length.min(steps)).collect::<Vec<_>>());
         let lengths = lengths.as_deref();
-        let options = RecurrentOptions { layers, bidirectional, bias, dropout, batch_first };
+        let options = RecurrentOptions { layers, bidirectional, bias, dropout, batch_first, proj_size: None };
         let directions = if bidirectional { 2 } else { 1 };
         let x = if batch_first { [n, steps, inputs] } else { [steps, n, inputs] };
         let state = [layers * directions, n, hidden];
@@ -104,6 +104,12 @@ proptest! {
             v.push(draw(&state, 3));
         }
         check(Lstm::with_options(inputs, hidden, options, &mut rng()), &v, |layer, v| outputs!(layer, v, lengths))?;
+        let options = RecurrentOptions { proj_size: Some(hidden), ..options };
+        if with_state {
+            v[2] = draw(&[state[0], n, hidden + 1], 3);
+        }
+        let projected = Lstm::with_options(inputs, hidden + 1, options, &mut rng());
+        check(projected, &v, |layer, v| outputs!(layer, v, lengths))?;
     }
 
     #[test]

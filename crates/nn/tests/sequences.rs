@@ -419,6 +419,18 @@ fn misuse_is_named_at_the_users_line() {
     panics_here!("gru: 2 inputs, 4 hidden and 0 layers", Gru::with_options(2, 4, options, rng));
     let options = RecurrentOptions { dropout: 1.5, ..Default::default() };
     panics_here!("rnn: the dropout probability 1.5 is not in 0..=1", Rnn::with_options(2, 4, options, rng));
+    let options = RecurrentOptions { proj_size: Some(4), ..Default::default() };
+    panics_here!(
+        "lstm: the projection's size 4 must be at least 1 and less than",
+        Lstm::with_options(2, 4, options, rng)
+    );
+    panics_here!("gru: only an LSTM has a projection, of size 4 here", Gru::with_options(2, 5, options, rng));
+    let projected = Lstm::with_options(2, 5, options, rng);
+    let short = RecurrentState { h: zeros(&[1, 3, 5]), c: Some(zeros(&[1, 3, 5])) };
+    panics_here!(
+        "lstm: the state must be h of shape [1, 3, 4] and c of shape [1, 3, 5], but is h [1, 3, 5] and c [1, 3, 5]",
+        projected.forward_from(zeros(&[3, 6, 2]), Some(&short))
+    );
     panics_here!("gru_cell: 1 inputs and 0 hidden: both must be at least 1", GruCell::new(1, 0, rng));
     let lstm = Lstm::new(2, 4, rng);
     panics_here!("lstm: the batch has shape [3, 2]; it must be [n, steps, 2]", lstm.forward(zeros(&[3, 2])));

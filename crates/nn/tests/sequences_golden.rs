@@ -140,7 +140,8 @@ macro_rules! recurrent {
 
 #[test]
 fn recurrent_layers_are_those_of_pytorch() {
-    for kind in ["tanh", "relu", "lstm", "gru", "padded_rnn", "padded_lstm", "padded_gru"] {
+    let plain = ["tanh", "relu", "lstm", "gru", "projected"];
+    for kind in plain.into_iter().chain(["padded_rnn", "padded_lstm", "padded_gru", "padded_projected"]) {
         for case in cases(kind) {
             let options = RecurrentOptions {
                 layers: case.number(3),
@@ -148,12 +149,15 @@ fn recurrent_layers_are_those_of_pytorch() {
                 bias: !case.is("no_bias"),
                 dropout: 0.0,
                 batch_first: !case.is("steps_first"),
+                proj_size: case.words.iter().find_map(|word| word.strip_prefix("proj=")?.parse().ok()),
             };
             let (inputs, hidden, rng) = (case.number(1), case.number(2), &mut Rng::seed(0));
             match kind {
                 "tanh" | "padded_rnn" => recurrent!(case, Rnn::with_options(inputs, hidden, options, rng)),
                 "relu" => recurrent!(case, Rnn::with_options(inputs, hidden, options, rng).relu()),
-                "lstm" | "padded_lstm" => recurrent!(case, Lstm::with_options(inputs, hidden, options, rng)),
+                "lstm" | "projected" | "padded_lstm" | "padded_projected" => {
+                    recurrent!(case, Lstm::with_options(inputs, hidden, options, rng))
+                }
                 _ => recurrent!(case, Gru::with_options(inputs, hidden, options, rng)),
             }
         }

@@ -166,6 +166,36 @@ for kind in ["padded_rnn", "padded_lstm", "padded_gru"]:
     padded(kind, [1, 3], 2, True, True, False, False, steps=3, inputs=1, hidden=5)
     padded(kind, [6, 2], 1, True, False, True, True, steps=6, inputs=3, hidden=1)
 
+# LSTMs whose hidden state is projected; the last one on packed sequences.
+def projected(layers, bidirectional, bias, batch_first, state, n, steps, inputs, hidden, size, lengths=None):
+    options = dict(num_layers=layers, bidirectional=bidirectional, bias=bias, batch_first=batch_first, proj_size=size)
+    values = {"x": draw(n, steps, inputs) if batch_first else draw(steps, n, inputs)}
+    if state:
+        values["h0"] = draw(layers * (1 + bidirectional), n, size)
+        values["c0"] = draw(layers * (1 + bidirectional), n, hidden)
+
+    def call(module, values):
+        x = values["x"]
+        if lengths:
+            x = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first, enforce_sorted=False)
+        y, last = module(x, (values["h0"], values["c0"]) if state else None)
+        if lengths:
+            y, _ = nn.utils.rnn.pad_packed_sequence(y, batch_first, total_length=steps)
+        return {"y": y, "h": last[0], "c": last[1]}
+
+    flags = words(bidirectional=bidirectional, no_bias=not bias, steps_first=not batch_first)
+    kind = "padded_projected" if lengths else "projected"
+    own = ",".join(map(str, lengths or []))
+    case(f"{kind} {inputs} {hidden} {layers} {own} {flags} proj={size}", nn.LSTM(inputs, hidden, **options), values, call)
+
+
+projected(1, False, True, True, False, n=3, steps=5, inputs=4, hidden=3, size=2)
+projected(2, True, True, True, True, n=2, steps=4, inputs=3, hidden=4, size=3)
+projected(3, False, False, False, True, n=2, steps=3, inputs=2, hidden=4, size=1)
+projected(1, True, False, True, True, n=1, steps=2, inputs=1, hidden=5, size=4)
+for lengths, size in [([3, 1], 2), ([1, 4, 2], 1), ([2, 2], 3), ([4], 2)]:
+    projected(2, True, True, True, True, n=len(lengths), steps=4, inputs=3, hidden=4, size=size, lengths=lengths)
+
 # Attention under general masks: `hidden` is 1 where a query does not see a key, `added` comes to the scores; both broadcast to
 # [n, heads, queries, keys]. Every query sees the first key.
 def general_masks(prefix, hidden, added):

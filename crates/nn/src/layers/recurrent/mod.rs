@@ -42,7 +42,8 @@ macro_rules! recurrent_layers {
             /// A layer with these options.
             ///
             /// # Panics
-            /// When a size or the number of layers is 0, or the dropout probability is not in 0..=1.
+            /// When a size or the number of layers is 0, the dropout probability is not in 0..=1, or there is a projection
+            /// in another layer than an LSTM or not to fewer elements than there are hidden ones.
             #[track_caller]
             pub fn with_options(
                 inputs: usize,
@@ -137,7 +138,7 @@ macro_rules! recurrent_layers {
                     "{}_cell: {inputs} inputs and {hidden} hidden: both must be at least 1",
                     stack::name($cell)
                 );
-                $LayerCell { cell: $cell, params: CellParams::new($cell, inputs, hidden, true, rng) }
+                $LayerCell { cell: $cell, params: CellParams::new($cell, inputs, hidden, true, None, rng) }
             }
 
             /// The same cell without biases.
@@ -180,7 +181,7 @@ fn step<V: Value>(
         "{name}_cell: the batch has shape {shape}; it must be [n, {inputs}]"
     );
     if let Some(state) = state {
-        state.check(&format!("{name}_cell"), cell.states(), &[shape[0], hidden]);
+        state.check(&format!("{name}_cell"), &vec![vec![shape[0], hidden]; cell.states()]);
     }
     let mut initial = vec![x.at().constant(Tensor::zeros([shape[0], hidden])); cell.states()];
     for (initial, value) in initial.iter_mut().zip(state.iter().flat_map(|state| state.values())) {
@@ -238,7 +239,8 @@ recurrent_layers! {
     /// Its parameters are PyTorch's: for each layer k `weight_ih_lk` `[4 hidden, inputs]`, `weight_hh_lk`
     /// `[4 hidden, hidden]`, `bias_ih_lk` and `bias_hh_lk` `[4 hidden]`, and with the ending `_reverse` those of the
     /// reverse direction. The gates lie in PyTorch's order i, f, g, o; the book has f, g, i, o, and its matrices
-    /// transposed.
+    /// transposed. With a projection, an [option](RecurrentOptions::proj_size), `h_t = W_hr o tanh(c_t)`: there is also
+    /// `weight_hr_lk` `[projected, hidden]`, and `weight_hh_lk` is `[4 hidden, projected]`.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;

@@ -36,7 +36,7 @@ pub struct RecurrentState<V> {
     /// The hidden state, which is also the output: of a cell `[n, hidden]`, of a layer
     /// `[layers · directions, n, hidden]`, the reverse direction of a layer after its forward one.
     pub h: V,
-    /// The cell state of an LSTM, of the same shape; `None` for the others.
+    /// The cell state of an LSTM, of the same shape unless h is projected; `None` for the others.
     pub c: Option<V>,
 }
 
@@ -57,17 +57,22 @@ impl<V: Value> RecurrentState<V> {
         [&self.h].into_iter().chain(&self.c)
     }
 
-    /// Refuses a state that is not one of so many values of this shape.
+    /// Refuses a state whose values are not of these shapes.
     #[track_caller]
-    pub(super) fn check(&self, layer: &str, count: usize, shape: &[usize]) {
+    pub(super) fn check(&self, layer: &str, shapes: &[Vec<usize>]) {
         let found: Vec<_> = self.values().map(V::shape).collect();
         assert!(
-            found.len() == count && found.iter().all(|found| found[..] == *shape),
-            "{layer}: the state must be {} of shape {shape:?}, but {}",
-            if count == 1 { "h" } else { "h and c" },
+            found.len() == shapes.len()
+                && found.iter().zip(shapes).all(|(found, right)| found[..] == right[..]),
+            "{layer}: the state must be {}, but is {}",
+            match shapes {
+                [h] => format!("h of shape {h:?}"),
+                [h, c] if h == c => format!("h and c of shape {h:?}"),
+                shapes => format!("h of shape {:?} and c of shape {:?}", shapes[0], shapes[1]),
+            },
             match &found[..] {
-                [h] => format!("is h {h}"),
-                found => format!("is h {} and c {}", found[0], found[1]),
+                [h] => format!("h {h}"),
+                found => format!("h {} and c {}", found[0], found[1]),
             }
         );
     }
