@@ -9,7 +9,7 @@ pub use gradus_tensor as tensor;
 
 /// What programs import: `use gradus::prelude::*`.
 ///
-/// Tensors, tapes and their operations, every layer, the optimizers, and the options of layers and losses. The rest is
+/// Tensors, tapes and their operations, every layer, the optimizers, the options of layers and losses, and the state of a run. The rest is
 /// reached by the names of its modules: `schedule::Cosine`, `metrics::accuracy`, `optim::Group`, `data::digits`. A program's
 /// own names go before these.
 ///
@@ -64,7 +64,7 @@ pub mod prelude {
         prelude::*,
     };
     pub use gradus_nn::{
-        Init, Layer, Module, Sequential, data,
+        Init, Layer, Module, Sequential, State, data,
         layers::*,
         metrics, module,
         optim::{

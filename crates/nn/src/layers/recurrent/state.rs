@@ -1,5 +1,6 @@
 //! What a recurrent layer carries from one piece of a sequence to the next.
 
+use crate::state::{State, StateError};
 use gradus_autograd::{At, Value};
 use gradus_tensor::Tensor;
 
@@ -79,6 +80,30 @@ impl<V: Value> RecurrentState<V> {
 }
 
 impl RecurrentState<Tensor> {
+    /// What is to be saved, where a run stops between two pieces of a sequence.
+    ///
+    /// ```
+    /// use gradus_nn::RecurrentState;
+    /// use gradus_tensor::Tensor;
+    /// let state = RecurrentState { h: Tensor::ones([1, 2, 3]), c: None };
+    /// assert_eq!(RecurrentState::restore(&state.state()), Ok(state));
+    /// ```
+    pub fn state(&self) -> State {
+        let mut state = State::new();
+        state.put_tensor("h", self.h.clone());
+        self.c.iter().for_each(|c| state.put_tensor("c", c.clone()));
+        state
+    }
+
+    /// What [`state`](RecurrentState::state) gave.
+    ///
+    /// # Errors
+    /// When there is no h.
+    pub fn restore(state: &State) -> Result<RecurrentState<Tensor>, StateError> {
+        let [h, c] = ["h", "c"].map(|name| state.tensors().get(name).cloned());
+        Ok(RecurrentState { h: h.ok_or_else(|| StateError::new("h is missing"))?, c })
+    }
+
     /// The same state as constants of a place: of a tape, `state.on(tape.at())`.
     #[track_caller]
     pub fn on<V: Value>(&self, at: At<V>) -> RecurrentState<V> {
