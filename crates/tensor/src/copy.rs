@@ -4,14 +4,16 @@
 //! read along the source's rows and written along the copy's, so neither takes a cache line for each element.
 
 use crate::{
+    Isa,
     elementwise::gather,
+    kernels::transpose::transpose,
     par,
     strided::{Positions, merge_axes},
     tensor::Tensor,
 };
 use smallvec::SmallVec;
 
-/// Rows and columns of a tile: small enough for the compiler to turn it round in registers.
+/// Rows and columns of a tile.
 const TILE: usize = 8;
 /// Rows and columns of a block of tiles: the pages that it touches fit the processor's table of pages.
 const BLOCK: usize = 512;
@@ -60,17 +62,12 @@ fn copy(data: &[f32], offset: usize, axes: &[(usize, isize)], out: &mut [f32]) {
     let (rows, row_stride) = axes[closest];
     let matrix = Matrix { data, row_stride, column_stride };
     for (from, to) in Positions::from(&from, offset, 0).zip(Positions::from(&to, 0, 0)) {
-        let block = |first: usize, all: usize| (first..all.min(first + BLOCK)).step_by(TILE);
         for first_row in (0..rows).step_by(BLOCK) {
             for first_column in (0..columns).step_by(BLOCK) {
-                for column in block(first_column, columns) {
-                    for row in block(first_row, rows) {
-                        let from = matrix.position(from, row, column);
-                        let to = &mut out[to + row * steps[closest] + column..];
-                        let (height, width) = (TILE.min(rows - row), TILE.min(columns - column));
-                        matrix.copy_tile(from, height, width, to, steps[closest]);
-                    }
-                }
+                let from = matrix.position(from, first_row, first_column);
+                let to = &mut out[to + first_row * steps[closest] + first_column..];
+                let (height, width) = (BLOCK.min(rows - first_row), BLOCK.min(columns - first_column));
+                matrix.copy_block(from, [height, width], to, steps[closest]);
             }
         }
     }
@@ -88,13 +85,24 @@ impl Matrix<'_> {
         at.wrapping_add_signed(self.row_stride * row as isize + self.column_stride * column as isize)
     }
 
+    /// Copies a block that starts at `from`; its rows go `out_step` apart.
+    fn copy_block(&self, from: usize, [height, width]: [usize; 2], out: &mut [f32], out_step: usize) {
+        if self.row_stride == 1 && self.column_stride > 0 {
+            let stride = self.column_stride as usize;
+            return transpose(Isa::current(), &self.data[from..], stride, [width, height], out, out_step);
+        }
+        for column in (0..width).step_by(TILE) {
+            for row in (0..height).step_by(TILE) {
+                let size = [TILE.min(height - row), TILE.min(width - column)];
+                let from = self.position(from, row, column);
+                self.copy_tile(from, size, &mut out[row * out_step + column..], out_step);
+            }
+        }
+    }
+
     /// Copies a tile that starts at `from`; its rows go `out_step` apart. It is turned round in a block of its own,
     /// because the rows of `out` may fall into one set of the cache all together.
-    #[allow(clippy::needless_range_loop)] // two arrays are walked across each other
-    fn copy_tile(&self, from: usize, height: usize, width: usize, out: &mut [f32], out_step: usize) {
-        if self.row_stride == 1 && self.column_stride > 0 && (height, width) == (TILE, TILE) {
-            return turn_tile(&self.data[from..], self.column_stride as usize, out, out_step);
-        }
+    fn copy_tile(&self, from: usize, [height, width]: [usize; 2], out: &mut [f32], out_step: usize) {
         let mut tile = [[0.0; TILE]; TILE];
         let mut line = [0.0; TILE];
         for column in 0..width {
@@ -110,19 +118,32 @@ impl Matrix<'_> {
     }
 }
 
-/// Copies a whole tile whose columns lie `stride` apart to rows that lie `out_step` apart. A function of its own: inlined
-/// into the loops around it, the compiler no longer finds the vector instructions, and takes twice as long.
-#[inline(never)]
-#[allow(clippy::needless_range_loop)] // two arrays are walked across each other
-fn turn_tile(data: &[f32], stride: usize, out: &mut [f32], out_step: usize) {
-    let mut tile = [[0.0; TILE]; TILE];
-    for column in 0..TILE {
-        let line: &[f32; TILE] = data[column * stride..].first_chunk().expect("the tile is whole");
-        for row in 0..TILE {
-            tile[row][column] = line[row];
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    #[test]
+    fn large_copies_of_turned_axes_have_every_element_in_its_place() {
+        // Beyond one block in one axis, whole squares and a rest in the others; some of them out of a larger matrix.
+        for (rows, columns) in [(40, 700), (700, 40), (513, 35)] {
+            let x = Tensor::from_fn([2, rows + 1, columns + 2], |at| {
+                (at[0] * 500_000 + at[1] * 712 + at[2]) as f32
+            });
+            let part = x.slice(1, 1..).slice(2, ..-2);
+            for flipped in [false, true] {
+                let part = if flipped { part.flip(2) } else { part.clone() };
+                let copy = part.permute([2, 0, 1]).contiguous();
+                assert_eq!(copy.shape(), &[columns, 2, rows]);
+                for (i, found) in copy.iter().enumerate() {
+                    let (column, block, row) = (i / (2 * rows), i / rows % 2, i % rows);
+                    let column = if flipped { columns - 1 - column } else { column };
+                    assert_eq!(
+                        found,
+                        (block * 500_000 + (row + 1) * 712 + column) as f32,
+                        "{rows} x {columns}"
+                    );
+                }
+            }
         }
-    }
-    for (row, tile) in tile.iter().enumerate() {
-        *out[row * out_step..].first_chunk_mut().expect("the tile is whole") = *tile;
     }
 }

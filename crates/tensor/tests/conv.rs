@@ -129,10 +129,11 @@ fn sizes_that_fill_tiles_and_threads() {
     let mut rng = Rng::seed(2);
     let plain = Conv2dOptions::default();
     let padded = Conv2dOptions { padding: [1, 1], ..plain };
-    // (input, weight, options): many images, one large image, depthwise, 1 x 1, small images, kernel = input, strides.
+    // (input, weight, options): many images, one large image, one of many channels, depthwise, 1 x 1, small images, kernel = input, strides.
     let cases = [
         ([37, 1, 28, 28], [11, 1, 5, 5], plain),
         ([1, 3, 61, 47], [19, 3, 3, 3], padded),
+        ([1, 20, 30, 31], [9, 20, 3, 3], padded),
         ([3, 24, 14, 14], [24, 1, 3, 3], Conv2dOptions { groups: 24, ..padded }),
         ([2, 40, 9, 11], [17, 40, 1, 1], plain),
         ([50, 6, 4, 4], [9, 6, 3, 3], padded),
@@ -213,7 +214,7 @@ fn recycled_memory_leaves_no_trace() {
 fn the_number_of_threads_does_not_change_a_bit() {
     let mut rng = Rng::seed(5);
     let options = Conv2dOptions { padding: [1, 1], ..Conv2dOptions::default() };
-    for (x, w) in [([1, 8, 40, 40], [27, 8, 3, 3]), ([33, 5, 12, 12], [10, 5, 3, 3])] {
+    for (x, w) in [([1, 20, 40, 40], [27, 20, 3, 3]), ([33, 5, 12, 12], [10, 5, 3, 3])] {
         let (x, w) = (Tensor::randn(x, &mut rng), Tensor::randn(w, &mut rng));
         let g = Tensor::randn([x.size(0), w.size(0), x.size(2), x.size(3)], &mut rng);
         let run = |threads: usize| {

@@ -1,10 +1,10 @@
 //! The kernels of each instruction set, compiled for it and listed in a table.
 
-use super::lanes::Lanes;
 use super::pack::{self, Lines, Pack};
 use super::tile::{self, Tile, TileOut, Walk};
 use super::vector::{self, VectorMatrix};
 use crate::Isa;
+use crate::kernels::lanes::Lanes;
 
 /// The most vectors of columns in a register tile.
 pub(super) const TILE_VECTORS: usize = 2;
@@ -53,7 +53,7 @@ impl Kernels {
 macro_rules! kernels {
     ($module:ident, $lanes:ident, [$($rows:literal)*], $dot_rows:literal $(, #[$enable:meta])?) => {
         mod $module {
-            use super::super::lanes::$lanes;
+            use crate::kernels::lanes::$lanes;
             use super::*;
 
             pub(super) static KERNELS: Kernels = Kernels {

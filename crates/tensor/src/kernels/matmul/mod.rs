@@ -6,7 +6,6 @@
 mod arena;
 mod blocked;
 mod kernels;
-mod lanes;
 mod operand;
 mod pack;
 mod panels;

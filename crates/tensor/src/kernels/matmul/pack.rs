@@ -1,6 +1,6 @@
 //! Packing: copies a part of an operand into panels that the register tile reads from front to back.
 
-use super::lanes::Lanes;
+use crate::kernels::lanes::Lanes;
 
 /// The part of an operand that becomes one panel: `lines` rows of A, or columns of B, with `k` elements each.
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 //! The register tile: the innermost loop of the matrix product.
 
-use super::lanes::Lanes;
+use crate::kernels::lanes::Lanes;
 
 /// A walk over a part of an operand in equal steps: an address, and the distance of one step.
 #[derive(Clone, Copy)]

@@ -2,10 +2,10 @@
 //! seldom that reading it is most of the work.
 
 use super::arena::Scratch;
-use super::lanes::Lanes;
 use super::operand::Mat;
 use super::tile::Walk;
 use super::{Activation, Product};
+use crate::kernels::lanes::Lanes;
 use crate::par;
 
 /// Computes `x * B` for a few vectors of `k` contiguous elements, over which `x` walks. `sums` receives the
