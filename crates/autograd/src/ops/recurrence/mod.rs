@@ -219,9 +219,9 @@ fn or_zero<V: Value>(going: &Option<V>, value: V) -> V {
 
 impl Op for Recurrence {
     const NAME: &'static str = "recurrence";
-    const FORMULA: &'static str = "step by step (h, c) = cell(x, W h + b, (h, c)), y = all h, 0 beyond a sequence's end; \
+    const FORMULA: &'static str = "step by step (h, c) = cell(x, W h + b, (h, c)), perhaps h = P h, y = all h, 0 beyond a sequence's end; \
                                    da and du of each step by its chain rule, from the last step to the first, \
-                                   dx = all da, dh = Wᵀ du + what passes by, dW = Σ du hᵀ, db = Σ du";
+                                   dx = all da, dh = Wᵀ du + what passes by, dW = Σ du hᵀ, db = Σ du, dP = Σ dh hᵀ";
     const PRECISION: Precision = Precision::UlpsOfLargest(32.0);
     /// States and gates of all steps.
     type Saved = (Vec<Vec<Tensor>>, Vec<Vec<Tensor>>);
