@@ -4,7 +4,7 @@ use crate::{
     ops::{linear::Products, normalize::Normalize, selection::Selection, shape::Shaping, steps::Steps},
     value::Value,
 };
-use gradus_tensor::{ShapeError, Tensor};
+use gradus_tensor::{ShapeError, Tensor, shape::broadcast};
 
 /// Attention of queries to keys and values.
 pub trait Attention: Value {
@@ -89,6 +89,17 @@ pub trait Attention: Value {
             .fail()
         }
         let (mut scores, mut finite) = ((self / (d as f32).sqrt()).matmul(&key.t()), None);
+        let shape = scores.shape();
+        for (name, mask) in [("mask", mask), ("bias", bias)] {
+            let Some(found) = mask.map(Self::shape) else { continue };
+            if !broadcast("attention", &shape, &found).is_ok_and(|both| both == shape) {
+                ShapeError::new(format!(
+                    "attention: the {name} has shape {found}; it must broadcast to the weights' shape {shape}, \
+                     [.., queries, keys]"
+                ))
+                .fail()
+            }
+        }
         if let Some(bias) = bias {
             scores = scores + bias;
             finite = Some(bias.not_equals(&self.at().constant(f32::NEG_INFINITY)));
