@@ -8,11 +8,71 @@ pub use gradus_nn as nn;
 pub use gradus_tensor as tensor;
 
 /// What programs import: `use gradus::prelude::*`.
+///
+/// Tensors, tapes and their operations, every layer, the optimizers, the options of layers and losses, and the state of a run. The rest is
+/// reached by the names of its modules: `schedule::Cosine`, `metrics::accuracy`, `optim::Group`, `data::digits`. A program's
+/// own names go before these.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// /// Tells the kind of a text from its last state.
+/// struct Classifier {
+///     embedding: Embedding,
+///     lstm: Lstm,
+///     norm: LayerNorm,
+///     output: Linear,
+/// }
+/// module!(Classifier { embedding, lstm, norm, output });
+///
+/// impl Classifier {
+///     fn forward<V: Value>(&self, at: At<V>, texts: &Indices, lengths: &[usize]) -> V {
+///         let (_, state) = self.lstm.forward_padded(self.embedding.forward(at, texts), lengths, None);
+///         self.output.forward(self.norm.forward(state.h.select(0, -1)))
+///     }
+/// }
+///
+/// let mut rng = Rng::seed(0);
+/// let mut model = Classifier {
+///     embedding: Embedding::new(10, 8, &mut rng),
+///     lstm: Lstm::new(8, 16, &mut rng),
+///     norm: LayerNorm::new([16]),
+///     output: Linear::new(16, 2, &mut rng),
+/// };
+/// // Two texts of four and of two words, the second one filled up.
+/// let (texts, lengths) = (Indices::new([1, 2, 3, 4, 5, 6, 0, 0], [2, 4]), [4, 2]);
+/// let labels = Indices::from([0, 1]);
+/// let options = CrossEntropyOptions { label_smoothing: 0.1, reduction: Reduction::Sum, ..Default::default() };
+///
+/// let schedule = schedule::Warmup::new(5, schedule::Cosine::new(0.05, 25));
+/// let (mut adam, mut tape) = (AdamW::new(0.05), Tape::training(1));
+/// for step in 0..30 {
+///     adam.set_lr(schedule.lr(step));
+///     let (_loss, mut gradients, ()) = tape.step(|tape| {
+///         let scores = model.forward(tape.at(), &texts, &lengths);
+///         (scores.cross_entropy_with(&labels, options.clone()), ())
+///     });
+///     clip_grad_norm(&model, &mut gradients, 1.0);
+///     adam.step(&mut model, &gradients);
+/// }
+/// let scores = model.forward(eager(), &texts, &lengths);
+/// assert_eq!(metrics::accuracy(&scores, &labels), 1.0);
+/// ```
 pub mod prelude {
-    pub use gradus_autograd::prelude::*;
+    pub use gradus_autograd::{
+        ops::loss::{CrossEntropyOptions, NllOptions, Reduction},
+        prelude::*,
+    };
     pub use gradus_nn::{
-        Adam, AdamW, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Embedding, Flatten, Init, Layer, LayerNorm,
-        Linear, MaxPool2d, Module, Optimizer, Relu, Residual, Sequential, Sgd, Sigmoid, Tanh, module,
+        Init, Layer, Module, Sequential, State, data,
+        layers::*,
+        metrics, module,
+        optim::{
+            self, AdaDelta, AdaGrad, Adam, AdamW, Lbfgs, Lion, NAdam, Optimizer, RmsProp, Sgd,
+            clip_grad_norm, clip_grad_value,
+        },
+        schedule::{self, Schedule},
+        train::{self, Trainer},
     };
 }
 

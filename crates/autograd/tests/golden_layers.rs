@@ -92,12 +92,12 @@ fn normalisations() {
 
 #[test]
 fn attention() {
-    check("attention", |v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, false));
+    check("attention", |v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, None, false));
     check("attention_mask", |v| {
         let mask = [[1.0, 0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]];
-        v[0].scaled_dot_product_attention(&v[1], &v[2], Some(&v[0].at().constant(mask)), false)
+        v[0].scaled_dot_product_attention(&v[1], &v[2], Some(&v[0].at().constant(mask)), None, false)
     });
-    check("attention_causal", |v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, true));
+    check("attention_causal", |v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, None, true));
 }
 
 #[test]

@@ -49,8 +49,9 @@ fn third_derivatives_of_normalisations() {
 
 #[test]
 fn attention_can_be_differentiated_three_times() {
-    let inputs = random(&[&[2, 3, 4], &[2, 3, 4], &[2, 3, 2]]);
-    third_order(|v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, true), &inputs);
+    let inputs = random(&[&[2, 3, 4], &[2, 3, 4], &[2, 3, 2], &[3, 3]]);
+    third_order(|v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, None, true), &inputs[..3]);
+    third_order(|v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, Some(&v[3]), true), &inputs);
 }
 
 /// A mean far from 0 costs no more than its own rounding: the variance is not a difference of large numbers.
@@ -158,7 +159,7 @@ fn a_query_that_sees_nothing_gives_zero() {
     let [q, k, v]: [Tensor; 3] = random(&[&[2, 4], &[3, 4], &[3, 2]]).try_into().unwrap();
     let (q, k, v) = (tape.var(q), tape.var(k), tape.var(v));
     let mask = tape.constant([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
-    let y = q.scaled_dot_product_attention(&k, &v, Some(&mask), false);
+    let y = q.scaled_dot_product_attention(&k, &v, Some(&mask), None, false);
     assert_eq!(y.value().to_vec(), [0.0, 0.0, v.value().get([1, 0]), v.value().get([1, 1])]);
     let swept = y.sum().backward();
     assert_eq!(swept[q].to_vec(), [0.0; 8]);
@@ -166,17 +167,18 @@ fn a_query_that_sees_nothing_gives_zero() {
     assert_eq!(swept[v].to_vec(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
     // A key that nobody sees may hold anything.
     let poisoned = tape.constant([[0.0], [1.0], [0.0]]).select_where(&k, &tape.constant(f32::NAN));
-    assert_eq!(q.scaled_dot_product_attention(&poisoned, &v, Some(&mask), false).value(), y.value());
+    assert_eq!(q.scaled_dot_product_attention(&poisoned, &v, Some(&mask), None, false).value(), y.value());
 }
 
 #[test]
 fn heads_broadcast_over_keys() {
     let [q, k, v]: [Tensor; 3] = random(&[&[2, 3, 5, 4], &[2, 1, 6, 4], &[6, 2]]).try_into().unwrap();
-    let y = q.scaled_dot_product_attention(&k, &v, None, false);
+    let y = q.scaled_dot_product_attention(&k, &v, None, None, false);
     assert_eq!(y.shape(), &[2, 3, 5, 2]);
     let one = q.select(0, 1).select(0, 2).scaled_dot_product_attention(
         &k.select(0, 1).select(0, 0),
         &v,
+        None,
         None,
         false,
     );
@@ -195,7 +197,8 @@ fn messages_name_the_method_that_was_called() {
     assert!(
         refused(&|| std::mem::drop(x.alpha_dropout(1.0))).starts_with("alpha_dropout: the probability 1")
     );
-    let attend = |k: &Tensor, v: &Tensor| std::mem::drop(x.scaled_dot_product_attention(k, v, None, false));
+    let attend =
+        |k: &Tensor, v: &Tensor| std::mem::drop(x.scaled_dot_product_attention(k, v, None, None, false));
     assert!(
         refused(&|| attend(&Tensor::ones([2, 4]), &x)).contains("queries [2, 3], keys [2, 4]: they must be")
     );

@@ -192,6 +192,12 @@ fn formulas_of_operations_name_themselves_and_the_users_line() {
         .index_copy(0, &one, &v));
     panics_here!("masked_select: a mask of shape [2, 3] does not broadcast to [3]", || v.masked_select(&x));
     panics_here!("nll_loss: label -1 at position 1 is not one of 3 classes", || x.nll_loss(&[0, -1].into()));
+    panics_here!("attention: the mask has shape [3]; it must broadcast to the weights' shape [2, 2]", || x
+        .attention_weights(&x, Some(&v), None, true));
+    panics_here!(
+        "attention: the bias has shape [4, 2, 2]; it must broadcast to the weights' shape [2, 2]",
+        || x.scaled_dot_product_attention(&x, &x, None, Some(&tape.var(Tensor::zeros([4, 2, 2]))), false)
+    );
     panics_here!("huber_loss: delta must be positive, not 0", || x.huber_loss(&x, 0.0));
     panics_here!("cosine_embedding_loss: the prediction has shape [2], the target [3]", || x
         .cosine_embedding_loss(&x, &v, 0.0));

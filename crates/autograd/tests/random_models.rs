@@ -246,7 +246,7 @@ impl Model {
     fn attention<'t>(&self, v: &mut Taken<'t, '_>) -> Var<'t> {
         let x = v.next();
         let [q, k, value] = [v.next(), v.next(), v.next()].map(|w| x.linear(&w, None));
-        let seen = q.scaled_dot_product_attention(&k, &value, None, self.option.is_multiple_of(2));
+        let seen = q.scaled_dot_product_attention(&k, &value, None, None, self.option.is_multiple_of(2));
         let (scale, shift) = (v.next(), v.next());
         let y = (x + seen).layer_norm([self.hidden], Some(&scale), Some(&shift), 0.1);
         self.activated(y).mean_axes(1, false)

@@ -2,9 +2,11 @@
 
 use crate::{
     file::DataError,
+    module::Module,
     save::{load_metadata, load_tensors, save_tensors},
+    weights,
 };
-use gradus_tensor::Tensor;
+use gradus_tensor::{Rng, RngState, Tensor};
 use std::{
     collections::BTreeMap,
     fmt::{self, Display},
@@ -90,6 +92,59 @@ impl State {
             tensors: self.tensors.iter().filter_map(|(key, t)| Some((below(key)?, t.clone()))).collect(),
             values: self.values.iter().filter_map(|(key, v)| Some((below(key)?, v.clone()))).collect(),
         }
+    }
+
+    /// Adds the parameters and buffers of a model, below a name.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// use gradus_nn::{Adam, Linear, Optimizer, State};
+    ///
+    /// // What a training loop of your own saves, and goes on from.
+    /// let (mut rng, mut adam) = (Rng::seed(0), Adam::new(0.01));
+    /// let mut net = Linear::new(3, 2, &mut rng);
+    /// let mut run = State::new();
+    /// run.put_model("model", &net);
+    /// run.put_part("optimizer", adam.state());
+    /// run.put_rng("rng", &rng);
+    ///
+    /// run.restore_model("model", &mut net)?;
+    /// adam.restore(&run.part("optimizer"), &net)?;
+    /// let mut later = run.rng("rng")?;
+    /// assert_eq!(later.bits(), rng.bits());
+    /// # Ok::<(), gradus_nn::StateError>(())
+    /// ```
+    pub fn put_model(&mut self, name: &str, model: &dyn Module) {
+        let mut part = State::new();
+        for (name, param) in model.params() {
+            part.put_tensor(name, param.value().clone());
+        }
+        self.put_part(name, part);
+    }
+
+    /// Sets the parameters and buffers that [`State::put_model`] added below this name. Either all of them are set, or the
+    /// model stays as it is.
+    ///
+    /// # Errors
+    /// When the names or shapes are not the model's; all that does not fit is named.
+    pub fn restore_model(&self, name: &str, model: &mut dyn Module) -> Result<(), StateError> {
+        weights::set_params(model, self.part(name).tensors).map_err(StateError::new)
+    }
+
+    /// Adds where a generator of random numbers stands, below a name.
+    pub fn put_rng(&mut self, name: &str, rng: &Rng) {
+        let RngState { seed, position } = rng.state();
+        self.put(format!("{name}.seed"), seed);
+        self.put(format!("{name}.position"), position);
+    }
+
+    /// The generator that [`State::put_rng`] added below this name, to go on from there.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn rng(&self, name: &str) -> Result<Rng, StateError> {
+        let (seed, position) = (self.get(&format!("{name}.seed"))?, self.get(&format!("{name}.position"))?);
+        Ok(Rng::restore(RngState { seed, position }))
     }
 
     /// All tensors.

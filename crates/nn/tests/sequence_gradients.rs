@@ -42,16 +42,36 @@ fn draw(shape: &[usize], seed: u64) -> Param {
 
 /// The outputs of a layer, and the state after it, from an initial state if there are inputs for it.
 macro_rules! outputs {
-    ($layer:ident, $v:ident) => {{
+    ($layer:ident, $v:ident, $lengths:expr) => {{
         let state = $v.get(1).map(|&h| RecurrentState { h, c: $v.get(2).copied() });
-        let (y, last) = $layer.forward_from($v[0], state.as_ref());
+        let (y, last) = match $lengths {
+            None => $layer.forward_from($v[0], state.as_ref()),
+            Some(lengths) => $layer.forward_padded($v[0], lengths, state.as_ref()),
+        };
         [y, last.h].into_iter().chain(last.c).collect()
     }};
 }
 
 fn mask(causal: bool, padding: bool, n: usize, keys: usize) -> AttentionMask {
-    let hidden = Tensor::from_fn([n, keys], |index| if index == [0, keys - 1] { 1.0 } else { 0.0 });
-    AttentionMask { causal, padding: padding.then_some(hidden) }
+    let fills = Tensor::from_fn([n, keys], |index| if index == [0, keys - 1] { 1.0 } else { 0.0 });
+    AttentionMask { causal, padding: padding.then_some(fills), ..AttentionMask::none() }
+}
+
+/// The mask, and by the seed none, one or two general ones on some of the axes of `[n, heads, queries, keys]`.
+fn general(mask: AttentionMask, shape: [usize; 4], seed: u64) -> AttentionMask {
+    let mut rng = Rng::seed(seed);
+    let mut draw = || {
+        let first = rng.below(3);
+        let shape = shape.map(|size| if rng.below(3) == 0 { 1 } else { size });
+        Tensor::randn(&shape[first..], &mut rng)
+    };
+    let (hidden, added) = (draw().map(|x| if x > 0.8 { 1.0 } else { 0.0 }), draw());
+    let added = added.map(|x| if x > 1.5 { f32::NEG_INFINITY } else { x });
+    AttentionMask {
+        hidden: (seed % 2 == 1).then_some(hidden),
+        added: (seed % 4 > 1).then_some(added),
+        ..mask
+    }
 }
 
 proptest! {
@@ -62,8 +82,12 @@ proptest! {
         (n, steps, inputs, hidden) in (1..4usize, 1..5usize, 1..4usize, 1..4usize),
         (layers, bidirectional, bias, batch_first) in (1..3usize, any::<bool>(), any::<bool>(), any::<bool>()),
         (dropout, with_state) in (prop::sample::select(vec![0.0, 0.25]), any::<bool>()),
+        lengths in prop::option::of(prop::array::uniform3(0..=4usize)),
     ) {
-        let options = RecurrentOptions { layers, bidirectional, bias, dropout, batch_first };
+        // Of those drawn, as many as there are sequences, none longer than the steps.
+        let lengths = lengths.map(|drawn| drawn[..n].iter().map(|&length| length.min(steps)).collect::<Vec<_>>());
+        let lengths = lengths.as_deref();
+        let options = RecurrentOptions { layers, bidirectional, bias, dropout, batch_first, proj_size: None };
         let directions = if bidirectional { 2 } else { 1 };
         let x = if batch_first { [n, steps, inputs] } else { [steps, n, inputs] };
         let state = [layers * directions, n, hidden];
@@ -73,13 +97,19 @@ proptest! {
         }
         let rng = || Rng::seed(0);
         let rnn = Rnn::with_options(inputs, hidden, options, &mut rng());
-        check(rnn.clone(), &v, |layer, v| outputs!(layer, v))?;
-        check(rnn.relu(), &v, |layer, v| outputs!(layer, v))?;
-        check(Gru::with_options(inputs, hidden, options, &mut rng()), &v, |layer, v| outputs!(layer, v))?;
+        check(rnn.clone(), &v, |layer, v| outputs!(layer, v, lengths))?;
+        check(rnn.relu(), &v, |layer, v| outputs!(layer, v, lengths))?;
+        check(Gru::with_options(inputs, hidden, options, &mut rng()), &v, |layer, v| outputs!(layer, v, lengths))?;
         if with_state {
             v.push(draw(&state, 3));
         }
-        check(Lstm::with_options(inputs, hidden, options, &mut rng()), &v, |layer, v| outputs!(layer, v))?;
+        check(Lstm::with_options(inputs, hidden, options, &mut rng()), &v, |layer, v| outputs!(layer, v, lengths))?;
+        let options = RecurrentOptions { proj_size: Some(hidden), ..options };
+        if with_state {
+            v[2] = draw(&[state[0], n, hidden + 1], 3);
+        }
+        let projected = Lstm::with_options(inputs, hidden + 1, options, &mut rng());
+        check(projected, &v, |layer, v| outputs!(layer, v, lengths))?;
     }
 
     #[test]
@@ -110,18 +140,20 @@ proptest! {
         (n, queries, keys) in (1..3usize, 1..4usize, 2..4usize),
         (heads, d, bias) in (1..4usize, 1..3usize, any::<bool>()),
         (causal, padding) in (any::<bool>(), any::<bool>()),
-        dropout in prop::sample::select(vec![0.0, 0.25]),
+        (dropout, seed) in (prop::sample::select(vec![0.0, 0.25]), 0..1000u64),
     ) {
         let size = heads * d;
         let attention = MultiheadAttention::new(size, heads, &mut Rng::seed(0)).dropout(dropout);
         let attention = if bias { attention } else { attention.without_bias() };
         let v = [draw(&[n, queries, size], 1), draw(&[n, keys, size], 2), draw(&[n, keys, size], 3)];
         let cross = mask(causal, padding, n, keys);
+        let own = general(cross.clone(), [n, heads, keys, keys], seed);
+        let cross = general(cross, [n, heads, queries, keys], seed);
         check(attention.clone(), &v, |attention, v| {
             let (y, weights) = attention.attend_with_weights(&v[0], &v[1], &v[2], &cross);
             vec![y, weights]
         })?;
-        check(attention, &v[1..2], |attention, v| vec![attention.attend_self(&v[0], &cross)])?;
+        check(attention, &v[1..2], |attention, v| vec![attention.attend_self(&v[0], &own)])?;
     }
 
     #[test]
@@ -129,17 +161,18 @@ proptest! {
         (n, steps, keys) in (1..3usize, 1..4usize, 2..4usize),
         (heads, feedforward) in (1..3usize, 1..5usize),
         (gelu, norm_first, causal, padding) in (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
-        dropout in prop::sample::select(vec![0.0, 0.1]),
+        (dropout, seed) in (prop::sample::select(vec![0.0, 0.1]), 0..1000u64),
     ) {
         // A norm of fewer than three elements has nearly no gradient.
         let size = 3 * heads;
         let options = TransformerOptions { dropout, gelu, norm_first };
         let encoder = TransformerEncoderLayer::new(size, heads, feedforward, options, &mut Rng::seed(0));
         let (x, memory) = (draw(&[n, steps, size], 1), draw(&[n, keys, size], 2));
-        let memory_mask = mask(causal, padding, n, keys);
+        let memory_mask = general(mask(causal, padding, n, keys), [n, heads, keys, keys], seed);
         check(encoder, std::slice::from_ref(&memory), |layer, v| vec![layer.forward_masked(v[0], &memory_mask)])?;
         let decoder = TransformerDecoderLayer::new(size, heads, feedforward, options, &mut Rng::seed(0));
-        let own_mask = mask(causal, false, n, steps);
+        let own_mask = general(mask(causal, false, n, steps), [n, heads, steps, steps], seed + 1);
+        let memory_mask = general(mask(causal, padding, n, keys), [n, heads, steps, keys], seed + 2);
         check(decoder, &[x, memory], |layer, v| {
             vec![layer.forward(v[0], &v[1], &own_mask, &memory_mask)]
         })?;

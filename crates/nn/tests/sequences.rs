@@ -352,7 +352,7 @@ fn what_is_masked_has_no_weight_and_no_gradient() {
     let tape = Tape::new();
     let x = tape.var(Tensor::randn([2, 3, 4], &mut rng));
     let padding = Some(Tensor::from([[0.0, 0.0, 1.0], [1.0, 1.0, 1.0]]));
-    let mask = AttentionMask { causal: true, padding };
+    let mask = AttentionMask { padding, ..AttentionMask::causal() };
     let (y, weights) = attention.attend_with_weights(&x, &x, &x, &mask);
     let weights = weights.value();
     for head in 0..2 {
@@ -368,6 +368,36 @@ fn what_is_masked_has_no_weight_and_no_gradient() {
     assert_eq!(y.value().select(0, 1), bias.broadcast_to([3, 4]));
     let gradients = y.square().sum().backward();
     assert!(gradients[x].select(0, 1).iter().all(|d| d == 0.0));
+}
+
+#[test]
+fn a_query_that_nothing_lets_see_gives_the_bias() {
+    let mut rng = Rng::seed(8);
+    let attention = MultiheadAttention::new(4, 2, &mut rng);
+    let x = Tensor::randn([1, 3, 4], &mut rng);
+    // The second query sees nothing: its keys are hidden by one mask, by the other, or by both together.
+    let inf = f32::INFINITY;
+    let row = |values: [f32; 3]| Some(Tensor::from([[0.0; 3], values, [0.0; 3]]));
+    for (hidden, added) in [
+        (row([1.0, 1.0, 1.0]), None),
+        (None, row([-inf, -inf, -inf])),
+        (row([0.0, 1.0, 1.0]), row([-inf, 0.0, -inf])),
+    ] {
+        let mask = AttentionMask { hidden, added, ..AttentionMask::none() };
+        let tape = Tape::new();
+        let v = tape.var(&x);
+        let (y, weights) = attention.attend_with_weights(&v, &v, &v, &mask);
+        let bias = attention.out_proj.bias.as_ref().unwrap().value();
+        assert_eq!(&y.value().select(0, 0).select(0, 1), bias);
+        assert_eq!(weights.value().slice(2, 1..2), Tensor::zeros([1, 2, 1, 3]));
+        assert_eq!(
+            weights.value().slice(2, 0..1),
+            attention.attend_with_weights(&x, &x, &x, &AttentionMask::none()).1.slice(2, 0..1)
+        );
+        // Query 1 goes nowhere; as a key it is seen by the others.
+        assert!(y.select(1, 1).sum().backward().get(v).is_none_or(|g| g.iter().all(|g| g == 0.0)));
+        assert!(y.sum().backward()[v].iter().all(|g| g.is_finite()));
+    }
 }
 
 /// The panic begins with this message, and points to the line of the call.
@@ -389,6 +419,18 @@ fn misuse_is_named_at_the_users_line() {
     panics_here!("gru: 2 inputs, 4 hidden and 0 layers", Gru::with_options(2, 4, options, rng));
     let options = RecurrentOptions { dropout: 1.5, ..Default::default() };
     panics_here!("rnn: the dropout probability 1.5 is not in 0..=1", Rnn::with_options(2, 4, options, rng));
+    let options = RecurrentOptions { proj_size: Some(4), ..Default::default() };
+    panics_here!(
+        "lstm: the projection's size 4 must be at least 1 and less than",
+        Lstm::with_options(2, 4, options, rng)
+    );
+    panics_here!("gru: only an LSTM has a projection, of size 4 here", Gru::with_options(2, 5, options, rng));
+    let projected = Lstm::with_options(2, 5, options, rng);
+    let short = RecurrentState { h: zeros(&[1, 3, 5]), c: Some(zeros(&[1, 3, 5])) };
+    panics_here!(
+        "lstm: the state must be h of shape [1, 3, 4] and c of shape [1, 3, 5], but is h [1, 3, 5] and c [1, 3, 5]",
+        projected.forward_from(zeros(&[3, 6, 2]), Some(&short))
+    );
     panics_here!("gru_cell: 1 inputs and 0 hidden: both must be at least 1", GruCell::new(1, 0, rng));
     let lstm = Lstm::new(2, 4, rng);
     panics_here!("lstm: the batch has shape [3, 2]; it must be [n, steps, 2]", lstm.forward(zeros(&[3, 2])));
@@ -422,10 +464,21 @@ fn misuse_is_named_at_the_users_line() {
         "multihead_attention: queries [2, 3, 6], keys [2, 3, 6] and values [2, 4, 6]",
         attention.attend(&x, &x, &other, &AttentionMask::none())
     );
-    let padded = AttentionMask { causal: false, padding: Some(zeros(&[2, 4])) };
+    let padded = AttentionMask { padding: Some(zeros(&[2, 4])), ..AttentionMask::none() };
     panics_here!(
         "multihead_attention: the padding mask has shape [2, 4]; it must be [2, 3]",
         attention.attend_self(&x, &padded)
+    );
+    let hidden = AttentionMask { hidden: Some(zeros(&[6, 3, 3])), ..AttentionMask::none() };
+    panics_here!(
+        "multihead_attention: the mask `hidden` has shape [6, 3, 3]; it must be [3, 3], for each query and key, \
+         or broadcast to [2, 3, 3, 3]",
+        attention.attend_self(&x, &hidden)
+    );
+    let added = AttentionMask { added: Some(zeros(&[3, 3])), ..AttentionMask::none() };
+    panics_here!(
+        "multihead_attention: the mask `added` has shape [3, 3]; it must be [3, 4]",
+        attention.attend(&x, &other, &other, &added)
     );
     panics_here!("positional_encoding: 0 steps of size 4", PositionalEncoding::new(0, 4));
     panics_here!(

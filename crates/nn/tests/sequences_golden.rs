@@ -51,6 +51,12 @@ impl Case {
         self.words.iter().any(|w| w == word)
     }
 
+    /// The lengths of padded sequences, such as `3,5,1`.
+    fn lengths(&self) -> Option<Vec<usize>> {
+        let words = self.words[0].starts_with("padded").then(|| self.words[4].split(','))?;
+        Some(words.map(|word| word.parse().unwrap()).collect())
+    }
+
     fn get(&self, kind: &str, name: &str) -> Option<&Tensor> {
         self.tensors.get(kind)?.get(name)
     }
@@ -123,14 +129,19 @@ macro_rules! recurrent {
         let layer = $case.load($layer);
         let tape = Tape::new();
         let inputs = $case.inputs(&tape);
-        let (y, last) = layer.forward_from(inputs["x"], $case.state(&inputs).as_ref());
+        let state = $case.state(&inputs);
+        let (y, last) = match $case.lengths() {
+            Some(lengths) => layer.forward_padded(inputs["x"], &lengths, state.as_ref()),
+            None => layer.forward_from(inputs["x"], state.as_ref()),
+        };
         $case.check(&layer, &inputs, &[("y", Some(y)), ("h", Some(last.h)), ("c", last.c)]);
     }};
 }
 
 #[test]
 fn recurrent_layers_are_those_of_pytorch() {
-    for kind in ["tanh", "relu", "lstm", "gru"] {
+    let plain = ["tanh", "relu", "lstm", "gru", "projected"];
+    for kind in plain.into_iter().chain(["padded_rnn", "padded_lstm", "padded_gru", "padded_projected"]) {
         for case in cases(kind) {
             let options = RecurrentOptions {
                 layers: case.number(3),
@@ -138,12 +149,15 @@ fn recurrent_layers_are_those_of_pytorch() {
                 bias: !case.is("no_bias"),
                 dropout: 0.0,
                 batch_first: !case.is("steps_first"),
+                proj_size: case.words.iter().find_map(|word| word.strip_prefix("proj=")?.parse().ok()),
             };
             let (inputs, hidden, rng) = (case.number(1), case.number(2), &mut Rng::seed(0));
             match kind {
-                "tanh" => recurrent!(case, Rnn::with_options(inputs, hidden, options, rng)),
+                "tanh" | "padded_rnn" => recurrent!(case, Rnn::with_options(inputs, hidden, options, rng)),
                 "relu" => recurrent!(case, Rnn::with_options(inputs, hidden, options, rng).relu()),
-                "lstm" => recurrent!(case, Lstm::with_options(inputs, hidden, options, rng)),
+                "lstm" | "projected" | "padded_lstm" | "padded_projected" => {
+                    recurrent!(case, Lstm::with_options(inputs, hidden, options, rng))
+                }
                 _ => recurrent!(case, Gru::with_options(inputs, hidden, options, rng)),
             }
         }
@@ -176,12 +190,14 @@ fn recurrent_cells_are_those_of_pytorch() {
     }
 }
 
-/// As in the script: the last key of the first sequence is hidden.
-fn mask(case: &Case, causal: bool, padded: bool, keys: usize) -> AttentionMask {
-    let hidden = Tensor::from_fn([2, keys], |index| if index == [0, keys - 1] { 1.0 } else { 0.0 });
+/// As in the script: the last key of the first sequence is hidden, and the general masks are those of this prefix.
+fn mask(case: &Case, causal: bool, padded: bool, keys: usize, prefix: &str) -> AttentionMask {
+    let fills = Tensor::from_fn([2, keys], |index| if index == [0, keys - 1] { 1.0 } else { 0.0 });
     AttentionMask {
         causal: causal && case.is("causal"),
-        padding: (padded && case.is("padding")).then_some(hidden),
+        padding: (padded && case.is("padding")).then_some(fills),
+        hidden: case.get("masks", &format!("{prefix}hidden")).cloned(),
+        added: case.get("masks", &format!("{prefix}added")).cloned(),
     }
 }
 
@@ -195,7 +211,7 @@ fn attention_is_that_of_pytorch() {
         let x = inputs["x"];
         let memory = inputs.get("memory").copied().unwrap_or(x);
         let values = inputs.get("values").copied().unwrap_or(x);
-        let mask = mask(&case, true, true, memory.shape()[1]);
+        let mask = mask(&case, true, true, memory.shape()[1], "");
         let (y, weights) = attention.attend_with_weights(&x, &memory, &values, &mask);
         case.check(&attention, &inputs, &[("y", Some(y)), ("weights", Some(weights))]);
         if !case.is("cross") {
@@ -217,7 +233,7 @@ fn encoder_layers_are_those_of_pytorch() {
             case.load(TransformerEncoderLayer::new(size, heads, feedforward, options, &mut Rng::seed(0)));
         let tape = Tape::new();
         let inputs = case.inputs(&tape);
-        let y = layer.forward_masked(inputs["x"], &mask(&case, true, true, 4));
+        let y = layer.forward_masked(inputs["x"], &mask(&case, true, true, 4, ""));
         case.check(&layer, &inputs, &[("y", Some(y))]);
     }
 }
@@ -231,7 +247,8 @@ fn decoder_layers_are_those_of_pytorch() {
             case.load(TransformerDecoderLayer::new(size, heads, feedforward, options, &mut Rng::seed(0)));
         let tape = Tape::new();
         let inputs = case.inputs(&tape);
-        let [own, memory] = [mask(&case, true, false, 3), mask(&case, false, true, 4)];
+        let [own, memory] =
+            [mask(&case, true, case.is("masks"), 3, ""), mask(&case, false, true, 4, "memory_")];
         let y = layer.forward(inputs["x"], &inputs["memory"], &own, &memory);
         case.check(&layer, &inputs, &[("y", Some(y))]);
     }

@@ -11,7 +11,7 @@ use crate::{
     weights,
 };
 use gradus_autograd::Var;
-use gradus_tensor::{Rng, RngState, Tensor};
+use gradus_tensor::{Rng, Tensor};
 use std::fmt;
 
 /// Trains layers with an optimizer, on mini-batches in random order.
@@ -187,16 +187,10 @@ impl<O: Optimizer> Trainer<O> {
     /// The whole run: parameters, optimizer, random state, number of steps and history. A callback with a memory, such as
     /// [`KeepBest`](super::KeepBest), is added with [`State::put_part`].
     pub fn state(&self, model: &dyn Module) -> State {
-        let mut parameters = State::new();
-        for (name, param) in model.params() {
-            parameters.put_tensor(name, param.value().clone());
-        }
         let mut state = State::new();
-        state.put_part("model", parameters);
+        state.put_model("model", model);
         state.put_part("optimizer", self.optimizer.state());
-        let RngState { seed, position } = self.rng.state();
-        state.put("rng_seed", seed);
-        state.put("rng_position", position);
+        state.put_rng("rng", &self.rng);
         state.put("steps", self.steps);
         state.put("history", self.history.to_csv());
         state
@@ -228,14 +222,13 @@ impl<O: Optimizer> Trainer<O> {
     /// # Errors
     /// When something is missing from the state, or does not fit the model or the optimizer.
     pub fn restore(&mut self, state: &State, model: &mut dyn Module) -> Result<(), StateError> {
-        let position = RngState { seed: state.get("rng_seed")?, position: state.get("rng_position")? };
+        let rng = state.rng("rng")?;
         let (steps, history) = (state.get("steps")?, History::from_csv(&state.get::<String>("history")?)?);
-        let params = state.part("model").tensors().clone();
-        weights::check_params(model, &params).map_err(StateError::new)?;
+        weights::check_params(model, state.part("model").tensors()).map_err(StateError::new)?;
         // The last that can fail; what has no name of a part fails here too.
         self.optimizer.restore(&state.part("optimizer"), model)?;
-        weights::set_params(model, params).expect("checked above");
-        (self.rng, self.steps, self.history) = (Rng::restore(position), steps, history);
+        state.restore_model("model", model).expect("checked above");
+        (self.rng, self.steps, self.history) = (rng, steps, history);
         Ok(())
     }
 }

@@ -121,7 +121,7 @@ impl Cell {
 
     /// One step of one example in f64.
     pub(super) fn reference(self, a: &[f64], u: &[f64], state: &mut [Vec<f64>], b: &mut Branches<'_>) {
-        let size = state[0].len();
+        let size = state[state.len() - 1].len();
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
         for k in 0..size {
             let sum = |gate: usize| a[gate * size + k] + u[gate * size + k];
@@ -140,6 +140,11 @@ impl Cell {
             }
         }
     }
+}
+
+/// The hidden state of an LSTM, before any projection, from the gates that a step has kept.
+pub(super) fn lstm_output<V: Value>(gates: &[V]) -> V {
+    &gates[3] * &gates[4]
 }
 
 /// The slope of the sigmoid where its value is y.

@@ -8,7 +8,11 @@ pub use stack::RecurrentOptions;
 pub use state::RecurrentState;
 
 use crate::{Layer, Module};
-use gradus_autograd::{Param, ops::recurrence::Cell, prelude::*};
+use gradus_autograd::{
+    Param,
+    ops::recurrence::{Cell, Recurrence},
+    prelude::*,
+};
 use params::CellParams;
 use stack::Stack;
 
@@ -38,7 +42,8 @@ macro_rules! recurrent_layers {
             /// A layer with these options.
             ///
             /// # Panics
-            /// When a size or the number of layers is 0, or the dropout probability is not in 0..=1.
+            /// When a size or the number of layers is 0, the dropout probability is not in 0..=1, or there is a projection
+            /// in another layer than an LSTM or not to fewer elements than there are hidden ones.
             #[track_caller]
             pub fn with_options(
                 inputs: usize,
@@ -60,7 +65,39 @@ macro_rules! recurrent_layers {
                 x: V,
                 state: Option<&RecurrentState<V>>,
             ) -> (V, RecurrentState<V>) {
-                self.0.forward(x, state)
+                self.0.forward(x, None, state)
+            }
+
+            /// The same for sequences of different lengths, each filled up to the longest: what PyTorch's packed
+            /// sequences are for. `lengths`, in any order, says how many steps of each sequence are its own.
+            ///
+            /// Beyond its length a sequence's outputs are 0, whatever stands there, and the gradient is exactly 0. Its
+            /// state is that after its own last step, and the reverse direction starts there. A sequence of length 0
+            /// keeps the state it came with, so that in truncated backpropagation a batch goes on when its shorter
+            /// sequences have ended; PyTorch refuses it.
+            ///
+            /// # Panics
+            /// When there is not one length for each sequence, or one is more than there are steps; and as
+            /// [`forward_from`](Self::forward_from).
+            ///
+            /// ```
+            /// use gradus_autograd::prelude::*;
+            #[doc = concat!("use gradus_nn::", stringify!($Layer), ";")]
+            ///
+            #[doc = concat!("let layer = ", stringify!($Layer), "::new(3, 5, &mut Rng::seed(0));")]
+            /// let x = Tensor::ones([2, 7, 3]); // two sequences, the second of four steps, filled up to seven
+            /// let (y, state) = layer.forward_padded(x, &[7, 4], None);
+            /// assert_eq!(y.select(0, 1).slice(0, 4..), Tensor::zeros([3, 5]));
+            /// assert_eq!(state.h.select(0, 0).select(0, 1), y.select(0, 1).select(0, 3));
+            /// ```
+            #[track_caller]
+            pub fn forward_padded<V: Value>(
+                &self,
+                x: V,
+                lengths: &[usize],
+                state: Option<&RecurrentState<V>>,
+            ) -> (V, RecurrentState<V>) {
+                self.0.forward(x, Some(lengths), state)
             }
         }
 
@@ -78,7 +115,7 @@ macro_rules! recurrent_layers {
         impl Layer for $Layer {
             #[track_caller]
             fn forward<V: Value>(&self, x: V) -> V {
-                self.0.forward(x, None).0
+                self.0.forward(x, None, None).0
             }
         }
 
@@ -101,7 +138,7 @@ macro_rules! recurrent_layers {
                     "{}_cell: {inputs} inputs and {hidden} hidden: both must be at least 1",
                     stack::name($cell)
                 );
-                $LayerCell { cell: $cell, params: CellParams::new($cell, inputs, hidden, true, rng) }
+                $LayerCell { cell: $cell, params: CellParams::new($cell, inputs, hidden, true, None, rng) }
             }
 
             /// The same cell without biases.
@@ -144,14 +181,14 @@ fn step<V: Value>(
         "{name}_cell: the batch has shape {shape}; it must be [n, {inputs}]"
     );
     if let Some(state) = state {
-        state.check(&format!("{name}_cell"), cell.states(), &[shape[0], hidden]);
+        state.check(&format!("{name}_cell"), &vec![vec![shape[0], hidden]; cell.states()]);
     }
     let mut initial = vec![x.at().constant(Tensor::zeros([shape[0], hidden])); cell.states()];
     for (initial, value) in initial.iter_mut().zip(state.iter().flat_map(|state| state.values())) {
         *initial = value.clone();
     }
     // A sequence of one step.
-    let (_, values) = params.run(cell, false, &x.unsqueeze(0), &initial.iter().collect::<Vec<_>>());
+    let (_, values) = params.run(Recurrence::new(cell), &x.unsqueeze(0), &initial.iter().collect::<Vec<_>>());
     RecurrentState::from_values(values)
 }
 
@@ -202,7 +239,8 @@ recurrent_layers! {
     /// Its parameters are PyTorch's: for each layer k `weight_ih_lk` `[4 hidden, inputs]`, `weight_hh_lk`
     /// `[4 hidden, hidden]`, `bias_ih_lk` and `bias_hh_lk` `[4 hidden]`, and with the ending `_reverse` those of the
     /// reverse direction. The gates lie in PyTorch's order i, f, g, o; the book has f, g, i, o, and its matrices
-    /// transposed.
+    /// transposed. With a projection, an [option](RecurrentOptions::proj_size), `h_t = W_hr o tanh(c_t)`: there is also
+    /// `weight_hr_lk` `[projected, hidden]`, and `weight_hh_lk` is `[4 hidden, projected]`.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;

@@ -2,7 +2,12 @@
 
 use super::{params::CellParams, state::RecurrentState};
 use crate::Module;
-use gradus_autograd::{Param, ops::recurrence::Cell, prelude::*};
+use gradus_autograd::{
+    Param,
+    ops::recurrence::{Cell, Recurrence},
+    prelude::*,
+};
+use std::sync::Arc;
 
 /// What can be chosen for a recurrent layer, as in PyTorch but for `batch_first`, which is the default here.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,12 +23,22 @@ pub struct RecurrentOptions {
     pub dropout: f32,
     /// Whether sequences are `[n, steps, ..]`, or `[steps, n, ..]`, which saves two copies.
     pub batch_first: bool,
+    /// The size to which an LSTM's hidden state is projected, if it is (H. Sak, A. Senior, F. Beaufays, 2014): less than
+    /// `hidden`, which remains that of the cell state. Outputs have this size then.
+    pub proj_size: Option<usize>,
 }
 
 impl Default for RecurrentOptions {
-    /// One layer in one direction, with biases, without dropout, sequences `[n, steps, ..]`.
+    /// One layer in one direction, with biases, without dropout and projection, sequences `[n, steps, ..]`.
     fn default() -> RecurrentOptions {
-        RecurrentOptions { layers: 1, bidirectional: false, bias: true, dropout: 0.0, batch_first: true }
+        RecurrentOptions {
+            layers: 1,
+            bidirectional: false,
+            bias: true,
+            dropout: 0.0,
+            batch_first: true,
+            proj_size: None,
+        }
     }
 }
 
@@ -54,17 +69,24 @@ impl Stack {
         options: RecurrentOptions,
         rng: &mut Rng,
     ) -> Stack {
-        let RecurrentOptions { layers, dropout, bias, bidirectional, .. } = options;
+        let RecurrentOptions { layers, dropout, bias, bidirectional, proj_size, .. } = options;
         let name = name(cell);
         assert!(
             inputs > 0 && hidden > 0 && layers > 0,
             "{name}: {inputs} inputs, {hidden} hidden and {layers} layers: all must be at least 1"
         );
         assert!((0.0..=1.0).contains(&dropout), "{name}: the dropout probability {dropout} is not in 0..=1");
-        let directions = if bidirectional { 2 } else { 1 };
+        if let Some(size) = proj_size {
+            assert!(cell == Cell::Lstm, "{name}: only an LSTM has a projection, of size {size} here");
+            assert!(
+                (1..hidden).contains(&size),
+                "{name}: the projection's size {size} must be at least 1 and less than the {hidden} hidden"
+            );
+        }
+        let (directions, outputs) = (if bidirectional { 2 } else { 1 }, proj_size.unwrap_or(hidden));
         let params = (0..layers).map(|layer| {
-            let inputs = if layer == 0 { inputs } else { directions * hidden };
-            (0..directions).map(|_| CellParams::new(cell, inputs, hidden, bias, rng)).collect()
+            let inputs = if layer == 0 { inputs } else { directions * outputs };
+            (0..directions).map(|_| CellParams::new(cell, inputs, hidden, bias, proj_size, rng)).collect()
         });
         Stack { cell, options, params: params.collect() }
     }
@@ -73,23 +95,43 @@ impl Stack {
     pub(super) fn forward<V: Value>(
         &self,
         x: V,
+        lengths: Option<&[usize]>,
         state: Option<&RecurrentState<V>>,
     ) -> (V, RecurrentState<V>) {
         let RecurrentOptions { layers, dropout, batch_first, .. } = self.options;
-        let (name, [inputs, hidden], directions) =
-            (name(self.cell), self.params[0][0].sizes(), self.params[0].len());
+        let (name, first, directions) = (name(self.cell), &self.params[0][0], self.params[0].len());
+        let ([inputs, _], sizes) = (first.sizes(), first.state_sizes(self.cell));
         let shape = x.shape();
         let axes = if batch_first { "n, steps" } else { "steps, n" };
         assert!(
             shape[..].len() == 3 && shape[2] == inputs && shape[usize::from(batch_first)] > 0,
             "{name}: the batch has shape {shape}; it must be [{axes}, {inputs}] with at least one step"
         );
-        let n = shape[usize::from(!batch_first)];
+        let [n, steps] = [usize::from(!batch_first), usize::from(batch_first)].map(|axis| shape[axis]);
         if let Some(state) = state {
-            state.check(name, self.cell.states(), &[layers * directions, n, hidden]);
+            let shapes: Vec<_> = sizes.iter().map(|&size| vec![layers * directions, n, size]).collect();
+            state.check(name, &shapes);
         }
-        let zeros = x.at().constant(Tensor::zeros([n, hidden]));
+        let zeros: Vec<V> = sizes.iter().map(|&size| x.at().constant(Tensor::zeros([n, size]))).collect();
         let mut x = if batch_first { x.transpose(0, 1) } else { x };
+        if let Some(lengths) = lengths {
+            assert!(
+                lengths.len() == n,
+                "{name}: {} lengths for {n} sequences: the batch {shape} is [{axes}, {inputs}]",
+                lengths.len()
+            );
+            if let Some(k) = lengths.iter().position(|&length| length > steps) {
+                panic!(
+                    "{name}: sequence {k} has length {}, but the batch {shape} has {steps} steps",
+                    lengths[k]
+                );
+            }
+            // Nothing of the padding, be it NaN, comes to a weight's gradient.
+            let own = |index: &[usize]| if index[0] < lengths[index[1]] { 1.0 } else { 0.0 };
+            let own = x.at().constant(Tensor::from_fn([steps, n, 1], own));
+            x = own.select_where(&x, &x.at().constant(0.0));
+        }
+        let lengths: Option<Arc<[usize]>> = lengths.map(Arc::from);
         let mut last: Vec<Vec<V>> = vec![Vec::new(); self.cell.states()];
         for (layer, params) in self.params.iter().enumerate() {
             if layer > 0 && dropout > 0.0 {
@@ -97,12 +139,14 @@ impl Stack {
             }
             let mut outputs = Vec::with_capacity(directions);
             for (direction, params) in params.iter().enumerate() {
-                let mut initial = vec![zeros.clone(); self.cell.states()];
+                let mut initial = zeros.clone();
                 for (initial, value) in initial.iter_mut().zip(state.iter().flat_map(|s| s.values())) {
                     *initial = value.select(0, (layer * directions + direction) as isize);
                 }
                 let initial: Vec<&V> = initial.iter().collect();
-                let (y, values) = params.run(self.cell, direction == 1, &x, &initial);
+                let (reverse, lengths) = (direction == 1, lengths.clone());
+                let op = Recurrence { reverse, lengths, ..Recurrence::new(self.cell) };
+                let (y, values) = params.run(op, &x, &initial);
                 outputs.push(y);
                 last.iter_mut().zip(values).for_each(|(all, value)| all.push(value));
             }

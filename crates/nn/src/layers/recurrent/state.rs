@@ -1,5 +1,6 @@
 //! What a recurrent layer carries from one piece of a sequence to the next.
 
+use crate::state::{State, StateError};
 use gradus_autograd::{At, Value};
 use gradus_tensor::Tensor;
 
@@ -36,7 +37,7 @@ pub struct RecurrentState<V> {
     /// The hidden state, which is also the output: of a cell `[n, hidden]`, of a layer
     /// `[layers · directions, n, hidden]`, the reverse direction of a layer after its forward one.
     pub h: V,
-    /// The cell state of an LSTM, of the same shape; `None` for the others.
+    /// The cell state of an LSTM, of the same shape unless h is projected; `None` for the others.
     pub c: Option<V>,
 }
 
@@ -57,23 +58,52 @@ impl<V: Value> RecurrentState<V> {
         [&self.h].into_iter().chain(&self.c)
     }
 
-    /// Refuses a state that is not one of so many values of this shape.
+    /// Refuses a state whose values are not of these shapes.
     #[track_caller]
-    pub(super) fn check(&self, layer: &str, count: usize, shape: &[usize]) {
+    pub(super) fn check(&self, layer: &str, shapes: &[Vec<usize>]) {
         let found: Vec<_> = self.values().map(V::shape).collect();
         assert!(
-            found.len() == count && found.iter().all(|found| found[..] == *shape),
-            "{layer}: the state must be {} of shape {shape:?}, but {}",
-            if count == 1 { "h" } else { "h and c" },
+            found.len() == shapes.len()
+                && found.iter().zip(shapes).all(|(found, right)| found[..] == right[..]),
+            "{layer}: the state must be {}, but is {}",
+            match shapes {
+                [h] => format!("h of shape {h:?}"),
+                [h, c] if h == c => format!("h and c of shape {h:?}"),
+                shapes => format!("h of shape {:?} and c of shape {:?}", shapes[0], shapes[1]),
+            },
             match &found[..] {
-                [h] => format!("is h {h}"),
-                found => format!("is h {} and c {}", found[0], found[1]),
+                [h] => format!("h {h}"),
+                found => format!("h {} and c {}", found[0], found[1]),
             }
         );
     }
 }
 
 impl RecurrentState<Tensor> {
+    /// What is to be saved, where a run stops between two pieces of a sequence.
+    ///
+    /// ```
+    /// use gradus_nn::RecurrentState;
+    /// use gradus_tensor::Tensor;
+    /// let state = RecurrentState { h: Tensor::ones([1, 2, 3]), c: None };
+    /// assert_eq!(RecurrentState::restore(&state.state()), Ok(state));
+    /// ```
+    pub fn state(&self) -> State {
+        let mut state = State::new();
+        state.put_tensor("h", self.h.clone());
+        self.c.iter().for_each(|c| state.put_tensor("c", c.clone()));
+        state
+    }
+
+    /// What [`state`](RecurrentState::state) gave.
+    ///
+    /// # Errors
+    /// When there is no h.
+    pub fn restore(state: &State) -> Result<RecurrentState<Tensor>, StateError> {
+        let [h, c] = ["h", "c"].map(|name| state.tensors().get(name).cloned());
+        Ok(RecurrentState { h: h.ok_or_else(|| StateError::new("h is missing"))?, c })
+    }
+
     /// The same state as constants of a place: of a tape, `state.on(tape.at())`.
     #[track_caller]
     pub fn on<V: Value>(&self, at: At<V>) -> RecurrentState<V> {

@@ -4,14 +4,24 @@ use crate::{Init, Layer, Linear, layers::norm::optional, module};
 use gradus_autograd::{Param, prelude::*};
 use gradus_tensor::ShapeError;
 
-/// What queries do not see.
+/// What queries see, and how much of it. All that is set holds together: a query sees the keys that nothing hides.
+///
+/// | PyTorch | here |
+/// | --- | --- |
+/// | `is_causal`, or a triangle as `attn_mask`, `src_mask`, `tgt_mask` | `causal` |
+/// | `key_padding_mask`, `src_key_padding_mask`, .. | `padding` |
+/// | `attn_mask`, `src_mask`, `tgt_mask`, `memory_mask` of booleans | `hidden` |
+/// | the same of numbers | `added` |
 ///
 /// ```
 /// use gradus_autograd::prelude::*;
 /// use gradus_nn::AttentionMask;
 ///
 /// let padded = AttentionMask { padding: Some(Tensor::from([[0.0, 0.0], [0.0, 1.0]])), ..AttentionMask::causal() };
-/// # let _ = padded;
+/// // The farther a key is behind a query, the less it counts, in two heads (O. Press and others, "Train short, test long", 2022).
+/// let distance = |i: &[usize]| -(i[1] as f32 - i[2] as f32).abs() * [0.5, 0.25][i[0]];
+/// let slopes = AttentionMask { added: Some(Tensor::from_fn([2, 4, 4], distance)), ..AttentionMask::causal() };
+/// # let _ = (padded, slopes);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct AttentionMask {
@@ -19,6 +29,11 @@ pub struct AttentionMask {
     pub causal: bool,
     /// `[n, keys]`: not 0 where a key only fills a sequence up. No query of that sequence sees it.
     pub padding: Option<Tensor>,
+    /// `[queries, keys]`, or what else broadcasts to `[n, heads, queries, keys]`: not 0 where a query does not see a key.
+    /// PyTorch's `[n · heads, queries, keys]` must be reshaped.
+    pub hidden: Option<Tensor>,
+    /// Of the same shapes: what is added to the scores before the softmax. -∞ hides a key.
+    pub added: Option<Tensor>,
 }
 
 impl AttentionMask {
@@ -29,7 +44,46 @@ impl AttentionMask {
 
     /// Queries see no later keys.
     pub fn causal() -> AttentionMask {
-        AttentionMask { causal: true, padding: None }
+        AttentionMask { causal: true, ..AttentionMask::default() }
+    }
+
+    /// 1 where padding and `hidden` let a key be seen, for weights of this shape `[n, heads, queries, keys]`.
+    #[track_caller]
+    fn seen(&self, weights: &[usize]) -> Option<Tensor> {
+        let (n, keys) = (weights[0], weights[3]);
+        let mut seen = None;
+        if let Some(padding) = &self.padding {
+            if padding.shape()[..] != [n, keys] {
+                let found = padding.shape();
+                ShapeError::new(format!(
+                    "multihead_attention: the padding mask has shape {found}; it must be [{n}, {keys}], \
+                     for each sequence and key"
+                ))
+                .fail()
+            }
+            seen = Some(padding.logical_not().reshape([n, 1, 1, keys]));
+        }
+        if let Some(hidden) = &self.hidden {
+            check_broadcasts("hidden", hidden, weights);
+            let by_mask = hidden.logical_not();
+            seen = Some(seen.map_or(by_mask.clone(), |padding: Tensor| padding * by_mask));
+        }
+        seen
+    }
+}
+
+/// Refuses a mask that does not broadcast to the weights.
+#[track_caller]
+fn check_broadcasts(name: &str, mask: &Tensor, weights: &[usize]) {
+    let shape = mask.shape();
+    let fits = |(size, of_weights): (&usize, &usize)| [1, *of_weights].contains(size);
+    if shape[..].len() > 4 || !shape.iter().rev().zip(weights.iter().rev()).all(fits) {
+        let [n, heads, queries, keys] = weights else { unreachable!("weights have four axes") };
+        ShapeError::new(format!(
+            "multihead_attention: the mask `{name}` has shape {shape}; it must be [{queries}, {keys}], for each query and \
+             key, or broadcast to [{n}, {heads}, {queries}, {keys}], for each sequence and head too"
+        ))
+        .fail()
     }
 }
 
@@ -211,22 +265,15 @@ impl MultiheadAttention {
 
     #[track_caller]
     fn weights<V: Value>(&self, q: &V, k: &V, mask: &AttentionMask) -> V {
-        let (n, keys) = (k.shape()[0], k.shape()[2]);
-        let weights = match &mask.padding {
-            None => q.attention_weights(k, None, mask.causal),
-            Some(padding) => {
-                if padding.shape()[..] != [n, keys] {
-                    let found = padding.shape();
-                    ShapeError::new(format!(
-                        "multihead_attention: the padding mask has shape {found}; it must be [{n}, {keys}], \
-                         for each sequence and key"
-                    ))
-                    .fail()
-                }
-                let seen = q.at().constant(padding.logical_not().reshape([n, 1, 1, keys]));
-                q.attention_weights(k, Some(&seen), mask.causal)
-            }
-        };
+        let (queries, keys) = (q.shape(), k.shape());
+        let shape = [keys[0], self.heads, queries[2], keys[2]];
+        if let Some(added) = &mask.added {
+            check_broadcasts("added", added, &shape);
+        }
+        let constant = |mask: &Tensor| q.at().constant(mask);
+        let seen = mask.seen(&shape).as_ref().map(constant);
+        let added = mask.added.as_ref().map(constant);
+        let weights = q.attention_weights(k, seen.as_ref(), added.as_ref(), mask.causal);
         if self.dropout > 0.0 { weights.dropout(self.dropout) } else { weights }
     }
 
