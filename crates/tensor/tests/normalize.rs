@@ -102,7 +102,9 @@ fn rows() {
             let exact = naive([&x, &g, &w, &b], rows, |i| i / n, |i| i % n, centered, norm.eps);
             let (_, statistics) = norm.apply(&x, Some(&w), Some(&b));
             let terms = largest(&x) * largest(&g) * largest(&w) * exact.steepest.max(1.0);
-            for (x, g) in layouts(&x).iter().zip(layouts(&g).iter().rev()) {
+            let laid_out = layouts(&x).into_iter().zip(layouts(&g).into_iter().rev());
+            for ((x, g), statistics) in laid_out.zip(layouts(&statistics)) {
+                let (x, g) = (&x, &g);
                 let (y, _) = norm.apply(x, Some(&w), Some(&b));
                 close(
                     "y",
