@@ -159,7 +159,7 @@ impl Op for ScatterExtremum {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x, source] = arity(Self::NAME, inputs);
-        gather::places(Self::NAME, self.axis, x, &self.indices, source)?;
+        gather::check_sent(Self::NAME, self.axis, x, &self.indices, source)?;
         Ok(Shape::new(x).into())
     }
 
