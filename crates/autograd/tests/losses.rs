@@ -130,6 +130,55 @@ fn ignored_rows_get_exactly_zero_whatever_stands_in_them() {
     assert_eq!(loss.grad(&[x])[0].unwrap().value().to_vec()[2..], [0.0; 4]);
 }
 
+/// The gradient by the fast way and by the rule, for the cotangents of the losses of rows.
+fn both_gradients(
+    logits: &Tensor,
+    labels: &Indices,
+    options: &CrossEntropyOptions,
+    g: &Tensor,
+) -> [Tensor; 2] {
+    let tape = Tape::new();
+    let x = tape.var(logits.clone());
+    let loss = (x.cross_entropy_with(labels, options.clone()) * tape.constant(g.clone())).sum();
+    [loss.backward()[x].clone(), loss.grad(&[x])[0].unwrap().value()]
+}
+
+#[test]
+fn rows_without_weight_or_cotangent_get_exactly_zero_whatever_stands_in_them() {
+    let logits = Tensor::from([[f32::NAN, 1.0], [f32::INFINITY, 2.0], [0.5, 2.0]]);
+    let labels = Indices::from([0, 0, 1]);
+    let unreduced = CrossEntropyOptions { reduction: Reduction::None, ..Default::default() };
+    let weights = Some(Tensor::from([0.0, 1.0]));
+    let weighted = CrossEntropyOptions { class_weights: weights, ..unreduced.clone() };
+    for (options, g) in [(weighted, [1.0, 1.0, 1.0]), (unreduced, [0.0, 0.0, 1.0])] {
+        for dx in both_gradients(&logits, &labels, &options, &g.into()) {
+            assert_eq!(dx.slice(0, ..2).to_vec(), [0.0; 4], "{options:?}");
+            let off = (1.0 / (1.0 + 1.5f32.exp())).abs();
+            all_close(&dx.slice(0, 2..), &[f64::from(off), -f64::from(off)]);
+        }
+    }
+}
+
+/// `dx = softmax(x) Σt - t`, be the sum of the target t negative, or zero without t being so.
+#[test]
+fn class_weights_of_any_sign() {
+    let (logits, labels) = (Tensor::from([[0.0, 1.0], [1.0, 2.0]]), Indices::from([0, 1]));
+    let p = 1.0 / (1.0 + 1f64.exp());
+    let half = f64::from(0.5f32);
+    for (label_smoothing, expected) in [(0.0, [1.0 - p, p - 1.0, p, -p]), (1.0, [half, -half, half, -half])] {
+        let class_weights = Some(Tensor::from([-1.0, 1.0]));
+        let options = CrossEntropyOptions {
+            label_smoothing,
+            class_weights,
+            reduction: Reduction::None,
+            ..Default::default()
+        };
+        for dx in both_gradients(&logits, &labels, &options, &Tensor::ones([2])) {
+            all_close(&dx, &expected);
+        }
+    }
+}
+
 #[test]
 fn extreme_logits_stay_finite() {
     let tape = Tape::new();

@@ -255,6 +255,11 @@ fn indices_and_windows_name_what_does_not_fit() {
     panics_here!("as_strided: shape [2], strides [-1] and offset 0 reach place -1", || {
         x.as_strided([2], [-1], 0)
     });
+    // Found before there is room for so many places.
+    panics_here!(
+        "as_strided: shape [1099511627776], strides [1] and offset 0 reach place 1099511627775 of",
+        || { x.as_strided([1 << 40], [1], 0) }
+    );
     panics_here!("count_nonzero: axis 2 is out of range for shape [2, 3]", || x.count_nonzero(2, false));
     panics_here!("renorm: axis 2 is out of range for shape [2, 3]", || x.renorm(2.0, 2, 1.0));
     panics_here!("diff: axis 2 is out of range for shape [2, 3]", || x.diff(2));

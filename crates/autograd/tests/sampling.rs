@@ -170,6 +170,38 @@ fn places_that_are_no_numbers_give_nan_and_send_no_gradient() {
     assert!(y.sum().backward().get(grid).is_none());
 }
 
+/// A pixel has no part in what is read beyond the border, nor has what lies there in a place on the last pixel. The next
+/// pixel inside does have one, of 0, in a place on a pixel, as in PyTorch.
+#[test]
+fn infinite_pixels_at_the_border_stay_there() {
+    for edge in [f32::INFINITY, f32::NAN] {
+        let row = Tensor::from([[[[edge, 3.0, edge]]]]);
+        let places = Tensor::from([-9.0, -3.0, -1.0, 0.0, 1.0, 3.0, 9.0]);
+        let middle = Tensor::zeros([7]);
+        for (axis, x) in [(0, row.clone()), (1, row.t())] {
+            let pair = if axis == 0 { [&places, &middle] } else { [&middle, &places] };
+            let grid = Tensor::stack(&pair, 1).reshape([1, 1, 7, 2]);
+            for (padding, align_corners) in PADDINGS.into_iter().flat_map(|p| [(p, true), (p, false)]) {
+                let tape = Tape::new();
+                let (x, grid) = (tape.constant(x.clone()), tape.var(grid.clone()));
+                let y = x.grid_sample(&grid, GridMode::Bilinear, padding, align_corners);
+                let outside = if padding == GridPadding::Zeros { 0.0 } else { edge };
+                let expected = [outside, outside, edge, f32::NAN, edge, outside, outside];
+                let same = |(a, b): (f32, &f32)| a == *b || a.is_nan() && b.is_nan();
+                let found = y.value().to_vec();
+                assert!(y.value().iter().zip(&expected).all(same), "{padding:?} {align_corners}: {found:?}");
+                // What a border holds, or zeros, have no slope.
+                let slopes = y.sum().backward()[grid].select(-1, axis).to_vec();
+                if padding != GridPadding::Reflection {
+                    for at in [0, 1, 5, 6] {
+                        assert_eq!(slopes[at], 0.0, "{padding:?} {align_corners}: {slopes:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn misuse_names_the_shapes_and_the_users_line() {
     let (x, grid) = (Tensor::zeros([1, 2, 3, 4]), Tensor::zeros([1, 5, 5, 2]));

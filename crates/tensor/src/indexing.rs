@@ -26,7 +26,7 @@ impl Tensor {
     #[track_caller]
     pub fn index_select(&self, axis: isize, indices: &Indices) -> Tensor {
         let axis = resolve_axis("index_select", axis, self.shape()).or_fail();
-        let rows = resolve_indices("index_select", indices, axis, self.shape()).or_fail();
+        let rows = indices.positions("index_select", axis, self.shape()).or_fail();
         let mut shape = self.shape()[..axis].to_vec();
         shape.extend_from_slice(indices.shape());
         shape.extend_from_slice(&self.shape()[axis + 1..]);
@@ -64,7 +64,7 @@ impl Tensor {
     #[track_caller]
     pub fn index_add(mut self, axis: isize, indices: &Indices, source: &Tensor) -> Tensor {
         let axis = resolve_axis("index_add", axis, self.shape()).or_fail();
-        let rows = resolve_indices("index_add", indices, axis, self.shape()).or_fail();
+        let rows = indices.positions("index_add", axis, self.shape()).or_fail();
         let (before, after) = (&self.shape()[..axis], &self.shape()[axis + 1..]);
         let expected: Shape = [before, indices.shape(), after].concat().into_iter().collect();
         if source.shape() != &expected {
@@ -105,7 +105,8 @@ impl Tensor {
     #[track_caller]
     pub fn gather(&self, axis: isize, indices: &Indices) -> Tensor {
         let axis = resolve_axis("gather", axis, self.shape()).or_fail();
-        let rows = resolve_along("gather", indices, axis, self.shape()).or_fail();
+        indices.check_along("gather", axis, self.shape()).or_fail();
+        let rows = indices.positions("gather", axis, self.shape()).or_fail();
         let AxisView { n, inner, .. } = AxisView::new(self.shape(), axis);
         let m = indices.shape()[axis];
         let source = self.contiguous();
@@ -129,7 +130,8 @@ impl Tensor {
     #[track_caller]
     pub fn scatter_add(mut self, axis: isize, indices: &Indices, source: &Tensor) -> Tensor {
         let axis = resolve_axis("scatter_add", axis, self.shape()).or_fail();
-        let rows = resolve_along("scatter_add", indices, axis, self.shape()).or_fail();
+        indices.check_along("scatter_add", axis, self.shape()).or_fail();
+        let rows = indices.positions("scatter_add", axis, self.shape()).or_fail();
         if source.shape() != indices.shape() {
             let (found, expected) = (source.shape(), indices.shape());
             ShapeError::new(format!("scatter_add: the source has shape {found}, the indices {expected}"))
@@ -160,7 +162,7 @@ impl Tensor {
     #[track_caller]
     pub fn bincount(indices: &Indices, classes: usize) -> Tensor {
         let shape = crate::Shape::new(&[classes]);
-        let places = resolve_indices("bincount", indices, 0, &shape).or_fail();
+        let places = indices.positions("bincount", 0, &shape).or_fail();
         Tensor::written(shape, |out| {
             out.fill(0.0);
             places.into_iter().for_each(|place| out[place] += 1.0);
@@ -180,7 +182,7 @@ impl Tensor {
     #[track_caller]
     pub fn one_hot(indices: &Indices, classes: usize) -> Tensor {
         let shape = indices.shape().insert(indices.shape().len_axes(), classes);
-        let places = resolve_indices("one_hot", indices, shape.len_axes() - 1, &shape).or_fail();
+        let places = indices.positions("one_hot", shape.len_axes() - 1, &shape).or_fail();
         Tensor::written(shape, |out| {
             out.fill(0.0);
             for (k, place) in places.into_iter().enumerate() {
@@ -198,7 +200,7 @@ impl Indices {
     #[track_caller]
     pub fn index_select(&self, axis: isize, indices: &Indices) -> Indices {
         let axis = resolve_axis("index_select", axis, self.shape()).or_fail();
-        let rows = resolve_indices("index_select", indices, axis, self.shape()).or_fail();
+        let rows = indices.positions("index_select", axis, self.shape()).or_fail();
         let AxisView { outer, n, inner } = AxisView::new(self.shape(), axis);
         let row = |block: usize, row: usize| &self.as_slice()[(block * n + row) * inner..][..inner];
         let elements: Vec<i32> =
@@ -206,30 +208,42 @@ impl Indices {
         let (before, after) = (&self.shape()[..axis], &self.shape()[axis + 1..]);
         Indices::new(elements, [before, indices.shape(), after].concat())
     }
-}
 
-/// The positions on an axis that indices name.
-fn resolve_indices(
-    op: &str,
-    indices: &Indices,
-    axis: usize,
-    shape: &[usize],
-) -> Result<Vec<usize>, ShapeError> {
-    indices.iter().map(|i| resolve_index(op, i as isize, axis, shape)).collect()
-}
-
-/// The same for indices that lie along the axis: their sizes on all other axes are the shape's.
-fn resolve_along(
-    op: &str,
-    indices: &Indices,
-    axis: usize,
-    shape: &[usize],
-) -> Result<Vec<usize>, ShapeError> {
-    let found = indices.shape();
-    if found.len_axes() != shape.len() || found.with(axis, shape[axis])[..] != *shape {
-        return Err(ShapeError::new(format!(
-            "{op}: indices of shape {found} do not fit shape {shape:?}: only axis {axis} may differ"
-        )));
+    /// The positions on an axis of a tensor of this shape that these indices name, row-major; an error that begins with `op`
+    /// when one is out of range. Negative indices count from the back.
+    ///
+    /// ```
+    /// # use gradus_tensor::Indices;
+    /// assert_eq!(Indices::from([2, -1]).positions("op", 0, &[4]).unwrap(), [2, 3]);
+    /// assert!(Indices::from([4]).positions("op", 0, &[4]).is_err());
+    /// ```
+    pub fn positions(&self, op: &str, axis: usize, shape: &[usize]) -> Result<Vec<usize>, ShapeError> {
+        self.check_range(op, axis, shape)?;
+        let size = shape[axis] as i64;
+        let position = |i: i32| if i < 0 { i64::from(i) + size } else { i64::from(i) };
+        Ok(self.iter().map(|i| position(i) as usize).collect())
     }
-    resolve_indices(op, indices, axis, shape)
+
+    /// An error that begins with `op` when one of these indices is out of range on an axis of a tensor of this shape.
+    pub fn check_range(&self, op: &str, axis: usize, shape: &[usize]) -> Result<(), ShapeError> {
+        // The smallest and the largest are found several at a time; the offender itself is searched only if there is one.
+        let (low, high) = self.iter().fold((0, -1), |(low, high), i| (low.min(i), high.max(i)));
+        let size = shape[axis] as i64;
+        if i64::from(low) >= -size && i64::from(high) < size {
+            return Ok(());
+        }
+        self.iter().try_for_each(|i| resolve_index(op, i as isize, axis, shape).map(drop))
+    }
+
+    /// An error that begins with `op` unless these indices lie along an axis of a tensor of this shape: as many axes, and of
+    /// all but this one the sizes.
+    pub fn check_along(&self, op: &str, axis: usize, shape: &[usize]) -> Result<(), ShapeError> {
+        let own = self.shape();
+        if own.len_axes() == shape.len() && own.with(axis, shape[axis])[..] == *shape {
+            return Ok(());
+        }
+        Err(ShapeError::new(format!(
+            "{op}: indices of shape {own} do not fit shape {shape:?}: only axis {axis} may differ"
+        )))
+    }
 }

@@ -376,3 +376,25 @@ fn indexing_panics_with_the_callers_line() {
     fails!(x.sort(2, true), "sort: axis 2 is out of range for shape [2, 3]: use -2..=1");
     fails!(x.topk(4, 1), "topk: axis 1 of shape [2, 3] has fewer than 4 elements");
 }
+
+#[test]
+fn positions_of_indices_from_either_end_and_the_first_that_is_out_of_range() {
+    let shape = [2, 5];
+    let indices = Indices::new([4, -5, 0, -1, 2, 3], [3, 2]);
+    assert_eq!(indices.positions("op", 1, &shape).unwrap(), [4, 0, 0, 4, 2, 3]);
+    let none = Indices::new([], [0]);
+    assert!(none.positions("op", 0, &[0]).unwrap().is_empty());
+    for (wrong, first) in
+        [([0, 5, -6], 5), ([0, -6, 5], -6), ([i32::MIN, 7, 0], i32::MIN), ([0, 0, i32::MAX], i32::MAX)]
+    {
+        let error = Indices::from(wrong).positions("op", 1, &shape).unwrap_err().to_string();
+        let expected =
+            format!("op: index {first} is out of range for axis 1 of shape [2, 5], which has 5 elements");
+        assert!(error.starts_with(&expected), "{error}");
+    }
+    let error = Indices::from([0]).check_range("op", 0, &[0, 3]).unwrap_err().to_string();
+    assert!(error.contains("axis 0 of shape [0, 3], which has no elements"), "{error}");
+    let error = indices.check_along("op", 0, &shape).map_err(|e| e.to_string());
+    assert!(error.is_err_and(|e| e.contains("only axis 0 may differ")));
+    assert!(indices.check_along("op", 0, &[7, 2]).is_ok());
+}

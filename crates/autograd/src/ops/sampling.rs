@@ -52,8 +52,8 @@ pub trait GridSampling: Value {
     ///
     /// A NaN in a place gives NaN, and no gradient; so does infinity where it would be reflected.
     ///
-    /// On the way there is a copy of the images as rows of channels, with zeros outside two, and for bilinear the four pixels
-    /// around each place, once as they are and once by their shares.
+    /// On the way there are two copies of the images, with a row of zeros below and as rows of channels, and for bilinear the
+    /// four pixels around each place, once as they are and once by their shares.
     ///
     /// # Panics
     /// When the images have not four axes or no pixels, or the grid is not one of places for as many images.
@@ -87,13 +87,11 @@ pub trait GridSampling: Value {
             Some(nan) => (i.masked_fill(nan, 0.0), j.masked_fill(nan, 0.0)),
             None => (i, j),
         };
-        // Pixels as rows of channels. Behind the rows of each image there is one of zeros for what lies outside.
-        let (x, h_in_table) = match padding {
-            GridPadding::Zeros => (self.pad([(0, 0), (0, 0), (0, 1), (0, 0)], Padding::Constant(0.0)), h + 1),
-            _ => (self.clone(), h),
-        };
-        let table = x.permute([0, 2, 3, 1]).reshape([n * h_in_table * w, channels]);
-        let pixels = Pixels { size: [h, w], h_in_table, per_image: rows * columns };
+        // Pixels as rows of channels. Below each image there is a row of zeros for what lies outside: beside the last pixel
+        // of a border too, where the share is 0 but 0 times an infinite pixel would be NaN.
+        let x = self.pad([(0, 0), (0, 0), (0, 1), (0, 0)], Padding::Constant(0.0));
+        let table = x.permute([0, 2, 3, 1]).reshape([n * (h + 1) * w, channels]);
+        let pixels = Pixels { size: [h, w], per_image: rows * columns };
         let y = match mode {
             GridMode::Nearest => {
                 let [i, j] = [&i, &j].map(|place| place.to_tensor().map(f32::round_ties_even));
@@ -157,12 +155,10 @@ pub trait GridSampling: Value {
 
 impl<V: Value> GridSampling for V {}
 
-/// The pixels of images as rows of a table.
+/// The pixels of images as rows of a table, in which each image has a row of pixels more, for what lies outside.
 struct Pixels {
     /// Height and width of an image.
     size: [usize; 2],
-    /// How many rows of pixels an image has in the table. If they are more than its own, the rest is for what lies outside.
-    h_in_table: usize,
     /// How many places there are for each image.
     per_image: usize,
 }
@@ -176,10 +172,8 @@ impl Pixels {
             for (point, (i, j)) in i.iter().zip(j.iter()).enumerate() {
                 let (i, j) = (i + right, j + down);
                 let inside = (0.0..w as f32).contains(&i) && (0.0..h as f32).contains(&j);
-                // Beside the last pixel of a border is itself, with a share of zero.
-                let row = if inside || self.h_in_table == h { (j as usize).min(h - 1) } else { h };
-                let before = point / self.per_image * self.h_in_table;
-                pixels.push((before + row) * w + (i as usize).min(w - 1));
+                let (row, column) = if inside { (j as usize, i as usize) } else { (h, 0) };
+                pixels.push((point / self.per_image * (h + 1) + row) * w + column);
             }
         }
         Indices::from(pixels).reshape([steps.len(), i.len()])
@@ -204,8 +198,8 @@ fn in_pixels<V: Value>(place: &V, size: usize, padding: GridPadding, align_corne
         false => ((place + 1.0) * size - 1.0) / 2.0,
     };
     match padding {
-        // One pixel outside is as zero as all that is further away.
-        GridPadding::Zeros => pixels.clamp(-1.0, size),
+        // Two pixels outside is as zero as all that is further away; one outside still sees the first, with a share of 0.
+        GridPadding::Zeros => pixels.clamp(-2.0, size),
         GridPadding::Reflection if size > 1.0 || !align_corners => {
             let (mirror, span) = if align_corners { (0.0, last) } else { (-0.5, size) };
             let round_trip = (pixels - mirror).remainder(&place.at().constant(2.0 * span));

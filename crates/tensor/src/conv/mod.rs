@@ -5,7 +5,7 @@ mod planes;
 mod shape;
 
 pub use shape::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias};
-pub(crate) use shape::{Window, axis_names};
+pub(crate) use shape::{Window, axis_names, check_images};
 
 use crate::{error::OrFail, tensor::Tensor};
 

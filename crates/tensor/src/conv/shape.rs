@@ -41,14 +41,8 @@ impl<const N: usize> ConvOptions<N> {
     /// The sizes of the output's `N` axes for an input `[images, channels, size..]` and a weight `[out_channels,
     /// in_channels / groups, kernel..]`, or why they do not fit. `op` begins the messages.
     pub fn output(&self, op: &str, x: &[usize], w: &[usize]) -> Result<[usize; N], ShapeError> {
+        check_images::<N>(op, x)?;
         let axes = axis_names::<N>();
-        if x.len() != N + 2 {
-            let hint = if x.len() == N + 1 { "; hint: unsqueeze(0) makes a batch of one image" } else { "" };
-            let axes = axes.join(", ");
-            return Err(ShapeError::new(format!(
-                "{op}: the input has shape {x:?}, not [images, channels, {axes}]{hint}"
-            )));
-        }
         if w.len() != N + 2 {
             let axes = axes.join(", ");
             return Err(ShapeError::new(format!(
@@ -285,6 +279,16 @@ fn check_channels(op: &str, x: &[usize], w: &[usize], groups: usize) -> Result<(
         text += &format!("; hint: weight.transpose(0, 1) would be {swapped:?}");
     }
     Err(ShapeError::new(text))
+}
+
+/// An error unless this shape has axes for images, channels and `N` more.
+pub(crate) fn check_images<const N: usize>(op: &str, x: &[usize]) -> Result<(), ShapeError> {
+    if x.len() == N + 2 {
+        return Ok(());
+    }
+    let hint = if x.len() == N + 1 { "; hint: unsqueeze(0) makes a batch of one image" } else { "" };
+    let axes = axis_names::<N>().join(", ");
+    Err(ShapeError::new(format!("{op}: the input has shape {x:?}, not [images, channels, {axes}]{hint}")))
 }
 
 /// The names of the `N` axes of an image in messages.

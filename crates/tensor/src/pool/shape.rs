@@ -1,7 +1,7 @@
 //! The windows of a two-dimensional pooling: computed and checked once, for shape rules, kernels and references.
 
 use crate::{
-    conv::{Window, axis_names},
+    conv::{Window, axis_names, check_images},
     error::ShapeError,
     shape::Shape,
 };
@@ -71,14 +71,9 @@ impl PoolWindow {
 impl Pool2d {
     /// The sizes and windows for an input of this shape, or why they do not fit. `op` begins the messages.
     pub fn shape(&self, op: &str, x: &[usize]) -> Result<PoolShape, ShapeError> {
-        let &[images, channels, height, width] = x else {
-            let hint = if x.len() == 3 { "; hint: unsqueeze(0) makes a batch of one image" } else { "" };
-            return Err(ShapeError::new(format!(
-                "{op}: the input has shape {x:?}, not [images, channels, height, width]{hint}"
-            )));
-        };
-        let input = [height, width];
-        if height.checked_mul(width).is_none_or(|n| n > i32::MAX as usize) {
+        check_images::<2>(op, x)?;
+        let (images, channels, input) = (x[0], x[1], [x[2], x[3]]);
+        if input[0].checked_mul(input[1]).is_none_or(|n| n > i32::MAX as usize) {
             return Err(ShapeError::new(format!(
                 "{op}: images of {input:?} are too large to number their pixels"
             )));
@@ -145,19 +140,12 @@ pub fn check_windows<const N: usize>(
     dilation: [usize; N],
     ceil_mode: bool,
 ) -> Result<(), ShapeError> {
-    let axes = axis_names::<N>();
-    if x.len() != N + 2 {
-        let hint = if x.len() == N + 1 { "; hint: unsqueeze(0) makes a batch of one image" } else { "" };
-        let axes = axes.join(", ");
-        return Err(ShapeError::new(format!(
-            "{op}: the input has shape {x:?}, not [images, channels, {axes}]{hint}"
-        )));
-    }
+    check_images::<N>(op, x)?;
     for i in 0..N {
         let window =
             Window { kernel: kernel[i], stride: stride[i], padding: padding[i], dilation: dilation[i] };
         sliding_windows(window, x[2 + i], ceil_mode)
-            .map_err(|e| ShapeError::new(format!("{op}: input {x:?}: {}: {e}", axes[i])))?;
+            .map_err(|e| ShapeError::new(format!("{op}: input {x:?}: {}: {e}", axis_names::<N>()[i])))?;
     }
     Ok(())
 }

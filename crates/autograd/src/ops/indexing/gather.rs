@@ -1,6 +1,5 @@
 //! Elements named one by one along an axis, and the reverse: adding elements where the indices say.
 
-use super::positions;
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
@@ -30,21 +29,30 @@ pub struct ScatterAdd {
     pub shape: Shape,
 }
 
-/// The axis and the positions on it that the indices name; an error unless they fit the shape.
-pub(super) fn resolve(
+/// The axis, as a position; an error unless the indices lie along it and are in range.
+fn check(op: &str, axis: isize, shape: &[usize], indices: &Indices) -> Result<usize, ShapeError> {
+    let axis = resolve_axis(op, axis, shape)?;
+    indices.check_along(op, axis, shape)?;
+    indices.check_range(op, axis, shape)?;
+    Ok(axis)
+}
+
+/// [`check`] of indices by which the elements of a source are sent to places of the shape, one by one.
+pub(super) fn check_sent(
     op: &str,
     axis: isize,
     shape: &[usize],
     indices: &Indices,
-) -> Result<(usize, Vec<usize>), ShapeError> {
-    let axis = resolve_axis(op, axis, shape)?;
+    source: &[usize],
+) -> Result<usize, ShapeError> {
+    let axis = check(op, axis, shape, indices)?;
     let own = indices.shape();
-    if own[..].len() != shape.len() || own.with(axis, shape[axis])[..] != *shape {
+    if own[..] != *source {
         return Err(ShapeError::new(format!(
-            "{op}: indices of shape {own} do not fit shape {shape:?}: only axis {axis} may differ"
+            "{op}: the indices have shape {own}, the source {source:?}: they must be equal"
         )));
     }
-    Ok((axis, positions(op, axis, shape, indices)?))
+    Ok(axis)
 }
 
 /// For each element of the source, row-major, the place of the shape that its index sends it to, row-major too; an error
@@ -56,17 +64,11 @@ pub(super) fn places(
     indices: &Indices,
     source: &[usize],
 ) -> Result<Vec<usize>, ShapeError> {
-    let (axis, positions) = resolve(op, axis, shape, indices)?;
-    let own = indices.shape();
-    if own[..] != *source {
-        return Err(ShapeError::new(format!(
-            "{op}: the indices have shape {own}, the source {source:?}: they must be equal"
-        )));
-    }
+    let axis = check_sent(op, axis, shape, indices, source)?;
     let inner: usize = shape[axis + 1..].iter().product();
-    let block = own[axis] * inner;
+    let block = source[axis] * inner;
     let place = |(k, p): (usize, usize)| (k / block * shape[axis] + p) * inner + k % inner;
-    Ok(positions.into_iter().enumerate().map(place).collect())
+    Ok(indices.positions(op, axis, shape)?.into_iter().enumerate().map(place).collect())
 }
 
 /// The index of the element that an index of the indices names, given the position on the axis.
@@ -95,7 +97,7 @@ impl Op for Gather {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity("gather", inputs);
-        resolve("gather", self.axis, x, &self.indices)?;
+        check("gather", self.axis, x, &self.indices)?;
         Ok(self.indices.shape().clone().into())
     }
 
@@ -111,8 +113,8 @@ impl Op for Gather {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let (axis, positions) = resolve("gather", self.axis, x.shape(), &self.indices).or_fail();
-        let mut positions = positions.into_iter();
+        let axis = resolve_axis("gather", self.axis, x.shape()).or_fail();
+        let mut positions = self.indices.positions("gather", axis, x.shape()).or_fail().into_iter();
         vec![Array::from_fn(self.indices.shape(), |index| {
             x.at(&place(index, axis, positions.next().expect("one for each index")))
         })]
@@ -163,7 +165,7 @@ impl Op for ScatterAdd {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity("scatter_add", inputs);
-        places("scatter_add", self.axis, &self.shape, &self.indices, x)?;
+        check_sent("scatter_add", self.axis, &self.shape, &self.indices, x)?;
         Ok(self.shape.clone().into())
     }
 
@@ -178,7 +180,8 @@ impl Op for ScatterAdd {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let (axis, positions) = resolve("scatter_add", self.axis, &self.shape, &self.indices).or_fail();
+        let axis = resolve_axis("scatter_add", self.axis, &self.shape).or_fail();
+        let positions = self.indices.positions("scatter_add", axis, &self.shape).or_fail();
         let (mut y, mut positions) = (Array::full(&self.shape, 0.0), positions.into_iter());
         Array::from_fn(x.shape(), |index| {
             *y.at_mut(&place(index, axis, positions.next().expect("one for each index"))) += x.at(index);

@@ -1,6 +1,6 @@
 //! Parts of an axis named by indices, and the reverse: adding parts where the indices say.
 
-use super::{Indexing, positions};
+use super::Indexing;
 use crate::{
     check::{ErrorCase, Gen, Sample},
     op::{Backward, Op, Outputs, Precision, Shapes, arity},
@@ -61,7 +61,7 @@ impl Op for IndexSelect {
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity("index_select", inputs);
         let axis = resolve_axis("index_select", self.axis, x)?;
-        positions("index_select", axis, x, &self.indices)?;
+        self.indices.check_range("index_select", axis, x)?;
         Ok(selected(x, axis, &self.indices).into())
     }
 
@@ -79,7 +79,7 @@ impl Op for IndexSelect {
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let axis = resolve_axis("index_select", self.axis, x.shape()).or_fail();
-        let positions = positions("index_select", axis, x.shape(), &self.indices).or_fail();
+        let positions = self.indices.positions("index_select", axis, x.shape()).or_fail();
         vec![Array::from_fn(selected(x.shape(), axis, &self.indices), |index| {
             x.at(&place(index, axis, &self.indices, &positions))
         })]
@@ -126,7 +126,7 @@ impl Op for IndexAdd {
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity("index_add", inputs);
         resolve_axis("index_add", self.axis as isize, &self.shape)?;
-        positions("index_add", self.axis, &self.shape, &self.indices)?;
+        self.indices.check_range("index_add", self.axis, &self.shape)?;
         let parts = selected(&self.shape, self.axis, &self.indices);
         if parts[..] != *x {
             let (axis, shape) = (self.axis, &self.shape);
@@ -149,7 +149,7 @@ impl Op for IndexAdd {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let positions = positions("index_add", self.axis, &self.shape, &self.indices).or_fail();
+        let positions = self.indices.positions("index_add", self.axis, &self.shape).or_fail();
         let mut y = Array::full(&self.shape, 0.0);
         Array::from_fn(x.shape(), |index| {
             *y.at_mut(&place(index, self.axis, &self.indices, &positions)) += x.at(index);

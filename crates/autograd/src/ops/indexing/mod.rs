@@ -16,7 +16,7 @@ use crate::{
 };
 use gradus_tensor::{
     Indices, OrFail, Shape, ShapeError, Tensor,
-    shape::{broadcast, resolve_axis, resolve_index},
+    shape::{broadcast, resolve_axis},
 };
 
 /// Elements named by indices. A negative index counts from the back; an element that is named twice gets the sum of
@@ -191,7 +191,7 @@ pub trait Indexing: Value {
     fn index_copy(&self, axis: isize, indices: &Indices, source: &Self) -> Self {
         let shape = self.shape();
         let axis = resolve_axis("index_copy", axis, &shape).or_fail();
-        let positions = positions("index_copy", axis, &shape, indices).or_fail();
+        let positions = indices.positions("index_copy", axis, &shape).or_fail();
         let parts = index_select::selected(&shape, axis, indices);
         if source.shape() != parts {
             ShapeError::new(format!(
@@ -366,11 +366,6 @@ pub trait Indexing: Value {
 
 impl<V: Value> Indexing for V {}
 
-/// The positions on an axis that indices name; an error for an index out of range.
-fn positions(op: &str, axis: usize, shape: &[usize], indices: &Indices) -> Result<Vec<usize>, ShapeError> {
-    indices.as_slice().iter().map(|&i| resolve_index(op, i as isize, axis, shape)).collect()
-}
-
 /// For one list of indices for each of the first axes, the positions on all of them taken as one axis.
 fn combined(op: &str, shape: &Shape, indices: &[&Indices]) -> Result<Indices, ShapeError> {
     if indices.is_empty() || indices.len() > shape[..].len() {
@@ -383,7 +378,7 @@ fn combined(op: &str, shape: &Shape, indices: &[&Indices]) -> Result<Indices, Sh
     }
     let mut places = vec![0; indices[0].as_slice().len()];
     for (axis, of_axis) in indices.iter().enumerate() {
-        let positions = positions(op, axis, shape, of_axis)?;
+        let positions = of_axis.positions(op, axis, shape)?;
         places.iter_mut().zip(positions).for_each(|(place, p)| *place = *place * shape[axis] + p);
     }
     Ok(Indices::from(places).reshape(indices[0].shape()))

@@ -36,21 +36,23 @@ pub(super) fn scatter_reduce<V: Value>(
 ) -> V {
     let (shape, at) = (x.shape(), x.at());
     let places = gather::places("scatter_reduce", axis, &shape, indices, &source.shape()).or_fail();
-    let mut counts = vec![0.0; shape.len()];
-    places.iter().for_each(|&place| counts[place] += 1.0);
+    let mut counts = vec![0; shape.len()];
+    places.iter().for_each(|&place| counts[place] += 1);
+    let of_counts = |f: &dyn Fn(usize) -> f32| {
+        at.constant(Tensor::new(counts.iter().map(|&count| f(count)).collect::<Vec<_>>(), &shape))
+    };
     match how {
         ScatterReduction::Sum | ScatterReduction::Mean => {
-            let replaced = |&count: &f32| if include_self || count == 0.0 { 0.0 } else { 1.0 };
-            let replaced = Tensor::new(counts.iter().map(replaced).collect::<Vec<_>>(), &shape);
-            let sum = x.masked_fill(&at.constant(replaced), 0.0).scatter_add(axis, indices, source);
+            let replaced = || of_counts(&|count| if count == 0 { 0.0 } else { 1.0 });
+            let own = if include_self { x.clone() } else { x.masked_fill(&replaced(), 0.0) };
+            let sum = own.scatter_add(axis, indices, source);
             if how == ScatterReduction::Sum {
                 return sum;
             }
-            let terms = |&count: &f32| if include_self { count + 1.0 } else { count.max(1.0) };
-            sum / at.constant(Tensor::new(counts.iter().map(terms).collect::<Vec<_>>(), &shape))
+            sum / of_counts(&|count| (if include_self { count + 1 } else { count.max(1) }) as f32)
         }
         ScatterReduction::Prod => {
-            let own = (0..shape.len()).filter(|&place| include_self || counts[place] == 0.0);
+            let own = (0..shape.len()).filter(|&place| include_self || counts[place] == 0);
             let sent = places.iter().enumerate().map(|(k, &place)| (place, shape.len() + k));
             let mut members: Vec<(usize, usize)> = own.map(|place| (place, place)).chain(sent).collect();
             members.sort_by_key(|&(place, _)| place);
@@ -159,7 +161,7 @@ impl Op for ScatterExtremum {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x, source] = arity(Self::NAME, inputs);
-        gather::places(Self::NAME, self.axis, x, &self.indices, source)?;
+        gather::check_sent(Self::NAME, self.axis, x, &self.indices, source)?;
         Ok(Shape::new(x).into())
     }
 

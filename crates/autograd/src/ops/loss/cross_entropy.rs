@@ -55,6 +55,12 @@ impl CrossEntropy {
         }
     }
 
+    /// [`scale`](CrossEntropy::scale) of the gradient.
+    fn gradient_scale(&self) -> f64 {
+        let scale = self.scale();
+        if scale.is_finite() { scale } else { 0.0 }
+    }
+
     /// The shares of the target that go to the label and to each class.
     fn shares(&self, classes: usize) -> (f64, f64) {
         let smoothing = f64::from(self.options.label_smoothing);
@@ -147,10 +153,9 @@ impl Op for CrossEntropy {
                 target = target + c(to_each) * at.constant(all);
             }
             let total = target.sum_axes(1, true);
-            let scale = if self.scale().is_finite() { self.scale() } else { 0.0 };
             let g = if self.options.reduction == Reduction::None { g.unsqueeze(1) } else { g };
-            // Strong, so that an ignored row gets 0 whatever stands in it.
-            (x.softmax(1).strong_mul(&total) - target) * (c(scale) * g)
+            // Strong, so that a row without weight or cotangent gets 0 whatever stands in it.
+            (x.softmax(1).strong_mul(&total) - target).strong_mul(&(c(self.gradient_scale()) * g))
         });
     }
 
@@ -158,30 +163,37 @@ impl Op for CrossEntropy {
         let g = cx.cotangent().broadcast_to(self.labels.shape());
         let (classes, inner) = (log_p.size(1), log_p.shape()[2..].iter().product::<usize>());
         let (to_label, to_each) = self.shares(classes);
-        let scale = if self.scale().is_finite() { self.scale() } else { 0.0 };
         let weights: Vec<f64> = (0..classes).map(|class| f64::from(self.class_weight(class))).collect();
         let to_all = to_each * weights.iter().sum::<f64>();
-        // What a row's target adds up to. In units of it the target is taken from the probabilities, so that those of a
-        // row that is nearly right are not lost in a difference.
-        let total = |row: usize| self.label(row).map_or(0.0, |label| to_label * weights[label] + to_all);
         cx.add(0, || {
-            let mut dx = log_p.exp();
+            let (mut dx, scale) = (log_p.exp(), self.gradient_scale());
             let elements = dx.as_mut_slice();
-            for row in 0..self.labels.len() {
+            let mut factors = Vec::with_capacity(self.labels.len());
+            for (row, g) in g.iter().enumerate() {
                 let class = |k: usize| row / inner * classes * inner + row % inner + k * inner;
-                let target = |weight: f64| if total(row) > 0.0 { (weight / total(row)) as f32 } else { 0.0 };
-                let Some(label) = self.label(row) else {
+                let label = self.label(row).filter(|_| g != 0.0);
+                // What the row's target adds up to. In units of it the target is taken from the probabilities, so that
+                // those of a row that is nearly right are not lost in a difference.
+                let total = label.map_or(0.0, |label| to_label * weights[label] + to_all);
+                let unit = if total == 0.0 { 1.0 } else { total };
+                if total == 0.0 {
                     // A product would keep what is not a number.
                     (0..classes).for_each(|k| elements[class(k)] = 0.0);
+                }
+                let Some(label) = label else {
+                    factors.push(0.0);
                     continue;
                 };
-                elements[class(label)] -= target(to_label * weights[label]);
+                elements[class(label)] -= (to_label * weights[label] / unit) as f32;
                 if to_each > 0.0 {
-                    weights.iter().enumerate().for_each(|(k, w)| elements[class(k)] -= target(to_each * w));
+                    weights
+                        .iter()
+                        .enumerate()
+                        .for_each(|(k, w)| elements[class(k)] -= (to_each * w / unit) as f32);
                 }
+                factors.push((f64::from(g) * scale * unit) as f32);
             }
-            let rows = g.iter().enumerate().map(|(row, g)| (f64::from(g) * scale * total(row)) as f32);
-            dx * Tensor::new(rows.collect::<Vec<f32>>(), self.labels.shape()).unsqueeze(1)
+            dx * Tensor::new(factors, self.labels.shape()).unsqueeze(1)
         });
     }
 

@@ -395,19 +395,25 @@ pub trait Shaping: Value {
             ))
             .fail()
         }
-        let mut places = vec![offset as isize];
+        let mut places = Vec::new();
+        if !shape.contains(&0) {
+            // The smallest and the largest place, before there is a list of all.
+            let ends = shape.iter().zip(strides).map(|(&n, &stride)| (n as i128 - 1) * stride as i128);
+            let reach = |(low, high): (i128, i128), end: i128| (low + end.min(0), high + end.max(0));
+            let (low, high) = ends.fold((offset as i128, offset as i128), reach);
+            if low < 0 || high >= own.len() as i128 {
+                let at = if low < 0 { low } else { high };
+                ShapeError::new(format!(
+                    "as_strided: shape {shape}, strides {strides:?} and offset {offset} reach place {at} of shape {own}"
+                ))
+                .fail()
+            }
+            places.push(offset);
+        }
         for (&size, &stride) in shape.iter().zip(strides) {
-            let steps =
-                |&at: &isize| (0..size as isize).map(move |i| at.saturating_add(i.saturating_mul(stride)));
+            let steps = |&at: &usize| (0..size as isize).map(move |i| at.wrapping_add_signed(i * stride));
             places = places.iter().flat_map(steps).collect();
         }
-        if let Some(at) = places.iter().find(|&at| !(0..own.len() as isize).contains(at)) {
-            ShapeError::new(format!(
-                "as_strided: shape {shape}, strides {strides:?} and offset {offset} reach place {at} of shape {own}"
-            ))
-            .fail()
-        }
-        let places: Vec<usize> = places.into_iter().map(|at| at as usize).collect();
         self.flatten().index_select(0, &places.into()).reshape(shape)
     }
 
