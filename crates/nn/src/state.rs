@@ -128,7 +128,8 @@ impl State {
     /// # Errors
     /// When the names or shapes are not the model's; all that does not fit is named.
     pub fn restore_model(&self, name: &str, model: &mut dyn Module) -> Result<(), StateError> {
-        weights::set_params(model, self.part(name).tensors).map_err(StateError::new)
+        let named = |faults| StateError::new(format!("{name}: {faults}"));
+        weights::set_params(model, self.part(name).tensors).map_err(named)
     }
 
     /// Adds where a generator of random numbers stands, below a name.
