@@ -22,7 +22,7 @@ fn it_trains_and_says_what_it_did() {
     assert_eq!(accuracy.len(), 6, "{last}");
     assert!(accuracy.parse::<f64>().unwrap() >= 0.95, "{last}");
     // The model, the gradient check, a line an epoch.
-    for part in ["hidden.weight  [100, 64]", "output.bias    [10]", "7510", "4 of 4 pass", "\n   12  "] {
+    for part in ["hidden.weight  [100, 64]", "output.bias    [10]", "7,510", "4 of 4 pass", "\n   12  "] {
         assert!(out.contains(part), "{part} is not in\n{out}");
     }
     let mut files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|f| f.unwrap().file_name()).collect();

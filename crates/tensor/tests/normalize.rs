@@ -224,3 +224,21 @@ fn groups_that_do_not_divide_are_refused() {
     let norm = ChannelNorm { over: StatisticsOver::Groups(2), eps: 0.0 };
     norm.apply(&Tensor::ones([1, 3]), None, None);
 }
+
+#[test]
+fn gradients_refuse_each_tensor_that_does_not_fit() {
+    let refused = |what: &str, call: &dyn Fn() -> [Tensor; 3]| {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).expect_err(what);
+        let message = panic.downcast_ref::<String>().expect("a sentence");
+        assert!(message.contains("do not fit each other"), "{what}: {message}");
+    };
+    let [x, fits, short] = [[4, 3], [3, 3], [2, 3]].map(Tensor::ones);
+    let (three, two) = (Tensor::ones([3]), Tensor::ones([2]));
+    let channels = ChannelNorm { over: StatisticsOver::Batch, eps: 0.0 };
+    refused("the gradient", &|| channels.gradients(&x, None, [&three, &three], &short));
+    refused("the mean", &|| channels.gradients(&x, None, [&two, &three], &x));
+    refused("the variance", &|| channels.gradients(&x, None, [&three, &two], &x));
+    let rows = RowNorm { axes: 1, centered: true, eps: 0.0 };
+    refused("a row's gradient", &|| rows.gradients(&x, None, &Tensor::ones([4, 2]), &fits));
+    refused("a row's statistics", &|| rows.gradients(&x, None, &Tensor::ones([3, 2]), &x));
+}
