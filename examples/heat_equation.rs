@@ -20,7 +20,7 @@ use common::{
     curves::{Panel, curves},
 };
 use gradus::{
-    nn::schedule::{Cosine, Schedule},
+    nn::schedule::Cosine,
     prelude::*,
 };
 use std::{error::Error, f32::consts::PI, fs, path::Path, time::Instant};
