@@ -45,7 +45,7 @@ OTHER_TESTS = [
 # Those of kernels know sizes that fill tiles and threads.
 KERNEL_TESTS = [f"tensor/{test}" for test in ["conv", "indexing", "layouts", "normalize", "patches", "pool"]]
 # How long a test program may take before it counts as one that does not end.
-SECONDS = 600
+SECONDS = 180
 
 HOOK = '''
 /// Which fault is planted.

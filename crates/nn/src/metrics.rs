@@ -33,6 +33,13 @@ pub fn predict(layer: &impl Layer, inputs: &Tensor, batch: usize) -> Tensor {
 ///
 /// # Panics
 /// When the shapes do not fit.
+///
+/// ```
+/// use gradus_nn::metrics::accuracy;
+/// use gradus_tensor::{Indices, Tensor};
+/// let scores = Tensor::from([[0.1, 0.9], [0.7, 0.3], [0.6, 0.4], [0.2, 0.8]]);
+/// assert_eq!(accuracy(&scores, &Indices::from([1, 0, 1, 1])), 0.75);
+/// ```
 #[track_caller]
 pub fn accuracy(scores: &Tensor, labels: &Indices) -> f64 {
     check("accuracy", scores, labels);
@@ -73,6 +80,12 @@ fn check(op: &str, scores: &Tensor, labels: &Indices) {
 }
 
 /// `e^loss` of a mean cross-entropy in nats: among how many words a language model is at a loss.
+///
+/// ```
+/// // One that knows nothing of ten words is at a loss among ten.
+/// let loss = 10f64.ln();
+/// assert!((gradus_nn::metrics::perplexity(loss) - 10.0).abs() < 1e-12);
+/// ```
 pub fn perplexity(loss: f64) -> f64 {
     loss.exp()
 }

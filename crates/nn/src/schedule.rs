@@ -31,6 +31,12 @@ impl<F: Fn(u64) -> f64> Schedule for F {
 }
 
 /// `lr gamma^⌊step / size⌋`: multiplied by gamma after every `size` steps.
+///
+/// ```
+/// use gradus_nn::schedule::{Schedule, StepDecay};
+/// let schedule = StepDecay { lr: 0.8, size: 10, gamma: 0.5 };
+/// assert_eq!([0, 9, 10, 20].map(|step| schedule.lr(step)), [0.8, 0.8, 0.4, 0.2]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepDecay {
     /// The first learning rate.
@@ -50,6 +56,12 @@ impl Schedule for StepDecay {
 }
 
 /// `lr gamma^k` with the number k of milestones that are reached.
+///
+/// ```
+/// use gradus_nn::schedule::{MultiStep, Schedule};
+/// let schedule = MultiStep { lr: 0.8, milestones: vec![30, 80], gamma: 0.5 };
+/// assert_eq!([29, 30, 80].map(|step| schedule.lr(step)), [0.8, 0.4, 0.2]);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultiStep {
     /// The first learning rate.
@@ -68,6 +80,12 @@ impl Schedule for MultiStep {
 }
 
 /// `lr gamma^step`
+///
+/// ```
+/// use gradus_nn::schedule::{Exponential, Schedule};
+/// let schedule = Exponential { lr: 0.8, gamma: 0.5 };
+/// assert_eq!([0, 1, 2].map(|step| schedule.lr(step)), [0.8, 0.4, 0.2]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exponential {
     /// The first learning rate.
@@ -83,6 +101,12 @@ impl Schedule for Exponential {
 }
 
 /// Half a cosine (I. Loshchilov and F. Hutter, 2017): `min + ½ (lr - min) (1 + cos(π step / steps))`, and `min` afterwards.
+///
+/// ```
+/// use gradus_nn::schedule::{Cosine, Schedule};
+/// let schedule = Cosine::new(0.2, 100).min(0.1);
+/// assert_eq!([0, 50, 100].map(|step| (1000.0 * schedule.lr(step)).round()), [200.0, 150.0, 100.0]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cosine {
     /// The first learning rate.
@@ -120,6 +144,13 @@ fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
 
 /// One cycle (L. Smith and N. Topin, 2018): up from `max / divisor` to `max` during the first `rise` of the steps, then down
 /// to `max / divisor / final_divisor`, both by half a cosine. PyTorch's form and defaults.
+///
+/// ```
+/// use gradus_nn::schedule::{OneCycle, Schedule};
+/// let schedule = OneCycle::new(1.0, 100);
+/// // From a 25th up to the top after 0.3 of the steps.
+/// assert_eq!([0, 29].map(|step| (1e6 * schedule.lr(step)).round()), [40_000.0, 1e6]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OneCycle {
     /// The highest learning rate.
@@ -155,6 +186,12 @@ impl Schedule for OneCycle {
 
 /// A linear rise before another schedule: step k of the first `steps` has the share (k + 1) / steps of that schedule's
 /// first rate.
+///
+/// ```
+/// use gradus_nn::schedule::{Exponential, Schedule, Warmup};
+/// let schedule = Warmup::new(4, Exponential { lr: 0.8, gamma: 0.5 });
+/// assert_eq!([0, 1, 3, 4, 5].map(|step| schedule.lr(step)), [0.2, 0.4, 0.8, 0.8, 0.4]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Warmup<S> {
     /// Steps of the rise.

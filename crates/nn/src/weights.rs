@@ -28,6 +28,25 @@ pub fn save(module: &dyn Module, path: impl AsRef<Path>) -> Result<(), DataError
 /// # Errors
 /// When the file cannot be read, or its names and shapes are not the module's: all that is missing, unexpected or of
 /// another shape is named at once.
+///
+/// ```
+/// use gradus_nn::{Linear, Module, load, save};
+/// use gradus_tensor::Rng;
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("weights.safetensors");
+/// let mut rng = Rng::seed(0);
+/// let trained = Linear::new(4, 2, &mut rng);
+/// save(&trained, &path)?;
+///
+/// let mut fresh = Linear::new(4, 2, &mut rng);
+/// load(&mut fresh, &path)?;
+/// assert_eq!(fresh.weight.value(), trained.weight.value());
+///
+/// let other = load(&mut Linear::new(4, 3, &mut rng), &path).unwrap_err();
+/// assert!(other.to_string().contains("weight has shape [2, 4] in the file, [3, 4] in the model"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn load(module: &mut dyn Module, path: impl AsRef<Path>) -> Result<(), DataError> {
     let path = path.as_ref();
     set_params(module, load_tensors(path)?).map_err(|faults| DataError::new(path, faults))

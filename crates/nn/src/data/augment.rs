@@ -25,6 +25,13 @@ pub fn shift(images: &Tensor, pixels: usize, rng: &mut Rng) -> Tensor {
 ///
 /// # Panics
 /// When the images have not four axes, or with their padding are smaller than the part.
+///
+/// ```
+/// use gradus_nn::data::augment::crop;
+/// use gradus_tensor::{Rng, Tensor};
+/// let images = Tensor::ones([8, 3, 32, 32]);
+/// assert_eq!(crop(&images, [28, 28], 2, &mut Rng::seed(0)).shape(), &[8, 3, 28, 28]);
+/// ```
 #[track_caller]
 pub fn crop(images: &Tensor, [h, w]: [usize; 2], padding: usize, rng: &mut Rng) -> Tensor {
     let [n, c, full_h, full_w] = sizes("crop", images);
@@ -43,6 +50,14 @@ pub fn crop(images: &Tensor, [h, w]: [usize; 2], padding: usize, rng: &mut Rng) 
 ///
 /// # Panics
 /// When the images have not four axes.
+///
+/// ```
+/// use gradus_nn::data::augment::flip;
+/// use gradus_tensor::{Rng, Tensor};
+/// let pair = Tensor::from([[[[1.0, 2.0]]]]);
+/// let flipped = flip(&pair, &mut Rng::seed(0)).to_vec();
+/// assert!(flipped == [1.0, 2.0] || flipped == [2.0, 1.0]);
+/// ```
 #[track_caller]
 pub fn flip(images: &Tensor, rng: &mut Rng) -> Tensor {
     let [n, c, h, w] = sizes("flip", images);

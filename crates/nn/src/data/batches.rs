@@ -4,6 +4,15 @@ use super::{Dataset, Targets};
 use gradus_tensor::{Indices, Tensor};
 
 /// Mini-batches of a [`Dataset`], as (inputs, targets): from [`Dataset::batches`] and [`Dataset::chunks`].
+///
+/// ```
+/// use gradus_nn::data::digits;
+/// use gradus_tensor::Rng;
+///
+/// let sizes: Vec<usize> =
+///     digits::load().batches(1000, &mut Rng::seed(0)).map(|(_, labels)| labels.len()).collect();
+/// assert_eq!(sizes, [1000, 797]);
+/// ```
 #[derive(Debug)]
 pub struct Batches<'a, T = Indices> {
     dataset: &'a Dataset<T>,

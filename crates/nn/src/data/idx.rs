@@ -28,6 +28,18 @@ const MOST: usize = 1 << 30;
 /// Reads an IDX file of bytes. Whether it is gzipped shows in its first bytes; the name does not matter.
 ///
 /// A damaged file is an error, and memory is taken only for what it really holds.
+///
+/// ```
+/// use gradus_nn::data::idx;
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("labels-idx1-ubyte");
+/// // Two zeros, the code for bytes, one axis, of size 3; then the labels.
+/// std::fs::write(&path, [0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4])?;
+/// let labels = idx::read(&path)?;
+/// assert_eq!((labels.shape, labels.elements), (vec![3], vec![5, 0, 4]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn read(path: impl AsRef<Path>) -> Result<Idx, DataError> {
     let path = path.as_ref();
     let file = File::open(path).map_err(Reason::from);

@@ -7,6 +7,15 @@ use gradus_autograd::prelude::*;
 /// The fully connected layer `y = x Wᵀ + b`: the book's Affine.
 ///
 /// `x` is `[.., in]`, the weight `[out, in]` and the bias `[out]`, as in PyTorch; the result is `[.., out]`.
+///
+/// ```
+/// use gradus_nn::{Layer, Linear};
+/// use gradus_tensor::{Rng, Tensor};
+///
+/// let layer = Linear::new(784, 50, &mut Rng::seed(0));
+/// assert_eq!(layer.weight.value().shape(), &[50, 784]);
+/// assert_eq!(layer.forward(Tensor::ones([100, 784])).shape(), &[100, 50]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Linear {
     /// `[out, in]`.

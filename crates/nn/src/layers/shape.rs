@@ -5,6 +5,12 @@ use gradus_autograd::prelude::*;
 use gradus_tensor::{OrFail, Shape, ShapeError, shape::resolve_axis};
 
 /// All axes but the first made one: `[n, c, h, w]` becomes `[n, c h w]`.
+///
+/// ```
+/// use gradus_nn::{Flatten, Layer};
+/// use gradus_tensor::Tensor;
+/// assert_eq!(Flatten.forward(Tensor::ones([100, 30, 12, 12])).shape(), &[100, 4320]);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flatten;
 

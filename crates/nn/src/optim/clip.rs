@@ -5,6 +5,18 @@ use gradus_autograd::Gradients;
 
 /// The Euclidean norm of the gradients of all parameters that are not frozen, taken as one vector. Parameters that the
 /// loss does not reach count as zeros.
+///
+/// ```
+/// use gradus_autograd::prelude::*;
+/// use gradus_nn::{Linear, optim::grad_norm};
+///
+/// let layer = Linear { weight: Param::new([[0.0, 0.0]]), bias: None };
+/// let (_, gradients, ()) = Tape::training(0).step(|tape| {
+///     let w = tape.param(&layer.weight);
+///     ((w * tape.constant([[3.0, 4.0]])).sum(), ())
+/// });
+/// assert_eq!(grad_norm(&layer, &gradients), 5.0);
+/// ```
 pub fn grad_norm(model: &dyn Module, gradients: &Gradients) -> f64 {
     let mut sum = 0.0;
     // In the model's order, so that the same gradients have the same norm to the last bit.

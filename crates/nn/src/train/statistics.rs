@@ -89,6 +89,13 @@ impl Statistics {
 ///
 /// # Panics
 /// When there is no axis of units, or nothing at all.
+///
+/// ```
+/// use gradus_nn::train::dead_units;
+/// use gradus_tensor::Tensor;
+/// // Two examples of four units; the second and the last are 0 for both.
+/// assert_eq!(dead_units(&Tensor::from([[1.0, 0.0, 0.0, 0.0], [2.0, 0.0, 3.0, 0.0]])), 0.5);
+/// ```
 #[track_caller]
 pub fn dead_units(activations: &Tensor) -> f64 {
     let shape = activations.shape();
