@@ -18,9 +18,9 @@ use common::{
 use gradus::{
     autograd::check::GradCheck,
     nn::{
-        DynLayer, Summary,
+        DynLayer,
         data::{Dataset, digits, mnist},
-        schedule::{Cosine, Schedule},
+        schedule::Cosine,
     },
     prelude::*,
 };

@@ -19,10 +19,7 @@ use common::{
     args::Args,
     curves::{Panel, curves},
 };
-use gradus::{
-    nn::schedule::{Cosine, Schedule},
-    prelude::*,
-};
+use gradus::{nn::schedule::Cosine, prelude::*};
 use std::{error::Error, f32::consts::PI, fs, path::Path, time::Instant};
 
 /// How fast heat spreads.

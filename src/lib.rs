@@ -9,9 +9,9 @@ pub use gradus_tensor as tensor;
 
 /// What programs import: `use gradus::prelude::*`.
 ///
-/// Tensors, tapes and their operations, every layer, the optimizers, the options of layers and losses, and the state of a run. The rest is
-/// reached by the names of its modules: `schedule::Cosine`, `metrics::accuracy`, `optim::Group`, `data::digits`. A program's
-/// own names go before these.
+/// Tensors, tapes and their operations, every layer, the optimizers, the options of layers and losses, the summary of a
+/// model and the state of a run. The rest is reached by the names of its modules: `schedule::Cosine`, `metrics::accuracy`,
+/// `optim::Group`, `data::digits`, `sample::Sampler`. A program's own names go before these.
 ///
 /// ```
 /// use gradus::prelude::*;
@@ -42,6 +42,7 @@ pub use gradus_tensor as tensor;
 /// // Two texts of four and of two words, the second one filled up.
 /// let (texts, lengths) = (Indices::new([1, 2, 3, 4, 5, 6, 0, 0], [2, 4]), [4, 2]);
 /// let labels = Indices::from([0, 1]);
+/// println!("{}", Summary::of(&model, |tape| model.forward(tape.at(), &texts, &lengths)));
 /// let options = CrossEntropyOptions { label_smoothing: 0.1, reduction: Reduction::Sum, ..Default::default() };
 ///
 /// let schedule = schedule::Warmup::new(5, schedule::Cosine::new(0.05, 25));
@@ -64,13 +65,14 @@ pub mod prelude {
         prelude::*,
     };
     pub use gradus_nn::{
-        Init, Layer, Module, Sequential, State, data,
+        Init, Layer, Module, Parameters, Sequential, State, Summary, data,
         layers::*,
         metrics, module,
         optim::{
             self, AdaDelta, AdaGrad, Adam, AdamW, Lbfgs, Lion, NAdam, Optimizer, RmsProp, Sgd,
             clip_grad_norm, clip_grad_value,
         },
+        sample,
         schedule::{self, Schedule},
         train::{self, Trainer},
     };

@@ -169,6 +169,7 @@ fn what_does_not_fit_is_named_and_changes_nothing() {
     state.put_model("model", &other);
     let before = run.state();
     let error = state.restore_model("model", &mut run.model).unwrap_err().to_string();
+    assert!(error.starts_with("model: "), "{error}");
     for fault in ["embedding.weight is missing", "lstm.weight_ih_l0 is missing", "weight_ih_l0"] {
         assert!(error.contains(fault), "{error}");
     }

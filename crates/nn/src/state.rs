@@ -128,7 +128,8 @@ impl State {
     /// # Errors
     /// When the names or shapes are not the model's; all that does not fit is named.
     pub fn restore_model(&self, name: &str, model: &mut dyn Module) -> Result<(), StateError> {
-        weights::set_params(model, self.part(name).tensors).map_err(StateError::new)
+        let named = |faults| StateError::new(format!("{name}: {faults}"));
+        weights::set_params(model, self.part(name).tensors).map_err(named)
     }
 
     /// Adds where a generator of random numbers stands, below a name.
@@ -170,9 +171,8 @@ impl State {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), DataError> {
-        let escape = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n");
-        let lines: Vec<String> =
-            self.values.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+        let line = |(name, value): (&String, &String)| format!("{}={}", escape(name), escape(value));
+        let lines: Vec<String> = self.values.iter().map(line).collect();
         let tensors = self.tensors.iter().map(|(name, tensor)| (name.clone(), tensor));
         save_tensors(path, tensors, &lines.join("\n"))
     }
@@ -189,21 +189,33 @@ impl State {
             let Some((name, value)) = line.split_once('=') else {
                 return Err(DataError::new(path, format!("the metadata's line {line:?} is not name=value")));
             };
-            values.insert(name.to_owned(), unescape(value));
+            values.insert(unescape(name), unescape(value));
         }
         Ok(State { tensors, values })
     }
+}
+
+/// What ends a line or a name, written otherwise.
+const ESCAPES: [(char, char); 4] = [('\\', '\\'), ('\n', 'n'), ('\r', 'r'), ('=', 'e')];
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in text.chars() {
+        match ESCAPES.iter().find(|(plain, _)| *plain == character) {
+            Some((_, letter)) => escaped.extend(['\\', *letter]),
+            None => escaped.push(character),
+        }
+    }
+    escaped
 }
 
 fn unescape(text: &str) -> String {
     let mut plain = String::new();
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
-        match character {
-            '\\' if characters.next() == Some('n') => plain.push('\n'),
-            // Of an escaped backslash the guard has taken the second one.
-            other => plain.push(other),
-        }
+        let letter = if character == '\\' { characters.next() } else { None };
+        let escaped = ESCAPES.iter().find(|(_, of)| Some(*of) == letter);
+        plain.push(escaped.map_or(character, |(plain, _)| *plain));
     }
     plain
 }
@@ -224,6 +236,7 @@ mod tests {
         state.put("whole", u64::MAX);
         state.put("text", "two lines\nof = signs \\n and \\\\ backslashes\n");
         state.put("empty", "");
+        state.put("lr=0.1\nthe second \\e", "ends with a return\r");
         state.save(&path).unwrap();
         let loaded = State::load(&path).unwrap();
         assert_eq!(loaded, state);

@@ -21,8 +21,8 @@ use std::{
 ///   1 for any other function of an element, 0 for moving elements ([`Op::flops`](gradus_autograd::Op::flops)). The backward
 ///   takes about twice as many.
 /// - *sees* is the receptive field, where there are windows, as of convolutions and poolings: the height and width of the part
-///   of the input that one element depends on, `all` where that is the whole of it. Pixels in a padding count. See
-///   [`Var::receptive_field`].
+///   of the input that one element depends on, `all` where that is the whole of it or no window is known: a convolution of
+///   volumes gathers its planes, so that its depth is `all`. Pixels in a padding count. See [`Var::receptive_field`].
 ///
 /// ```
 /// use gradus_nn::{Conv2d, Flatten, Linear, MaxPool2d, Relu, Sequential, Summary};
@@ -159,6 +159,8 @@ impl<'a> Table<'a> {
     fn add(&mut self, values: &[ValueInfo], value: &ValueInfo, field: Option<ReceptiveField>) {
         let owner = match value.param {
             Some(param) => self.params.get(&param).map(|&(layer, _)| layer),
+            // Which rows of an embedding's table come is no longer the parameters' business.
+            None if value.op == Some("index_select") => None,
             None => common(value.inputs.iter().map(|&i| self.owners[i])),
         };
         self.owners.push(owner);

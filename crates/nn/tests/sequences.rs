@@ -421,10 +421,13 @@ fn misuse_is_named_at_the_users_line() {
     panics_here!("rnn: the dropout probability 1.5 is not in 0..=1", Rnn::with_options(2, 4, options, rng));
     let options = RecurrentOptions { proj_size: Some(4), ..Default::default() };
     panics_here!(
-        "lstm: the projection's size 4 must be at least 1 and less than",
+        "lstm: proj_size is 4; it must be at least 1 and less than the 4 hidden; hint: None is no projection",
         Lstm::with_options(2, 4, options, rng)
     );
-    panics_here!("gru: only an LSTM has a projection, of size 4 here", Gru::with_options(2, 5, options, rng));
+    panics_here!(
+        "gru: proj_size is 4, but only an LSTM has a projection",
+        Gru::with_options(2, 5, options, rng)
+    );
     let projected = Lstm::with_options(2, 5, options, rng);
     let short = RecurrentState { h: zeros(&[1, 3, 5]), c: Some(zeros(&[1, 3, 5])) };
     panics_here!(
@@ -433,7 +436,11 @@ fn misuse_is_named_at_the_users_line() {
     );
     panics_here!("gru_cell: 1 inputs and 0 hidden: both must be at least 1", GruCell::new(1, 0, rng));
     let lstm = Lstm::new(2, 4, rng);
-    panics_here!("lstm: the batch has shape [3, 2]; it must be [n, steps, 2]", lstm.forward(zeros(&[3, 2])));
+    panics_here!(
+        "lstm: the batch has shape [3, 2]; it must be [n, steps, 2] with at least one step; \
+         hint: unsqueeze(0) makes a batch of one sequence",
+        lstm.forward(zeros(&[3, 2]))
+    );
     panics_here!("lstm: the batch has shape [3, 5, 4]", lstm.forward_from(zeros(&[3, 5, 4]), None));
     panics_here!("lstm: the batch has shape [3, 0, 2]", lstm.forward(zeros(&[3, 0, 2])));
     let state = RecurrentState { h: zeros(&[1, 3, 4]), c: None };
@@ -446,6 +453,11 @@ fn misuse_is_named_at_the_users_line() {
     panics_here!(
         "gru: the state must be h of shape [1, 5, 4], but is h [1, 3, 4]",
         gru.forward_from(zeros(&[3, 5, 2]), Some(&state))
+    );
+    panics_here!(
+        "gru: the batch has shape [3, 2]; it must be [steps, n, 2] with at least one step; \
+         hint: unsqueeze(1) makes a batch of one sequence",
+        gru.forward(zeros(&[3, 2]))
     );
     let cell = RnnCell::new(2, 4, rng);
     panics_here!("rnn_cell: the batch has shape [3, 3]; it must be [n, 2]", cell.step(zeros(&[3, 3]), None));
@@ -461,19 +473,30 @@ fn misuse_is_named_at_the_users_line() {
         attention.forward(zeros(&[2, 3, 5]))
     );
     panics_here!(
+        "multihead_attention: the inputs have shape [3, 6]; it must be [n, steps, 6]; \
+         hint: unsqueeze(0) makes a batch of one sequence",
+        attention.forward(zeros(&[3, 6]))
+    );
+    panics_here!(
         "multihead_attention: queries [2, 3, 6], keys [2, 3, 6] and values [2, 4, 6]",
         attention.attend(&x, &x, &other, &AttentionMask::none())
     );
     let padded = AttentionMask { padding: Some(zeros(&[2, 4])), ..AttentionMask::none() };
     panics_here!(
-        "multihead_attention: the padding mask has shape [2, 4]; it must be [2, 3]",
+        "multihead_attention: the mask `padding` has shape [2, 4]; it must be [2, 3]",
         attention.attend_self(&x, &padded)
     );
     let hidden = AttentionMask { hidden: Some(zeros(&[6, 3, 3])), ..AttentionMask::none() };
     panics_here!(
         "multihead_attention: the mask `hidden` has shape [6, 3, 3]; it must be [3, 3], for each query and key, \
-         or broadcast to [2, 3, 3, 3]",
+         or broadcast to [2, 3, 3, 3], for each sequence and head too; hint: reshape([2, 3, 3, 3])",
         attention.attend_self(&x, &hidden)
+    );
+    let of_keys = AttentionMask { hidden: Some(zeros(&[2, 3])), ..AttentionMask::none() };
+    panics_here!(
+        "multihead_attention: the mask `hidden` has shape [2, 3]; it must be [3, 3], for each query and key, \
+         or broadcast to [2, 3, 3, 3], for each sequence and head too; hint: a mask of each sequence's keys is `padding`",
+        attention.attend_self(&x, &of_keys)
     );
     let added = AttentionMask { added: Some(zeros(&[3, 3])), ..AttentionMask::none() };
     panics_here!(
@@ -492,7 +515,8 @@ fn misuse_is_named_at_the_users_line() {
     );
     let encoder = TransformerEncoderLayer::new(6, 2, 8, Default::default(), rng);
     panics_here!(
-        "transformer_encoder_layer: the batch has shape [3, 6]; it must be [n, steps, 6]",
+        "transformer_encoder_layer: the batch has shape [3, 6]; it must be [n, steps, 6]; \
+         hint: unsqueeze(0) makes a batch of one sequence",
         encoder.forward(zeros(&[3, 6]))
     );
     let decoder = TransformerDecoderLayer::new(6, 2, 8, Default::default(), rng);

@@ -3,8 +3,8 @@
 use gradus_autograd::prelude::*;
 use gradus_nn::{
     AdaptiveAvgPool2d, AvgPool2d, BatchNorm2d, Conv1d, Conv2d, ConvTranspose2d, Dropout, Embedding, Flatten,
-    Layer, Linear, Lstm, MaxPool1d, MaxPool2d, Module, Relu, Residual, Sequential, Summary,
-    TransformerEncoderLayer, TransformerOptions, Upsample, module,
+    Layer, Linear, Lstm, MaxPool1d, MaxPool2d, Module, PositionalEncoding, Relu, Residual, Sequential,
+    Summary, TransformerEncoderLayer, TransformerOptions, Upsample, module,
 };
 
 /// The rows' layers or operations with one of their columns.
@@ -185,6 +185,23 @@ fn a_recurrent_model_with_tied_weights() {
     assert_eq!(summary.rows.iter().map(|row| row.params).sum::<usize>(), model.param_count() - 9);
     let text = summary.to_string();
     assert!(!text.contains("sees") && text.ends_with("not used: idle.weight, idle.bias\n"), "{text}");
+}
+
+#[test]
+fn what_is_done_to_words_is_not_the_embedding() {
+    let rng = &mut Rng::seed(0);
+    let (words, positions) = (Embedding::new(50, 16, rng), PositionalEncoding::new(7, 16));
+    let summary = Summary::of(&words, |tape| {
+        positions.forward(words.forward(tape.at(), &Indices::new(vec![1; 21], [3, 7]))).relu()
+    });
+    let expected = "\
+layer  operation     output      parameters  flops
+       index_select  [3, 7, 16]         800      0
+       add           [3, 7, 16]                336
+       relu          [3, 7, 16]                336
+total                                   800    672
+";
+    assert_eq!(summary.to_string(), expected);
 }
 
 #[test]

@@ -161,8 +161,8 @@ impl Layer for Conv3d {
 }
 
 /// A transposed convolution of rows, images or volumes with `N` axes beside those of examples and channels: see
-/// [`ConvTranspose1d`], [`ConvTranspose2d`] and [`ConvTranspose3d`]. What the gradient of a convolution by its input computes: every element puts a
-/// multiple of the kernel into the output, `stride` apart, and what overlaps is added.
+/// [`ConvTranspose1d`], [`ConvTranspose2d`] and [`ConvTranspose3d`]. What the gradient of a convolution by its input
+/// computes: every element puts a multiple of the kernel into the output, `stride` apart, and what overlaps is added.
 ///
 /// `y[n, o, i·stride + a·dilation - padding, ..] += weight[c, o, a, ..] · x[n, c, i, ..]`, and the bias of `o` everywhere
 ///

@@ -1,4 +1,4 @@
-//! Sizes along the axes of a row or an image.
+//! Sizes along the axes of a row or an image, and the hint where an axis is missing.
 
 /// Sizes along `N` axes: one number for all of them, or one for each, as in `3` or `[3, 5]` for a kernel of an image,
 /// height first.
@@ -36,4 +36,12 @@ pub(super) fn positive<const N: usize>(layer: &str, what: &str, sizes: impl Size
     let sizes = sizes.sizes();
     assert!(!sizes.contains(&0), "{layer}: {what} {sizes:?}: sizes must be at least 1");
     sizes
+}
+
+/// The end of a message about sequences that lack the axis of the examples: PyTorch takes one alone, gradus does not.
+pub(super) fn one_sequence(shape: &[usize], batch_axis: usize) -> String {
+    if shape.len() != 2 {
+        return String::new();
+    }
+    format!("; hint: unsqueeze({batch_axis}) makes a batch of one sequence")
 }

@@ -12,7 +12,7 @@ use gradus_autograd::{
 pub(super) struct CellParams {
     /// `[gates · hidden, inputs]`: what the input does.
     weight_ih: Param,
-    /// `[gates · hidden, hidden]`: what the old state does. In place of the second hidden the projection's size, if there is one.
+    /// `[gates · hidden, hidden]`: what the old state does; with a projection `[gates · hidden, projected]`.
     weight_hh: Param,
     /// `[gates · hidden]` each, for input and state: one too many but for the GRU's third gate. PyTorch has both.
     biases: Option<[Param; 2]>,

@@ -1,7 +1,7 @@
 //! Layers of cells, in one direction or two.
 
 use super::{params::CellParams, state::RecurrentState};
-use crate::Module;
+use crate::{Module, layers::sizes::one_sequence};
 use gradus_autograd::{
     Param,
     ops::recurrence::{Cell, Recurrence},
@@ -77,10 +77,11 @@ impl Stack {
         );
         assert!((0.0..=1.0).contains(&dropout), "{name}: the dropout probability {dropout} is not in 0..=1");
         if let Some(size) = proj_size {
-            assert!(cell == Cell::Lstm, "{name}: only an LSTM has a projection, of size {size} here");
+            assert!(cell == Cell::Lstm, "{name}: proj_size is {size}, but only an LSTM has a projection");
             assert!(
                 (1..hidden).contains(&size),
-                "{name}: the projection's size {size} must be at least 1 and less than the {hidden} hidden"
+                "{name}: proj_size is {size}; it must be at least 1 and less than the {hidden} hidden; \
+                 hint: None is no projection"
             );
         }
         let (directions, outputs) = (if bidirectional { 2 } else { 1 }, proj_size.unwrap_or(hidden));
@@ -105,7 +106,8 @@ impl Stack {
         let axes = if batch_first { "n, steps" } else { "steps, n" };
         assert!(
             shape[..].len() == 3 && shape[2] == inputs && shape[usize::from(batch_first)] > 0,
-            "{name}: the batch has shape {shape}; it must be [{axes}, {inputs}] with at least one step"
+            "{name}: the batch has shape {shape}; it must be [{axes}, {inputs}] with at least one step{}",
+            one_sequence(&shape, usize::from(!batch_first))
         );
         let [n, steps] = [usize::from(!batch_first), usize::from(batch_first)].map(|axis| shape[axis]);
         if let Some(state) = state {

@@ -1,6 +1,10 @@
 //! Attention with several heads.
 
-use crate::{Init, Layer, Linear, layers::norm::optional, module};
+use crate::{
+    Init, Layer, Linear,
+    layers::{norm::optional, sizes::one_sequence},
+    module,
+};
 use gradus_autograd::{Param, prelude::*};
 use gradus_tensor::ShapeError;
 
@@ -56,7 +60,7 @@ impl AttentionMask {
             if padding.shape()[..] != [n, keys] {
                 let found = padding.shape();
                 ShapeError::new(format!(
-                    "multihead_attention: the padding mask has shape {found}; it must be [{n}, {keys}], \
+                    "multihead_attention: the mask `padding` has shape {found}; it must be [{n}, {keys}], \
                      for each sequence and key"
                 ))
                 .fail()
@@ -79,9 +83,16 @@ fn check_broadcasts(name: &str, mask: &Tensor, weights: &[usize]) {
     let fits = |(size, of_weights): (&usize, &usize)| [1, *of_weights].contains(size);
     if shape[..].len() > 4 || !shape.iter().rev().zip(weights.iter().rev()).all(fits) {
         let [n, heads, queries, keys] = weights else { unreachable!("weights have four axes") };
+        let hint = if shape[..] == [n * heads, *queries, *keys] {
+            format!("; hint: reshape([{n}, {heads}, {queries}, {keys}])")
+        } else if shape[..] == [*n, *keys] {
+            "; hint: a mask of each sequence's keys is `padding`".into()
+        } else {
+            String::new()
+        };
         ShapeError::new(format!(
             "multihead_attention: the mask `{name}` has shape {shape}; it must be [{queries}, {keys}], for each query and \
-             key, or broadcast to [{n}, {heads}, {queries}, {keys}], for each sequence and head too"
+             key, or broadcast to [{n}, {heads}, {queries}, {keys}], for each sequence and head too{hint}"
         ))
         .fail()
     }
@@ -211,7 +222,8 @@ impl MultiheadAttention {
         let (shape, size) = (x.shape(), self.size());
         if shape[..].len() != 3 || shape[2] != size {
             ShapeError::new(format!(
-                "multihead_attention: the {what} have shape {shape}; it must be [n, steps, {size}]"
+                "multihead_attention: the {what} have shape {shape}; it must be [n, steps, {size}]{}",
+                one_sequence(&shape, 0)
             ))
             .fail()
         }

@@ -1,7 +1,7 @@
 //! Layers of a Transformer.
 
 use super::attention::{AttentionMask, MultiheadAttention};
-use crate::{Layer, LayerNorm, Linear, module};
+use crate::{Layer, LayerNorm, Linear, layers::sizes::one_sequence, module};
 use gradus_autograd::prelude::*;
 use gradus_tensor::ShapeError;
 
@@ -64,8 +64,11 @@ impl TransformerOptions {
 fn check_sequence<V: Value>(layer: &str, what: &str, x: &V, norm: &LayerNorm) {
     let (shape, size) = (x.shape(), norm.normalized_shape[0]);
     if shape[..].len() != 3 || shape[2] != size {
-        ShapeError::new(format!("{layer}: the {what} has shape {shape}; it must be [n, steps, {size}]"))
-            .fail()
+        ShapeError::new(format!(
+            "{layer}: the {what} has shape {shape}; it must be [n, steps, {size}]{}",
+            one_sequence(&shape, 0)
+        ))
+        .fail()
     }
 }
 
