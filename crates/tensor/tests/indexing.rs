@@ -302,6 +302,7 @@ fn large_embeddings_are_the_same_on_any_number_of_threads() {
     let ids = random_indices(&[40, 50], 1000, &mut rng);
     let rows = table.index_select(0, &ids);
     let wide = random_indices(&[1000, 96], 1000, &mut rng);
+    let in_blocks = random_indices(&[4000, 4, 6], 4, &mut rng);
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
@@ -309,6 +310,9 @@ fn large_embeddings_are_the_same_on_any_number_of_threads() {
             all.extend(table.index_select(0, &ids).to_vec());
             all.extend(table.gather(0, &wide).to_vec());
             all.extend(table.t().scatter_add(1, &wide.transpose(0, 1), &table.t()).to_vec());
+            // Blocks of [4, 6], which threads share.
+            let blocks = table.reshape([4000, 4, 6]);
+            all.extend(blocks.clone().scatter_add(1, &in_blocks, &blocks).to_vec());
             all.extend(table.sort(0, true).0.to_vec());
             all
         })
