@@ -49,6 +49,14 @@ def words(**flags):
 
 
 # Recurrent layers.
+def sequences(lstm, states, batch_first, state, n, steps, inputs, hidden):
+    values = {"x": draw(n, steps, inputs) if batch_first else draw(steps, n, inputs)}
+    if state:
+        for key in ["h0", "c0"] if lstm else ["h0"]:
+            values[key] = draw(states, n, hidden)
+    return values
+
+
 def recurrent(kind, layers, bidirectional, bias, batch_first, state, n, steps, inputs, hidden):
     options = dict(num_layers=layers, bidirectional=bidirectional, bias=bias, batch_first=batch_first)
     module = {
@@ -57,10 +65,7 @@ def recurrent(kind, layers, bidirectional, bias, batch_first, state, n, steps, i
         "lstm": lambda: nn.LSTM(inputs, hidden, **options),
         "gru": lambda: nn.GRU(inputs, hidden, **options),
     }[kind]()
-    values = {"x": draw(n, steps, inputs) if batch_first else draw(steps, n, inputs)}
-    if state:
-        for key in ["h0", "c0"] if kind == "lstm" else ["h0"]:
-            values[key] = draw(layers * (1 + bidirectional), n, hidden)
+    values = sequences("lstm" in kind, layers * (1 + bidirectional), batch_first, state, n, steps, inputs, hidden)
 
     def call(module, values):
         start = (values["h0"], values["c0"]) if "c0" in values else values.get("h0")
@@ -142,10 +147,7 @@ def padded(kind, lengths, layers, bidirectional, bias, batch_first, state, steps
     n = len(lengths)
     options = dict(num_layers=layers, bidirectional=bidirectional, bias=bias, batch_first=batch_first)
     module = {"padded_rnn": nn.RNN, "padded_lstm": nn.LSTM, "padded_gru": nn.GRU}[kind](inputs, hidden, **options)
-    values = {"x": draw(n, steps, inputs) if batch_first else draw(steps, n, inputs)}
-    if state:
-        for key in ["h0", "c0"] if kind == "padded_lstm" else ["h0"]:
-            values[key] = draw(layers * (1 + bidirectional), n, hidden)
+    values = sequences("lstm" in kind, layers * (1 + bidirectional), batch_first, state, n, steps, inputs, hidden)
 
     def call(module, values):
         start = (values["h0"], values["c0"]) if "c0" in values else values.get("h0")
