@@ -10,6 +10,7 @@ mod gradcheck;
 mod json;
 mod laws;
 mod leaf;
+mod magnitudes;
 #[cfg(test)]
 mod mutants;
 mod numeric;
@@ -30,6 +31,7 @@ mod windows;
 pub use audit::{Audit, AuditRow, precision_audit};
 pub use gradcheck::{GradCheck, gradcheck};
 pub use laws::{Violation, laws};
+pub use magnitudes::{magnitudes, right_at};
 pub use numeric::Estimate;
 pub use numerical::{Differencing, StepErrors, StepSweep, numerical_gradient, step_sweep};
 pub use operation::check_op;

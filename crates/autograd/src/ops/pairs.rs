@@ -198,10 +198,11 @@ pairs! {
         },
         rule: |cx| {
             let ([a, b], g) = (cx.inputs(), cx.cotangent());
-            let square = a.square() + b.square();
-            let square = square.masked_fill(&square.equals(&g.at().constant(0.0)), 1.0);
-            cx.add(0, || g.strong_mul(&(b / &square)));
-            cx.add(1, || -g.strong_mul(&(a / &square)));
+            // Divided twice: the square of the radius leaves f32 long before the radius does.
+            let radius = a.hypot(b);
+            let radius = radius.masked_fill(&radius.logical_not(), 1.0);
+            cx.add(0, || g.strong_mul(&(b / &radius / &radius)));
+            cx.add(1, || -g.strong_mul(&(a / &radius / &radius)));
         },
         samples: -2.0..2.0, -2.0..2.0,
     }

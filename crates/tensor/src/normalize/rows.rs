@@ -108,7 +108,8 @@ impl RowNorm {
                 return;
             }
             let parts = dx.chunks_mut(block * n).zip(partial.as_mut_slice().chunks_mut(2 * n));
-            let inputs = x.chunks(block * n).zip(g.chunks(block * n)).zip(statistics.chunks(STATISTICS * block));
+            let inputs =
+                x.chunks(block * n).zip(g.chunks(block * n)).zip(statistics.chunks(STATISTICS * block));
             for_each(2 * x.len(), blocks, parts.zip(inputs), |((dx, sums), ((x, g), statistics))| {
                 let (dw, db) = sums.split_at_mut(n);
                 let centered = self.centered;

@@ -1,17 +1,20 @@
 //! Lengths of vectors, the distances and the angles between them.
 
-use super::Products;
+use super::{CosineSimilarity, Products};
 use crate::{
     ops::{
-        elementwise::{Composed, Elementwise},
-        reduce::Reduce,
+        elementwise::Composed,
+        reduce::{Reduce, deviations},
         selection::Selection,
-        shape::{Diagonals, Shaping},
+        shape::Shaping,
         steps::Steps,
     },
     value::Value,
 };
-use gradus_tensor::{OrFail, ShapeError, shape::resolve_axis};
+use gradus_tensor::{
+    Axes, OrFail, Shape, ShapeError,
+    shape::{broadcast, resolve_axis},
+};
 
 /// Lengths of vectors along an axis, the distances and the angles between them.
 pub trait Similarity: Value {
@@ -51,7 +54,7 @@ pub trait Similarity: Value {
     }
 
     /// The cosine of the angle between vectors along an axis, which goes away: `y = a·b / (max(|a|, ε) max(|b|, ε))`, ε
-    /// being 1e-8: with the zero vector it is 0. The two broadcast.
+    /// being 1e-8: with the zero vector it is 0. It lies between -1 and 1. The two broadcast.
     ///
     /// # Panics
     /// When the shapes do not broadcast or there is no such axis.
@@ -63,9 +66,16 @@ pub trait Similarity: Value {
     /// ```
     #[track_caller]
     fn cosine_similarity(&self, other: &Self, axis: isize) -> Self {
-        let lengths =
-            self.norm_axes(axis, true).clamp_min(1e-8) * other.norm_axes(axis, true).clamp_min(1e-8);
-        (self * other / lengths).sum_axes(axis, false)
+        let joint = broadcast("cosine_similarity", &self.shape(), &other.shape()).or_fail();
+        let axis = resolve_axis("cosine_similarity", axis, &joint).or_fail();
+        // Each has the whole vectors; on other axes broadcasting need not repeat them.
+        let whole = |x: &Self| {
+            let shape = x.shape();
+            let ones = vec![1; joint[..].len() - shape[..].len()];
+            let wanted = Shape::new(&[&ones, &shape[..]].concat()).with(axis, joint[axis]);
+            if wanted == shape { x.clone() } else { x.broadcast_to(wanted) }
+        };
+        Self::apply(CosineSimilarity { axis: axis as isize }, &[&whole(self), &whole(other)])
     }
 
     /// The distances between vectors on the last axis, which goes away: `y = |a - b + 1e-6|`. The two broadcast.
@@ -109,7 +119,7 @@ pub trait Similarity: Value {
         let &[_, n] = &shape[..] else {
             ShapeError::new(format!("cov: shape {shape} is not [variables, observations]")).fail()
         };
-        let deviations = self - self.mean_axes(1, true);
+        let deviations = deviations(self, &Axes::from(1));
         deviations.matmul(&deviations.t()) / n.saturating_sub(correction) as f32
     }
 
@@ -120,9 +130,13 @@ pub trait Similarity: Value {
     /// When this is no matrix.
     #[track_caller]
     fn corrcoef(&self) -> Self {
-        let cov = self.cov(0);
-        let deviations = cov.diag(0).sqrt();
-        cov / deviations.outer(&deviations)
+        let shape = self.shape();
+        if shape[..].len() != 2 {
+            ShapeError::new(format!("corrcoef: shape {shape} is not [variables, observations]")).fail()
+        }
+        let deviations = deviations(self, &Axes::from(1));
+        let directions = &deviations / deviations.norm_axes(1, true);
+        directions.matmul(&directions.t())
     }
 }
 

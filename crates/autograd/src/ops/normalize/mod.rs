@@ -12,7 +12,12 @@ pub use softmax::Softmax;
 
 use crate::{
     op::Op,
-    ops::{elementwise::Elementwise, reduce::Reduce, shape::Shaping},
+    ops::{
+        elementwise::Elementwise,
+        reduce::{Reduce, deviations},
+        shape::Shaping,
+        units::units,
+    },
     reference::Array,
     value::Value,
 };
@@ -239,6 +244,21 @@ fn affine<V: Value, O: Op, const M: usize>(op: O, x: &V, weight: Option<&V>, bia
         (Some(weight), Some(bias)) => V::apply_n(op, &[x, weight, bias]),
         (None, Some(bias)) => V::apply_n(op, &[x, &x.at().constant(Tensor::ones(bias.shape())), bias]),
     }
+}
+
+/// Of x over the axes, in operations: z = (x - μ) / √(σ² + eps), and 1 / √(σ² + eps). Without centering μ is 0.
+fn standardized<V: Value>(x: &V, axes: &Axes, centered: bool, eps: f32) -> [V; 2] {
+    let d = if centered { deviations(x, axes) } else { x.clone() };
+    let Some(units) = units(&d.to_tensor(), axes, eps.sqrt()) else {
+        let scale = (d.square().mean_axes(axes.clone(), true) + eps).rsqrt();
+        return [d * &scale, scale];
+    };
+    // The root of as much more, times as much.
+    let summand = d.at().constant(units.map(|unit| (f64::from(unit).powi(2) * f64::from(eps)) as f32));
+    let units = d.at().constant(units);
+    let d = d * &units;
+    let scale = (d.square().mean_axes(axes.clone(), true) + summand).rsqrt();
+    [d * &scale, scale * units]
 }
 
 /// The part of `h` that changes z, which is x normalised over the axes: without what is along one or along z. With the
