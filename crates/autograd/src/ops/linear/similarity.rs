@@ -8,6 +8,7 @@ use crate::{
         selection::Selection,
         shape::Shaping,
         steps::Steps,
+        units::units,
     },
     value::Value,
 };
@@ -49,8 +50,8 @@ pub trait Similarity: Value {
         let axis = resolve_axis("renorm", axis, &shape).or_fail() as isize;
         let others: Vec<isize> = (0..shape[..].len() as isize).filter(|&other| other != axis).collect();
         let norms = self.vector_norm(p, others, true);
-        let factors = at.constant(most) / (&norms + 1e-7);
-        self * norms.gt(&at.constant(most)).select_where(&factors, &at.constant(1.0))
+        let drawn_in = self / (&norms + 1e-7) * most;
+        norms.gt(&at.constant(most)).select_where(&drawn_in, self)
     }
 
     /// The cosine of the angle between vectors along an axis, which goes away: `y = a·b / (max(|a|, ε) max(|b|, ε))`, ε
@@ -135,6 +136,10 @@ pub trait Similarity: Value {
             ShapeError::new(format!("corrcoef: shape {shape} is not [variables, observations]")).fail()
         }
         let deviations = deviations(self, &Axes::from(1));
+        let deviations = match units(&deviations.to_tensor(), &Axes::from(1), 0.0) {
+            Some(units) => deviations * self.at().constant(units),
+            None => deviations,
+        };
         let directions = &deviations / deviations.norm_axes(1, true);
         directions.matmul(&directions.t())
     }
