@@ -15,14 +15,11 @@ mod common;
 use common::args::Args;
 use gradus::{
     autograd::{
-        Op,
-        check::{ErrorCase, Gen, Sample, Spec, check_op},
-        op::{Backward, Outputs, Precision, Shapes, arity},
-        reference::{Array, Branches},
+        check::{Spec, check_op},
+        op::prelude::*,
     },
     nn::gradcheck_model,
     prelude::*,
-    tensor::{Shape, ShapeError},
 };
 use std::{error::Error, f64::consts::TAU};
 

@@ -11,7 +11,7 @@ pub use gradus_tensor as tensor;
 ///
 /// Tensors, tapes and their operations, every layer, the optimizers, the options of layers and losses, the summary of a
 /// model and the state of a run. The rest is reached by the names of its modules: `schedule::Cosine`, `metrics::accuracy`,
-/// `optim::Group`, `data::digits`, `sample::Sampler`. A program's own names go before these.
+/// `optim::Group`, `data::digits`, `decode::Sampler`. A program's own names go before these.
 ///
 /// ```
 /// use gradus::prelude::*;
@@ -65,14 +65,13 @@ pub mod prelude {
         prelude::*,
     };
     pub use gradus_nn::{
-        Init, Layer, Module, Parameters, Sequential, State, Summary, data,
+        Init, Layer, Module, Parameters, Sequential, State, Summary, data, decode,
         layers::*,
         metrics, module,
         optim::{
             self, AdaDelta, AdaGrad, Adam, AdamW, Lbfgs, Lion, NAdam, Optimizer, RmsProp, Sgd,
             clip_grad_norm, clip_grad_value,
         },
-        sample,
         schedule::{self, Schedule},
         train::{self, Trainer},
     };

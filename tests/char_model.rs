@@ -2,7 +2,7 @@
 //! a file bit for bit, and writes what it has learnt.
 
 use gradus::{
-    nn::{metrics::perplexity, sample::Sampler},
+    nn::{decode::Sampler, metrics::perplexity},
     prelude::*,
 };
 

@@ -27,9 +27,8 @@
 
 use crate::{
     ops::{identity::Identity, reduce::Reduce, shape::Shaping},
-    value::Value,
-    values::Values,
-    var::Var,
+    tape::var::Var,
+    value::{Value, values::Values},
 };
 use gradus_tensor::{Shape, ShapeError, Tensor};
 use std::panic::Location;

@@ -1,11 +1,7 @@
 //! Classes of bugs that automatic differentiation has had elsewhere, each as a test. Where two issues are named they
 //! stand for many.
 
-use gradus_autograd::{
-    check::{self, Gen},
-    ops,
-    prelude::*,
-};
+use gradus_autograd::{check, op::examples::Gen, ops, prelude::*};
 
 fn close(a: f32, b: f64) {
     assert!((f64::from(a) - b).abs() <= 1e-6 * b.abs().max(0.01), "{a} is not {b}");

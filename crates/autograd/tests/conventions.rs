@@ -2,7 +2,7 @@
 //! rule that is recorded for higher orders.
 
 use gradus_autograd::{
-    ops::sampling::{GridMode, GridPadding},
+    ops::grid_sample::{GridMode, GridPadding},
     prelude::*,
 };
 

@@ -4,9 +4,9 @@
 use gradus_autograd::{
     check::{Report, Verdict, gradcheck},
     ops::{
+        grid_sample::{GridMode, GridPadding},
         indexing::ScatterReduction,
         loss::{CrossEntropyOptions, NllOptions, Reduction},
-        sampling::{GridMode, GridPadding},
     },
     prelude::*,
 };

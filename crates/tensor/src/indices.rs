@@ -1,11 +1,9 @@
 //! Integers beside the floating-point tensors: labels, positions of maxima, rows of an embedding.
 
 use crate::{
+    array::{layout::Layout, strided::Positions, views::resolve_reshape},
     error::{OrFail, ShapeError},
-    layout::Layout,
     shape::{Shape, resolve_axis},
-    strided::Positions,
-    views::resolve_reshape,
 };
 use std::sync::Arc;
 

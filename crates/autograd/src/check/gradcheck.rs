@@ -7,7 +7,13 @@ use super::{
     rounding::Rounding,
     structure,
 };
-use crate::{ops::reduce::Reduce, param::Param, replay::Replay, sweep::Rule, tape::Tape, var::Var};
+use crate::{
+    ops::reduce::Reduce,
+    replay::Replay,
+    sweep::Rule,
+    tape::{Tape, var::Var},
+    value::param::Param,
+};
 use gradus_tensor::{Rng, Tensor};
 use std::time::Instant;
 

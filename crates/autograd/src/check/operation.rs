@@ -2,11 +2,10 @@
 
 use super::{
     gradcheck::GradCheck,
-    laws::{Violation, laws},
+    laws::{Violation, laws, spec::Spec},
     report::{Report, Row},
-    sample::Gen,
-    spec::Spec,
 };
+use crate::op::examples::Gen;
 use std::{panic::Location, time::Instant};
 
 /// How many seeds samples are drawn with, for each size of shapes.

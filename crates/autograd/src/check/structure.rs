@@ -1,6 +1,9 @@
 //! What must hold of any computation and its backward pass, whatever the numbers.
 
-use crate::{gradients::Gradients, sweep::Rule, var::Var};
+use crate::{
+    sweep::{Rule, gradients::Gradients},
+    tape::var::Var,
+};
 use gradus_tensor::Tensor;
 
 /// A sentence if the output is not finite: where the first such value came from.

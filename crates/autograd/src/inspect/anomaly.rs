@@ -3,8 +3,7 @@
 use super::{ancestors, origin, place};
 use crate::{
     sweep::{Rule, Watch},
-    tape::{Node, Tape},
-    var::Var,
+    tape::{Node, Tape, var::Var},
 };
 use gradus_tensor::Tensor;
 use std::{fmt, panic::Location};

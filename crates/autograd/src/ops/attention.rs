@@ -1,10 +1,7 @@
 //! Attention: means of values, weighted by how well keys fit queries.
 
-use crate::{
-    ops::{linear::Products, normalize::Normalize, selection::Selection, shape::Shaping, steps::Steps},
-    value::Value,
-};
-use gradus_tensor::{ShapeError, Tensor, shape::broadcast};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape::broadcast;
 
 /// Attention of queries to keys and values.
 pub trait Attention: Value {

@@ -1,13 +1,7 @@
 //! Dropout: elements or channels that are zero in training, at random.
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Shapes, arity},
-    reference::{Array, Branches},
-    value::{Value, c},
-    window::{Along, Window},
-};
-use gradus_tensor::{Rng, Shape, ShapeError, Tensor};
+use crate::op::prelude::*;
+use gradus_tensor::Rng;
 
 /// Zeros at random in training; nothing in evaluation, which is without a tape or on one of `Tape::new`.
 pub trait Regularization: Value {

@@ -1,16 +1,10 @@
 //! Choosing between values by a mask.
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window},
-};
-use gradus_tensor::{OrFail, ShapeError, Tensor, shape::broadcast};
+use crate::op::prelude::*;
+use gradus_tensor::shape::broadcast;
 
 /// Choosing between values by a mask: 0 is false, every other number true. The comparisons of
-/// [`Steps`](crate::ops::steps::Steps) give masks of 0 and 1.
+/// [`Steps`](crate::ops::elementwise::Comparison) give masks of 0 and 1.
 pub trait Selection: Value {
     /// With this value as mask: `a` where it is not 0, `b` where it is. The three broadcast.
     ///

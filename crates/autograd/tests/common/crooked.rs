@@ -2,10 +2,10 @@
 
 use gradus_autograd::{
     Op,
-    check::{ErrorCase, Gen, Sample},
+    op::examples::{ErrorCase, Gen, Sample},
+    op::reference::{Array, Branches},
     op::{Backward, Outputs, Shapes},
     prelude::*,
-    reference::{Array, Branches},
 };
 use gradus_tensor::{Shape, ShapeError};
 

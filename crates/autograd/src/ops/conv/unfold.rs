@@ -1,14 +1,8 @@
 //! The patches of images as columns of a matrix, and images of such patches: each the gradient of the other.
 
 use super::image_only;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Conv2dOptions, OrFail, ShapeError, Tensor, UnfoldShape};
+use crate::op::prelude::*;
+use gradus_tensor::{Conv2dOptions, UnfoldShape};
 
 /// The patches of images that a convolution's kernel meets, as columns.
 #[derive(Clone, Copy, Debug)]

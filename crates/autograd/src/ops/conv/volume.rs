@@ -2,14 +2,10 @@
 
 use super::transposed;
 use crate::{
-    ops::{
-        conv::Convolution,
-        indexing::{IndexAdd, Indexing},
-        shape::Shaping,
-    },
-    value::Value,
+    op::prelude::*,
+    ops::{indexing::IndexAdd, methods::*},
 };
-use gradus_tensor::{Conv2dOptions, Conv3dOptions, Indices, OrFail, Tensor, check_conv_bias};
+use gradus_tensor::{Conv2dOptions, Conv3dOptions, Indices, check_conv_bias};
 
 #[track_caller]
 pub(super) fn conv3d<V: Value>(x: &V, weight: &V, bias: Option<&V>, options: Conv3dOptions) -> V {

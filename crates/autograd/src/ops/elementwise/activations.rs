@@ -1,15 +1,10 @@
 //! Activation functions.
 
-use super::{functions::Elementwise, unary};
+use super::unary;
 use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{selection::Selection, steps::Steps},
-    reference::{Array, Branches, Update},
-    special,
-    value::{Value, c},
+    op::prelude::*,
+    ops::{elementwise::special, methods::*},
 };
-use gradus_tensor::{Shape, ShapeError, Tensor};
 use std::{
     f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI},
     ops::Range,

@@ -1,11 +1,8 @@
 //! Functions that are formulas of others: no rule of their own, right to every order by those of their parts.
 
-use super::{Activations, Elementwise, Elu};
-use crate::{
-    ops::{normalize::Normalize, pairs::Pairs, selection::Selection, shape::Shaping, steps::Steps},
-    value::{Value, c},
-};
-use gradus_tensor::{OrFail, Rng, ShapeError, Tensor, shape::resolve_axis};
+use super::Elu;
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Rng, shape::resolve_axis};
 
 /// The two constants of [`selu`](Composed::selu): with them activations keep mean 0 and variance 1.
 const SELU_ALPHA: f64 = 1.6732632423543772;

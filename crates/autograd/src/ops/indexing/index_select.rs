@@ -1,14 +1,7 @@
 //! Parts of an axis named by indices, and the reverse: adding parts where the indices say.
 
-use super::Indexing;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Indices, OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Indices, shape::resolve_axis};
 
 /// The parts of an axis that indices name.
 #[derive(Clone, Debug)]

@@ -10,12 +10,9 @@ pub use index_select::{IndexAdd, IndexSelect};
 pub use order::Order;
 pub use scatter_reduce::{ScatterExtremum, ScatterReduction};
 
-use crate::{
-    ops::{selection::Selection, shape::Shaping},
-    value::Value,
-};
+use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::{
-    Indices, OrFail, Shape, ShapeError, Tensor,
+    Indices,
     shape::{broadcast, resolve_axis},
 };
 

@@ -1,14 +1,8 @@
 //! Elements sent to places, and what becomes of those that meet there: their sum, product, mean, largest or smallest.
 
-use super::{Indexing, gather};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{pairs::Pairs, selection::Selection, shape::Shaping},
-    reference::{Array, Branches},
-    value::Value,
-};
-use gradus_tensor::{Indices, OrFail, Shape, ShapeError, Tensor};
+use super::gather;
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::Indices;
 
 /// What [`scatter_reduce`](Indexing::scatter_reduce) makes of the elements that meet in a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

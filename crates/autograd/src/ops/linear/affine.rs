@@ -1,15 +1,7 @@
 //! The linear layer's product: every row of x by a weight matrix, and a bias added.
 
-use super::Products;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes},
-    ops::{reduce::Reduce, shape::Shaping},
-    reference::{Array, Branches, Update},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Shape, ShapeError, Tensor, shape};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape;
 
 /// `x Wᵀ + b`, or `x Wᵀ` with two inputs. The leading axes of x are one to it: it is one matrix product, never a batch.
 #[derive(Clone, Copy, Debug)]

@@ -1,14 +1,6 @@
 //! Sums of products that are written with index letters: `"bij,bjk->bik"`.
 
-use crate::{
-    ops::{
-        linear::Products,
-        reduce::Reduce,
-        shape::{Diagonals, Shaping},
-    },
-    value::Value,
-};
-use gradus_tensor::{OrFail, Shape, ShapeError};
+use crate::{op::prelude::*, ops::methods::*};
 use std::collections::BTreeMap;
 
 /// An axis: its letter, or for one that an ellipsis stands for, how far it is from the back of these.

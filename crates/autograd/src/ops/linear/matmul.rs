@@ -1,15 +1,7 @@
 //! The matrix product.
 
-use super::Products;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::shape::Shaping,
-    reference::{Array, Branches, Update},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{OrFail, ShapeError, Tensor, shape};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape;
 
 /// The product of matrices, or of batches of them that broadcast: both inputs have at least two axes.
 #[derive(Clone, Copy, Debug)]

@@ -9,8 +9,8 @@ pub use affine::Linear;
 pub use matmul::MatMul;
 pub use similarity::Similarity;
 
-use crate::{ops::shape::Shaping, value::Value};
-use gradus_tensor::{OrFail, ShapeError, shape};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape;
 
 /// Products of matrices.
 pub trait Products: Value {

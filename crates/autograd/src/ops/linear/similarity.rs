@@ -1,17 +1,7 @@
 //! Lengths of vectors, the distances and the angles between them.
 
-use super::Products;
-use crate::{
-    ops::{
-        elementwise::{Composed, Elementwise},
-        reduce::Reduce,
-        selection::Selection,
-        shape::{Diagonals, Shaping},
-        steps::Steps,
-    },
-    value::Value,
-};
-use gradus_tensor::{OrFail, ShapeError, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape::resolve_axis;
 
 /// Lengths of vectors along an axis, the distances and the angles between them.
 pub trait Similarity: Value {

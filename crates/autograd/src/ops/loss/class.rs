@@ -1,14 +1,8 @@
 //! Losses of what is said about classes.
 
-use super::{CrossEntropy, CrossEntropyOptions, ElementLoss, Reduction, check_labels, same_shape};
-use crate::{
-    ops::{
-        elementwise::Elementwise, indexing::Indexing, normalize::Normalize, pairs::Pairs, reduce::Reduce,
-        shape::Shaping,
-    },
-    value::Value,
-};
-use gradus_tensor::{Indices, OrFail, ShapeError, Tensor};
+use super::{CrossEntropy, CrossEntropyOptions, Reduction, check_labels, same_shape};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::Indices;
 
 /// Variants of the negative log-likelihood, as in PyTorch's `NLLLoss`.
 #[derive(Clone, Debug, Default)]

@@ -1,15 +1,8 @@
 //! Softmax and cross-entropy in one operation.
 
 use super::{Reduction, check_labels};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{normalize::Normalize, pairs::Pairs, reduce::Reduce, shape::Shaping},
-    reference::{Array, Branches},
-    value::{Value, c},
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Indices, Shape, ShapeError, Tensor};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::Indices;
 
 /// The cross-entropy between the softmax of logits `[n, classes, ..]` and labels `[n, ..]`.
 #[derive(Clone, Debug)]

@@ -1,15 +1,7 @@
 //! Losses of single elements: what is predicted against a target of the same shape.
 
 use super::{Reduction, losses, same_shape};
-use crate::{
-    ops::{
-        elementwise::{Activations, Composed, Elementwise},
-        pairs::Pairs,
-        selection::Selection,
-        steps::Steps,
-    },
-    value::{Value, c},
-};
+use crate::{op::prelude::*, ops::methods::*};
 
 losses! {
     /// Losses of single elements, as methods of what the model predicts. Nothing broadcasts: prediction and target have one

@@ -1,19 +1,8 @@
 //! Losses of vectors that are to lie close together or apart, and of scores that are to be in order.
 
 use super::{Reduction, losses, same_shape};
-use crate::{
-    ops::{
-        elementwise::Activations,
-        indexing::Indexing,
-        linear::{Products, Similarity},
-        reduce::Reduce,
-        selection::Selection,
-        shape::Shaping,
-        steps::Steps,
-    },
-    value::{Value, c},
-};
-use gradus_tensor::{Indices, ShapeError};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::Indices;
 
 losses! {
     /// Losses of vectors, on the last axis, that are to lie close together or apart, and of scores that are to be in order.

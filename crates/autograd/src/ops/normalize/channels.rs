@@ -1,15 +1,8 @@
 //! Batch and group normalisation: channels, or groups of them, each brought to mean 0 and variance 1.
 
 use super::{normalized, tangent};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes},
-    ops::{elementwise::Elementwise, reduce::Reduce, shape::Shaping},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Axes, ChannelNorm, Shape, ShapeError, StatisticsOver, Tensor};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Axes, ChannelNorm, StatisticsOver};
 
 /// Each channel of `[n, c, ..]` brought to mean 0 and variance 1 over all images, then scaled by a second input and
 /// shifted by a third, where there are such. Outputs: the result, the means and the variances.

@@ -10,14 +10,9 @@ pub use log_softmax::LogSoftmax;
 pub use rows::{LayerNorm, RmsNorm};
 pub use softmax::Softmax;
 
-use crate::{
-    op::Op,
-    ops::{elementwise::Elementwise, reduce::Reduce, shape::Shaping},
-    reference::Array,
-    value::Value,
-};
+use crate::{op::prelude::*, ops::methods::*};
 use channels::by_channel;
-use gradus_tensor::{Axes, Shape, ShapeError, Tensor};
+use gradus_tensor::Axes;
 
 /// Values brought to a scale: along an axis, over rows, by channel.
 pub trait Normalize: Value {

@@ -1,14 +1,8 @@
 //! The mean of each window, and the reverse: handing out to each window's elements.
 
 use super::{pooled, random_windows, terms};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window},
-};
-use gradus_tensor::{OrFail, Pool2d, PoolShape, ShapeError, Tensor};
+use crate::op::prelude::*;
+use gradus_tensor::{Pool2d, PoolShape};
 
 /// The mean of each window of images `[n, c, h, w]`.
 #[derive(Clone, Copy, Debug)]

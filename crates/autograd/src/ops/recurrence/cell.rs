@@ -1,14 +1,6 @@
 //! One step of a recurrence, forwards and backwards.
 
-use crate::{
-    ops::{
-        elementwise::{Activations, Elementwise},
-        shape::Shaping,
-        steps::Steps,
-    },
-    reference::Branches,
-    value::{Value, c},
-};
+use crate::{op::prelude::*, ops::methods::*};
 
 /// How a step makes a new state from the old one and an input. Gates lie one after the other on the last axis, in
 /// PyTorch's order.

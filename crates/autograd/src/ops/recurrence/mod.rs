@@ -4,16 +4,8 @@ mod cell;
 
 pub use cell::Cell;
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes},
-    ops::{linear::Products, reduce::Reduce, selection::Selection, shape::Shaping},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window},
-};
+use crate::{op::prelude::*, ops::methods::*};
 use cell::{Sent, lstm_output};
-use gradus_tensor::{Shape, ShapeError, Tensor};
 use std::sync::Arc;
 
 /// Cells that go along a sequence.

@@ -1,15 +1,8 @@
 //! The largest and the smallest element over axes.
 
 use super::nonempty_axes;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{pairs::Pairs, shape::Shaping},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Axes, shape::reduced};
 
 /// One of the two: `better` says which of two numbers wins, `none` is the result where there are no elements.
 macro_rules! extremum {

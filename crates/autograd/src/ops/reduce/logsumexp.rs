@@ -1,14 +1,7 @@
 //! The logarithm of the sum of exponentials over axes.
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{elementwise::Elementwise, pairs::Pairs, selection::Selection, shape::Shaping, steps::Steps},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Axes, shape::reduced};
 
 /// `ln Σ e^x` over axes.
 #[derive(Clone, Debug)]

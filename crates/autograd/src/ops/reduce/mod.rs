@@ -14,18 +14,14 @@ pub use sum::Sum;
 pub use variance::Variance;
 
 use crate::{
-    check::Gen,
+    op::prelude::*,
     ops::{
         arithmetic::Mul,
-        elementwise::{Composed, Elementwise, Powf},
-        indexing::Indexing,
-        pairs::{Logaddexp, Maximum, Minimum},
-        shape::Shaping,
-        steps::Steps,
+        elementwise::{Logaddexp, Maximum, Minimum, Powf},
+        methods::*,
     },
-    value::Value,
 };
-use gradus_tensor::{Axes, Indices, OrFail, shape::reduced};
+use gradus_tensor::{Axes, Indices, shape::reduced};
 use scan::scan;
 
 /// Reductions over axes, which become 1 with `keepdims` and go away without.

@@ -1,14 +1,7 @@
 //! Repeating elements up to a shape, and the reverse: summing what came from one element.
 
-use super::Shaping;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Shape, ShapeError, Tensor, shape::broadcast};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape::broadcast;
 
 /// Axes of size 1, and new ones at the front, repeated up to this shape.
 #[derive(Clone, Debug)]

@@ -1,11 +1,8 @@
 //! Diagonals of matrices, and what lies beside them. Diagonals above the main one, number 0, have positive numbers.
 
-use super::{Shaping, Unslice};
-use crate::{
-    ops::{reduce::Reduce, selection::Selection},
-    value::Value,
-};
-use gradus_tensor::{OrFail, ShapeError, Slice, Tensor, shape::resolve_axis};
+use super::Unslice;
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Slice, shape::resolve_axis};
 
 /// Diagonals of matrices, and the triangles beside them. Diagonals above the main one, number 0, have positive numbers.
 pub trait Diagonals: Value {

@@ -16,13 +16,8 @@ pub use permute::Permute;
 pub use reshape::Reshape;
 pub use slice::{SliceAxis, Unslice};
 
-use crate::{
-    ops::{indexing::Indexing, selection::Selection},
-    value::Value,
-};
-use gradus_tensor::{
-    OrFail, Padding, Shape, ShapeError, Slice, Tensor, resolve_reshape, shape::resolve_axis,
-};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Padding, Slice, resolve_reshape, shape::resolve_axis};
 
 /// Other shapes for the same elements, parts of a value, and values put together.
 pub trait Shaping: Value {
