@@ -26,7 +26,7 @@ pub use gradus_tensor as tensor;
 /// module!(Classifier { embedding, lstm, norm, output });
 ///
 /// impl Classifier {
-///     fn forward<V: Value>(&self, at: At<V>, texts: &Indices, lengths: &[usize]) -> V {
+///     fn forward<V: Value>(&self, at: Place<V>, texts: &Indices, lengths: &[usize]) -> V {
 ///         let (_, state) = self.lstm.forward_padded(self.embedding.forward(at, texts), lengths, None);
 ///         self.output.forward(self.norm.forward(state.h.select(0, -1)))
 ///     }
@@ -42,7 +42,7 @@ pub use gradus_tensor as tensor;
 /// // Two texts of four and of two words, the second one filled up.
 /// let (texts, lengths) = (Indices::new([1, 2, 3, 4, 5, 6, 0, 0], [2, 4]), [4, 2]);
 /// let labels = Indices::from([0, 1]);
-/// println!("{}", Summary::of(&model, |tape| model.forward(tape.at(), &texts, &lengths)));
+/// println!("{}", Summary::of(&model, |tape| model.forward(tape.place(), &texts, &lengths)));
 /// let options = CrossEntropyOptions { label_smoothing: 0.1, reduction: Reduction::Sum, ..Default::default() };
 ///
 /// let schedule = schedule::Warmup::new(5, schedule::Cosine::new(0.05, 25));
@@ -50,7 +50,7 @@ pub use gradus_tensor as tensor;
 /// for step in 0..30 {
 ///     adam.set_lr(schedule.lr(step));
 ///     let (_loss, mut gradients, ()) = tape.step(|tape| {
-///         let scores = model.forward(tape.at(), &texts, &lengths);
+///         let scores = model.forward(tape.place(), &texts, &lengths);
 ///         (scores.cross_entropy_with(&labels, options.clone()), ())
 ///     });
 ///     clip_grad_norm(&model, &mut gradients, 1.0);

@@ -20,14 +20,14 @@ pub use sweep::{
 };
 pub use tape::{Tape, var::Var};
 pub use value::{
-    At, Formula, Imply, Is, Scalar, Value, c, eager,
+    Formula, Imply, Is, Place, Scalar, Value, c, eager,
     param::{Param, ParamId},
     values::Values,
 };
 
 /// What programs that differentiate import: `use gradus_autograd::prelude::*`.
 pub mod prelude {
-    pub use crate::{At, Gradients, Hooks, Param, Tape, Value, Var, c, eager, ops::methods::*};
+    pub use crate::{Gradients, Hooks, Param, Place, Tape, Value, Var, c, eager, ops::methods::*};
     pub use gradus_tensor::{
         Axes, Conv1dOptions, Conv2dOptions, Conv3dOptions, Indices, Interpolation, Padding, Rng, Slice,
         Tensor,

@@ -17,14 +17,14 @@ impl Array {
     #[track_caller]
     pub fn new(data: Vec<f64>, shape: impl AsRef<[usize]>) -> Array {
         let shape = Shape::new(shape.as_ref());
-        assert_eq!(shape.len(), data.len(), "array: {} elements do not fill shape {shape}", data.len());
+        assert_eq!(shape.numel(), data.len(), "array: {} elements do not fill shape {shape}", data.len());
         Array { shape, data }
     }
 
     /// All elements equal.
     pub fn full(shape: impl AsRef<[usize]>, value: f64) -> Array {
         let shape = Shape::new(shape.as_ref());
-        Array { data: vec![value; shape.len()], shape }
+        Array { data: vec![value; shape.numel()], shape }
     }
 
     /// Each element computed from its index.
@@ -35,8 +35,8 @@ impl Array {
     /// [`from_fn`](Array::from_fn). Here as below, the loop calls its function through a reference: so it is compiled
     /// once, and not for each of the hundreds of functions in references.
     fn filled(shape: Shape, f: &mut dyn FnMut(&[usize]) -> f64) -> Array {
-        let mut index = vec![0; shape[..].len()];
-        let data = (0..shape.len()).map(|_| {
+        let mut index = vec![0; shape.rank()];
+        let data = (0..shape.numel()).map(|_| {
             let value = f(&index);
             for (i, &n) in index.iter_mut().zip(&shape[..]).rev() {
                 *i += 1;
@@ -77,13 +77,13 @@ impl Array {
     }
 
     fn flat(&self, index: &[usize]) -> usize {
-        debug_assert_eq!(index.len(), self.shape[..].len());
+        debug_assert_eq!(index.len(), self.shape.rank());
         index.iter().zip(&self.shape[..]).fold(0, |flat, (&i, &n)| flat * n + i)
     }
 
     /// The element of this array that broadcasting puts at an index of a larger shape.
     pub fn broadcast_at(&self, index: &[usize]) -> f64 {
-        let skip = index.len() - self.shape[..].len();
+        let skip = index.len() - self.shape.rank();
         let own = index[skip..].iter().zip(&self.shape[..]).map(|(&i, &n)| if n == 1 { 0 } else { i });
         self.data[own.zip(&self.shape[..]).fold(0, |flat, (i, &n)| flat * n + i)]
     }
@@ -120,7 +120,7 @@ impl Array {
             let data = self.data.iter().zip(&other.data).map(|(&a, &b)| f(a, b)).collect();
             return Array { shape: self.shape.clone(), data };
         }
-        let rank = self.shape[..].len().max(other.shape[..].len());
+        let rank = self.shape.rank().max(other.shape.rank());
         let size = |s: &[usize], i: usize| (i + s.len()).checked_sub(rank).map_or(1, |i| s[i]);
         // A size of 1 gives way to the other, 0 included.
         let joint = |i| match (size(&self.shape, i), size(&other.shape, i)) {

@@ -70,7 +70,7 @@ pub trait GridSampling: Value {
         let j = in_pixels(&places.slice(1, 1..), h, padding, align_corners);
         let nan = i.to_tensor().zip(&j.to_tensor(), |i, j| if i.is_nan() || j.is_nan() { 1.0 } else { 0.0 });
         let any_nan = nan.iter().any(|x| x != 0.0);
-        let nan = if any_nan { Some(self.at().constant(nan)) } else { None };
+        let nan = if any_nan { Some(self.place().constant(nan)) } else { None };
         let (i, j) = match &nan {
             Some(nan) => (i.masked_fill(nan, 0.0), j.masked_fill(nan, 0.0)),
             None => (i, j),
@@ -137,7 +137,7 @@ pub trait GridSampling: Value {
             1 => place(index[0] / w, h) as f32,
             _ => 1.0,
         });
-        self.at().constant(places).matmul(&self.t()).reshape([n, h, w, 2])
+        self.place().constant(places).matmul(&self.t()).reshape([n, h, w, 2])
     }
 }
 
@@ -155,7 +155,7 @@ impl Pixels {
     /// For each step (columns, rows) the rows of the table with the pixels so far from the places (i, j): `[steps, places]`.
     fn beside(&self, i: &Tensor, j: &Tensor, steps: &[[f32; 2]]) -> Indices {
         let [h, w] = self.size;
-        let mut pixels = Vec::with_capacity(steps.len() * i.len());
+        let mut pixels = Vec::with_capacity(steps.len() * i.numel());
         for [right, down] in steps {
             for (point, (i, j)) in i.iter().zip(j.iter()).enumerate() {
                 let (i, j) = (i + right, j + down);
@@ -164,7 +164,7 @@ impl Pixels {
                 pixels.push((point / self.per_image * (h + 1) + row) * w + column);
             }
         }
-        Indices::from(pixels).reshape([steps.len(), i.len()])
+        Indices::from(pixels).reshape([steps.len(), i.numel()])
     }
 }
 
@@ -190,7 +190,7 @@ fn in_pixels<V: Value>(place: &V, size: usize, padding: GridPadding, align_corne
         GridPadding::Zeros => pixels.clamp(-2.0, size),
         GridPadding::Reflection if size > 1.0 || !align_corners => {
             let (mirror, span) = if align_corners { (0.0, last) } else { (-0.5, size) };
-            let round_trip = (pixels - mirror).remainder(&place.at().constant(2.0 * span));
+            let round_trip = (pixels - mirror).remainder(&place.place().constant(2.0 * span));
             let inside = c(span) - (round_trip - span).abs() + mirror;
             inside.hardtanh(0.0, last)
         }

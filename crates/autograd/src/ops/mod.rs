@@ -115,7 +115,7 @@ pub const ALL: &[Spec] = &[
     Spec::of::<elementwise::Fmod>(),
     Spec::of::<elementwise::Logaddexp>(),
     Spec::of::<elementwise::Copysign>(),
-    Spec::of::<elementwise::Positive>(),
+    Spec::of::<elementwise::IsPositive>(),
     Spec::of::<elementwise::Sign>(),
     Spec::of::<elementwise::Floor>(),
     Spec::of::<elementwise::Ceil>(),

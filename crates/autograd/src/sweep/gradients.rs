@@ -23,7 +23,7 @@ pub struct Gradients {
     pub(crate) updates: Vec<BufferUpdate>,
 }
 
-/// A change of a buffer that a layer has asked for: see [`At::update_buffer`](crate::At::update_buffer).
+/// A change of a buffer that a layer has asked for: see [`Place::update_buffer`](crate::Place::update_buffer).
 #[derive(Debug, Clone)]
 pub(crate) struct BufferUpdate {
     pub(crate) buffer: ParamId,
@@ -87,7 +87,7 @@ impl Gradients {
     }
 
     /// Makes the changes of a buffer that the layers of the forward pass asked for, in their order; see
-    /// [`At::update_buffer`](crate::At::update_buffer). Optimizers do it for all buffers of a model.
+    /// [`Place::update_buffer`](crate::Place::update_buffer). Optimizers do it for all buffers of a model.
     pub fn update_buffer(&self, buffer: &mut Param) {
         let id = buffer.id();
         for update in self.updates.iter().filter(|update| update.buffer == id) {

@@ -119,11 +119,11 @@ impl<'t> Var<'t> {
     #[track_caller]
     pub(crate) fn scalar_loss(self) -> Tensor {
         let value = self.value();
-        if value.len() != 1 {
+        if value.numel() != 1 {
             ShapeError::new(format!(
                 "backward: the loss must have one element, {} has {}; call .sum() or .mean() first",
                 self.describe(),
-                value.len()
+                value.numel()
             ))
             .fail()
         }

@@ -9,7 +9,7 @@ use crate::{
     sweep::gradients::{BufferUpdate, Gradients},
     tape::{checkpoint::Segments, few::List, var::Var},
     value::{
-        At,
+        Place,
         param::{Param, ParamId},
     },
 };
@@ -116,8 +116,8 @@ impl Tape {
     }
 
     /// The place of this tape's variables, for layers that have no input value to take it from.
-    pub fn at(&self) -> At<Var<'_>> {
-        At::new(self)
+    pub fn place(&self) -> Place<Var<'_>> {
+        Place::new(self)
     }
 
     /// Whether it is in training mode.

@@ -82,10 +82,10 @@ value_trait! {
     Value: [Add Sub Mul Div] {
         /// Where values of this kind live, as the tape or nothing.
         #[doc(hidden)]
-        type Place: Copy;
+        type Tape: Copy;
 
         /// The place where this value lives: it brings parameters and constants there.
-        fn at(&self) -> At<Self>;
+        fn place(&self) -> Place<Self>;
 
         /// The sizes of the axes.
         fn shape(&self) -> Shape;
@@ -113,24 +113,24 @@ value_trait! {
 
         #[doc(hidden)]
         #[track_caller]
-        fn constant_at(place: Self::Place, value: Tensor) -> Self;
+        fn constant_at(place: Self::Tape, value: Tensor) -> Self;
 
         #[doc(hidden)]
         #[track_caller]
-        fn param_at(place: Self::Place, param: &Param) -> Self;
+        fn param_at(place: Self::Tape, param: &Param) -> Self;
 
         #[doc(hidden)]
-        fn is_training_at(place: Self::Place) -> bool;
+        fn is_training_at(place: Self::Tape) -> bool;
 
         #[doc(hidden)]
-        fn draw_at(place: Self::Place) -> Option<u64>;
+        fn draw_at(place: Self::Tape) -> Option<u64>;
 
         #[doc(hidden)]
-        fn update_buffer_at(place: Self::Place, buffer: &Param, keep: f32, add: Tensor);
+        fn update_buffer_at(place: Self::Tape, buffer: &Param, keep: f32, add: Tensor);
 
         #[doc(hidden)]
         #[track_caller]
-        fn checkpoint_at<R: Values<Self>>(place: Self::Place, f: impl FnOnce() -> R) -> R;
+        fn checkpoint_at<R: Values<Self>>(place: Self::Tape, f: impl FnOnce() -> R) -> R;
     }
 }
 
@@ -149,19 +149,19 @@ pub trait Formula {
 ///
 /// It brings parameters and constants there, and knows whether the computation trains a model.
 #[derive(Debug)]
-pub struct At<V: Value>(V::Place);
+pub struct Place<V: Value>(V::Tape);
 
-impl<V: Value> Clone for At<V> {
-    fn clone(&self) -> At<V> {
+impl<V: Value> Clone for Place<V> {
+    fn clone(&self) -> Place<V> {
         *self
     }
 }
 
-impl<V: Value> Copy for At<V> {}
+impl<V: Value> Copy for Place<V> {}
 
-impl<V: Value> At<V> {
-    pub(crate) fn new(place: V::Place) -> At<V> {
-        At(place)
+impl<V: Value> Place<V> {
+    pub(crate) fn new(place: V::Tape) -> Place<V> {
+        Place(place)
     }
 
     /// A value that no gradient flows to.
@@ -193,7 +193,7 @@ impl<V: Value> At<V> {
     ///
     /// let (w, mut seen) = (Param::new(2.0), Param::buffer(0.0));
     /// let (_, gradients, ()) = Tape::training(0).step(|tape| {
-    ///     tape.at().update_buffer(&seen, 1.0, Tensor::scalar(1.0));
+    ///     tape.place().update_buffer(&seen, 1.0, Tensor::scalar(1.0));
     ///     (tape.param(&w).square(), ())
     /// });
     /// assert_eq!(seen.value().item(), 0.0);
@@ -230,7 +230,7 @@ impl<V: Value> At<V> {
     ///
     /// let tape = Tape::new();
     /// let x = tape.var([0.1, 0.2]);
-    /// let y = x.at().checkpoint(|| block(&x));
+    /// let y = x.place().checkpoint(|| block(&x));
     /// assert_eq!(y.sum().backward()[x], block(&x).sum().backward()[x]);
     /// ```
     ///
@@ -250,14 +250,14 @@ impl<V: Value> At<V> {
 }
 
 /// The place of tensors: operations are evaluated at once, in evaluation mode.
-pub fn eager() -> At<Tensor> {
-    At(())
+pub fn eager() -> Place<Tensor> {
+    Place(())
 }
 
 impl Value for Tensor {
-    type Place = ();
+    type Tape = ();
 
-    fn at(&self) -> At<Tensor> {
+    fn place(&self) -> Place<Tensor> {
         eager()
     }
 
@@ -318,10 +318,10 @@ fn shapes<'a>(inputs: &[&'a Tensor]) -> List<&'a [usize]> {
 }
 
 impl<'t> Value for Var<'t> {
-    type Place = &'t Tape;
+    type Tape = &'t Tape;
 
-    fn at(&self) -> At<Var<'t>> {
-        self.tape().at()
+    fn place(&self) -> Place<Var<'t>> {
+        self.tape().place()
     }
 
     fn shape(&self) -> Shape {

@@ -34,7 +34,7 @@ impl Param {
     /// A buffer, as PyTorch names it: a tensor that belongs to a model, is saved and loaded by name like a parameter, and
     /// is not trained, such as the running averages of batch normalisation. It is always frozen:
     /// [`set_frozen`](Param::set_frozen) leaves it so. In training a layer changes it by
-    /// [`At::update_buffer`](crate::At::update_buffer).
+    /// [`Place::update_buffer`](crate::Place::update_buffer).
     ///
     /// ```
     /// use gradus_autograd::prelude::*;

@@ -67,7 +67,7 @@ impl Tensor {
     #[track_caller]
     pub fn from_fn(shape: impl AsRef<[usize]>, mut f: impl FnMut(&[usize]) -> f32) -> Tensor {
         let shape = Shape::new(shape.as_ref());
-        let mut index = vec![0; shape.len_axes()];
+        let mut index = vec![0; shape.rank()];
         Tensor::written(shape.clone(), |out| {
             for element in out {
                 *element = f(&index);

@@ -42,7 +42,7 @@ impl Layout {
     /// Row-major, from the start of a buffer.
     #[inline]
     pub(crate) fn contiguous(shape: Shape) -> Layout {
-        let mut strides: Strides = match shape.len_axes() {
+        let mut strides: Strides = match shape.rank() {
             axes @ 0..=4 => SmallVec::from_buf_and_len([1; 4], axes),
             axes => SmallVec::from_elem(1, axes),
         };
@@ -66,7 +66,7 @@ impl Layout {
         if !self.contiguous {
             return None;
         }
-        match self.shape.len() {
+        match self.shape.numel() {
             0 => Some(0..0), // an empty view may start past the end of its buffer
             len => Some(self.offset..self.offset + len),
         }
@@ -97,7 +97,7 @@ impl Layout {
 
     /// Repeats axes of size 1, and new ones at the front, with stride 0.
     pub(crate) fn broadcast_to(&self, shape: &[usize]) -> Result<Layout, ShapeError> {
-        let missing = shape.len().checked_sub(self.shape.len_axes());
+        let missing = shape.len().checked_sub(self.shape.rank());
         let fits = missing.is_some_and(|missing| {
             self.shape.iter().zip(&shape[missing..]).all(|(&from, &to)| from == to || from == 1)
         });
@@ -172,8 +172,8 @@ impl Layout {
         // evenly spaced among themselves.
         let old: SmallVec<[(usize, isize); 4]> =
             self.shape.iter().copied().zip(self.strides.iter().copied()).filter(|&(n, _)| n != 1).collect();
-        let mut strides: Strides = SmallVec::from_elem(0, shape.len_axes());
-        let mut new_axis = shape.len_axes();
+        let mut strides: Strides = SmallVec::from_elem(0, shape.rank());
+        let mut new_axis = shape.rank();
         let mut old_axis = old.len();
         while old_axis > 0 {
             let (mut size, stride) = old[old_axis - 1];
@@ -212,14 +212,6 @@ fn is_row_major(shape: &Shape, strides: &[isize]) -> bool {
         }
     }
     true
-}
-
-impl Shape {
-    /// The number of axes, under a name that cannot be taken for the number of elements.
-    #[inline]
-    pub(crate) fn len_axes(&self) -> usize {
-        self[..].len()
-    }
 }
 
 /// Which elements of an axis to keep: a range, whose ends count from the back when negative, and a step.

@@ -80,12 +80,12 @@ impl Tensor {
 
     /// The number of axes.
     pub fn rank(&self) -> usize {
-        self.layout.shape.len_axes()
+        self.layout.shape.rank()
     }
 
     /// The number of elements.
-    pub fn len(&self) -> usize {
-        self.layout.shape.len()
+    pub fn numel(&self) -> usize {
+        self.layout.shape.numel()
     }
 
     /// Whether there are no elements.
@@ -108,8 +108,8 @@ impl Tensor {
     /// When there are more elements, or none.
     #[track_caller]
     pub fn item(&self) -> f32 {
-        if self.len() != 1 {
-            ShapeError::new(format!("item: shape {} has {} elements, not one", self.shape(), self.len()))
+        if self.numel() != 1 {
+            ShapeError::new(format!("item: shape {} has {} elements, not one", self.shape(), self.numel()))
                 .fail()
         }
         self.buffer.as_slice()[self.layout.offset]

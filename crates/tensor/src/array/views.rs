@@ -39,7 +39,7 @@ impl Tensor {
 
     /// One axis with all elements, in row-major order.
     pub fn flatten(&self) -> Tensor {
-        self.reshape([self.len()])
+        self.reshape([self.numel()])
     }
 
     /// Swaps the last two axes of a matrix, or of each matrix in a batch.

@@ -60,7 +60,7 @@ macro_rules! operators {
             #[track_caller]
             fn $method(self, other: Tensor) -> Tensor {
                 // The larger one can hold the result.
-                if self.is_unique() && self.len() >= other.len() {
+                if self.is_unique() && self.numel() >= other.numel() {
                     self.$method(&other)
                 } else {
                     (&self).$method(other)

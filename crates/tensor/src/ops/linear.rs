@@ -31,13 +31,13 @@ impl Tensor {
             if batch.is_empty() || m == 0 || n == 0 {
                 return;
             }
-            if batch.len() == 1 {
+            if batch.numel() == 1 {
                 let out = MatMut::new(out, [m, n], n);
                 return matmul(a.matrix(a.batch.offset), b.matrix(b.batch.offset), out, Epilogue::NONE);
             }
             let (a_at, b_at) = (a.offsets(&batch), b.offsets(&batch));
-            let out = MatMut::new(out, [batch.len() * m, n], n);
-            batched_matmul(batch.len(), |i| (a.matrix(a_at[i]), b.matrix(b_at[i])), out, Epilogue::NONE);
+            let out = MatMut::new(out, [batch.numel() * m, n], n);
+            batched_matmul(batch.numel(), |i| (a.matrix(a_at[i]), b.matrix(b_at[i])), out, Epilogue::NONE);
         })
     }
 

@@ -12,8 +12,8 @@ const CHANGED: usize = 6;
 pub(super) fn windows(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Verdict {
     let shapes: Vec<&[usize]> = sample.inputs.iter().map(|x| &x.shape()[..]).collect();
     for (input, x) in sample.inputs.iter().enumerate().filter(|(_, x)| !x.is_empty()) {
-        for _ in 0..CHANGED.min(x.len()) {
-            let place = g.rng().below(x.len());
+        for _ in 0..CHANGED.min(x.numel()) {
+            let place = g.rng().below(x.numel());
             let mut values = x.to_vec();
             values[place] += g.rng().uniform(0.1, 1.0);
             let mut inputs: Vec<Tensor> = sample.inputs.clone();

@@ -72,11 +72,9 @@ impl<O: Op> Faulty<O> {
     ) -> Vec<Option<V>> {
         let other = |x: &&V| match fault {
             Fault::Stale(factor) => (*x).clone() * factor,
-            Fault::Detached => x.at().constant(x.to_tensor()),
+            Fault::Detached => x.place().constant(x.to_tensor()),
             Fault::IgnoresStride | Fault::IgnoresOffset => misread(*x, fault),
-            Fault::StaleInputs => {
-                (0..x.shape()[..].len() as isize).fold((*x).clone(), |x, axis| x.flip(axis))
-            }
+            Fault::StaleInputs => (0..x.shape().rank() as isize).fold((*x).clone(), |x, axis| x.flip(axis)),
             _ => (*x).clone(),
         };
         let mut inputs: Vec<V> = cx.inputs.iter().map(other).collect();
@@ -88,7 +86,7 @@ impl<O: Op> Faulty<O> {
             std::mem::swap(a, b);
         }
         let cotangent = |g: &Option<V>| match (g, fault) {
-            (Some(g), Fault::IgnoresCotangent) => Some(g.at().constant(Tensor::ones(g.shape()))),
+            (Some(g), Fault::IgnoresCotangent) => Some(g.place().constant(Tensor::ones(g.shape()))),
             (Some(g), Fault::SquaredCotangent) => Some(g * g),
             (Some(g), Fault::Cotangent(weight)) => Some(weighted(g, weight)),
             (Some(g), Fault::IgnoresStride | Fault::IgnoresOffset) => Some(misread(g, fault)),
@@ -127,14 +125,14 @@ impl<O: Op> Faulty<O> {
             Fault::Weights(weight) => weighted(right, weight),
             Fault::Offset(offset) => right + offset,
             Fault::Lost => return None,
-            Fault::Transposed if right.shape()[..].len() > 1 => right.t().reshape(right.shape()),
+            Fault::Transposed if right.shape().rank() > 1 => right.t().reshape(right.shape()),
             Fault::Rolled => right.roll(1, -1),
             Fault::Flipped => right.flip(-1),
             Fault::Swapped(other) => return all[other].clone(),
             Fault::Clipped(most) => right.clamp(-most, most),
             Fault::NotANumber => right * f32::NAN,
             Fault::Fused(factor) if fused => right * factor,
-            Fault::Unsummed => (0..right.shape()[..].len() - input.shape()[..].len())
+            Fault::Unsummed => (0..right.shape().rank() - input.shape().rank())
                 .fold(right.clone(), |first, _| first.select(0, 0)),
             Fault::IgnoresCotangent
             | Fault::SquaredCotangent
@@ -154,15 +152,15 @@ impl<O: Op> Faulty<O> {
 
 fn weighted<V: Value>(x: &V, weight: fn(&[usize], &[usize]) -> f32) -> V {
     let shape = x.shape();
-    x * x.at().constant(Tensor::from_fn(&shape, |index| weight(index, &shape)))
+    x * x.place().constant(Tensor::from_fn(&shape, |index| weight(index, &shape)))
 }
 
 /// The elements that a rule finds which takes memory to be laid out otherwise.
 fn misread<V: Value>(x: &V, fault: Fault) -> V {
     let shape = x.shape();
     match fault {
-        Fault::IgnoresStride if shape[..].len() > 1 => x.t().reshape(&shape),
-        Fault::IgnoresOffset => x.reshape([shape.len()]).roll(1, 0).reshape(&shape),
+        Fault::IgnoresStride if shape.rank() > 1 => x.t().reshape(&shape),
+        Fault::IgnoresOffset => x.reshape([shape.numel()]).roll(1, 0).reshape(&shape),
         _ => x.clone(),
     }
 }

@@ -140,7 +140,7 @@ impl Grid {
             let tape = Tape::new();
             let vars: Vec<Var<'_>> = inputs.iter().map(|x| tape.var(x)).collect();
             let y = run(faulty, &vars);
-            let cotangent = normal(9, [y.shape().len()]).reshape(y.shape());
+            let cotangent = normal(9, [y.shape().numel()]).reshape(y.shape());
             y.sweep(cotangent, Rule::Fused, false).get(vars[input]).expect("the program reaches it").to_vec()
         };
         let planted = |fault| Faulty { op: op.clone(), input, fault };

@@ -134,7 +134,7 @@ impl Mutant {
 
     fn wrong<V: Value>(&self, input: &V, right: &V) -> Option<V> {
         let shape = right.shape();
-        let last_axes = shape[..].len().saturating_sub(2);
+        let last_axes = shape.rank().saturating_sub(2);
         Some(match self.fault {
             Fault::Factor => right * 1.001,
             Fault::Sign => -right,
@@ -143,7 +143,7 @@ impl Mutant {
             Fault::Unsummed if shape != input.shape() => {
                 let to = input.shape();
                 let mut first = right.clone();
-                while first.shape()[..].len() > to[..].len() {
+                while first.shape().rank() > to.rank() {
                     first = if first.shape()[0] == 0 { first.sum_axes(0, false) } else { first.select(0, 0) };
                 }
                 for (axis, &n) in to[..].iter().enumerate() {
@@ -159,7 +159,7 @@ impl Mutant {
                 if let Some(last) = mask.as_mut_slice().last_mut() {
                     *last = 0.0;
                 }
-                right * right.at().constant(mask)
+                right * right.place().constant(mask)
             }
             _ => right.clone(),
         })
@@ -180,7 +180,7 @@ fn as_stored<V: Value>(x: &V) -> V {
             stored = stored.flip(axis as isize);
         }
     }
-    x.at().constant(stored.permute(axes).contiguous().reshape(tensor.shape()))
+    x.place().constant(stored.permute(axes).contiguous().reshape(tensor.shape()))
 }
 
 impl Step for Mutant {

@@ -90,7 +90,7 @@ fn faults_in_elementwise_rules() {
     found.planted(Reciprocal, &p, (0, Factor(-1.0), FORMULA), "other sign");
     found.planted(
         SelectWhere,
-        &[x[0].positive(), normal(3, [3, 11]), normal(4, [3, 11])],
+        &[x[0].is_positive(), normal(3, [3, 11]), normal(4, [3, 11])],
         (1, Swapped(2), FORMULA),
         "",
     );
@@ -225,7 +225,7 @@ fn faults_in_recurrent_programs() {
     let run = |linear: Faulty<Linear>, tanh: Faulty<Tanh>| {
         GradCheck::default().function(
             |v| {
-                let mut h = v[0].at().constant(Tensor::zeros([2, 5]));
+                let mut h = v[0].place().constant(Tensor::zeros([2, 5]));
                 for t in 0..4 {
                     let x = v[0].select(0, t);
                     let sum = x.linear(&v[1], None) + Var::apply(linear.clone(), &[&h, &v[2]]);
@@ -304,7 +304,7 @@ fn equal_elements_may_not_both_win() {
     let report = GradCheck::default().function(
         |v| {
             let both = Faulty { op: Abs, input: 0, fault: Fault::Offset(0.5) };
-            let signs = v[0].at().constant([1.0, -1.0, 1.0, -1.0]);
+            let signs = v[0].place().constant([1.0, -1.0, 1.0, -1.0]);
             (Var::apply(both, &[&v[0]]) * signs).sum()
         },
         &zeros,

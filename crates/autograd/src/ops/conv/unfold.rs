@@ -28,7 +28,7 @@ pub struct Fold {
 fn each_element(shape: &UnfoldShape, mut f: impl FnMut(usize, usize)) {
     let (conv, columns) = (&shape.0, shape.columns());
     let Conv2dOptions { stride, padding, dilation, .. } = conv.options;
-    for column in 0..columns.len() {
+    for column in 0..columns.numel() {
         let (rest, patch) = (column / columns[2], column % columns[2]);
         let (rest, b) = (rest / conv.kernel[1], rest % conv.kernel[1]);
         let (plane, a) = (rest / conv.kernel[0], rest % conv.kernel[0]);

@@ -140,10 +140,10 @@ pairs! {
         reference: |a, b, branches| a.powf(b),
         rule: |cx| {
             let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-            let zero = g.at().constant(0.0);
+            let zero = g.place().constant(0.0);
             // Where a factor is infinite and its partner zero, the factor is computed of something harmless instead.
             cx.add(0, || {
-                let base = b.equals(&zero).select_where(&g.at().constant(1.0), a);
+                let base = b.equals(&zero).select_where(&g.place().constant(1.0), a);
                 g.strong_mul(&b.strong_mul(&base.pow(&(b - 1.0))))
             });
             cx.add(1, || {
@@ -188,7 +188,7 @@ pairs! {
         rule: |cx| {
             let ([a, b], g) = (cx.inputs(), cx.cotangent());
             let square = a.square() + b.square();
-            let square = square.masked_fill(&square.equals(&g.at().constant(0.0)), 1.0);
+            let square = square.masked_fill(&square.equals(&g.place().constant(0.0)), 1.0);
             cx.add(0, || g.strong_mul(&(b / &square)));
             cx.add(1, || -g.strong_mul(&(a / &square)));
         },
@@ -202,7 +202,7 @@ pairs! {
         reference: |a, b, branches| a.hypot(b),
         rule: |cx| {
             let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-            let y = y.masked_fill(&y.equals(&g.at().constant(0.0)), 1.0);
+            let y = y.masked_fill(&y.equals(&g.place().constant(0.0)), 1.0);
             cx.add(0, || g.strong_mul(&(a / &y)));
             cx.add(1, || g.strong_mul(&(b / &y)));
         },
@@ -259,7 +259,7 @@ pairs! {
         },
         rule: |cx| {
             let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-            let nothing = y.equals(&g.at().constant(f32::NEG_INFINITY));
+            let nothing = y.equals(&g.place().constant(f32::NEG_INFINITY));
             cx.add(0, || g.strong_mul(&(a - b).masked_fill(&nothing, f32::NEG_INFINITY).sigmoid()));
             cx.add(1, || g.strong_mul(&(b - a).masked_fill(&nothing, f32::NEG_INFINITY).sigmoid()));
         },

@@ -39,7 +39,7 @@ macro_rules! steps {
             /// 1 where the mask is 0, else 0.
             #[track_caller]
             fn logical_not(&self) -> Self {
-                self.equals(&self.at().constant(0.0))
+                self.equals(&self.place().constant(0.0))
             }
         }
 
@@ -141,7 +141,7 @@ macro_rules! steps {
 steps! {
     functions {
         /// 1 where x > 0, else 0.
-        positive => Positive {
+        is_positive => IsPositive {
             formula: "y = 1 where x > 0, else 0; dx = 0",
             reference: |x, b| if b.test(x > 0.0) { 1.0 } else { 0.0 }
         }

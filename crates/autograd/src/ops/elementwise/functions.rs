@@ -138,7 +138,7 @@ unary! {
         formula: "y = x^p; dx = g p x^(p-1)", ulps: 4.0,
         reference: |x, b| x.powf(p),
         derivative: |x, y, k| match p {
-            0.0 => x.at().constant(Tensor::zeros(x.shape())),
+            0.0 => x.place().constant(Tensor::zeros(x.shape())),
             _ => k(p) * V::apply(Powf(p - 1.0), &[x]),
         },
         samples: 0.3..3.0,

@@ -85,7 +85,7 @@ impl Op for IndexSelect {
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
         let axis = resolve_axis("index_select", self.axis, along.shape()).or_fail();
-        beside(along, axis, 1, self.indices.shape()[..].len())
+        beside(along, axis, 1, self.indices.shape().rank())
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<IndexSelect>> {
@@ -157,7 +157,7 @@ impl Op for IndexAdd {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        beside(along, self.axis, self.indices.shape()[..].len(), 1)
+        beside(along, self.axis, self.indices.shape().rank(), 1)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<IndexAdd>> {

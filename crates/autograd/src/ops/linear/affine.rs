@@ -53,7 +53,7 @@ impl Op for Linear {
             let sum: f64 = x.iter().zip(w).map(|(x, w)| x * w).sum();
             sum + inputs.get(2).map_or(0.0, |b| b.data()[o])
         };
-        vec![Array::new((0..shape.len()).map(element).collect(), &shape)]
+        vec![Array::new((0..shape.numel()).map(element).collect(), &shape)]
     }
 
     fn reference_update(&self, update: &mut Update<'_>) -> bool {

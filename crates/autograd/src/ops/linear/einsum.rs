@@ -144,7 +144,7 @@ impl Plan {
         let mut inputs = Vec::new();
         let mut known: BTreeMap<Label, (usize, usize)> = BTreeMap::new();
         for (i, (term, shape)) in terms.iter().zip(shapes).enumerate() {
-            let labels = match parse(term, shape[..].len()) {
+            let labels = match parse(term, shape.rank()) {
                 Ok(labels) => labels,
                 Err(why) => return wrong(format!("operand {i}, {term:?} of shape {shape}: {why}")),
             };

@@ -36,7 +36,7 @@ impl Op for MatMul {
         let shape = shape::matmul(a.shape(), b.shape()).or_fail();
         let [m, k, n] = sizes(a, b);
         let mut y = Array::full(&shape, 0.0);
-        let batch = &shape[..shape[..].len() - 2];
+        let batch = &shape[..shape.rank() - 2];
         for i in 0..batch.iter().product() {
             let (a, b) = (matrix(a, i, batch), matrix(b, i, batch));
             for (row, at) in (i * m..(i + 1) * m).enumerate() {

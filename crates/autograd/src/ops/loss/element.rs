@@ -195,7 +195,7 @@ losses! {
     /// When the shapes differ.
     hinge_embedding_loss, hinge_embedding_loss_with(target: &Self, margin: f32) |x| {
         same_shape("hinge_embedding_loss", x, target);
-        target.positive().select_where(x, &(c(margin) - x.clone()).relu())
+        target.is_positive().select_where(x, &(c(margin) - x.clone()).relu())
     }
 
     /// The logistic loss of scores with targets -1 and 1: a hinge without a knot.

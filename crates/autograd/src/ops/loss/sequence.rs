@@ -40,7 +40,7 @@ pub trait SequenceLoss: Value {
     /// numbers of labels.
     #[track_caller]
     fn ctc_loss_with(&self, targets: &[&[i32]], lengths: &[usize], blank: i32, reduction: Reduction) -> Self {
-        let (shape, at) = (self.shape(), self.at());
+        let (shape, at) = (self.shape(), self.place());
         if let Err(error) = check(&shape, targets, lengths, blank) {
             error.fail()
         }

@@ -187,7 +187,7 @@ pub trait Normalize: Value {
         let factor = weight.map_or_else(|| root.clone(), |weight| weight * &root);
         let shift = mean * &factor;
         let summand = bias.map_or_else(|| -&shift, |bias| bias - &shift);
-        let column = by_channel(channels, shape[..].len());
+        let column = by_channel(channels, shape.rank());
         self * factor.reshape(&column) + summand.reshape(&column)
     }
 
@@ -232,7 +232,7 @@ fn affine<V: Value, O: Op, const M: usize>(op: O, x: &V, weight: Option<&V>, bia
         (None, None) => V::apply_n(op, &[x]),
         (Some(weight), None) => V::apply_n(op, &[x, weight]),
         (Some(weight), Some(bias)) => V::apply_n(op, &[x, weight, bias]),
-        (None, Some(bias)) => V::apply_n(op, &[x, &x.at().constant(Tensor::ones(bias.shape())), bias]),
+        (None, Some(bias)) => V::apply_n(op, &[x, &x.place().constant(Tensor::ones(bias.shape())), bias]),
     }
 }
 

@@ -99,7 +99,7 @@ fn window(row: &[usize], along: &Along<'_>) -> Option<Window> {
 
 impl LayerNorm {
     fn norm(&self) -> RowNorm {
-        RowNorm { axes: self.normalized_shape[..].len(), centered: true, eps: self.eps }
+        RowNorm { axes: self.normalized_shape.rank(), centered: true, eps: self.eps }
     }
 }
 
@@ -170,7 +170,7 @@ impl Op for LayerNorm {
 
 impl RmsNorm {
     fn norm(&self) -> RowNorm {
-        RowNorm { axes: self.normalized_shape[..].len(), centered: false, eps: self.eps }
+        RowNorm { axes: self.normalized_shape.rank(), centered: false, eps: self.eps }
     }
 }
 

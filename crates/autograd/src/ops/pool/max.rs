@@ -38,7 +38,7 @@ impl Op for MaxPool2d {
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let shape = self.windows.shape("max_pool2d", x.shape()).or_fail();
-        let y = (0..shape.y().len()).map(|at| largest(x, &shape, at, branches)).collect();
+        let y = (0..shape.y().numel()).map(|at| largest(x, &shape, at, branches)).collect();
         vec![Array::new(y, shape.y())]
     }
 

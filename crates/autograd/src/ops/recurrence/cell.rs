@@ -86,7 +86,7 @@ impl Cell {
         match self {
             Cell::Tanh | Cell::Relu => {
                 let h = &new[0];
-                let slope = if self == Cell::Tanh { c(1.0) - h.square() } else { h.positive() };
+                let slope = if self == Cell::Tanh { c(1.0) - h.square() } else { h.is_positive() };
                 Sent { input: dh * slope, fed: None, hidden: None, cell: None }
             }
             Cell::Lstm => {

@@ -42,7 +42,7 @@ macro_rules! extremum {
                 let ([x], g) = (cx.inputs(), cx.cotangent());
                 let shape = x.shape();
                 let axes = self.axes.resolve($name, &shape).or_fail();
-                let at = x.at();
+                let at = x.place();
                 cx.add(0, || {
                     let share = g.reshape(reduced(&shape, &axes, true)) / at.constant(count.clone());
                     share.strong_mul(&at.constant(winners.clone()))

@@ -114,7 +114,7 @@ impl Op for SumTo {
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let mut y = Array::full(&self.0, 0.0);
-        let skip = x.shape().len() - self.0[..].len();
+        let skip = x.shape().len() - self.0.rank();
         Array::from_fn(x.shape(), |index| {
             let to: Vec<usize> =
                 index[skip..].iter().zip(&self.0[..]).map(|(&i, &n)| if n == 1 { 0 } else { i }).collect();

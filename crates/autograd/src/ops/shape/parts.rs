@@ -50,7 +50,7 @@ impl Op for Parts {
         let gradients: Vec<V> = (0..self.count)
             .map(|k| {
                 let y = cx.outputs()[k];
-                cx.cotangent_of(k).unwrap_or_else(|| y.at().constant(Tensor::zeros(y.shape())))
+                cx.cotangent_of(k).unwrap_or_else(|| y.place().constant(Tensor::zeros(y.shape())))
             })
             .collect();
         cx.add(0, || V::concat(&gradients.iter().collect::<Vec<_>>(), self.axis));

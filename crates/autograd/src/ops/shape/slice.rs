@@ -65,7 +65,7 @@ impl Op for SliceAxis {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
         let shape = x.shape();
-        let size = shape[self.axis.rem_euclid(shape[..].len() as isize) as usize];
+        let size = shape[self.axis.rem_euclid(shape.rank() as isize) as usize];
         cx.add(0, || V::apply(Unslice { axis: self.axis, slice: self.slice, size }, &[&g]));
     }
 

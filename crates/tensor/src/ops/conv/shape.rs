@@ -238,7 +238,7 @@ impl ConvShape {
 
     /// Multiply-adds of the convolution; each of its adjoints has as many.
     pub(crate) fn work(&self) -> usize {
-        self.y().len() * self.group_inputs() * self.kernel[0] * self.kernel[1]
+        self.y().numel() * self.group_inputs() * self.kernel[0] * self.kernel[1]
     }
 }
 

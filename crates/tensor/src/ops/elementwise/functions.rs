@@ -81,7 +81,7 @@ methods! {
     /// |x|.
     abs = Abs;
     /// 1 where x > 0, else 0.
-    positive = Positive;
+    is_positive = IsPositive;
     /// -1, 0 or 1 by the sign of x; NaN stays NaN.
     sign = Sign;
     /// The greatest whole number not above x.

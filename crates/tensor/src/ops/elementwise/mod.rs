@@ -79,7 +79,7 @@ impl Tensor {
     pub(crate) fn operand_for(&self, shape: &Shape) -> Option<Operand<'_>> {
         match self.as_slice()? {
             x if self.shape() == shape => Some(Operand::Slice(x)),
-            &[x] if self.rank() <= shape.len_axes() => Some(Operand::Scalar(x)),
+            &[x] if self.rank() <= shape.rank() => Some(Operand::Scalar(x)),
             _ => None,
         }
     }
@@ -230,7 +230,7 @@ impl Tensor {
         if !fits {
             crate::ShapeError::new(format!("sum_to: {shape} does not broadcast to {}", self.shape())).fail()
         }
-        let missing = self.rank() - shape.len_axes();
+        let missing = self.rank() - shape.rank();
         let axes: Vec<isize> = (0..self.rank())
             .filter(|&i| i < missing || shape[i - missing] == 1 && self.shape()[i] != 1)
             .map(|i| i as isize)

@@ -182,8 +182,8 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn one_hot(indices: &Indices, classes: usize) -> Tensor {
-        let shape = indices.shape().insert(indices.shape().len_axes(), classes);
-        let places = indices.positions("one_hot", shape.len_axes() - 1, &shape).or_fail();
+        let shape = indices.shape().insert(indices.shape().rank(), classes);
+        let places = indices.positions("one_hot", shape.rank() - 1, &shape).or_fail();
         Tensor::written(shape, |out| {
             out.fill(0.0);
             for (k, place) in places.into_iter().enumerate() {
@@ -240,7 +240,7 @@ impl Indices {
     /// all but this one the sizes.
     pub fn check_along(&self, op: &str, axis: usize, shape: &[usize]) -> Result<(), ShapeError> {
         let own = self.shape();
-        if own.len_axes() == shape.len() && own.with(axis, shape[axis])[..] == *shape {
+        if own.rank() == shape.len() && own.with(axis, shape[axis])[..] == *shape {
             return Ok(());
         }
         Err(ShapeError::new(format!(

@@ -56,7 +56,7 @@ impl Tensor {
         let shape = last_axis.shape().with(self.rank() - 1, k);
         let source = last_axis.contiguous();
         let x = source.as_slice().expect("made contiguous");
-        let mut places = vec![0; shape.len()];
+        let mut places = vec![0; shape.numel()];
         let values = Tensor::written(shape.clone(), |values| {
             if values.is_empty() {
                 return;

@@ -30,9 +30,9 @@ impl Tensor {
         let x = self.contiguous();
         let x = x.as_slice().expect("made contiguous above");
         let (input, output) = (shape.input[0] * shape.input[1], shape.output[0] * shape.output[1]);
-        let mut winners = vec![0; shape.y().len()];
+        let mut winners = vec![0; shape.y().numel()];
         let y = Tensor::written(shape.y(), |y| {
-            share::for_each_run_pair((y, &mut winners), output, self.len(), |planes, y, winners| {
+            share::for_each_run_pair((y, &mut winners), output, self.numel(), |planes, y, winners| {
                 let parts = y.chunks_exact_mut(output).zip(winners.chunks_exact_mut(output));
                 for (plane, (y, winners)) in planes.zip(parts) {
                     max_plane(&shape, &x[plane * input..][..input], y, winners);

@@ -64,7 +64,7 @@ impl Tensor {
         }
         let source = self.contiguous();
         let x = source.as_slice().expect("made contiguous");
-        let mut places = vec![0; shape.len()];
+        let mut places = vec![0; shape.numel()];
         let values = Tensor::written(shape.clone(), |values| {
             share::for_each_weighted_pair(
                 (values, &mut places),

@@ -82,7 +82,7 @@ impl Tensor {
     #[track_caller]
     pub fn mean_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
         let sum = self.reduce_axes("mean", axes.into(), keepdims, Reduction::Sum);
-        let count = self.len() as f32 / sum.len() as f32;
+        let count = self.numel() as f32 / sum.numel() as f32;
         sum / count
     }
 

@@ -29,7 +29,7 @@ impl Tensor {
         let axis = resolve_axis("concat", axis, first.shape()).or_fail();
         for tensor in tensors {
             let (a, b) = (first.shape(), tensor.shape());
-            if a.len_axes() != b.len_axes() || a.with(axis, b[axis]) != *b {
+            if a.rank() != b.rank() || a.with(axis, b[axis]) != *b {
                 ShapeError::new(format!("concat: shapes {a} and {b} may differ on axis {axis} only")).fail()
             }
         }
