@@ -61,8 +61,8 @@ fn norms() {
         &[5e-30, 1e20],
         &[0.6, 0.0, 0.8, 1.0],
     );
-    gives("cdist", [[3e-25, 4e-25]], |x| x.cdist(&x.at().constant([[0.0, 0.0]])), &[5e-25], &[0.6, 0.8]);
-    gives("hypot", [3e-25], |x| x.hypot(&x.at().constant(4e-25)), &[5e-25], &[0.6]);
+    gives("cdist", [[3e-25, 4e-25]], |x| x.cdist(&x.place().constant([[0.0, 0.0]])), &[5e-25], &[0.6, 0.8]);
+    gives("hypot", [3e-25], |x| x.hypot(&x.place().constant(4e-25)), &[5e-25], &[0.6]);
 }
 
 #[test]
@@ -250,7 +250,7 @@ const PROGRAMS: &[Program] = &[
     ("atan2", |x| x[0].atan2(&x[1])),
     ("triplet_margin_loss", |x| x[0].triplet_margin_loss(&x[1], &(x[1] * 0.5), 1.0)),
     ("cosine_embedding_loss", |x| {
-        let target = x[0].at().constant(Tensor::ones([3]));
+        let target = x[0].place().constant(Tensor::ones([3]));
         x[0].cosine_embedding_loss(&x[1], &target, 0.0)
     }),
     ("lp_pool2d", |x| x[0].reshape([1, 1, 3, 4]).lp_pool2d(3.0, [2, 2], [1, 1])),

@@ -2,18 +2,17 @@
 //!
 //! A recorded program is run again in f64, where nothing overflows that f32 could hold in the end.
 
-use super::{
-    laws::Violation,
-    sample::Gen,
-    spec::{AnySample, Spec},
-};
+use super::laws::Violation;
 use crate::{
+    op::{
+        examples::Gen,
+        reference::Array,
+        spec::{AnySample, Spec},
+    },
     ops::reduce::Reduce,
-    reference::Array,
     replay::{Replay, largest},
     sweep::Rule,
-    tape::Tape,
-    var::Var,
+    tape::{Tape, var::Var},
 };
 use gradus_tensor::{Rng, Tensor};
 use std::panic::Location;

@@ -1,14 +1,7 @@
 //! Trigonometric and hyperbolic functions and their inverses.
 
-use super::{functions::Elementwise, unary};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::pairs::Pairs,
-    reference::{Array, Branches, Update},
-    value::{Value, c},
-};
-use gradus_tensor::{Shape, ShapeError, Tensor};
+use super::unary;
+use crate::{op::prelude::*, ops::methods::*};
 use std::ops::Range;
 
 unary! {
@@ -91,7 +84,7 @@ unary! {
         formula: "y = ln(x + √(x² + 1)); dx = g / √(x² + 1)", ulps: 4.0,
         reference: |x, b| x.asinh(),
         // Squares leave f32 where the slope does not.
-        derivative: |x, y, k| x.hypot(&x.at().constant(1.0)).reciprocal(),
+        derivative: |x, y, k| x.hypot(&x.place().constant(1.0)).reciprocal(),
         slope: |x| (1.0 / (f64::from(x) * f64::from(x) + 1.0).sqrt()) as f32,
         samples: -3.0..3.0,
     }

@@ -1,22 +1,11 @@
 //! The cosine of the angle between vectors.
 
 use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{
-        elementwise::{Composed, Elementwise},
-        reduce::Reduce,
-        selection::Selection,
-        shape::Shaping,
-        steps::Steps,
-        units::units,
-    },
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
+    op::prelude::*,
+    ops::{methods::*, units::units},
 };
 use gradus_tensor::{
-    Axes, OrFail, Shape, ShapeError, Tensor,
+    Axes,
     shape::{broadcast, reduced},
 };
 
@@ -43,7 +32,7 @@ struct Directions<V> {
 impl CosineSimilarity {
     fn directions<V: Value>(&self, x: &V) -> Directions<V> {
         let axes = Axes::from(self.axis);
-        let at = x.at();
+        let at = x.place();
         let Some(units) = units(&x.to_tensor(), &axes, 1.0) else {
             let length = x.norm_axes(axes, true);
             let long = length.ge(&at.constant(SHORTEST));

@@ -1,19 +1,12 @@
 //! Lengths of vectors, the distances and the angles between them.
 
-use super::{CosineSimilarity, Products};
+use super::CosineSimilarity;
 use crate::{
-    ops::{
-        elementwise::Composed,
-        reduce::{Reduce, deviations},
-        selection::Selection,
-        shape::Shaping,
-        steps::Steps,
-        units::units,
-    },
-    value::Value,
+    op::prelude::*,
+    ops::{methods::*, reduce::deviations, units::units},
 };
 use gradus_tensor::{
-    Axes, OrFail, Shape, ShapeError,
+    Axes,
     shape::{broadcast, resolve_axis},
 };
 
@@ -46,9 +39,9 @@ pub trait Similarity: Value {
     /// ```
     #[track_caller]
     fn renorm(&self, p: f32, axis: isize, most: f32) -> Self {
-        let (shape, at) = (self.shape(), self.at());
+        let (shape, at) = (self.shape(), self.place());
         let axis = resolve_axis("renorm", axis, &shape).or_fail() as isize;
-        let others: Vec<isize> = (0..shape[..].len() as isize).filter(|&other| other != axis).collect();
+        let others: Vec<isize> = (0..shape.rank() as isize).filter(|&other| other != axis).collect();
         let norms = self.vector_norm(p, others, true);
         let drawn_in = self / (&norms + 1e-7) * most;
         norms.gt(&at.constant(most)).select_where(&drawn_in, self)
@@ -72,7 +65,7 @@ pub trait Similarity: Value {
         // Each has the whole vectors; on other axes broadcasting need not repeat them.
         let whole = |x: &Self| {
             let shape = x.shape();
-            let ones = vec![1; joint[..].len() - shape[..].len()];
+            let ones = vec![1; joint.rank() - shape.rank()];
             let wanted = Shape::new(&[&ones, &shape[..]].concat()).with(axis, joint[axis]);
             if wanted == shape { x.clone() } else { x.broadcast_to(wanted) }
         };
@@ -104,7 +97,7 @@ pub trait Similarity: Value {
     #[track_caller]
     fn cdist(&self, other: &Self) -> Self {
         let (a, b) = (self.shape(), other.shape());
-        if a[..].len() < 2 || b[..].len() < 2 || a.last() != b.last() {
+        if a.rank() < 2 || b.rank() < 2 || a.last() != b.last() {
             ShapeError::new(format!("cdist: {a} and {b} must be [.., n, d] and [.., m, d]")).fail()
         }
         (self.unsqueeze(-2) - other.unsqueeze(-3)).norm_axes(-1, false)
@@ -132,12 +125,12 @@ pub trait Similarity: Value {
     #[track_caller]
     fn corrcoef(&self) -> Self {
         let shape = self.shape();
-        if shape[..].len() != 2 {
+        if shape.rank() != 2 {
             ShapeError::new(format!("corrcoef: shape {shape} is not [variables, observations]")).fail()
         }
         let deviations = deviations(self, &Axes::from(1));
         let deviations = match units(&deviations.to_tensor(), &Axes::from(1), 0.0) {
-            Some(units) => deviations * self.at().constant(units),
+            Some(units) => deviations * self.place().constant(units),
             None => deviations,
         };
         let directions = &deviations / deviations.norm_axes(1, true);

@@ -2,17 +2,10 @@
 
 use super::{normalized, standardized, tangent};
 use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes},
-    ops::{
-        reduce::{Reduce, deviations},
-        shape::Shaping,
-    },
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
+    op::prelude::*,
+    ops::{methods::*, reduce::deviations},
 };
-use gradus_tensor::{Axes, ChannelNorm, Shape, ShapeError, StatisticsOver, Tensor};
+use gradus_tensor::{Axes, ChannelNorm, StatisticsOver};
 
 /// Each channel of `[n, c, ..]` brought to mean 0 and variance 1 over all images, then scaled by a second input and
 /// shifted by a third, where there are such. Outputs: the result, the means and the variances.
@@ -86,12 +79,12 @@ impl BatchNorm {
     fn through_statistics<V: Value>(cx: &mut Backward<'_, V>) {
         let x = cx.input_list()[0];
         let (shape, channels) = (x.shape(), x.shape()[1]);
-        let (column, n) = (by_channel(channels, shape[..].len()), shape.len() as f32 / channels as f32);
+        let (column, n) = (by_channel(channels, shape.rank()), shape.numel() as f32 / channels as f32);
         if let Some(g) = cx.cotangent_of(1) {
             cx.add(0, || (g.reshape(&column) / n).broadcast_to(&shape));
         }
         if let Some(g) = cx.cotangent_of(2) {
-            let axes = over_channels(shape[..].len());
+            let axes = over_channels(shape.rank());
             cx.add(0, || deviations(x, &axes) * (g.reshape(&column) * 2.0 / n));
         }
     }
@@ -126,7 +119,7 @@ impl Op for BatchNorm {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &Tensor) {
         if let Some(g) = cx.cotangent_of(0) {
             let inputs = cx.input_list();
-            let (x, rank) = (inputs[0], inputs[0].shape()[..].len());
+            let (x, rank) = (inputs[0], inputs[0].shape().rank());
             let column = by_channel(x.shape()[1], rank);
             let axes = over_channels(rank);
             let [z, scale] = standardized(x, &axes, true, self.eps);
@@ -235,13 +228,13 @@ impl Op for GroupNorm {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &Tensor) {
         let (inputs, g) = (cx.input_list(), cx.cotangent());
         let (x, shape) = (inputs[0].reshape(self.grouped(&inputs[0].shape())), inputs[0].shape());
-        let column = by_channel(shape[1], shape[..].len());
+        let column = by_channel(shape[1], shape.rank());
         let [z, scale] = standardized(&x, &Axes::from(2), true, self.eps);
         cx.add(0, || {
             let h = inputs.get(1).map_or_else(|| g.clone(), |w| &g * w.reshape(&column));
             (tangent(&h.reshape(x.shape()), &z, &Axes::from(2), true) * &scale).reshape(&shape)
         });
-        let axes: Vec<isize> = not_channels(shape[..].len()).into_iter().map(|axis| axis as isize).collect();
+        let axes: Vec<isize> = not_channels(shape.rank()).into_iter().map(|axis| axis as isize).collect();
         if inputs.len() > 1 {
             cx.add(1, || (&g * z.reshape(&shape)).sum_axes(axes.clone(), false));
         }

@@ -11,18 +11,11 @@ pub use rows::{LayerNorm, RmsNorm};
 pub use softmax::Softmax;
 
 use crate::{
-    op::Op,
-    ops::{
-        elementwise::Elementwise,
-        reduce::{Reduce, deviations},
-        shape::Shaping,
-        units::units,
-    },
-    reference::Array,
-    value::Value,
+    op::prelude::*,
+    ops::{methods::*, reduce::deviations, units::units},
 };
 use channels::by_channel;
-use gradus_tensor::{Axes, Shape, ShapeError, Tensor};
+use gradus_tensor::Axes;
 
 /// Values brought to a scale: along an axis, over rows, by channel.
 pub trait Normalize: Value {
@@ -197,7 +190,7 @@ pub trait Normalize: Value {
         let factor = weight.map_or_else(|| root.clone(), |weight| weight * &root);
         let shift = mean * &factor;
         let summand = bias.map_or_else(|| -&shift, |bias| bias - &shift);
-        let column = by_channel(channels, shape[..].len());
+        let column = by_channel(channels, shape.rank());
         self * factor.reshape(&column) + summand.reshape(&column)
     }
 
@@ -242,7 +235,7 @@ fn affine<V: Value, O: Op, const M: usize>(op: O, x: &V, weight: Option<&V>, bia
         (None, None) => V::apply_n(op, &[x]),
         (Some(weight), None) => V::apply_n(op, &[x, weight]),
         (Some(weight), Some(bias)) => V::apply_n(op, &[x, weight, bias]),
-        (None, Some(bias)) => V::apply_n(op, &[x, &x.at().constant(Tensor::ones(bias.shape())), bias]),
+        (None, Some(bias)) => V::apply_n(op, &[x, &x.place().constant(Tensor::ones(bias.shape())), bias]),
     }
 }
 
@@ -254,8 +247,8 @@ fn standardized<V: Value>(x: &V, axes: &Axes, centered: bool, eps: f32) -> [V; 2
         return [d * &scale, scale];
     };
     // The root of as much more, times as much.
-    let summand = d.at().constant(units.map(|unit| (f64::from(unit).powi(2) * f64::from(eps)) as f32));
-    let units = d.at().constant(units);
+    let summand = d.place().constant(units.map(|unit| (f64::from(unit).powi(2) * f64::from(eps)) as f32));
+    let units = d.place().constant(units);
     let d = d * &units;
     let scale = (d.square().mean_axes(axes.clone(), true) + summand).rsqrt();
     [d * &scale, scale * units]

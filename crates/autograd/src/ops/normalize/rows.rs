@@ -1,14 +1,8 @@
 //! Layer and RMS normalisation: rows over the last axes, each brought to one scale.
 
 use super::{normalized, standardized, tangent};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Axes, RowNorm, Shape, ShapeError, Tensor};
+use crate::op::prelude::*;
+use gradus_tensor::{Axes, RowNorm};
 
 /// Rows over the last axes brought to mean 0 and variance 1, then scaled by a second input and shifted by a third,
 /// where there are such.
@@ -103,7 +97,7 @@ fn window(row: &[usize], along: &Along<'_>) -> Option<Window> {
 
 impl LayerNorm {
     fn norm(&self) -> RowNorm {
-        RowNorm { axes: self.normalized_shape[..].len(), centered: true, eps: self.eps }
+        RowNorm { axes: self.normalized_shape.rank(), centered: true, eps: self.eps }
     }
 }
 
@@ -174,7 +168,7 @@ impl Op for LayerNorm {
 
 impl RmsNorm {
     fn norm(&self) -> RowNorm {
-        RowNorm { axes: self.normalized_shape[..].len(), centered: false, eps: self.eps }
+        RowNorm { axes: self.normalized_shape.rank(), centered: false, eps: self.eps }
     }
 }
 

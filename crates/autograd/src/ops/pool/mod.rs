@@ -9,18 +9,10 @@ pub use max::MaxPool2d;
 pub use plane::{PlaneGather, PlaneScatter};
 
 use crate::{
-    check::Gen,
-    ops::{
-        conv::{Convolution, with_height},
-        reduce::Reduce,
-        shape::Shaping,
-    },
-    value::Value,
-    window::{Along, Window},
+    op::prelude::*,
+    ops::{conv::with_height, methods::*},
 };
-use gradus_tensor::{
-    Conv2dOptions, Indices, OrFail, Pool2d, PoolShape, PoolWindow, ShapeError, check_windows,
-};
+use gradus_tensor::{Conv2dOptions, Indices, Pool2d, PoolShape, PoolWindow, check_windows};
 
 /// Pooling of images `[n, c, h, w]`, each channel for itself.
 ///

@@ -12,7 +12,7 @@ pub(in crate::ops) fn deviations<V: Value>(x: &V, axes: &Axes) -> V {
     let values = x.to_tensor();
     let mean = values.mean_axes(axes.clone(), true);
     let rest = (values - &mean).mean_axes(axes.clone(), true);
-    let d = x - x.at().constant(mean + rest);
+    let d = x - x.place().constant(mean + rest);
     &d - d.mean_axes(axes.clone(), true)
 }
 

@@ -2,20 +2,13 @@
 
 use super::nonempty_axes;
 use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
+    op::prelude::*,
     ops::{
-        elementwise::{Elementwise, Powf},
-        pairs::{Pairs, strong_product},
-        selection::Selection,
-        shape::Shaping,
-        steps::Steps,
+        elementwise::{Powf, strong_product},
+        methods::*,
     },
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
 };
-use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
+use gradus_tensor::{Axes, shape::reduced};
 
 /// Norms over axes: `(Σ |x|^p)^(1/p)`.
 #[derive(Clone, Debug)]

@@ -2,19 +2,10 @@
 
 use super::{deviations::deviations_beside, nonempty_axes, norm::factors};
 use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{
-        pairs::{Pairs, strong_product},
-        selection::Selection,
-        shape::Shaping,
-        steps::Steps,
-    },
-    reference::{Array, Branches},
-    value::{Value, c},
-    window::{Along, Window, elements},
+    op::prelude::*,
+    ops::{elementwise::strong_product, methods::*},
 };
-use gradus_tensor::{Axes, OrFail, Shape, ShapeError, Tensor, shape::reduced};
+use gradus_tensor::{Axes, shape::reduced};
 
 /// Variances over axes: `Σ (x - mean)² / (n - correction)`.
 #[derive(Clone, Debug)]
