@@ -501,7 +501,8 @@ fn norms_and_statistics() -> Vec<OfVector> {
 #[test]
 fn norms_and_statistics_at_the_bounds_of_f32() {
     let near = |a: f32, b: f32| same(a, b) || (a - b).abs() <= 2e-7 * b.abs();
-    let list = |v: &[f32]| v.iter().map(|x| format!("{x:?}")).collect::<Vec<_>>().join(", ");
+    let number = |x: &f32| format!("{x:?}").trim_end_matches(".0").replace("inf", "∞");
+    let list = |v: &[f32]| v.iter().map(number).collect::<Vec<_>>().join(", ");
     let mut table = Vec::new();
     for OfVector { name, f, at } in norms_and_statistics() {
         for (v, y, slopes) in at {
@@ -516,8 +517,7 @@ fn norms_and_statistics_at_the_bounds_of_f32() {
                 assert!(equal, "{name} of {v:?} has the gradient {found:?}, not {slopes:?}");
             }
             let method = name.trim_start_matches("|v| ");
-            let row = format!("| `{method}` | {} | {y:?} | {} |", list(v), list(slopes));
-            table.push(row.replace("inf", "∞").replace(".0 ", " ").replace(".0,", ","));
+            table.push(format!("| `{method}` | {} | {} | {} |", list(v), number(&y), list(slopes)));
         }
     }
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/conventions.md");
