@@ -136,7 +136,8 @@ fn near(found: &Tensor, exact: &Array, term: f64) -> Result<(), String> {
     }
     let allowed = ROUNDING * largest(exact) + 32.0 * f64::from(f32::EPSILON) * term + least;
     for (i, (found, &exact)) in found.iter().zip(exact.data()).enumerate() {
-        if !((f64::from(found) - exact).abs() <= allowed) {
+        let off = (f64::from(found) - exact).abs();
+        if off.is_nan() || off > allowed {
             return Err(format!("element {i}: {found:e} is not {exact:e}"));
         }
     }
