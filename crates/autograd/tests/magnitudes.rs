@@ -222,7 +222,7 @@ fn angles() {
             "{size}: {}",
             y.max()
         );
-        assert!((&x).cosine_similarity(&-&x, 1).min().item() >= -1.0);
+        assert!(x.cosine_similarity(&-&x, 1).min().item() >= -1.0);
     }
 }
 
