@@ -5,7 +5,7 @@ pub(crate) mod hooks;
 
 use crate::{
     inspect::refuse,
-    op::Backward,
+    op::{Backward, Step},
     ops::shape::SumTo,
     sweep::{gradients::Gradients, hooks::Hooks},
     tape::{Node, Tape, few::List, var::Var},
@@ -94,11 +94,16 @@ impl<'t> Var<'t> {
     /// When the loss has more than one element, or a hook is for another tape.
     #[track_caller]
     pub fn backward_with(self, hooks: Hooks<'_>) -> Gradients {
+        self.backward_hooked(hooks, false)
+    }
+
+    #[track_caller]
+    pub(crate) fn backward_hooked(self, hooks: Hooks<'_>, release: bool) -> Gradients {
         let ones = Tensor::ones(self.scalar_loss().shape());
         hooks.check_tape(self.tape());
         self.tape().check_finite_from(0);
         let mut watch = (self.tape().anomaly_watch(), hooks);
-        let mut gradients = self.sweep_watched(ones, Rule::Fused, false, &mut watch);
+        let mut gradients = self.sweep_watched(ones, Rule::Fused, release, &mut watch);
         refuse(watch.0);
         for (id, gradient) in watch.1.into_retained() {
             // A leaf is there already.
@@ -109,9 +114,11 @@ impl<'t> Var<'t> {
         gradients
     }
 
-    /// Like [`Var::backward`], giving back every value that the sweep has passed.
+    /// Like [`Var::backward`], giving back every value that the sweep has passed: [`Tape::step`] without its closure, which
+    /// would hide the line of whoever called a function that trains.
+    #[doc(hidden)]
     #[track_caller]
-    pub(crate) fn backward_releasing(self) -> Gradients {
+    pub fn backward_releasing(self) -> Gradients {
         let ones = Tensor::ones(self.scalar_loss().shape());
         self.sweep(ones, Rule::Fused, true)
     }
@@ -131,7 +138,7 @@ impl<'t> Var<'t> {
     }
 
     #[track_caller]
-    fn check_cotangent(self, cotangent: &Tensor) {
+    pub(crate) fn check_cotangent(self, cotangent: &Tensor) {
         if cotangent.shape() != &self.shape() {
             ShapeError::new(format!(
                 "backward: the cotangent has shape {}, the value {}",
@@ -144,13 +151,7 @@ impl<'t> Var<'t> {
 
     #[track_caller]
     pub(crate) fn sweep(self, cotangent: Tensor, rule: Rule, release: bool) -> Gradients {
-        let Some(mut watch) = self.tape().anomaly_watch() else {
-            return self.sweep_watched(cotangent, rule, release, &mut ());
-        };
-        self.tape().check_finite_from(0);
-        let gradients = self.sweep_watched(cotangent, rule, release, &mut watch);
-        refuse(Some(watch));
-        gradients
+        self.tape().sweep_by(smallvec![(self.id(), cotangent)], rule, release)
     }
 
     #[track_caller]
@@ -161,31 +162,7 @@ impl<'t> Var<'t> {
         release: bool,
         watch: &mut impl Watch,
     ) -> Gradients {
-        let tape = self.tape();
-        let has_checkpoints = !tape.segments.borrow().is_empty();
-        // What came after the loss cannot matter to it, but for outputs of its own step.
-        let after = self.id() as usize + 1;
-        let end =
-            after + tape.nodes.borrow()[after..].iter().take_while(|node| node.is_later_output()).count();
-        let mut gradients: Vec<Option<Tensor>> = vec![None; end];
-        gradients[self.id() as usize] = Some(cotangent);
-        if release {
-            tape.nodes.borrow_mut()[end..].iter_mut().for_each(Node::release);
-        }
-        for id in (0..gradients.len()).rev() {
-            watch.complete(tape, id, &mut gradients[id]);
-            if has_checkpoints && reached(tape, id, &gradients) {
-                tape.segments.borrow_mut().prepare(id, &mut tape.nodes.borrow_mut());
-            }
-            sweep_node(&tape.nodes.borrow(), id, &mut gradients, rule, watch);
-            if release {
-                release_passed(&mut tape.nodes.borrow_mut(), id);
-            }
-            if has_checkpoints {
-                tape.segments.borrow_mut().passed(id, &mut tape.nodes.borrow_mut());
-            }
-        }
-        collect(tape, gradients)
+        self.tape().sweep_watched(smallvec![(self.id(), cotangent)], rule, release, watch)
     }
 
     /// The gradients of the sum of this value's elements by other values of the tape, as variables that can be
@@ -243,6 +220,57 @@ impl<'t> Var<'t> {
             }
         }
         wrt.iter().map(|var| gradients.get(var.id() as usize).copied().flatten()).collect()
+    }
+}
+
+/// Values with the cotangents that a sweep begins with.
+pub(crate) type Seeds = SmallVec<[(u32, Tensor); 1]>;
+
+impl Tape {
+    #[track_caller]
+    pub(crate) fn sweep(&self, seeds: Seeds) -> Gradients {
+        self.sweep_by(seeds, Rule::Fused, false)
+    }
+
+    #[track_caller]
+    fn sweep_by(&self, seeds: Seeds, rule: Rule, release: bool) -> Gradients {
+        let Some(mut watch) = self.anomaly_watch() else {
+            return self.sweep_watched(seeds, rule, release, &mut ());
+        };
+        self.check_finite_from(0);
+        let gradients = self.sweep_watched(seeds, rule, release, &mut watch);
+        refuse(Some(watch));
+        gradients
+    }
+
+    #[track_caller]
+    fn sweep_watched(&self, seeds: Seeds, rule: Rule, release: bool, watch: &mut impl Watch) -> Gradients {
+        let has_checkpoints = !self.segments.borrow().is_empty();
+        // What came after the last one cannot matter, but for outputs of its own step.
+        let after = seeds.iter().map(|(id, _)| *id as usize + 1).max().unwrap_or(0);
+        let end =
+            after + self.nodes.borrow()[after..].iter().take_while(|node| node.is_later_output()).count();
+        let mut gradients: Vec<Option<Tensor>> = vec![None; end];
+        for (id, cotangent) in seeds {
+            accumulate(&mut gradients[id as usize], cotangent);
+        }
+        if release {
+            self.nodes.borrow_mut()[end..].iter_mut().for_each(Node::release);
+        }
+        for id in (0..gradients.len()).rev() {
+            watch.complete(self, id, &mut gradients[id]);
+            if has_checkpoints && reached(self, id, &gradients) {
+                self.segments.borrow_mut().prepare(id, &mut self.nodes.borrow_mut());
+            }
+            sweep_node(&self.nodes.borrow(), id, &mut gradients, rule, watch);
+            if release {
+                release_passed(&mut self.nodes.borrow_mut(), id);
+            }
+            if has_checkpoints {
+                self.segments.borrow_mut().passed(id, &mut self.nodes.borrow_mut());
+            }
+        }
+        collect(self, gradients)
     }
 }
 
@@ -332,7 +360,7 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         }
         // The rule pushes onto the tape, so the step has to leave it while it runs.
         let Some(step) = node.step.take() else { return };
-        (step, node.inputs.clone(), outputs, node.location)
+        (Lent { tape, id, step: Some(step) }, node.inputs.clone(), outputs, node.location)
     };
     let var = |id: usize| Var::new(tape, id as u32);
     let input_vars: SmallVec<[Var<'t>; 3]> = ids.iter().map(|&i| var(i as usize)).collect();
@@ -352,14 +380,29 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         results: &mut results,
     };
     let _line = tape.at_line(location);
-    step.backward_vars(&mut cx);
-    tape.nodes.borrow_mut()[id].step = Some(step);
+    if let Some(step) = &step.step {
+        step.backward_vars(&mut cx);
+    }
+    drop(step);
     for ((&input, result), value) in ids.iter().zip(results).zip(&input_vars) {
         let Some(result) = result else { continue };
         let shape = value.shape();
         let result = if result.shape() == shape { result } else { Var::apply(SumTo(shape), &[&result]) };
         let slot = &mut gradients[input as usize];
         *slot = Some(slot.map_or(result, |sum| sum + result));
+    }
+}
+
+/// A step that has left its node, to which it comes back, also after a panic in its rule.
+struct Lent<'t> {
+    tape: &'t Tape,
+    id: usize,
+    step: Option<Box<dyn Step>>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.tape.nodes.borrow_mut()[self.id].step = self.step.take();
     }
 }
 
@@ -384,7 +427,13 @@ fn reached_from(tape: &Tape, wrt: &[Var<'_>], last: u32) -> Vec<bool> {
 /// Sorts what is left after the sweep, the gradients of leaves, by variable and by parameter.
 fn collect(tape: &Tape, mut gradients: Vec<Option<Tensor>>) -> Gradients {
     let updates = tape.updates.borrow().clone();
-    let mut found = Gradients { tape: Some(tape.id_and_generation()), updates, ..Gradients::default() };
+    let mut found = Gradients {
+        tape: Some(tape.id_and_generation()),
+        updates,
+        weight: tape.weight.get(),
+        undecided: tape.undecided(),
+        ..Gradients::default()
+    };
     for (param, id) in tape.params() {
         let gradient = gradients.get(id as usize).cloned().flatten();
         let sum = found.by_param.entry(param).or_default();

@@ -6,7 +6,7 @@ pub(crate) mod var;
 
 use crate::{
     op::{Op, Outputs, Recorded, Step},
-    sweep::gradients::{BufferUpdate, Gradients},
+    sweep::{gradients::{BufferUpdate, Gradients}, hooks::Hooks},
     tape::{checkpoint::Segments, few::List, var::Var},
     value::{
         Place,
@@ -56,8 +56,11 @@ pub struct Tape {
     pub(crate) nodes: RefCell<Vec<Node>>,
     /// By parameter and buffer: a parameter that changes between two uses is recorded anew.
     params: RefCell<HashMap<(ParamId, usize), u32>>,
-    /// The next seed, in training mode.
-    seed: Cell<Option<u64>>,
+    mode: Cell<Mode>,
+    /// Where the recording first asked for the mode.
+    asked: Cell<Option<&'static Location<'static>>>,
+    /// What the means recorded so far were taken over, see [`Place::weigh`].
+    pub(crate) weight: Cell<Option<f64>>,
     /// What layers want done to buffers, for the optimizer. No replay and no checkpoint comes here again.
     pub(crate) updates: RefCell<Vec<BufferUpdate>>,
     /// What checkpoints recorded.
@@ -66,6 +69,16 @@ pub struct Tape {
     pub(crate) anomaly_mode: Cell<bool>,
     /// While a gradient is recorded: the line of the operation that it is a gradient of.
     origin: Cell<Option<&'static Location<'static>>>,
+}
+
+/// How layers that work otherwise in training are to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// As in evaluation, which nobody has asked for: no step of training may rest on it.
+    Undecided,
+    Evaluating,
+    /// With the next seed.
+    Training(u64),
 }
 
 /// One value on a tape: a leaf, or an output of a step.
@@ -85,7 +98,11 @@ pub(crate) struct Node {
 }
 
 impl Tape {
-    /// An empty tape in evaluation mode: dropout passes everything, statistics stay.
+    /// An empty tape, for derivatives and for models that work in training as they do in evaluation.
+    ///
+    /// Others, with dropout or batch normalisation, are evaluated on it: dropout passes everything, statistics stay. A
+    /// loop that trained them so would train without either, so [`step`](Tape::step) and the optimizers refuse it; make
+    /// its tape with [`Tape::training`], or with [`Tape::evaluating`] where that is meant.
     pub fn new() -> Tape {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Tape {
@@ -93,7 +110,9 @@ impl Tape {
             generation: Cell::new(0),
             nodes: RefCell::default(),
             params: RefCell::default(),
-            seed: Cell::new(None),
+            mode: Cell::new(Mode::Undecided),
+            asked: Cell::new(None),
+            weight: Cell::new(None),
             updates: RefCell::default(),
             segments: RefCell::default(),
             anomaly_mode: Cell::new(false),
@@ -102,16 +121,51 @@ impl Tape {
     }
 
     /// An empty tape in training mode. `seed` decides all that is random in the layers, such as dropout's masks.
+    ///
+    /// Make it once, before the loop: its random state goes on from step to step, and `clear` keeps it. A tape made anew
+    /// for each step needs another seed each time; with the same seed every step drops the same elements.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let mask = |tape: &mut Tape| {
+    ///     tape.step(|tape| {
+    ///         let y = tape.var(Tensor::ones([100])).dropout(0.5);
+    ///         (y.sum(), y.value())
+    ///     })
+    ///     .2
+    /// };
+    /// let mut tape = Tape::training(7);
+    /// assert_ne!(mask(&mut tape), mask(&mut tape));
+    /// assert_eq!(mask(&mut Tape::training(7)), mask(&mut Tape::training(7))); // the same mask again and again
+    /// ```
     pub fn training(seed: u64) -> Tape {
         let tape = Tape::new();
-        tape.seed.set(Some(seed));
+        tape.mode.set(Mode::Training(seed));
+        tape
+    }
+
+    /// An empty tape in evaluation mode, for good: dropout passes everything, statistics stay, also in a
+    /// [`step`](Tape::step) and for an optimizer. For a model that is trained further with its statistics as they are, and
+    /// for gradients of a trained model, such as those by its inputs.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let x = Param::new([1.0, 2.0]);
+    /// let (_, gradients, ()) = Tape::evaluating().step(|tape| (tape.param(&x).dropout(0.5).sum(), ()));
+    /// assert_eq!(gradients[&x].to_vec(), [1.0, 1.0]);
+    /// ```
+    pub fn evaluating() -> Tape {
+        let tape = Tape::new();
+        tape.mode.set(Mode::Evaluating);
         tape
     }
 
     /// An empty tape in this one's mode, with the random state it has now.
     pub(crate) fn twin(&self) -> Tape {
         let twin = Tape::new();
-        twin.seed.set(self.seed.get());
+        twin.mode.set(self.mode.get());
         twin
     }
 
@@ -122,12 +176,25 @@ impl Tape {
 
     /// Whether it is in training mode.
     pub fn is_training(&self) -> bool {
-        self.seed.get().is_some()
+        matches!(self.mode.get(), Mode::Training(_))
+    }
+
+    /// Remembers who asked for the mode, if nobody has decided on it.
+    #[track_caller]
+    pub(crate) fn ask(&self) {
+        if self.mode.get() == Mode::Undecided && self.asked.get().is_none() {
+            self.asked.set(Some(Location::caller()));
+        }
+    }
+
+    /// Where the recording asked for a mode that nobody has decided on.
+    pub(crate) fn undecided(&self) -> Option<&'static Location<'static>> {
+        self.asked.get()
     }
 
     pub(crate) fn draw(&self) -> Option<u64> {
-        let seed = self.seed.get()?;
-        self.seed.set(Some(seed.wrapping_add(1)));
+        let Mode::Training(seed) = self.mode.get() else { return None };
+        self.mode.set(Mode::Training(seed.wrapping_add(1)));
         // SplitMix64's finaliser: neighbouring seeds give unrelated bits.
         let mut bits = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -189,6 +256,8 @@ impl Tape {
         self.params.get_mut().clear();
         self.updates.get_mut().clear();
         self.segments.get_mut().clear();
+        self.asked.set(None);
+        self.weight.set(None);
         self.generation.set(self.generation.get() + 1);
     }
 
@@ -211,15 +280,90 @@ impl Tape {
     /// assert_eq!(prediction.to_vec(), [1.0, -1.0]);
     /// ```
     ///
+    /// What was recorded before, such as by a step that panicked, is forgotten; the random state goes on.
+    ///
     /// # Panics
-    /// When the loss has more than one element.
+    /// When the loss has more than one element; when `f` uses a layer that works otherwise in training, on a tape that was
+    /// made with [`Tape::new`].
     #[track_caller]
     pub fn step<R>(&mut self, f: impl for<'t> FnOnce(&'t Tape) -> (Var<'t>, R)) -> (f32, Gradients, R) {
+        self.clear();
         let (loss, rest) = f(self);
+        self.check_mode();
         let value = loss.scalar_loss().item();
         let gradients = loss.backward_releasing();
         self.clear();
         (value, gradients, rest)
+    }
+
+    /// Like [`Tape::step`], with hooks on the gradients of values that `f` computes.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let w = Param::new([3.0, -4.0]);
+    /// let (mut tape, mut norm) = (Tape::new(), 0.0);
+    /// let (loss, gradients, ()) = tape.step_with(|tape| {
+    ///     let h = tape.param(&w) * 2.0;
+    ///     let hooks = Hooks::new()
+    ///         .read(h, |gradient| norm = gradient.norm().item())
+    ///         .replace(h, |gradient| gradient.clamp(-1.0, 1.0));
+    ///     (h.square().sum(), hooks, ())
+    /// });
+    /// assert_eq!((loss, norm), (100.0, 20.0));
+    /// assert_eq!(gradients[&w].to_vec(), [2.0, -2.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Tape::step`], and when a hook is for another tape.
+    #[track_caller]
+    pub fn step_with<'h, R>(
+        &mut self,
+        f: impl for<'t> FnOnce(&'t Tape) -> (Var<'t>, Hooks<'h>, R),
+    ) -> (f32, Gradients, R) {
+        self.clear();
+        let (loss, hooks, rest) = f(self);
+        self.check_mode();
+        let value = loss.scalar_loss().item();
+        let gradients = loss.backward_hooked(hooks, true);
+        self.clear();
+        (value, gradients, rest)
+    }
+
+    /// The gradients of the sum of several outputs' elements, each multiplied by an element of its cotangent, in one
+    /// sweep: `Σ uₖᵀ Jₖ`. An output that comes twice counts twice.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.var([1.0, 2.0]);
+    /// let (y, z) = (x.square(), x.sum());
+    /// let gradients = tape.backward(&[(y, [1.0, 10.0].into()), (z, 100.0.into())]);
+    /// assert_eq!(gradients[x].to_vec(), [102.0, 140.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// When there are no outputs, one is of another tape, or a cotangent has another shape than its output.
+    #[track_caller]
+    pub fn backward<'t>(&'t self, outputs: &[(Var<'t>, Tensor)]) -> Gradients {
+        assert!(!outputs.is_empty(), "backward: there are no outputs to begin with");
+        for (output, cotangent) in outputs {
+            assert!(
+                std::ptr::eq(self, output.tape()),
+                "backward: {} lives on another tape",
+                output.describe()
+            );
+            output.check_cotangent(cotangent);
+        }
+        self.sweep(outputs.iter().map(|(output, cotangent)| (output.id(), cotangent.clone())).collect())
+    }
+
+    #[track_caller]
+    fn check_mode(&self) {
+        if let Some(place) = self.undecided() {
+            panic!("step: {}", undecided_at(place));
+        }
     }
 
     /// Records an operation whose inputs may not fit: the one fallible way beside the panicking methods.
@@ -308,6 +452,16 @@ impl Tape {
     pub(crate) fn params(&self) -> Vec<(ParamId, u32)> {
         self.params.borrow().iter().map(|(&(param, _), &id)| (param, id)).collect()
     }
+}
+
+/// What is wrong with training on a tape whose mode nobody has decided on.
+pub(crate) fn undecided_at(place: &Location<'_>) -> String {
+    format!(
+        "the layer at {}:{} works otherwise in training, and Tape::new() evaluates it; make the tape with \
+         Tape::training(seed), or with Tape::evaluating() where evaluation is meant",
+        place.file(),
+        place.line()
+    )
 }
 
 /// See [`Tape::at_line`].

@@ -120,12 +120,18 @@ value_trait! {
         fn param_at(place: Self::Tape, param: &Param) -> Self;
 
         #[doc(hidden)]
+        #[track_caller]
         fn is_training_at(place: Self::Tape) -> bool;
 
         #[doc(hidden)]
+        #[track_caller]
         fn draw_at(place: Self::Tape) -> Option<u64>;
 
         #[doc(hidden)]
+        fn weigh_at(place: Self::Tape, weight: f64);
+
+        #[doc(hidden)]
+        #[track_caller]
         fn update_buffer_at(place: Self::Tape, buffer: &Param, keep: f32, add: Tensor);
 
         #[doc(hidden)]
@@ -176,9 +182,30 @@ impl<V: Value> Place<V> {
         V::param_at(self.0, param)
     }
 
-    /// Whether the computation trains a model: only on a tape in training mode.
+    /// Whether the computation trains a model: only on a tape in training mode. Who asks works otherwise in training, so that
+    /// [`Tape::step`] refuses a tape on which nobody has decided.
+    #[track_caller]
     pub fn is_training(self) -> bool {
         V::is_training_at(self.0)
+    }
+
+    /// Says that a loss that is being recorded is a mean over this weight: so many labels that are not ignored, or the sum of
+    /// their classes' weights. What trains on a batch in parts weighs the parts so, and the means together are that of the
+    /// whole batch; a loss that says nothing is weighed by its number of examples. Of several such means in one loss the
+    /// weights are added. The methods of [`ClassLoss`](crate::ops::loss::ClassLoss) that take labels say it themselves.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let w = Param::new(2.0);
+    /// let (_, gradients, ()) = Tape::new().step(|tape| {
+    ///     tape.place().weigh(3.0);
+    ///     (tape.param(&w).square(), ())
+    /// });
+    /// assert_eq!(gradients.weight(), Some(3.0));
+    /// ```
+    pub fn weigh(self, weight: f64) {
+        V::weigh_at(self.0, weight);
     }
 
     /// Asks for a change of a [buffer](Param::buffer): `buffer ← keep · buffer + add`. With `keep` 1 - m and `add` m times
@@ -244,6 +271,7 @@ impl<V: Value> Place<V> {
     /// A fresh seed for an operation that is random in training, such as dropout; `None` in evaluation.
     ///
     /// An operation keeps the seed as an attribute, so that replays and every order of derivative see one mask.
+    #[track_caller]
     pub fn draw(self) -> Option<u64> {
         V::draw_at(self.0)
     }
@@ -299,6 +327,8 @@ impl Value for Tensor {
     fn draw_at(_: ()) -> Option<u64> {
         None
     }
+
+    fn weigh_at(_: (), _: f64) {}
 
     fn update_buffer_at(_: (), _: &Param, _: f32, _: Tensor) {}
 
@@ -358,15 +388,25 @@ impl<'t> Value for Var<'t> {
         tape.param(param)
     }
 
+    #[track_caller]
     fn is_training_at(tape: &'t Tape) -> bool {
+        tape.ask();
         tape.is_training()
     }
 
+    #[track_caller]
     fn draw_at(tape: &'t Tape) -> Option<u64> {
+        tape.ask();
         tape.draw()
     }
 
+    fn weigh_at(tape: &'t Tape, weight: f64) {
+        tape.weight.set(Some(tape.weight.get().unwrap_or(0.0) + weight));
+    }
+
+    #[track_caller]
     fn update_buffer_at(tape: &'t Tape, buffer: &Param, keep: f32, add: Tensor) {
+        tape.ask();
         if tape.is_training() {
             let recording = tape.id_and_generation();
             tape.updates.borrow_mut().push(BufferUpdate { buffer: buffer.id(), keep, add, recording });

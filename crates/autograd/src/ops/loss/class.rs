@@ -60,7 +60,13 @@ pub trait ClassLoss: Value {
     /// ```
     #[track_caller]
     fn cross_entropy_with(&self, labels: &Indices, options: CrossEntropyOptions) -> Self {
-        Self::apply(CrossEntropy { labels: labels.clone(), options }, &[self])
+        let op = CrossEntropy { labels: labels.clone(), options };
+        let mean_over = op.mean_over();
+        let loss = Self::apply(op, &[self]);
+        if let Some(weight) = mean_over {
+            self.place().weigh(weight);
+        }
+        loss
     }
 
     /// The cross-entropy between the softmax of these logits and target probabilities of the same shape
@@ -153,7 +159,10 @@ pub trait ClassLoss: Value {
         let chosen = self.gather(1, &Indices::new(named, shape.with(1, 1))).squeeze(1);
         let rows = -self.place().constant(weights).strong_mul(&chosen);
         match options.reduction {
-            Reduction::Mean => rows.sum() / total,
+            Reduction::Mean => {
+                self.place().weigh(total.into());
+                rows.sum() / total
+            }
             Reduction::Sum | Reduction::None => options.reduction.of(rows),
         }
     }
