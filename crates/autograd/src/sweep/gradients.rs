@@ -2,7 +2,7 @@
 
 use crate::{
     tape::{undecided_at, var::Var},
-    value::param::{Param, ParamId},
+    value::param::{BufferUpdate, Param, ParamId},
 };
 use gradus_tensor::Tensor;
 use std::{collections::HashMap, fmt, ops::Index, panic::Location};
@@ -25,16 +25,6 @@ pub struct Gradients {
     pub(crate) weight: Option<f64>,
     /// Where the recording asked for a mode that nobody had decided on.
     pub(crate) undecided: Option<&'static Location<'static>>,
-}
-
-/// A change of a buffer that a layer has asked for: see [`Place::update_buffer`](crate::Place::update_buffer).
-#[derive(Debug, Clone)]
-pub(crate) struct BufferUpdate {
-    pub(crate) buffer: ParamId,
-    pub(crate) keep: f32,
-    pub(crate) add: Tensor,
-    /// The tape and its generation.
-    pub(crate) recording: (u64, u64),
 }
 
 impl Gradients {
@@ -93,6 +83,7 @@ impl Gradients {
     /// Multiplies the gradients of all parameters, as for a mean of several batches. The changes of buffers stay.
     pub fn scale(&mut self, factor: f32) {
         for gradient in self.by_param.values_mut().flatten() {
+            // One that was broadcast has all its elements in one place, and keeps it.
             *gradient = &*gradient * factor;
         }
     }
