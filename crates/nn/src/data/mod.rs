@@ -11,9 +11,9 @@ pub mod images;
 pub mod mnist;
 mod normalize;
 pub mod npy;
-mod targets;
+mod examples;
 
 pub use batches::Batches;
 pub use dataset::Dataset;
 pub use normalize::Normalize;
-pub use targets::Targets;
+pub use examples::Examples;
