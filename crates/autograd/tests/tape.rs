@@ -102,7 +102,9 @@ fn decided_tapes_do_what_they_were_made_for() {
     assert_eq!(run(Tape::evaluating()), Tensor::ones([64]));
     assert!(run(Tape::training(1)).iter().all(|g| g == 0.0 || g == 2.0));
     assert_ne!(run(Tape::training(1)), run(Tape::training(2)));
-    assert!(!Tape::evaluating().is_training() && !Tape::new().is_training() && Tape::training(0).is_training());
+    assert!(
+        !Tape::evaluating().is_training() && !Tape::new().is_training() && Tape::training(0).is_training()
+    );
 }
 
 /// Against the sum of the sweeps from each output, and against the gradient of the sum.
@@ -118,7 +120,9 @@ fn one_sweep_goes_from_several_outputs() {
     let both = tape.backward(&[(h, u.clone()), (s, v.clone())]);
     let sum = ((h * tape.constant(&u)).sum() + (s * tape.constant(&v)).sum()).backward();
     let (one, two) = (h.backward_from(u.clone()), s.backward_from(v.clone()));
-    for (found, whole, a, b) in [(&both[x], &sum[x], &one[x], &two[x]), (&both[&w], &sum[&w], &one[&w], &two[&w])] {
+    for (found, whole, a, b) in
+        [(&both[x], &sum[x], &one[x], &two[x]), (&both[&w], &sum[&w], &one[&w], &two[&w])]
+    {
         let near = |other: &Tensor| (found - other).abs().max().item() < 1e-5;
         assert!(near(whole) && near(&(a + b)), "{found} is not {whole}");
     }
@@ -129,7 +133,10 @@ fn one_sweep_goes_from_several_outputs() {
     let other = Tape::new();
     assert_eq!(message(|| tape.backward(&[])), "backward: there are no outputs to begin with");
     assert!(message(|| other.backward(&[(s, v.clone())])).contains("lives on another tape"));
-    assert!(message(|| tape.backward(&[(s, u)])).starts_with("backward: the cotangent has shape [4, 5], the value "));
+    assert!(
+        message(|| tape.backward(&[(s, u)]))
+            .starts_with("backward: the cotangent has shape [4, 5], the value ")
+    );
 }
 
 #[test]
@@ -155,7 +162,8 @@ fn the_means_over_labels_say_what_they_were_taken_over() {
         ..Default::default()
     };
     assert_eq!(of(&|x| x.cross_entropy_with(&labels, options())), Some(8.5));
-    let nll = || NllOptions { ignore_index: Some(-100), class_weights: weights.clone(), ..Default::default() };
+    let nll =
+        || NllOptions { ignore_index: Some(-100), class_weights: weights.clone(), ..Default::default() };
     assert_eq!(of(&|x| x.log_softmax(1).nll_loss_with(&labels, nll())), Some(8.5));
     assert_eq!(of(&|x| x.cross_entropy(&Indices::from([0, 1, 2, 0]))), Some(4.0));
     let sum = || CrossEntropyOptions { reduction: Reduction::Sum, ..options() };

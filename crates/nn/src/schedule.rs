@@ -66,7 +66,10 @@ impl Schedule for StepDecay {
     #[track_caller]
     fn lr(&self, step: u64) -> f64 {
         check("step decay", &[("lr", self.lr), ("gamma", self.gamma)]);
-        assert!(self.size > 0, "step decay: the size is 0; there must be at least one step between two changes");
+        assert!(
+            self.size > 0,
+            "step decay: the size is 0; there must be at least one step between two changes"
+        );
         self.lr * self.gamma.powf((step / self.size) as f64)
     }
 }

@@ -248,7 +248,11 @@ impl Tape {
             );
             output.check_cotangent(cotangent);
         }
-        self.sweep(outputs.iter().map(|(y, cotangent)| (y.id(), cotangent.clone())).collect(), Rule::Fused, false)
+        self.sweep(
+            outputs.iter().map(|(y, cotangent)| (y.id(), cotangent.clone())).collect(),
+            Rule::Fused,
+            false,
+        )
     }
 
     #[track_caller]

@@ -123,8 +123,8 @@ impl ParamStep<'_> {
     /// # Panics
     /// When it was remembered with another shape.
     #[track_caller]
-    pub fn state(&mut self, name: &'static str, shape: impl Into<Shape>) -> &mut Tensor {
-        let shape = shape.into();
+    pub fn state(&mut self, name: &'static str, shape: impl AsRef<[usize]>) -> &mut Tensor {
+        let shape = Shape::new(shape.as_ref());
         let known = self.slot.state.iter().position(|(other, _)| other == name);
         let at = known.unwrap_or_else(|| {
             self.slot.state.push((Cow::Borrowed(name), Tensor::zeros(&shape)));
@@ -209,12 +209,7 @@ impl Base {
     /// # Panics
     /// When the loss does not reach a parameter, or `f` gives a parameter another shape.
     #[track_caller]
-    pub fn each(
-        &mut self,
-        model: &mut dyn Module,
-        gradients: &Gradients,
-        mut f: impl FnMut(ParamStep<'_>),
-    ) {
+    pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, mut f: impl FnMut(ParamStep<'_>)) {
         for (name, param, gradient) in rows(model, gradients) {
             let mut slot = self.slots.remove(&name).unwrap_or_default();
             slot.steps += 1;
@@ -295,7 +290,8 @@ impl Base {
                     let found =
                         slot.as_ref().map_or("nothing".into(), |slot| slot.describe(shape, has_count));
                     if of != shape.to_string() {
-                        faults.push(format!("{name} has shape {of} in the saved state, {shape} in the model"));
+                        faults
+                            .push(format!("{name} has shape {of} in the saved state, {shape} in the model"));
                     } else if found != saved {
                         faults.push(format!("of {name} {saved} was saved, and there is {found}"));
                     }

@@ -1,6 +1,6 @@
 //! Losses of what is said about classes.
 
-use super::{CrossEntropy, CrossEntropyOptions, Reduction, check_labels, same_shape};
+use super::{CrossEntropy, CrossEntropyOptions, Reduction, check_labels, check_unit, same_shape};
 use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::Indices;
 
@@ -74,8 +74,10 @@ pub trait ClassLoss: Value {
     ///
     /// `y = -Σ t ln softmax(x) / n; dx = g (softmax(x) Σ t - t) / n`
     ///
+    /// A row's targets add up to 1 as a rule; where they do not, the row counts as often as they do.
+    ///
     /// # Panics
-    /// When the shapes differ or have less than two axes.
+    /// When the shapes differ or have less than two axes, or a target is not in 0..=1.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
@@ -98,6 +100,7 @@ pub trait ClassLoss: Value {
             ))
             .fail()
         }
+        check_unit("soft_cross_entropy", "targets", targets);
         // Strong: a class of probability 0 counts for nothing, also where its logarithm is -inf.
         reduction.of(-targets.strong_mul(&self.log_softmax(1)).sum_axes(1, false))
     }
