@@ -423,7 +423,8 @@ fn centered_rmsprop_sees_a_small_variance_beside_a_large_mean() {
 #[test]
 fn nonsense_is_refused_where_it_is_said() {
     let bad = [f64::NAN, f64::INFINITY, -1.0];
-    let unsound: [(&str, fn(f64)); 25] = [
+    type Make = fn(f64);
+    let unsound: [(&str, Make); 25] = [
         ("sgd lr", |x| done(Sgd::new(x))),
         ("sgd momentum", |x| done(Sgd::new(0.1).momentum(x))),
         ("sgd nesterov", |x| done(Sgd::new(0.1).nesterov(x))),
