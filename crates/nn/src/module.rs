@@ -51,13 +51,7 @@ pub trait Module {
 /// update_buffers(&mut norm, &gradients);
 /// assert_eq!(norm.running_mean.value().to_vec(), [0.2]); // a tenth of the way from 0 to the batch's 2
 /// ```
-///
-/// # Panics
-/// When the gradients are of a tape on which nobody decided whether it trains: see
-/// [`Tape::new`](gradus_autograd::Tape::new).
-#[track_caller]
 pub fn update_buffers(model: &mut dyn Module, gradients: &Gradients) {
-    gradients.check_mode();
     model.visit_mut("", &mut |_, param| gradients.update_buffer(param));
 }
 

@@ -66,7 +66,8 @@ impl Lbfgs {
     /// several times an iteration, and buffers change at each, as in PyTorch.
     ///
     /// # Panics
-    /// When the loss at the start is not finite; when the tolerance is negative or NaN, or the history 0.
+    /// When the loss at the start is not finite; when the gradients are of a tape on which nobody decided whether it trains; when
+    /// the tolerance is negative or NaN, or the history 0.
     #[track_caller]
     pub fn step<M: Module>(&self, model: &mut M, mut closure: impl FnMut(&M) -> (f32, Gradients)) -> Minimum {
         let mut x: Vec<f64> = flatten(model).iter().map(f64::from).collect();
@@ -77,6 +78,7 @@ impl Lbfgs {
         let found = self.minimize(&mut x, |x| {
             put(model, x);
             let (loss, gradients) = closure(model);
+            gradients.check_mode();
             update_buffers(model, &gradients);
             (loss.into(), flatten_gradients(model, &gradients).iter().map(f64::from).collect())
         });
