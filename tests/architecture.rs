@@ -109,8 +109,12 @@ fn the_map_is_that_of_the_files() {
     if env::var_os("UPDATE").is_some() {
         fs::write(&path, &new).unwrap();
     }
-    let wrong = new.lines().find(|line| !page.lines().any(|old| old == *line)).unwrap_or("order or too many lines");
-    assert!(new == page, "ARCHITECTURE.md is not the map of the files any more (UPDATE=1 writes it): {wrong}");
+    let wrong =
+        new.lines().find(|line| !page.lines().any(|old| old == *line)).unwrap_or("order or too many lines");
+    assert!(
+        new == page,
+        "ARCHITECTURE.md is not the map of the files any more (UPDATE=1 writes it): {wrong}"
+    );
 }
 
 /// The modules of its own crate that a source names in `use` lines, with what stands within braces.
