@@ -84,10 +84,10 @@ losses! {
         match beta {
             0.0 => (x - target).abs(),
             _ => {
-                // Divided before it is multiplied: a product with beta may overflow, or be lost among subnormals.
-                let (d, beta) = ((x - target).abs(), beta.min(f32::MAX));
-                let near = d.clamp_max(beta);
-                (d - &near * 0.5) * (near / beta)
+                // Divided before it is multiplied: a square, or a product with beta, may overflow or be lost.
+                let d = (x - target).abs();
+                let near = &d * 0.5 * (&d / beta);
+                d.lt(&x.at().constant(beta)).select_where(&near, &(d - 0.5 * beta.min(f32::MAX)))
             }
         }
     }
