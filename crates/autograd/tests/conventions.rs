@@ -271,7 +271,10 @@ fn functions_of_two_variables() {
             let recorded = value.grad(&[va, vb]);
             let recorded = [0, 1].map(|i: usize| recorded[i].map_or(0.0, |g| g.item()));
             for found in [found, recorded] {
-                assert!(same(found[0], by_a) && same(found[1], by_b), "{name}({a}, {b}): gradients {found:?}");
+                assert!(
+                    same(found[0], by_a) && same(found[1], by_b),
+                    "{name}({a}, {b}): gradients {found:?}"
+                );
             }
         }
     }

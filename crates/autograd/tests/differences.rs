@@ -83,7 +83,8 @@ fn the_differences_are_those_of_the_table() {
     let written: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
     let mut table = Vec::new();
     for (what, found, wanted, here, there) in differences() {
-        let same = |(&a, &b): (&f32, &f32)| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= 1e-6 * b.abs();
+        let same =
+            |(&a, &b): (&f32, &f32)| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= 1e-6 * b.abs();
         assert!(found.len() == wanted.len() && found.iter().zip(&wanted).all(same), "{what}: {found:?}");
         table.push(format!("| {what} | {here} | {there} |"));
     }

@@ -90,7 +90,8 @@ pub trait Order: Value {
         let (position, n) = filled_axis("quantile", self, axis);
         let sorted = Sorted::new(self, position);
         // At most the last: the number of very many elements rounds up in f32.
-        let element = |k: f32| sorted.element(self, |row| first_nan(row).unwrap_or((k as usize).min(n - 1))).0;
+        let element =
+            |k: f32| sorted.element(self, |row| first_nan(row).unwrap_or((k as usize).min(n - 1))).0;
         let place = q * (n - 1) as f32;
         let (low, weight) = (element(place.floor()), place.fract());
         if weight == 0.0 {
@@ -133,7 +134,11 @@ struct Sorted {
 impl Sorted {
     fn new<V: Value>(x: &V, axis: usize) -> Sorted {
         let (sorted, places) = x.to_tensor().sort(axis as isize, false);
-        Sorted { axis, rows: sorted.transpose(axis as isize, -1).to_vec(), places: places.transpose(axis as isize, -1) }
+        Sorted {
+            axis,
+            rows: sorted.transpose(axis as isize, -1).to_vec(),
+            places: places.transpose(axis as isize, -1),
+        }
     }
 
     /// The element of each row whose number in order `number` gives, and where it stood; the axis goes away.
@@ -142,7 +147,8 @@ impl Sorted {
         let n = shape[self.axis];
         let rows = self.rows.chunks_exact(n).zip(self.places.as_slice().chunks_exact(n));
         let chosen: Vec<i32> = rows.map(|(row, places)| places[number(row)]).collect();
-        let places = Indices::new(chosen, self.places.shape().with(shape[..].len() - 1, 1)).transpose(axis, -1);
+        let places =
+            Indices::new(chosen, self.places.shape().with(shape[..].len() - 1, 1)).transpose(axis, -1);
         (x.gather(axis, &places).squeeze(axis), places.reshape(shape.remove(self.axis)))
     }
 }

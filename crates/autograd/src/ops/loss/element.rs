@@ -192,9 +192,8 @@ losses! {
         same_shape("gaussian_nll_loss", x, target);
         same_shape("gaussian_nll_loss", x, variance);
         let variance = variance.clamp_min(1e-6);
-        let d = x - target;
-        // The square alone may overflow.
-        (variance.log() + &d * (&d / variance)) * 0.5
+        // The square of the error alone may overflow.
+        (variance.log() + ((x - target) / variance.sqrt()).square()) * 0.5
     }
 
     /// The mean of what scores lack to a margin of 1 on the side, -1 or 1, where their target is.
