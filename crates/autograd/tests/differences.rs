@@ -27,9 +27,9 @@ fn differences() -> Vec<(&'static str, Vec<f32>, Vec<f32>, &'static str, &'stati
         ("slope of `x.clamp_between(0, 1)` at 0 and 1", [slope(between, 0.0), slope(between, 1.0)].concat(), vec![1.0, 1.0], "1, 1", "1/2, 1/2"),
         ("value of `x.gelu()`, `x.silu()`, `x.mish()`, `x.hardswish()` at -∞", [value(|x| x.gelu(), -INF), value(|x| x.silu(), -INF), value(|x| x.mish(), -INF), value(|x| x.hardswish(), -INF)].concat(), vec![0.0; 4], "0", "NaN"),
         ("value of `x.sinc()` at ∞", value(|x| x.sinc(), INF), vec![0.0], "0", "NaN"),
-        ("slope of `√x` where x > 0, else 0, at 0", slope(|x| x.positive().select_where(&x.sqrt(), &x.at().constant(0.0)), 0.0), vec![0.0], "0", "NaN"),
-        ("slope of `0.xlogy(x)` at 0", slope(|x| x.at().constant(0.0).xlogy(&x), 0.0), vec![0.0], "0", "NaN"),
-        ("value of `x.kl_div(0)` at -∞", value(|x| x.kl_div(&x.at().constant(0.0)), -INF), vec![0.0], "0", "NaN"),
+        ("slope of `√x` where x > 0, else 0, at 0", slope(|x| x.is_positive().select_where(&x.sqrt(), &x.place().constant(0.0)), 0.0), vec![0.0], "0", "NaN"),
+        ("slope of `0.xlogy(x)` at 0", slope(|x| x.place().constant(0.0).xlogy(&x), 0.0), vec![0.0], "0", "NaN"),
+        ("value of `x.kl_div(0)` at -∞", value(|x| x.kl_div(&x.place().constant(0.0)), -INF), vec![0.0], "0", "NaN"),
         ("`[0, x].soft_cross_entropy([1, 0])` at -∞", value(soft, -INF), vec![0.0], "0", "NaN"),
         ("value of `x.binary_cross_entropy(1)` at 0", value(bce, 0.0), vec![INF], "∞", "100"),
         ("slope of `x.binary_cross_entropy(1)` at 0", slope(bce, 0.0), vec![-INF], "-∞", "-1e12"),
@@ -43,21 +43,21 @@ fn differences() -> Vec<(&'static str, Vec<f32>, Vec<f32>, &'static str, &'stati
 }
 
 fn between(x: Var<'_>) -> Var<'_> {
-    x.clamp_between(&x.at().constant(0.0), &x.at().constant(1.0))
+    x.clamp_between(&x.place().constant(0.0), &x.place().constant(1.0))
 }
 
 fn bce(x: Var<'_>) -> Var<'_> {
-    x.binary_cross_entropy(&x.at().constant(1.0))
+    x.binary_cross_entropy(&x.place().constant(1.0))
 }
 
 fn soft(x: Var<'_>) -> Var<'_> {
-    let logits = Var::stack(&[&x.at().constant(0.0), &x], 0).reshape([1, 2]);
-    logits.soft_cross_entropy(&x.at().constant([[1.0, 0.0]]))
+    let logits = Var::stack(&[&x.place().constant(0.0), &x], 0).reshape([1, 2]);
+    logits.soft_cross_entropy(&x.place().constant([[1.0, 0.0]]))
 }
 
 /// One query on one key that the bias x hides.
 fn unseen(x: Var<'_>) -> Var<'_> {
-    let one = x.at().constant([[1.0]]);
+    let one = x.place().constant([[1.0]]);
     one.scaled_dot_product_attention(&one, &one, None, Some(&x.reshape([1, 1])), false)
 }
 
@@ -69,9 +69,9 @@ fn unpooled() -> Vec<f32> {
 }
 
 fn at_place(x: Var<'_>) -> Var<'_> {
-    use gradus_autograd::ops::sampling::{GridMode, GridPadding};
-    let grid = Var::stack(&[&x, &x.at().constant(0.0)], 0).reshape([1, 1, 1, 2]);
-    x.at().constant([[[[1.0, 3.0, 7.0]]]]).grid_sample(&grid, GridMode::Bilinear, GridPadding::Zeros, true)
+    use gradus_autograd::ops::grid_sample::{GridMode, GridPadding};
+    let grid = Var::stack(&[&x, &x.place().constant(0.0)], 0).reshape([1, 1, 1, 2]);
+    x.place().constant([[[[1.0, 3.0, 7.0]]]]).grid_sample(&grid, GridMode::Bilinear, GridPadding::Zeros, true)
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use gradus_autograd::{
     Op,
+    op::reference::{Array, Branches},
     ops::{elementwise::*, loss::Reduction},
     prelude::*,
-    reference::{Array, Branches},
 };
 
 const INF: f32 = f32::INFINITY;
@@ -22,7 +22,7 @@ fn near(a: f32, b: f32, share: f32) -> bool {
 
 #[track_caller]
 fn all_same(found: &Tensor, expected: &[f32]) {
-    let equal = found.len() == expected.len() && found.iter().zip(expected).all(|(a, &b)| same(a, b));
+    let equal = found.numel() == expected.len() && found.iter().zip(expected).all(|(a, &b)| same(a, b));
     assert!(equal, "{found:?} is not {expected:?}");
 }
 

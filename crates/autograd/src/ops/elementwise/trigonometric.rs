@@ -1,14 +1,7 @@
 //! Trigonometric and hyperbolic functions and their inverses.
 
-use super::{functions::Elementwise, unary};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::pairs::Pairs,
-    reference::{Array, Branches, Update},
-    value::{Value, c},
-};
-use gradus_tensor::{Shape, ShapeError, Tensor};
+use super::unary;
+use crate::{op::prelude::*, ops::methods::*};
 use std::ops::Range;
 
 unary! {
@@ -90,7 +83,7 @@ unary! {
     asinh => Asinh {
         formula: "y = ln(x + √(x² + 1)); dx = g / √(x² + 1)", ulps: 4.0,
         reference: |x, b| x.asinh(),
-        derivative: |x, y, k| x.hypot(&x.at().constant(1.0)).reciprocal(),
+        derivative: |x, y, k| x.hypot(&x.place().constant(1.0)).reciprocal(),
         // Where the square may overflow, 1 is too little to count.
         slope: |x| if x.abs() < 1e15 { 1.0 / (x * x + 1.0).sqrt() } else { 1.0 / x.abs() },
         samples: -3.0..3.0,

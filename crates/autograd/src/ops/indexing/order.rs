@@ -1,11 +1,7 @@
 //! Elements in order: sorted, the largest, and the one in the middle.
 
-use super::Indexing;
-use crate::{
-    ops::{elementwise::Elementwise, selection::Selection, shape::Shaping, steps::Steps},
-    value::Value,
-};
-use gradus_tensor::{Indices, OrFail, ShapeError, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Indices, shape::resolve_axis};
 
 /// Elements in the order of their size along an axis. The gradient goes to the elements where they stood.
 pub trait Order: Value {
@@ -101,7 +97,7 @@ pub trait Order: Value {
         let gap = &high - &low;
         // Between infinities, or so far apart that the gap is no f32, each has its share instead.
         let shares = &low * (1.0 - weight) + high * weight;
-        gap.abs().lt(&self.at().constant(f32::INFINITY)).select_where(&(low + gap * weight), &shares)
+        gap.abs().lt(&self.place().constant(f32::INFINITY)).select_where(&(low + gap * weight), &shares)
     }
 }
 
