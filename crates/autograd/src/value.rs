@@ -3,7 +3,7 @@
 use crate::{
     gradients::BufferUpdate,
     list::List,
-    op::{Op, Outputs},
+    op::{Op, Outputs, guarded},
     ops::arithmetic::{AddScalar, DivInto, MulScalar, SubFrom},
     param::Param,
     tape::Tape,
@@ -309,8 +309,11 @@ impl Value for Tensor {
 
 #[track_caller]
 fn run<O: Op>(op: O, inputs: &[&Tensor]) -> Outputs {
-    op.infer(shapes(inputs).as_slice()).or_fail();
-    op.forward(inputs).0
+    let shapes = shapes(inputs);
+    op.infer(shapes.as_slice()).and_then(|outputs| outputs.checked(O::NAME)).or_fail();
+    let mut outputs = None;
+    guarded(O::NAME, shapes.as_slice(), || outputs = Some(op.forward(inputs).0)).or_fail();
+    outputs.expect("the forward ran to its end")
 }
 
 fn shapes<'a>(inputs: &[&'a Tensor]) -> List<&'a [usize]> {

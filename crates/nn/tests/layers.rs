@@ -257,7 +257,7 @@ fn impossible_settings_are_refused() {
         (|| _ = Embedding::new(5, 0, &mut rng()), "embedding: 5 vectors of 0"),
         (
             || _ = Embedding::new(5, 1, &mut rng()).padding_index(5),
-            "embedding: the padding's index 5 is not below 5",
+            "embedding: the padding's index 5 is out of range for a table of 5 rows",
         ),
         (|| _ = Unflatten::new(1, []), "unflatten: an axis becomes at least one"),
         (|| _ = PRelu::new(0), "prelu: 0 slopes"),

@@ -17,6 +17,7 @@ mod joining;
 #[allow(clippy::needless_range_loop)] // tiles and registers are counted
 pub mod kernels;
 mod layout;
+mod limit;
 mod masking;
 mod matmul;
 pub mod memory;
@@ -41,6 +42,7 @@ pub use error::{OrFail, ShapeError};
 pub use indices::Indices;
 pub use interpolate::{Blend, Interpolation};
 pub use isa::Isa;
+pub use limit::list;
 pub use layout::{ResolvedSlice, Slice, resolve_permutation};
 pub use normalize::{ChannelNorm, RowNorm, StatisticsOver};
 pub use padding::Padding;

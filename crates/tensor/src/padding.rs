@@ -5,6 +5,7 @@ use crate::{
     error::OrFail,
     joining::copy_into,
     layout::{Layout, Slice},
+    limit::list,
     shape::Shape,
     tensor::Tensor,
 };
@@ -79,7 +80,8 @@ impl Tensor {
         for (axis, &(before, after)) in widths.iter().enumerate() {
             if (before, after) != (0, 0) {
                 let n = shape[axis] as isize;
-                let rows: Vec<usize> = (-(before as isize)..n + after as isize).map(|i| wrap(i, n)).collect();
+                let mut rows: Vec<usize> = list("pad", padded[axis]).or_fail();
+                rows.extend((-(before as isize)..n + after as isize).map(|i| wrap(i, n)));
                 result = result.take_rows(axis, &rows);
             }
         }

@@ -10,7 +10,7 @@ pub use matmul::MatMul;
 pub use similarity::Similarity;
 
 use crate::{ops::shape::Shaping, value::Value};
-use gradus_tensor::{OrFail, ShapeError, shape};
+use gradus_tensor::{OrFail, Shape, ShapeError, shape};
 
 /// Products of matrices.
 pub trait Products: Value {
@@ -112,7 +112,8 @@ pub trait Products: Value {
         let (&[m, n], &[p, q]) = (&a[..], &b[..]) else {
             ShapeError::new(format!("kron: {a} and {b}: both sides must be matrices")).fail()
         };
-        (self.reshape([m, 1, n, 1]) * other.reshape([1, p, 1, q])).reshape([m * p, n * q])
+        let whole = Shape::from([m.saturating_mul(p), n.saturating_mul(q)]).checked("kron").or_fail();
+        (self.reshape([m, 1, n, 1]) * other.reshape([1, p, 1, q])).reshape(whole)
     }
 
     /// The vectors that stand upright on two others of three elements, on the last axis (the cross product).
