@@ -1,8 +1,10 @@
 //! Running a recorded tape again in f64, with other values at its leaves.
 
 use crate::{
-    op::{Precision, Step},
-    reference::{Array, Branches, Changing, Update},
+    op::{
+        Precision, Step,
+        reference::{Array, Branches, Changing, Update},
+    },
     tape::{Node, Tape},
 };
 use gradus_tensor::{Rng, Tensor};

@@ -2,11 +2,12 @@
 
 use gradus_autograd::{
     Along, Op, Window,
-    check::{self, ErrorCase, Gen, Sample, Spec},
+    check::{self, Spec},
+    op::examples::{ErrorCase, Gen, Sample},
+    op::reference::{Array, Branches},
     op::{Backward, Outputs, Shapes},
     ops,
     prelude::*,
-    reference::{Array, Branches},
 };
 use gradus_tensor::{Shape, ShapeError};
 use std::{

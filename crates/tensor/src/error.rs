@@ -11,7 +11,6 @@ thread_local! {
     static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-
 /// A shape, axis or index that does not fit an operation: a sentence that begins with the operation's name and
 /// says both shapes, the rule, and where it helps a hint.
 ///

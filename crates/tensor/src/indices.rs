@@ -1,12 +1,10 @@
 //! Integers beside the floating-point tensors: labels, positions of maxima, rows of an embedding.
 
 use crate::{
+    array::{layout::Layout, strided::Positions, views::resolve_reshape},
     error::{OrFail, ShapeError},
-    layout::Layout,
-    limit::list,
+    memory::limit::list,
     shape::{Shape, resolve_axis},
-    strided::Positions,
-    views::resolve_reshape,
 };
 use std::sync::Arc;
 
@@ -43,7 +41,7 @@ impl Indices {
     }
 
     /// The number of elements.
-    pub fn len(&self) -> usize {
+    pub fn numel(&self) -> usize {
         self.elements.len()
     }
 
@@ -64,7 +62,7 @@ impl Indices {
 
     /// The number of axes.
     pub fn rank(&self) -> usize {
-        self.shape.len_axes()
+        self.shape.rank()
     }
 
     /// The element at `index`, one entry an axis.
@@ -74,7 +72,7 @@ impl Indices {
     #[track_caller]
     pub fn get(&self, index: impl AsRef<[usize]>) -> i32 {
         let index = index.as_ref();
-        if index.len() != self.shape.len_axes() || index.iter().zip(&self.shape[..]).any(|(i, n)| i >= n) {
+        if index.len() != self.shape.rank() || index.iter().zip(&self.shape[..]).any(|(i, n)| i >= n) {
             ShapeError::new(format!("get: index {index:?} is out of range for shape {}", self.shape)).fail()
         }
         self.elements[index.iter().zip(&self.shape[..]).fold(0, |flat, (i, n)| flat * n + i)]
@@ -102,7 +100,7 @@ impl Indices {
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl AsRef<[usize]>) -> Indices {
         let layout = Layout::contiguous(self.shape.clone()).broadcast_to(shape.as_ref()).or_fail();
-        let mut elements: Vec<i32> = list("broadcast_to", layout.shape.len()).or_fail();
+        let mut elements: Vec<i32> = list("broadcast_to", layout.shape.numel()).or_fail();
         elements.extend(Positions::new(&layout).map(|at| self.elements[at]));
         Indices::new(elements, &layout.shape)
     }

@@ -1,6 +1,6 @@
 //! Shapes, axes, and the rules by which shapes combine.
 
-use crate::{error::ShapeError, limit};
+use crate::{error::ShapeError, memory::limit};
 use smallvec::SmallVec;
 use std::{fmt, ops::Deref};
 
@@ -56,16 +56,22 @@ impl Shape {
     /// # Panics
     /// When it is no `usize`.
     #[track_caller]
-    pub fn len(&self) -> usize {
-        let mut len = 1usize;
+    pub fn numel(&self) -> usize {
+        let mut numel = 1usize;
         for &n in self.iter() {
-            match len.checked_mul(n) {
-                Some(product) => len = product,
+            match numel.checked_mul(n) {
+                Some(product) => numel = product,
                 None if self.is_empty() => return 0,
-                None => self.too_large("len").fail(),
+                None => self.too_large("numel").fail(),
             }
         }
-        len
+        numel
+    }
+
+    /// The number of axes.
+    #[inline]
+    pub fn rank(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether there are no elements.

@@ -1,7 +1,7 @@
 //! Where f32 loses digits: every recorded value beside its f64 replay.
 
 use crate::{
-    reference::{Array, Branches},
+    op::reference::{Array, Branches},
     replay::{Replay, largest},
     tape::Tape,
 };

@@ -1,15 +1,15 @@
 //! The check of one input or parameter: its row in the report.
 
 use super::{
-    beside::Recorded,
-    difference::{Difference, Differences, Direction, SURE},
+    directions::{Difference, Differences, Direction, SURE},
     gradcheck::{GradCheck, Subject},
-    numeric::Estimate,
+    neighbours::Recorded,
     pattern::{Pair, Pattern, pattern},
     report::{Row, Verdict},
+    ridders::Estimate,
     rounding::Rounding,
 };
-use crate::{reference::Array, replay::Replay, var::Var};
+use crate::{op::reference::Array, replay::Replay, tape::var::Var};
 use gradus_tensor::Rng;
 use std::{borrow::Cow, collections::BTreeSet};
 

@@ -2,11 +2,10 @@
 
 use super::{
     gradcheck::GradCheck,
-    laws::{Violation, laws},
+    laws::{Violation, laws, spec::Spec},
     report::{Report, Row, Verdict},
-    sample::Gen,
-    spec::Spec,
 };
+use crate::op::examples::Gen;
 use gradus_tensor::Rng;
 use std::{panic::Location, time::Instant};
 

@@ -1,6 +1,9 @@
 //! What must hold of any computation and its backward pass, whatever the numbers.
 
-use crate::{gradients::Gradients, sweep::Rule, var::Var};
+use crate::{
+    sweep::{Rule, gradients::Gradients},
+    tape::var::Var,
+};
 use gradus_tensor::Tensor;
 
 /// A sentence if the output is not finite: where the first such value came from.
@@ -36,8 +39,9 @@ pub(super) fn differs(first: &Tensor, second: &Tensor) -> Option<String> {
             second.shape()
         ));
     }
-    let at =
-        (0..first.len()).zip(first.iter().zip(second.iter())).find(|(_, (a, b))| a.to_bits() != b.to_bits());
+    let at = (0..first.numel())
+        .zip(first.iter().zip(second.iter()))
+        .find(|(_, (a, b))| a.to_bits() != b.to_bits());
     let (at, (a, b)) = at?;
     Some(format!(
         "the function is not the same twice: its output is {a:e}, then {b:e} at {:?}; seed what is random in it",

@@ -3,8 +3,7 @@
 use super::{ancestors, origin, place};
 use crate::{
     sweep::{Rule, Watch},
-    tape::{Node, Tape},
-    var::Var,
+    tape::{Node, Tape, var::Var},
 };
 use gradus_tensor::Tensor;
 use std::{fmt, panic::Location};
@@ -248,7 +247,7 @@ impl Fault {
 
     /// `[2, 3]: 2 of 6 are NaN, the first at [0, 1]`.
     fn extent(&self, x: &Tensor) -> String {
-        let (shape, total, first) = (x.shape(), x.len(), index(self.first, x.shape()));
+        let (shape, total, first) = (x.shape(), x.numel(), index(self.first, x.shape()));
         let sort = if self.infinite { "infinite" } else { "NaN" };
         match self.count {
             1 => format!("{shape}: 1 of {total} is {sort}, at {first:?}"),
@@ -264,7 +263,7 @@ impl Fault {
         }
         let (low, high) = x.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
         let nan = if x.iter().any(f32::is_nan) { ", with NaN" } else { "" };
-        match x.len() {
+        match x.numel() {
             0 => format!("{}: empty", x.shape()),
             _ => format!("{}: from {low:?} to {high:?}{nan}", x.shape()),
         }

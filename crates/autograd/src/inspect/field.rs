@@ -1,9 +1,8 @@
 //! Receptive fields: how much of an input each value depends on.
 
 use crate::{
-    tape::{Node, Tape},
-    var::Var,
-    window::{Along, Window},
+    op::window::{Along, Window},
+    tape::{Node, Tape, var::Var},
 };
 
 /// How large a part of an input a value sees, along each axis of the input: the number of elements from the first to the

@@ -3,9 +3,8 @@
 use super::{Profile, bytes, place, table};
 use crate::{
     op::Step,
-    param::Param,
-    tape::{Node, Tape},
-    var::Var,
+    tape::{Node, Tape, var::Var},
+    value::param::Param,
 };
 use std::{
     cell::Ref,

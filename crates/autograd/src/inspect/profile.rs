@@ -3,8 +3,7 @@
 use super::{place, table};
 use crate::{
     sweep::{Rule, Watch},
-    tape::{Node, Tape},
-    var::Var,
+    tape::{Node, Tape, var::Var},
 };
 use gradus_tensor::Tensor;
 use std::{

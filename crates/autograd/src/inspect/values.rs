@@ -1,9 +1,8 @@
 //! The values of a tape as plain data: what made each, of what shape, with how much arithmetic.
 
 use crate::{
-    param::ParamId,
-    tape::{Node, Tape},
-    var::Var,
+    tape::{Node, Tape, var::Var},
+    value::param::ParamId,
 };
 use gradus_tensor::Shape;
 use std::{collections::HashMap, panic::Location};

@@ -1,14 +1,7 @@
 //! `+ - * /`, negation, and the same with a scalar on either side. Used through the operators of values.
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::pairs::Pairs,
-    reference::{Array, Branches, Update},
-    value::{Value, c},
-    window::{Along, Window},
-};
-use gradus_tensor::{Shape, ShapeError, Tensor, shape::broadcast};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape::broadcast;
 
 macro_rules! binary {
     ($($(#[$doc:meta])* $Op:ident $name:literal: $formula:literal,

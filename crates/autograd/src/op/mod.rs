@@ -1,0 +1,417 @@
+//! What an operation is: everything about it declared in one place.
+
+pub mod examples;
+pub mod prelude;
+pub mod reference;
+pub(crate) mod window;
+
+use crate::{
+    op::examples::{ErrorCase, Gen, Sample},
+    op::{
+        reference::{Array, Branches, Update},
+        window::{Along, Window, elements},
+    },
+    tape::var::Var,
+    value::Value,
+};
+use gradus_tensor::{Indices, Shape, ShapeError, Tensor};
+use smallvec::{SmallVec, smallvec};
+use std::fmt::Debug;
+
+/// An operation: shape rule, forward, backward rule, f64 reference, samples, error cases and formula.
+///
+/// Attributes (axes, strides, seeds, indices) are fields of the type; the operation is cloned when a tape runs it
+/// again. The laws of [`check`](crate::check) hold an operation to all that it declares.
+pub trait Op: Debug + Clone + Send + 'static {
+    /// The name in error messages and printed tapes; snake case, the name of the method.
+    const NAME: &'static str;
+
+    /// The formula of the forward and the backward, in plain text.
+    const FORMULA: &'static str;
+
+    /// How far the f32 result may be from the f64 reference.
+    const PRECISION: Precision = Precision::Ulps(2.0);
+
+    /// What the forward keeps for the backward beside inputs and outputs; often `()`.
+    type Saved: Saved;
+
+    /// The shapes of the outputs, or why the inputs do not fit.
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError>;
+
+    /// Computes the outputs. The shapes have been checked by [`infer`](Op::infer).
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Self::Saved);
+
+    /// The rule of record: adds to each input's gradient what the outputs' cotangents send there.
+    ///
+    /// Written in operations, so that it can be recorded and differentiated again. From `saved` it may read only
+    /// what has derivative zero (masks, indices): a saved statistic would be a constant to the second derivative.
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, saved: &Self::Saved);
+
+    /// The same on plain tensors, where speed asks for it; may read all that was saved. A law holds the two equal.
+    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, saved: &Self::Saved) {
+        self.backward(cx, saved);
+    }
+
+    /// The outputs in f64, by naive loops over logical indices. Every choice that the value of an input decides
+    /// goes through `branches`, so that it can be frozen.
+    fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array>;
+
+    /// Brings the reference's only output up to date after some elements of one input have changed, where that is
+    /// less work than computing it anew; `false` where it is not. A law holds it to the reference.
+    ///
+    /// Gradient checks difference by one element at a time: with this they are faster, without it no less right.
+    fn reference_update(&self, _: &mut Update<'_>) -> bool {
+        false
+    }
+
+    /// How many floating-point operations the forward takes, of inputs and outputs of these shapes: a multiplication and an
+    /// addition count one each, and so does any other function of an element, such as an exponential or a comparison;
+    /// moving elements counts nothing. What is not declared is one for each element of the outputs.
+    ///
+    /// Summaries and profiles show it ([`Tape::values`](crate::Tape::values)); nothing is decided by it.
+    fn flops(&self, _: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        elements(outputs)
+    }
+
+    /// Which elements along an axis of an input an element of an output depends on; `None` for all of them, which is said
+    /// of what is not declared. Receptive fields are made of it ([`Var::receptive_field`]). A law holds it to the forward.
+    ///
+    /// Elementwise operations declare [`along.same()`](Along::same).
+    fn window(&self, _: &Along<'_>) -> Option<Window> {
+        None
+    }
+
+    /// Examples for the laws: attributes and inputs over the shapes and values where the operation is defined.
+    fn samples(g: &mut Gen) -> Vec<Sample<Self>>;
+
+    /// Inputs that the shape rule must refuse, each with the beginning of its message.
+    fn error_cases() -> Vec<ErrorCase<Self>>;
+}
+
+/// What an operation may save for its backward.
+pub trait Saved: Send + 'static {
+    /// How much memory its tensors and lists hold, for reports.
+    fn bytes(&self) -> usize;
+}
+
+impl Saved for () {
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Saved for Tensor {
+    fn bytes(&self) -> usize {
+        self.buffer_len() * size_of::<f32>()
+    }
+}
+
+impl Saved for Indices {
+    fn bytes(&self) -> usize {
+        size_of_val(self.as_slice())
+    }
+}
+
+impl<S: Saved> Saved for Option<S> {
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, S::bytes)
+    }
+}
+
+impl<S: Saved, const N: usize> Saved for [S; N] {
+    fn bytes(&self) -> usize {
+        self.iter().map(S::bytes).sum()
+    }
+}
+
+impl<S: Saved> Saved for Vec<S> {
+    fn bytes(&self) -> usize {
+        self.iter().map(S::bytes).sum()
+    }
+}
+
+impl<A: Saved, B: Saved> Saved for (A, B) {
+    fn bytes(&self) -> usize {
+        self.0.bytes() + self.1.bytes()
+    }
+}
+
+impl<A: Saved, B: Saved, C: Saved> Saved for (A, B, C) {
+    fn bytes(&self) -> usize {
+        self.0.bytes() + self.1.bytes() + self.2.bytes()
+    }
+}
+
+/// How far an f32 result may be from the f64 reference at the same inputs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Precision {
+    /// In units in the last place of each element.
+    Ulps(f64),
+    /// In units in the last place of the largest term: for sums of many terms, which may cancel. The largest term is
+    /// the largest element of the result, or the product of the largest elements of the inputs where that is larger.
+    UlpsOfLargest(f64),
+}
+
+/// The outputs of a forward.
+#[derive(Debug)]
+pub enum Outputs {
+    /// Nearly always. A tensor is a hundred bytes and moves from here to the tape: no list is worth making for it.
+    One(Tensor),
+    /// Of an operation with several outputs, or with one.
+    Many(Vec<Tensor>),
+}
+
+impl Outputs {
+    pub(crate) fn into_vec(self) -> Vec<Tensor> {
+        match self {
+            Outputs::One(y) => vec![y],
+            Outputs::Many(outputs) => outputs,
+        }
+    }
+
+    /// The only output, of an operation that has no more.
+    #[track_caller]
+    pub(crate) fn only(self, name: &str) -> Tensor {
+        match self {
+            Outputs::One(y) => y,
+            outputs => {
+                let [y] = outputs.into_array(name);
+                y
+            }
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn into_array<const M: usize>(self, name: &str) -> [Tensor; M] {
+        let outputs = self.into_vec();
+        let found = outputs.len();
+        outputs.try_into().unwrap_or_else(|_| panic!("{name}: has {found} outputs, {M} were asked for"))
+    }
+}
+
+impl From<Tensor> for Outputs {
+    fn from(y: Tensor) -> Outputs {
+        Outputs::One(y)
+    }
+}
+
+impl From<Vec<Tensor>> for Outputs {
+    fn from(outputs: Vec<Tensor>) -> Outputs {
+        Outputs::Many(outputs)
+    }
+}
+
+/// The shapes of an operation's outputs.
+#[derive(Debug)]
+pub struct Shapes(pub(crate) SmallVec<[Shape; 1]>);
+
+impl Shapes {
+    /// Themselves, or an error of `op` when one has more elements than any memory can hold: here ends the shape rule of every
+    /// operation.
+    pub(crate) fn checked(self, op: &str) -> Result<Shapes, ShapeError> {
+        match self.0.iter().find(|shape| shape.checked_len().is_none()) {
+            None => Ok(self),
+            Some(shape) => Err(shape.clone().checked(op).expect_err("it has no number of elements")),
+        }
+    }
+}
+
+/// Runs a forward or a backward rule of the operation `op` on inputs of these shapes. What fails in it, such as an allocation,
+/// comes back as an error, which the caller reports at the user's line.
+#[inline]
+pub(crate) fn guarded(op: &str, inputs: &[&[usize]], run: impl FnOnce()) -> Result<(), ShapeError> {
+    ShapeError::catch(run).map_err(|error| named(op, inputs, &error))
+}
+
+#[cold]
+fn named(op: &str, inputs: &[&[usize]], error: &ShapeError) -> ShapeError {
+    let text = error.to_string();
+    if text.starts_with(op) {
+        return error.clone();
+    }
+    let shapes: Vec<String> = inputs.iter().map(|shape| format!("{shape:?}")).collect();
+    ShapeError::new(format!("{op} of {}: {text}", shapes.join(" and ")))
+}
+
+impl From<Shape> for Shapes {
+    fn from(shape: Shape) -> Shapes {
+        Shapes(smallvec![shape])
+    }
+}
+
+impl From<Vec<Shape>> for Shapes {
+    fn from(shapes: Vec<Shape>) -> Shapes {
+        Shapes(shapes.into())
+    }
+}
+
+/// What a backward rule works with: inputs, outputs and cotangents, and where its results go.
+#[derive(Debug)]
+pub struct Backward<'a, V> {
+    pub(crate) inputs: &'a [&'a V],
+    pub(crate) outputs: &'a [&'a V],
+    pub(crate) cotangents: &'a mut [Option<V>],
+    pub(crate) needs: &'a [bool],
+    pub(crate) results: &'a mut [Option<V>],
+}
+
+impl<'a, V: Value> Backward<'a, V> {
+    /// The inputs, for an operation that always has `N`.
+    #[track_caller]
+    pub fn inputs<const N: usize>(&self) -> [&'a V; N] {
+        self.inputs.try_into().expect("the number of inputs that the operation takes")
+    }
+
+    /// The inputs, for an operation of any number.
+    pub fn input_list(&self) -> &'a [&'a V] {
+        self.inputs
+    }
+
+    /// The first output.
+    pub fn output(&self) -> &'a V {
+        self.outputs[0]
+    }
+
+    /// All outputs.
+    pub fn outputs(&self) -> &'a [&'a V] {
+        self.outputs
+    }
+
+    /// The cotangent of the only output: the gradient of the loss by it. It can be taken once.
+    #[track_caller]
+    pub fn cotangent(&mut self) -> V {
+        self.cotangents[0].take().expect("the cotangent of an only output is there, once")
+    }
+
+    /// The cotangent of one of several outputs; `None` when the loss does not depend on it.
+    pub fn cotangent_of(&mut self, output: usize) -> Option<V> {
+        self.cotangents[output].take()
+    }
+
+    /// Whether anybody wants the gradient of this input.
+    pub fn needs(&self, input: usize) -> bool {
+        self.needs[input]
+    }
+
+    /// Adds to the gradient of an input. `gradient` runs only if somebody wants it; its shape may be larger than
+    /// the input's by broadcasting, the engine sums it.
+    pub fn add(&mut self, input: usize, gradient: impl FnOnce() -> V) {
+        if self.needs[input] {
+            let gradient = gradient();
+            let slot = &mut self.results[input];
+            *slot = Some(match slot.take() {
+                None => gradient,
+                Some(sum) => sum + gradient,
+            });
+        }
+    }
+}
+
+/// An operation whose type is forgotten, with what its forward saved: what a tape holds.
+pub(crate) trait Step: Send {
+    fn name(&self) -> &'static str;
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError>;
+    fn forward(&mut self, inputs: &[&Tensor]) -> Outputs;
+    fn backward_tensors(&self, cx: &mut Backward<'_, Tensor>, fused: bool);
+    fn backward_vars<'t>(&self, cx: &mut Backward<'_, Var<'t>>);
+    fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array>;
+    fn reference_update(&self, update: &mut Update<'_>) -> bool;
+    fn precision(&self) -> Precision;
+    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64;
+    fn window(&self, along: &Along<'_>) -> Option<Window>;
+    /// The same operation, not yet run.
+    fn fresh(&self) -> Box<dyn Step>;
+    /// The operation's attributes, as its `Debug` writes them.
+    fn describe(&self) -> String;
+    /// Drops what the forward saved: no gradient will flow through here, or the forward will run again.
+    fn forget(&mut self);
+    /// How much memory the saved holds.
+    fn saved_bytes(&self) -> usize;
+}
+
+pub(crate) struct Recorded<O: Op> {
+    op: O,
+    saved: Option<O::Saved>,
+}
+
+impl<O: Op> Recorded<O> {
+    pub(crate) fn boxed(op: O) -> Box<dyn Step> {
+        Box::new(Recorded { op, saved: None })
+    }
+
+    fn saved(&self) -> &O::Saved {
+        self.saved.as_ref().expect("the forward runs before the backward")
+    }
+}
+
+impl<O: Op> Step for Recorded<O> {
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        self.op.infer(inputs)
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor]) -> Outputs {
+        let (outputs, saved) = self.op.forward(inputs);
+        self.saved = Some(saved);
+        outputs
+    }
+
+    fn backward_tensors(&self, cx: &mut Backward<'_, Tensor>, fused: bool) {
+        match fused {
+            true => self.op.backward_fused(cx, self.saved()),
+            false => self.op.backward(cx, self.saved()),
+        }
+    }
+
+    fn backward_vars<'t>(&self, cx: &mut Backward<'_, Var<'t>>) {
+        self.op.backward(cx, self.saved());
+    }
+
+    fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
+        self.op.reference(inputs, branches)
+    }
+
+    fn reference_update(&self, update: &mut Update<'_>) -> bool {
+        self.op.reference_update(update)
+    }
+
+    fn precision(&self) -> Precision {
+        O::PRECISION
+    }
+
+    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        self.op.flops(inputs, outputs)
+    }
+
+    fn window(&self, along: &Along<'_>) -> Option<Window> {
+        self.op.window(along)
+    }
+
+    fn fresh(&self) -> Box<dyn Step> {
+        Recorded::boxed(self.op.clone())
+    }
+
+    fn describe(&self) -> String {
+        format!("{:?}", self.op)
+    }
+
+    fn forget(&mut self) {
+        self.saved = None;
+    }
+
+    fn saved_bytes(&self) -> usize {
+        self.saved.as_ref().map_or(0, O::Saved::bytes)
+    }
+}
+
+/// The shapes of an operation's inputs, for one that always takes `N`.
+///
+/// # Panics
+/// When it was given another number of inputs: a mistake of the code that applies it, not of shapes.
+#[track_caller]
+pub fn arity<'a, const N: usize>(op: &str, inputs: &[&'a [usize]]) -> [&'a [usize]; N] {
+    inputs.try_into().unwrap_or_else(|_| panic!("{op}: takes {N} inputs, was given {}", inputs.len()))
+}
