@@ -85,7 +85,7 @@ pub trait Diagonals: Value {
                 let size = n.saturating_add(diagonal.unsigned_abs());
                 let square = Shape::from([size, size]).checked("diag").or_fail();
                 let slice = places(diagonal, size as isize, n as isize);
-                Self::apply(Unslice { axis: 0, slice, size: square.len() }, &[self]).reshape(square)
+                Self::apply(Unslice { axis: 0, slice, size: square.numel() }, &[self]).reshape(square)
             }
             [_, _] => self.diagonal(diagonal, 0, 1),
             _ => ShapeError::new(format!("diag: shape {shape} is neither a vector nor a matrix")).fail(),
