@@ -2,14 +2,11 @@
 
 use super::{
     gradcheck::GradCheck,
-    laws::{
-        Violation, laws,
-        spec::{AnySample, Spec},
-    },
+    laws::{Violation, laws},
     report::{Report, Row, Verdict},
 };
 use crate::{
-    op::examples::Gen,
+    op::{Spec, examples::Gen, spec::AnySample},
     tape::{Tape, var::Var},
 };
 use gradus_tensor::{Rng, Tensor};
@@ -28,7 +25,7 @@ const MOST_SAMPLES: u64 = 24;
 /// differences find none either.
 ///
 /// ```
-/// use gradus_autograd::{assert_gradcheck, check::{Spec, check_op}, ops::elementwise::Tanh};
+/// use gradus_autograd::{assert_gradcheck, check::{check_op}, op::Spec, ops::elementwise::Tanh};
 ///
 /// assert_gradcheck!(check_op(&Spec::of::<Tanh>()));
 /// ```
@@ -41,7 +38,7 @@ impl GradCheck {
     /// [`check_op`] with these settings; the seed decides the samples too.
     ///
     /// ```
-    /// use gradus_autograd::{assert_gradcheck, check::{GradCheck, Spec}, ops::elementwise::Tanh};
+    /// use gradus_autograd::{assert_gradcheck, check::GradCheck, op::Spec, ops::elementwise::Tanh};
     ///
     /// assert_gradcheck!(GradCheck { seed: 7, ..GradCheck::default() }.operation(&Spec::of::<Tanh>()));
     /// ```
