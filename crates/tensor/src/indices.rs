@@ -3,6 +3,7 @@
 use crate::{
     array::{layout::Layout, strided::Positions, views::resolve_reshape},
     error::{OrFail, ShapeError},
+    memory::limit::list,
     shape::{Shape, resolve_axis},
 };
 use std::sync::Arc;
@@ -99,7 +100,8 @@ impl Indices {
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl AsRef<[usize]>) -> Indices {
         let layout = Layout::contiguous(self.shape.clone()).broadcast_to(shape.as_ref()).or_fail();
-        let elements: Vec<i32> = Positions::new(&layout).map(|at| self.elements[at]).collect();
+        let mut elements: Vec<i32> = list("broadcast_to", layout.shape.numel()).or_fail();
+        elements.extend(Positions::new(&layout).map(|at| self.elements[at]));
         Indices::new(elements, &layout.shape)
     }
 
@@ -123,12 +125,14 @@ impl Indices {
 }
 
 impl<const N: usize> From<[i32; N]> for Indices {
+    #[track_caller]
     fn from(elements: [i32; N]) -> Indices {
         Indices::new(elements, [N])
     }
 }
 
 impl From<Vec<i32>> for Indices {
+    #[track_caller]
     fn from(elements: Vec<i32>) -> Indices {
         let shape = [elements.len()];
         Indices::new(elements, shape)
@@ -136,6 +140,7 @@ impl From<Vec<i32>> for Indices {
 }
 
 impl From<&[i32]> for Indices {
+    #[track_caller]
     fn from(elements: &[i32]) -> Indices {
         Indices::new(elements, [elements.len()])
     }
@@ -163,6 +168,7 @@ impl From<&[usize]> for Indices {
 }
 
 impl FromIterator<i32> for Indices {
+    #[track_caller]
     fn from_iter<I: IntoIterator<Item = i32>>(elements: I) -> Indices {
         Indices::from(elements.into_iter().collect::<Vec<i32>>())
     }

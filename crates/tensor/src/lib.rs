@@ -21,6 +21,7 @@ pub use array::{
 pub use error::{OrFail, ShapeError};
 pub use indices::Indices;
 pub use isa::Isa;
+pub use memory::limit::list;
 pub use ops::{
     conv::{
         Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias,

@@ -15,7 +15,7 @@ use crate::{
     weights,
 };
 use gradus_autograd::{Gradients, Tape, Var};
-use gradus_tensor::{Rng, Tensor};
+use gradus_tensor::{OrFail, Rng, Tensor, list};
 use std::{fmt, rc::Rc};
 
 /// Trains layers with an optimizer, on mini-batches in random order.
@@ -102,6 +102,8 @@ impl<O: Optimizer> Trainer<O> {
     #[track_caller]
     pub fn shards(self, shards: usize) -> Trainer<O> {
         assert!(shards > 0, "trainer: a batch is at least one shard");
+        // Each needs a seed.
+        list::<u64>("trainer: shards", shards).or_fail();
         Trainer { shards, ..self }
     }
 

@@ -6,6 +6,7 @@ macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident = $Function:ident;)*) => {
         impl Tensor {$(
             $(#[$doc])*
+            #[track_caller]
             pub fn $name(&self) -> Tensor {
                 self.unary(functions::$Function)
             }
@@ -96,21 +97,25 @@ methods! {
 
 impl Tensor {
     /// x^p for each element.
+    #[track_caller]
     pub fn powf(&self, p: f32) -> Tensor {
         self.with_scalar(p, functions::Pow)
     }
 
     /// The nearest value between two bounds; `high` wins where `low` lies above it. NaN stays NaN.
+    #[track_caller]
     pub fn clamp(&self, low: f32, high: f32) -> Tensor {
         self.unary(functions::Clamp(low, high))
     }
 
     /// x where x > 0, else `slope` x.
+    #[track_caller]
     pub fn leaky_relu(&self, slope: f32) -> Tensor {
         self.unary(functions::LeakyRelu(slope))
     }
 
     /// x where x > 0, else `alpha` (e^x - 1).
+    #[track_caller]
     pub fn elu(&self, alpha: f32) -> Tensor {
         self.unary(functions::Elu(alpha))
     }

@@ -259,11 +259,13 @@ impl Sizes {
     }
 
     /// The elements run by run, or column by column.
+    #[track_caller]
     fn arranged(&self, x: &Tensor) -> Tensor {
         if self.is_rearranged() { x.transpose(0, 1).contiguous() } else { x.contiguous() }
     }
 
     /// The reverse of [`Sizes::arranged`].
+    #[track_caller]
     fn put_back(&self, y: Tensor) -> Tensor {
         if self.is_rearranged() { y.transpose(0, 1).contiguous() } else { y }
     }
