@@ -84,6 +84,12 @@ impl<S: Simd> Lane<S> {
         unsafe { self.simd.store_partial(to, self.raw, count) }
     }
 
+    /// All elements added up by halves: the upper half to the lower, until one is left.
+    #[inline(always)]
+    pub fn sum(self) -> f32 {
+        self.simd.sum(self.raw)
+    }
+
     /// `self * b + c`, rounded once where the processor can, else twice.
     #[inline(always)]
     pub fn mul_add(self, b: impl IntoLane<S>, c: impl IntoLane<S>) -> Self {
