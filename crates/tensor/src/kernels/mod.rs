@@ -3,7 +3,6 @@
 pub(crate) mod conv;
 pub mod fold;
 pub mod functions;
-mod lanes;
 pub mod map;
 pub(crate) mod matmul;
 pub(crate) mod transpose;
