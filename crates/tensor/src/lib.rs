@@ -5,11 +5,13 @@ mod error;
 mod indices;
 mod isa;
 #[allow(clippy::needless_range_loop)] // tiles and registers are counted
+#[doc(hidden)]
 pub mod kernels;
 pub mod memory;
 mod ops;
 mod random;
 pub mod shape;
+#[doc(hidden)]
 pub mod simd;
 pub mod threads;
 
@@ -21,6 +23,8 @@ pub use array::{
 pub use error::{OrFail, ShapeError};
 pub use indices::Indices;
 pub use isa::Isa;
+#[doc(hidden)]
+pub use ops::elementwise::functions;
 pub use ops::{
     conv::{
         Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias,

@@ -3,9 +3,11 @@
 //! An element of a result is always added up in the same order, whatever tile it falls into: how a caller divides the
 //! rows among threads does not change a bit.
 
-use super::vectors::{read, write};
 use crate::Isa;
-use crate::simd::{Kernel, Lane, Simd, dispatch};
+use crate::simd::{
+    Kernel, Lane, Simd, dispatch,
+    vectors::{read, write},
+};
 
 /// Columns come in multiples of this.
 pub(crate) const CHUNK: usize = 16;

@@ -2,9 +2,7 @@
 
 pub(crate) mod conv;
 pub mod fold;
-pub mod functions;
 pub mod map;
 pub(crate) mod matmul;
 pub(crate) mod transpose;
 pub mod update;
-pub(crate) mod vectors;

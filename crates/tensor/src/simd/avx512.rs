@@ -55,7 +55,14 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(self, from: *const f32, line_stride: isize, lines: usize, to: *mut f32, stride: usize) {
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        line_stride: isize,
+        lines: usize,
+        to: *mut f32,
+        stride: usize,
+    ) {
         // SAFETY: the caller vouches for the memory, the token for the feature.
         unsafe {
             let mut r = [_mm512_setzero_ps(); 16];

@@ -161,6 +161,19 @@ impl<S: Simd> Lane<S> {
         self.with(self.simd.min(self.simd.splat(bound), self.raw))
     }
 
+    /// The nearest value between two constants, which must not be NaN and of which the second wins; NaN in `self` stays
+    /// NaN.
+    #[inline(always)]
+    pub fn clamp(self, low: f32, high: f32) -> Self {
+        self.at_least(low).at_most(high)
+    }
+
+    /// 1 where x > 0, else 0.
+    #[inline(always)]
+    pub fn is_positive(self) -> Self {
+        self.gt(0.0).select(1.0, 0.0)
+    }
+
     /// The greater of both, NaN where either is NaN.
     #[inline(always)]
     pub fn maximum(self, other: impl IntoLane<S>) -> Self {

@@ -39,7 +39,7 @@
 //! | ulp | functions |
 //! | ---- | --- |
 //! | 0 | relu, sign, floor, ceil, round, trunc, abs |
-//! | 0.5 | sqrt, recip, square, leaky_relu |
+//! | 0.5 | sqrt, reciprocal, square, leaky_relu |
 //! | 0.51 | log2, log10, asinh, acosh, atanh, mish, pow (on a grid) |
 //! | 0.6 | log1p, erf |
 //! | 0.9 | log * |
@@ -77,6 +77,7 @@ mod avx512;
 mod lane;
 mod math;
 mod portable;
+pub(crate) mod vectors;
 mod wide;
 
 pub use lane::{IntoLane, Lane, Mask};
@@ -178,7 +179,14 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     ///
     /// # Safety
     /// These values must be readable, and all rows writable.
-    unsafe fn transpose(self, from: *const f32, line_stride: isize, lines: usize, to: *mut f32, stride: usize);
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        line_stride: isize,
+        lines: usize,
+        to: *mut f32,
+        stride: usize,
+    );
 
     /// `a + b`
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;

@@ -137,7 +137,14 @@ impl Simd for Portable {
     fn prefetch(self, _: *const f32) {}
 
     #[inline(always)]
-    unsafe fn transpose(self, from: *const f32, line_stride: isize, lines: usize, to: *mut f32, stride: usize) {
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        line_stride: isize,
+        lines: usize,
+        to: *mut f32,
+        stride: usize,
+    ) {
         let mut columns = [[0.0; N]; N];
         for (i, column) in columns.iter_mut().enumerate().take(lines) {
             // SAFETY: the caller vouches for the memory.

@@ -20,7 +20,13 @@ pub(super) type VectorMatrix = unsafe fn(vectors: usize, k: usize, x: Walk, b: W
 ///
 /// # Safety
 /// See [`VectorMatrix`].
-pub(super) unsafe fn contiguous_columns<S: Simd>(vectors: usize, k: usize, x: Walk, b: Walk, sums: &mut [f32]) {
+pub(super) unsafe fn contiguous_columns<S: Simd>(
+    vectors: usize,
+    k: usize,
+    x: Walk,
+    b: Walk,
+    sums: &mut [f32],
+) {
     // SAFETY: the caller's promise.
     unsafe { S::run(ContiguousColumns { vectors, k, x, b, sums }) }
 }
