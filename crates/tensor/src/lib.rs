@@ -3,7 +3,6 @@
 mod array;
 mod error;
 mod indices;
-mod isa;
 #[allow(clippy::needless_range_loop)] // tiles and registers are counted
 #[doc(hidden)]
 pub mod kernels;
@@ -22,7 +21,6 @@ pub use array::{
 };
 pub use error::{OrFail, ShapeError};
 pub use indices::Indices;
-pub use isa::Isa;
 #[doc(hidden)]
 pub use ops::elementwise::functions;
 pub use ops::{
@@ -38,3 +36,4 @@ pub use ops::{
 };
 pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
+pub use simd::Isa;

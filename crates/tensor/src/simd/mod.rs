@@ -2,7 +2,7 @@
 //!
 //! A kernel is written once, over [`Lane`]: a vector of as many `f32` as the instruction set holds, with operators and
 //! the elementary functions as methods, so that a formula reads like a formula. [`dispatch`] runs it on the chosen
-//! instruction set.
+//! instruction set. All kernels of this crate are written so, from `x + y` to the register tile of the matrix product.
 //!
 //! ```
 //! use gradus_tensor::Isa;
@@ -32,6 +32,14 @@
 //! such function per instruction set, and all that happens beneath it must be inlined into it: so every function that
 //! touches a [`Lane`] carries `#[inline(always)]`, formulas of other crates included, and none of them hands a closure
 //! to an iterator. A forgotten attribute is slow, never wrong.
+//!
+//! A kernel that is one of many, such as a tile of a given size, is called through a pointer instead: a function, generic
+//! over the set, whose body is [`Simd::run`] of the kernel. [`dispatch`] finds the table of such pointers.
+//!
+//! # Instruction sets
+//! One file each: a type, [`Simd`] for it, and in [`Simd::run`] the features to compile for. A new one also needs its name
+//! and how to detect it in [`Isa`], and a line in [`dispatch`]. What a kernel wants to know of a set, it asks the constants
+//! of [`Simd`]: no kernel names a set.
 //!
 //! # Accuracy
 //! The greatest errors in units in the last place, on any instruction set:
@@ -74,15 +82,16 @@ mod intrinsics;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod isa;
 mod lane;
 mod math;
 mod portable;
 pub(crate) mod vectors;
 mod wide;
 
+pub use isa::Isa;
 pub use lane::{IntoLane, Lane, Mask};
 
-use crate::Isa;
 use std::fmt::Debug;
 
 /// Work that [`dispatch`] can run on any instruction set.
