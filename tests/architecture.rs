@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     (
         "tensor",
         &[
-            &["error", "isa"],
+            &["error"],
             &["shape", "random"],
             &["simd"],
             &["memory", "threads"],
