@@ -135,7 +135,7 @@ fn what_scatter_reduce_leaves_out_does_not_matter() {
         assert!(sent.get([0, 0]).is_nan() && sent.get([0, 1]) == 2.0, "{how:?}");
         // Nothing sent changes nothing.
         let y =
-            source.scatter_reduce(1, &Indices::new([], [1, 0]), &x.slice(0, ..1).slice(1, ..0), how, true);
+            source.scatter_reduce(1, &Indices::zeros([1, 0]), &x.slice(0, ..1).slice(1, ..0), how, true);
         assert_eq!(y.value(), source.value(), "{how:?}");
         assert_eq!(y.backward_from([[1.0, 2.0]])[source].to_vec(), [1.0, 2.0], "{how:?}");
     }
@@ -367,7 +367,7 @@ fn windows_and_parts_that_are_zero_have_norms_without_gradient() {
     assert_eq!(y.sum().backward()[x].to_vec(), [1.0; 4]);
     let empty = tape.var(Tensor::zeros([0, 3]));
     assert_eq!(empty.diff(0).shape(), [0, 3]);
-    assert_eq!(empty.index(&[&Indices::new([], [0])]).shape(), [0, 3]);
+    assert_eq!(empty.index(&[&Indices::zeros([0])]).shape(), [0, 3]);
     assert_eq!(empty.renorm(2.0, 1, 1.0).shape(), [0, 3]);
     assert_eq!(tape.var([1.0]).diff(0).shape(), [0]);
 }

@@ -19,7 +19,7 @@ pub use array::{
     views::resolve_reshape,
 };
 pub use error::{OrFail, ShapeError};
-pub use indices::Indices;
+pub use indices::{Indices, Integer};
 pub use isa::Isa;
 pub use ops::{
     conv::{
