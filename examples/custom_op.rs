@@ -14,10 +14,7 @@ mod common;
 
 use common::args::Args;
 use gradus::{
-    autograd::{
-        check::{Spec, check_op},
-        op::prelude::*,
-    },
+    autograd::{check::check_op, op::prelude::*},
     nn::gradcheck_model,
     prelude::*,
 };

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backward;
 pub mod check;
 pub mod functional;
 pub mod inspect;
@@ -12,12 +13,10 @@ mod sweep;
 mod tape;
 mod value;
 
+pub use backward::hooks::Hooks;
 pub use op::Op;
 pub use op::window::{Along, Window};
-pub use sweep::{
-    gradients::{Gradients, Unreached},
-    hooks::Hooks,
-};
+pub use sweep::gradients::{Gradients, Unreached};
 pub use tape::{Tape, var::Var};
 pub use value::{
     Formula, Imply, Is, Place, Scalar, Value, c, eager,

@@ -1,11 +1,10 @@
 //! The list of operations is whole: what is written under `src/ops` is in it, and nothing is half declared.
 
 use gradus_autograd::{
-    Along, Op, Window,
-    check::{self, Spec},
+    Along, Op, Window, check,
     op::examples::{ErrorCase, Gen, Sample},
     op::reference::{Array, Branches},
-    op::{Backward, Outputs, Shapes},
+    op::{Backward, Outputs, Shapes, Spec},
     ops,
     prelude::*,
 };

@@ -20,7 +20,7 @@ mod textbook;
 
 pub use audit::{Audit, AuditRow, precision_audit};
 pub use gradcheck::{GradCheck, gradcheck};
-pub use laws::{Violation, laws, spec::Spec};
+pub use laws::{Violation, laws};
 pub use operation::check_op;
 pub use pattern::Pattern;
 pub use report::{Blame, Report, Row, Verdict};

@@ -2,9 +2,10 @@
 
 use super::{
     gradcheck::GradCheck,
-    laws::{Violation, laws, spec::Spec},
+    laws::{Violation, laws},
     report::{Report, Row},
 };
+use crate::op::Spec;
 use crate::op::examples::Gen;
 use std::{panic::Location, time::Instant};
 
@@ -15,7 +16,7 @@ const SEEDS: u64 = 3;
 /// [`laws`]. A row stands for an input; it is that of the sample where the check failed, or was furthest off.
 ///
 /// ```
-/// use gradus_autograd::{assert_gradcheck, check::{Spec, check_op}, ops::elementwise::Tanh};
+/// use gradus_autograd::{assert_gradcheck, check::{check_op}, op::Spec, ops::elementwise::Tanh};
 ///
 /// assert_gradcheck!(check_op(&Spec::of::<Tanh>()));
 /// ```

@@ -1,7 +1,7 @@
 //! The values of a tape as plain data: what made each, of what shape, with how much arithmetic.
 
 use crate::{
-    tape::{Node, Tape, var::Var},
+    tape::{Tape, node::Node, var::Var},
     value::param::ParamId,
 };
 use gradus_tensor::Shape;
@@ -42,7 +42,7 @@ impl Tape {
         self.provide_all();
         let params: HashMap<u32, ParamId> =
             self.params().into_iter().map(|(param, id)| (id, param)).collect();
-        let nodes = self.nodes.borrow();
+        let nodes = self.nodes.read();
         let info = |(id, node): (usize, &Node)| ValueInfo {
             op: node.step.as_ref().map(|step| step.name()),
             param: params.get(&(id as u32)).copied(),

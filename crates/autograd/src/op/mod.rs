@@ -3,20 +3,22 @@
 pub mod examples;
 pub mod prelude;
 pub mod reference;
+mod rule;
+pub(crate) mod spec;
+mod step;
 pub(crate) mod window;
 
-use crate::{
-    op::examples::{ErrorCase, Gen, Sample},
-    op::{
-        reference::{Array, Branches, Update},
-        window::{Along, Window, elements},
-    },
-    tape::var::Var,
-    value::Value,
-};
+pub use rule::Backward;
+pub use spec::Spec;
+pub(crate) use step::{Recorded, Step};
+
+use crate::value::Value;
+use examples::{ErrorCase, Gen, Sample};
 use gradus_tensor::{Indices, Shape, ShapeError, Tensor};
+use reference::{Array, Branches, Update};
 use smallvec::{SmallVec, smallvec};
 use std::fmt::Debug;
+use window::{Along, Window, elements};
 
 /// An operation: shape rule, forward, backward rule, f64 reference, samples, error cases and formula.
 ///
@@ -214,168 +216,6 @@ impl From<Shape> for Shapes {
 impl From<Vec<Shape>> for Shapes {
     fn from(shapes: Vec<Shape>) -> Shapes {
         Shapes(shapes.into())
-    }
-}
-
-/// What a backward rule works with: inputs, outputs and cotangents, and where its results go.
-#[derive(Debug)]
-pub struct Backward<'a, V> {
-    pub(crate) inputs: &'a [&'a V],
-    pub(crate) outputs: &'a [&'a V],
-    pub(crate) cotangents: &'a mut [Option<V>],
-    pub(crate) needs: &'a [bool],
-    pub(crate) results: &'a mut [Option<V>],
-}
-
-impl<'a, V: Value> Backward<'a, V> {
-    /// The inputs, for an operation that always has `N`.
-    #[track_caller]
-    pub fn inputs<const N: usize>(&self) -> [&'a V; N] {
-        self.inputs.try_into().expect("the number of inputs that the operation takes")
-    }
-
-    /// The inputs, for an operation of any number.
-    pub fn input_list(&self) -> &'a [&'a V] {
-        self.inputs
-    }
-
-    /// The first output.
-    pub fn output(&self) -> &'a V {
-        self.outputs[0]
-    }
-
-    /// All outputs.
-    pub fn outputs(&self) -> &'a [&'a V] {
-        self.outputs
-    }
-
-    /// The cotangent of the only output: the gradient of the loss by it. It can be taken once.
-    #[track_caller]
-    pub fn cotangent(&mut self) -> V {
-        self.cotangents[0].take().expect("the cotangent of an only output is there, once")
-    }
-
-    /// The cotangent of one of several outputs; `None` when the loss does not depend on it.
-    pub fn cotangent_of(&mut self, output: usize) -> Option<V> {
-        self.cotangents[output].take()
-    }
-
-    /// Whether anybody wants the gradient of this input.
-    pub fn needs(&self, input: usize) -> bool {
-        self.needs[input]
-    }
-
-    /// Adds to the gradient of an input. `gradient` runs only if somebody wants it; its shape may be larger than
-    /// the input's by broadcasting, the engine sums it.
-    pub fn add(&mut self, input: usize, gradient: impl FnOnce() -> V) {
-        if self.needs[input] {
-            let gradient = gradient();
-            let slot = &mut self.results[input];
-            *slot = Some(match slot.take() {
-                None => gradient,
-                Some(sum) => sum + gradient,
-            });
-        }
-    }
-}
-
-/// An operation whose type is forgotten, with what its forward saved: what a tape holds.
-pub(crate) trait Step: Send {
-    fn name(&self) -> &'static str;
-    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError>;
-    fn forward(&mut self, inputs: &[&Tensor]) -> Outputs;
-    fn backward_tensors(&self, cx: &mut Backward<'_, Tensor>, fused: bool);
-    fn backward_vars<'t>(&self, cx: &mut Backward<'_, Var<'t>>);
-    fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array>;
-    fn reference_update(&self, update: &mut Update<'_>) -> bool;
-    fn precision(&self) -> Precision;
-    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64;
-    fn window(&self, along: &Along<'_>) -> Option<Window>;
-    /// The same operation, not yet run.
-    fn fresh(&self) -> Box<dyn Step>;
-    /// The operation's attributes, as its `Debug` writes them.
-    fn describe(&self) -> String;
-    /// Drops what the forward saved: no gradient will flow through here, or the forward will run again.
-    fn forget(&mut self);
-    /// How much memory the saved holds.
-    fn saved_bytes(&self) -> usize;
-}
-
-pub(crate) struct Recorded<O: Op> {
-    op: O,
-    saved: Option<O::Saved>,
-}
-
-impl<O: Op> Recorded<O> {
-    pub(crate) fn boxed(op: O) -> Box<dyn Step> {
-        Box::new(Recorded { op, saved: None })
-    }
-
-    fn saved(&self) -> &O::Saved {
-        self.saved.as_ref().expect("the forward runs before the backward")
-    }
-}
-
-impl<O: Op> Step for Recorded<O> {
-    fn name(&self) -> &'static str {
-        O::NAME
-    }
-
-    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        self.op.infer(inputs)
-    }
-
-    fn forward(&mut self, inputs: &[&Tensor]) -> Outputs {
-        let (outputs, saved) = self.op.forward(inputs);
-        self.saved = Some(saved);
-        outputs
-    }
-
-    fn backward_tensors(&self, cx: &mut Backward<'_, Tensor>, fused: bool) {
-        match fused {
-            true => self.op.backward_fused(cx, self.saved()),
-            false => self.op.backward(cx, self.saved()),
-        }
-    }
-
-    fn backward_vars<'t>(&self, cx: &mut Backward<'_, Var<'t>>) {
-        self.op.backward(cx, self.saved());
-    }
-
-    fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
-        self.op.reference(inputs, branches)
-    }
-
-    fn reference_update(&self, update: &mut Update<'_>) -> bool {
-        self.op.reference_update(update)
-    }
-
-    fn precision(&self) -> Precision {
-        O::PRECISION
-    }
-
-    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
-        self.op.flops(inputs, outputs)
-    }
-
-    fn window(&self, along: &Along<'_>) -> Option<Window> {
-        self.op.window(along)
-    }
-
-    fn fresh(&self) -> Box<dyn Step> {
-        Recorded::boxed(self.op.clone())
-    }
-
-    fn describe(&self) -> String {
-        format!("{:?}", self.op)
-    }
-
-    fn forget(&mut self) {
-        self.saved = None;
-    }
-
-    fn saved_bytes(&self) -> usize {
-        self.saved.as_ref().map_or(0, O::Saved::bytes)
     }
 }
 

@@ -410,3 +410,13 @@ impl<'a> Update<'a> {
         self.flips
     }
 }
+
+/// The index of the element at a row-major position.
+pub(crate) fn unflatten(mut flat: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (i, &n) in index.iter_mut().zip(shape).rev() {
+        *i = flat % n.max(1);
+        flat /= n.max(1);
+    }
+    index
+}

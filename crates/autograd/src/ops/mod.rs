@@ -43,7 +43,7 @@ pub mod methods {
     };
 }
 
-use crate::check::Spec;
+use crate::op::Spec;
 
 /// Every operation: what the laws, the benches and the table in the docs go over.
 pub const ALL: &[Spec] = &[

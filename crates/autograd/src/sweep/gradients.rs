@@ -2,7 +2,7 @@
 
 use crate::{
     tape::var::Var,
-    value::param::{Param, ParamId},
+    value::param::{BufferUpdate, Param, ParamId},
 };
 use gradus_tensor::Tensor;
 use std::{collections::HashMap, fmt, ops::Index};
@@ -21,16 +21,6 @@ pub struct Gradients {
     pub(crate) by_param: HashMap<ParamId, Option<Tensor>>,
     /// In the order in which they were asked for.
     pub(crate) updates: Vec<BufferUpdate>,
-}
-
-/// A change of a buffer that a layer has asked for: see [`Place::update_buffer`](crate::Place::update_buffer).
-#[derive(Debug, Clone)]
-pub(crate) struct BufferUpdate {
-    pub(crate) buffer: ParamId,
-    pub(crate) keep: f32,
-    pub(crate) add: Tensor,
-    /// The tape and its generation.
-    pub(crate) recording: (u64, u64),
 }
 
 impl Gradients {

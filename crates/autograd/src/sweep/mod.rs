@@ -1,17 +1,15 @@
 //! The backward sweep: one loop down the tape, on tensors or, for higher orders, on variables of the same tape.
 
 pub(crate) mod gradients;
-pub(crate) mod hooks;
 
 use crate::{
-    inspect::refuse,
     op::Backward,
     ops::shape::SumTo,
-    sweep::{gradients::Gradients, hooks::Hooks},
-    tape::{Node, Tape, few::List, var::Var},
+    sweep::gradients::Gradients,
+    tape::{Tape, few::List, node::Node, var::Var},
     value::Value,
 };
-use gradus_tensor::{ShapeError, Tensor};
+use gradus_tensor::Tensor;
 use smallvec::{SmallVec, smallvec};
 
 /// Which rule an ordinary sweep runs.
@@ -63,187 +61,59 @@ impl<A: Watch, B: Watch> Watch for (A, B) {
     }
 }
 
-impl<'t> Var<'t> {
-    /// The gradients of this loss by every variable and parameter that it depends on.
-    ///
-    /// All values stay on the tape: read them, sweep again, sweep another loss.
-    ///
-    /// # Panics
-    /// When the loss has more than one element: sum it, take its mean, or give a cotangent to
-    /// [`backward_from`](Var::backward_from).
-    #[track_caller]
-    pub fn backward(self) -> Gradients {
-        let ones = Tensor::ones(self.scalar_loss().shape());
-        self.sweep(ones, Rule::Fused, false)
+/// The gradients of `y`, whose cotangent is given, by every variable and parameter that it depends on.
+#[track_caller]
+pub(crate) fn sweep(
+    y: Var<'_>,
+    cotangent: Tensor,
+    rule: Rule,
+    release: bool,
+    watch: &mut impl Watch,
+) -> Gradients {
+    let tape = y.tape();
+    let has_checkpoints = !tape.segments.borrow().is_empty();
+    // What came after the loss cannot matter to it, but for outputs of its own step.
+    let after = y.id() as usize + 1;
+    let end = after + tape.nodes.read()[after..].iter().take_while(|node| node.is_later_output()).count();
+    let mut gradients: Vec<Option<Tensor>> = vec![None; end];
+    gradients[y.id() as usize] = Some(cotangent);
+    if release {
+        tape.nodes.write()[end..].iter_mut().for_each(Node::release);
     }
-
-    /// The gradients of the sum of this value's elements, each multiplied by an element of `cotangent`.
-    ///
-    /// # Panics
-    /// When the cotangent has another shape than this value.
-    #[track_caller]
-    pub fn backward_from(self, cotangent: impl Into<Tensor>) -> Gradients {
-        let cotangent = cotangent.into();
-        self.check_cotangent(&cotangent);
-        self.sweep(cotangent, Rule::Fused, false)
-    }
-
-    /// Like [`Var::backward`], with hooks on the gradients of values in between: to read, keep or replace them.
-    ///
-    /// # Panics
-    /// When the loss has more than one element, or a hook is for another tape.
-    #[track_caller]
-    pub fn backward_with(self, hooks: Hooks<'_>) -> Gradients {
-        let ones = Tensor::ones(self.scalar_loss().shape());
-        hooks.check_tape(self.tape());
-        self.tape().check_finite_from(0);
-        let mut watch = (self.tape().anomaly_watch(), hooks);
-        let mut gradients = self.sweep_watched(ones, Rule::Fused, false, &mut watch);
-        refuse(watch.0);
-        for (id, gradient) in watch.1.into_retained() {
-            // A leaf is there already.
-            if let Err(place) = gradients.by_var.binary_search_by_key(&id, |&(id, _)| id) {
-                gradients.by_var.insert(place, (id, gradient));
-            }
+    for id in (0..gradients.len()).rev() {
+        watch.complete(tape, id, &mut gradients[id]);
+        if has_checkpoints && reached(tape, id, &gradients) {
+            tape.segments.borrow_mut().prepare(id, &mut tape.nodes.write());
         }
-        gradients
-    }
-
-    /// Like [`Var::backward`], giving back every value that the sweep has passed.
-    #[track_caller]
-    pub(crate) fn backward_releasing(self) -> Gradients {
-        let ones = Tensor::ones(self.scalar_loss().shape());
-        self.sweep(ones, Rule::Fused, true)
-    }
-
-    #[track_caller]
-    pub(crate) fn scalar_loss(self) -> Tensor {
-        let value = self.value();
-        if value.numel() != 1 {
-            ShapeError::new(format!(
-                "backward: the loss must have one element, {} has {}; call .sum() or .mean() first",
-                self.describe(),
-                value.numel()
-            ))
-            .fail()
-        }
-        value
-    }
-
-    #[track_caller]
-    fn check_cotangent(self, cotangent: &Tensor) {
-        if cotangent.shape() != &self.shape() {
-            ShapeError::new(format!(
-                "backward: the cotangent has shape {}, the value {}",
-                cotangent.shape(),
-                self.describe()
-            ))
-            .fail()
-        }
-    }
-
-    #[track_caller]
-    pub(crate) fn sweep(self, cotangent: Tensor, rule: Rule, release: bool) -> Gradients {
-        let Some(mut watch) = self.tape().anomaly_watch() else {
-            return self.sweep_watched(cotangent, rule, release, &mut ());
-        };
-        self.tape().check_finite_from(0);
-        let gradients = self.sweep_watched(cotangent, rule, release, &mut watch);
-        refuse(Some(watch));
-        gradients
-    }
-
-    #[track_caller]
-    pub(crate) fn sweep_watched(
-        self,
-        cotangent: Tensor,
-        rule: Rule,
-        release: bool,
-        watch: &mut impl Watch,
-    ) -> Gradients {
-        let tape = self.tape();
-        let has_checkpoints = !tape.segments.borrow().is_empty();
-        // What came after the loss cannot matter to it, but for outputs of its own step.
-        let after = self.id() as usize + 1;
-        let end =
-            after + tape.nodes.borrow()[after..].iter().take_while(|node| node.is_later_output()).count();
-        let mut gradients: Vec<Option<Tensor>> = vec![None; end];
-        gradients[self.id() as usize] = Some(cotangent);
+        sweep_node(&tape.nodes.read(), id, &mut gradients, rule, watch);
         if release {
-            tape.nodes.borrow_mut()[end..].iter_mut().for_each(Node::release);
+            release_passed(&mut tape.nodes.write(), id);
         }
-        for id in (0..gradients.len()).rev() {
-            watch.complete(tape, id, &mut gradients[id]);
-            if has_checkpoints && reached(tape, id, &gradients) {
-                tape.segments.borrow_mut().prepare(id, &mut tape.nodes.borrow_mut());
-            }
-            sweep_node(&tape.nodes.borrow(), id, &mut gradients, rule, watch);
-            if release {
-                release_passed(&mut tape.nodes.borrow_mut(), id);
-            }
-            if has_checkpoints {
-                tape.segments.borrow_mut().passed(id, &mut tape.nodes.borrow_mut());
-            }
+        if has_checkpoints {
+            tape.segments.borrow_mut().passed(id, &mut tape.nodes.write());
         }
-        collect(tape, gradients)
     }
+    collect(tape, gradients)
+}
 
-    /// The gradients of the sum of this value's elements by other values of the tape, as variables that can be
-    /// differentiated again. `None` where this value does not depend on the other.
-    ///
-    /// ```
-    /// use gradus_autograd::prelude::*;
-    ///
-    /// let tape = Tape::new();
-    /// let x = tape.var(1.0);
-    /// let mut y = x.tanh();
-    /// for order in [0.4199743416, -0.6397000084, 0.6216266808] {
-    ///     y = y.grad(&[x])[0].unwrap();
-    ///     assert!((y.item() - order).abs() < 1e-6);
-    /// }
-    /// ```
-    ///
-    /// # Panics
-    /// When a variable lives on another tape or is a constant.
-    #[track_caller]
-    pub fn grad(self, wrt: &[Var<'t>]) -> Vec<Option<Var<'t>>> {
-        let ones = self.tape().constant(Tensor::ones(self.shape()));
-        self.grad_from(ones, wrt)
+/// The gradients of `y`, whose cotangent is given, as variables: by position on the tape, on the way to the wanted ones.
+pub(crate) fn sweep_recorded<'t>(y: Var<'t>, cotangent: Var<'t>, wrt: &[Var<'t>]) -> Vec<Option<Var<'t>>> {
+    let tape = y.tape();
+    // Only the way from the wanted values to this one is worth going.
+    let wanted = reached_from(tape, wrt, y.id());
+    let mut gradients: Vec<Option<Var<'t>>> = vec![None; y.id() as usize + 1];
+    gradients[y.id() as usize] = Some(cotangent);
+    let has_checkpoints = !tape.segments.borrow().is_empty();
+    for id in (0..gradients.len()).rev() {
+        if has_checkpoints && reached(tape, id, &gradients) {
+            tape.segments.borrow_mut().prepare(id, &mut tape.nodes.write());
+        }
+        record_node(tape, id, &wanted, &mut gradients);
+        if has_checkpoints {
+            tape.segments.borrow_mut().passed(id, &mut tape.nodes.write());
+        }
     }
-
-    /// Like [`Var::grad`], of the sum of this value's elements, each multiplied by an element of `cotangent`.
-    ///
-    /// # Panics
-    /// When the cotangent has another shape than this value, or a variable lives on another tape or is a constant.
-    #[track_caller]
-    pub fn grad_from(self, cotangent: Var<'t>, wrt: &[Var<'t>]) -> Vec<Option<Var<'t>>> {
-        let tape = self.tape();
-        for var in wrt.iter().chain([&cotangent]) {
-            assert!(std::ptr::eq(tape, var.tape()), "grad: {} lives on another tape", var.describe());
-        }
-        if let Some(constant) = wrt.iter().find(|var| !tape.nodes.borrow()[var.id() as usize].needs) {
-            panic!(
-                "grad: no gradient flows to the constant {}; make it with tape.var(..)",
-                constant.describe()
-            );
-        }
-        self.check_cotangent(&cotangent.value());
-        // Only the way from the wanted values to this one is worth going.
-        let wanted = reached_from(tape, wrt, self.id());
-        let mut gradients: Vec<Option<Var<'t>>> = vec![None; self.id() as usize + 1];
-        gradients[self.id() as usize] = Some(cotangent);
-        let has_checkpoints = !tape.segments.borrow().is_empty();
-        for id in (0..gradients.len()).rev() {
-            if has_checkpoints && reached(tape, id, &gradients) {
-                tape.segments.borrow_mut().prepare(id, &mut tape.nodes.borrow_mut());
-            }
-            record_node(tape, id, &wanted, &mut gradients);
-            if has_checkpoints {
-                tape.segments.borrow_mut().passed(id, &mut tape.nodes.borrow_mut());
-            }
-        }
-        wrt.iter().map(|var| gradients.get(var.id() as usize).copied().flatten()).collect()
-    }
+    gradients
 }
 
 impl Node {
@@ -263,7 +133,7 @@ fn release_passed(nodes: &mut [Node], id: usize) {
 
 /// Whether a cotangent has come to the step at `id`.
 fn reached<G>(tape: &Tape, id: usize, gradients: &[Option<G>]) -> bool {
-    let node = &tape.nodes.borrow()[id];
+    let node = &tape.nodes.read()[id];
     gradients[id..].iter().take(node.outputs as usize).any(Option::is_some)
 }
 
@@ -323,7 +193,7 @@ fn accumulate(slot: &mut Option<Tensor>, gradient: Tensor) {
 /// Runs the rule of record of the step at `id` on variables, so that the gradient is recorded too.
 fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [Option<Var<'t>>]) {
     let (step, ids, outputs, location) = {
-        let mut nodes = tape.nodes.borrow_mut();
+        let mut nodes = tape.nodes.write();
         let node = &mut nodes[id];
         let outputs = id..(id + node.outputs as usize);
         let reached = outputs.clone().any(|k| gradients.get(k).is_some_and(Option::is_some));
@@ -353,7 +223,7 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
     };
     let _line = tape.at_line(location);
     step.backward_vars(&mut cx);
-    tape.nodes.borrow_mut()[id].step = Some(step);
+    tape.nodes.write()[id].step = Some(step);
     for ((&input, result), value) in ids.iter().zip(results).zip(&input_vars) {
         let Some(result) = result else { continue };
         let shape = value.shape();
@@ -365,7 +235,7 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
 
 /// Which nodes up to `last` depend on one of these variables, themselves included.
 fn reached_from(tape: &Tape, wrt: &[Var<'_>], last: u32) -> Vec<bool> {
-    let nodes = tape.nodes.borrow();
+    let nodes = tape.nodes.read();
     let mut reached = vec![false; last as usize + 1];
     for var in wrt {
         if let Some(flag) = reached.get_mut(var.id() as usize) {
@@ -394,7 +264,7 @@ fn collect(tape: &Tape, mut gradients: Vec<Option<Tensor>>) -> Gradients {
             None => continue,
         }
     }
-    let nodes = tape.nodes.borrow();
+    let nodes = tape.nodes.read();
     let variables = nodes.iter().enumerate().filter(|(_, node)| node.needs && node.inputs.is_empty());
     found.by_var =
         variables.map(|(id, _)| (id as u32, gradients.get_mut(id).and_then(Option::take))).collect();

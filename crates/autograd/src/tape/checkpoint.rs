@@ -1,7 +1,7 @@
 //! Rematerialisation: values that a checkpoint dropped are computed again when a sweep needs them.
 
 use crate::{
-    tape::{Node, Tape, var::Var},
+    tape::{Tape, node::Node, var::Var},
     value::values::Values,
 };
 use gradus_tensor::Tensor;
@@ -27,7 +27,7 @@ struct Segment {
 impl Tape {
     /// Computes again what checkpoints dropped, for readers of all values; it stays until a sweep passes.
     pub(crate) fn provide_all(&self) {
-        self.segments.borrow_mut().prepare_all(&mut self.nodes.borrow_mut());
+        self.segments.borrow_mut().prepare_all(&mut self.nodes.write());
     }
 
     #[track_caller]
@@ -38,8 +38,8 @@ impl Tape {
         if let Some(other) = given.iter().find(|var| !std::ptr::eq(var.tape(), self)) {
             panic!("checkpoint: the result {} lives on another tape", other.describe());
         }
-        self.check_finite_from(start);
-        let mut nodes = self.nodes.borrow_mut();
+        self.inspect_from(start);
+        let mut nodes = self.nodes.write();
         let kept = given.iter().map(|var| var.id()).collect();
         self.segments.borrow_mut().add(start..nodes.len(), kept, &mut nodes);
         result

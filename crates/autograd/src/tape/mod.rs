@@ -2,18 +2,19 @@
 
 mod checkpoint;
 pub(crate) mod few;
+pub(crate) mod node;
 pub(crate) mod var;
 
 use crate::{
     op::{Op, Outputs, Recorded, Step},
-    sweep::gradients::{BufferUpdate, Gradients},
     tape::{checkpoint::Segments, few::List, var::Var},
     value::{
         Place,
-        param::{Param, ParamId},
+        param::{BufferUpdate, Param, ParamId},
     },
 };
 use gradus_tensor::{OrFail, ShapeError, Tensor};
+use node::{Node, Nodes, push};
 use smallvec::{SmallVec, smallvec};
 use std::{
     cell::{Cell, RefCell},
@@ -53,7 +54,7 @@ pub struct Tape {
     id: u64,
     /// Counts the uses of the tape, one from each `clear` to the next.
     generation: Cell<u64>,
-    pub(crate) nodes: RefCell<Vec<Node>>,
+    pub(crate) nodes: Nodes,
     /// By parameter and buffer: a parameter that changes between two uses is recorded anew.
     params: RefCell<HashMap<(ParamId, usize), u32>>,
     /// The next seed, in training mode.
@@ -62,27 +63,14 @@ pub struct Tape {
     pub(crate) updates: RefCell<Vec<BufferUpdate>>,
     /// What checkpoints recorded.
     pub(crate) segments: RefCell<Segments>,
-    /// Whether sweeps look for NaN and infinities.
-    pub(crate) anomaly_mode: Cell<bool>,
+    /// What looks at the values from a position on before a sweep or before a checkpoint drops them, if anybody does.
+    pub(crate) inspector: Cell<Option<Inspector>>,
     /// While a gradient is recorded: the line of the operation that it is a gradient of.
     origin: Cell<Option<&'static Location<'static>>>,
 }
 
-/// One value on a tape: a leaf, or an output of a step.
-pub(crate) struct Node {
-    /// `None` once it has been released.
-    pub(crate) value: Option<Tensor>,
-    /// What computed it, at its first output; leaves have none.
-    pub(crate) step: Option<Box<dyn Step>>,
-    /// The nodes that the step reads; for a later output of a step, the first one; for leaves, nothing.
-    pub(crate) inputs: SmallVec<[u32; 3]>,
-    /// How many outputs the step has; they are consecutive nodes. 0 where there is no step.
-    pub(crate) outputs: u32,
-    /// Whether a variable or a parameter lies under it.
-    pub(crate) needs: bool,
-    /// The user's line.
-    pub(crate) location: &'static Location<'static>,
-}
+/// Looks at the values from a position on; gives the report of what it found.
+type Inspector = fn(&Tape, usize) -> Option<String>;
 
 impl Tape {
     /// An empty tape in evaluation mode: dropout passes everything, statistics stay.
@@ -91,12 +79,12 @@ impl Tape {
         Tape {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             generation: Cell::new(0),
-            nodes: RefCell::default(),
+            nodes: Nodes::default(),
             params: RefCell::default(),
             seed: Cell::new(None),
             updates: RefCell::default(),
             segments: RefCell::default(),
-            anomaly_mode: Cell::new(false),
+            inspector: Cell::new(None),
             origin: Cell::new(None),
         }
     }
@@ -137,7 +125,7 @@ impl Tape {
 
     /// The number of recorded values.
     pub fn len(&self) -> usize {
-        self.nodes.borrow().len()
+        self.nodes.read().len()
     }
 
     /// Whether nothing is recorded.
@@ -180,46 +168,16 @@ impl Tape {
             needs,
             location: self.origin.get().unwrap_or(Location::caller()),
         };
-        Var::new(self, push(&mut self.nodes.borrow_mut(), node))
+        Var::new(self, self.nodes.push(node))
     }
 
     /// Forgets all that was recorded and keeps the memory for the next use. The random state goes on.
     pub fn clear(&mut self) {
-        self.nodes.get_mut().clear();
+        self.nodes.clear();
         self.params.get_mut().clear();
         self.updates.get_mut().clear();
         self.segments.get_mut().clear();
         self.generation.set(self.generation.get() + 1);
-    }
-
-    /// Records `f`, sweeps from the loss it returns, and clears: one training step.
-    ///
-    /// Values are released as the sweep passes them, and parameters are held by nobody else when it returns, so an
-    /// optimizer changes them in place. What else `f` computes comes back as the third result.
-    ///
-    /// ```
-    /// use gradus_autograd::prelude::*;
-    ///
-    /// let w = Param::new([0.5, -0.5]);
-    /// let mut tape = Tape::new();
-    /// let (loss, gradients, prediction) = tape.step(|tape| {
-    ///     let y = tape.param(&w) * 2.0;
-    ///     (y.square().sum(), y.value())
-    /// });
-    /// assert_eq!(loss, 2.0);
-    /// assert_eq!(gradients[&w].to_vec(), [4.0, -4.0]);
-    /// assert_eq!(prediction.to_vec(), [1.0, -1.0]);
-    /// ```
-    ///
-    /// # Panics
-    /// When the loss has more than one element.
-    #[track_caller]
-    pub fn step<R>(&mut self, f: impl for<'t> FnOnce(&'t Tape) -> (Var<'t>, R)) -> (f32, Gradients, R) {
-        let (loss, rest) = f(self);
-        let value = loss.scalar_loss().item();
-        let gradients = loss.backward_releasing();
-        self.clear();
-        (value, gradients, rest)
     }
 
     /// Records an operation whose inputs may not fit: the one fallible way beside the panicking methods.
@@ -258,7 +216,7 @@ impl Tape {
         }
         let needs;
         let outputs = {
-            let nodes = tape.nodes.borrow();
+            let nodes = tape.nodes.read();
             let value = |k: usize| nodes[inputs[k].id() as usize].value();
             let values = List::new(inputs.len(), value(0), value);
             let shapes = List::new(inputs.len(), &[][..], |k| &values.as_slice()[k].shape()[..]);
@@ -266,7 +224,7 @@ impl Tape {
             needs = inputs.iter().any(|x| nodes[x.id() as usize].needs);
             step.forward(values.as_slice())
         };
-        let mut nodes = tape.nodes.borrow_mut();
+        let mut nodes = tape.nodes.write();
         let id = nodes.len() as u32;
         if !needs {
             step.forget();
@@ -300,6 +258,14 @@ impl Tape {
         AtLine { tape: self, before: self.origin.replace(Some(line)) }
     }
 
+    /// Panics with what the inspector, if there is one, finds in the values from `start` on.
+    #[track_caller]
+    pub(crate) fn inspect_from(&self, start: usize) {
+        if let Some(report) = self.inspector.get().and_then(|inspector| inspector(self, start)) {
+            panic!("{report}");
+        }
+    }
+
     pub(crate) fn id_and_generation(&self) -> (u64, u64) {
         (self.id, self.generation.get())
     }
@@ -329,26 +295,6 @@ fn ids(inputs: &[&Var<'_>]) -> SmallVec<[u32; 3]> {
             SmallVec::from_buf_and_len(std::array::from_fn(|k| inputs[k.min(count - 1)].id()), count)
         }
         _ => inputs.iter().map(|x| x.id()).collect(),
-    }
-}
-
-fn push(nodes: &mut Vec<Node>, node: Node) -> u32 {
-    let id = u32::try_from(nodes.len()).expect("a tape holds at most 2^32 values");
-    nodes.push(node);
-    id
-}
-
-impl Node {
-    /// Whether it is an output of a step that stands at an earlier node.
-    pub(crate) fn is_later_output(&self) -> bool {
-        self.step.is_none() && !self.inputs.is_empty()
-    }
-
-    #[track_caller]
-    pub(crate) fn value(&self) -> &Tensor {
-        self.value.as_ref().expect(
-            "the value is gone: the sweep of tape.step gives values back, and a checkpoint keeps only what it returns",
-        )
     }
 }
 

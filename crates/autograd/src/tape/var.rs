@@ -1,18 +1,8 @@
 //! Variables: handles to the values on a tape, with operators.
 
-use crate::{
-    ops::arithmetic::{
-        Add as AddOp, AddScalar, Div as DivOp, DivInto, DivScalar, Mul as MulOp, MulScalar, Neg as NegOp,
-        Sub as SubOp, SubFrom,
-    },
-    tape::Tape,
-    value::Value,
-};
+use crate::tape::Tape;
 use gradus_tensor::{Shape, Tensor};
-use std::{
-    fmt,
-    ops::{Add, Div, Mul, Neg, Sub},
-};
+use std::fmt;
 
 /// A value on a tape: a handle, as cheap to copy as a number. Operations on it are recorded.
 ///
@@ -48,12 +38,12 @@ impl<'t> Var<'t> {
 
     /// The numbers: a handle to the same buffer, not a copy.
     pub fn value(self) -> Tensor {
-        self.tape.nodes.borrow()[self.id as usize].value().clone()
+        self.tape.nodes.read()[self.id as usize].value().clone()
     }
 
     /// The sizes of the axes.
     pub fn shape(self) -> Shape {
-        self.tape.nodes.borrow()[self.id as usize].value().shape().clone()
+        self.tape.nodes.read()[self.id as usize].value().shape().clone()
     }
 
     /// The one number of a value that has just one.
@@ -73,12 +63,12 @@ impl<'t> Var<'t> {
 
     /// Whether a gradient flows to it: a variable or a parameter lies under it.
     pub(crate) fn needs_gradient(self) -> bool {
-        self.tape.nodes.borrow()[self.id as usize].needs
+        self.tape.nodes.read()[self.id as usize].needs
     }
 
     /// Shape and place, for messages: `%5 [2, 3] (src/model.rs:14)`.
     pub(crate) fn describe(self) -> String {
-        let nodes = self.tape.nodes.borrow();
+        let nodes = self.tape.nodes.read();
         let node = &nodes[self.id as usize];
         let shape = node.value.as_ref().map_or("released".into(), |value| value.shape().to_string());
         format!("%{} {shape} ({}:{})", self.id, node.location.file(), node.location.line())
@@ -88,89 +78,5 @@ impl<'t> Var<'t> {
 impl fmt::Debug for Var<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Var {}", self.describe())
-    }
-}
-
-macro_rules! operators {
-    ($($Trait:ident $method:ident $Op:ident, |$x:ident, $s:ident| $right:expr, $left:expr;)*) => {$(
-        impl<'t> $Trait for Var<'t> {
-            type Output = Var<'t>;
-            #[track_caller]
-            fn $method(self, other: Var<'t>) -> Var<'t> {
-                Var::apply($Op, &[&self, &other])
-            }
-        }
-
-        impl<'t> $Trait<&Var<'t>> for Var<'t> {
-            type Output = Var<'t>;
-            #[track_caller]
-            fn $method(self, other: &Var<'t>) -> Var<'t> {
-                Var::apply($Op, &[&self, other])
-            }
-        }
-
-        impl<'t> $Trait<Var<'t>> for &Var<'t> {
-            type Output = Var<'t>;
-            #[track_caller]
-            fn $method(self, other: Var<'t>) -> Var<'t> {
-                Var::apply($Op, &[self, &other])
-            }
-        }
-
-        impl<'t> $Trait<&Var<'t>> for &Var<'t> {
-            type Output = Var<'t>;
-            #[track_caller]
-            fn $method(self, other: &Var<'t>) -> Var<'t> {
-                Var::apply($Op, &[self, other])
-            }
-        }
-
-        impl<'t> $Trait<f32> for Var<'t> {
-            type Output = Var<'t>;
-            #[track_caller]
-            fn $method(self, $s: f32) -> Var<'t> {
-                Var::apply($right, &[&self])
-            }
-        }
-
-        impl<'t> $Trait<f32> for &Var<'t> {
-            type Output = Var<'t>;
-            #[track_caller]
-            fn $method(self, $s: f32) -> Var<'t> {
-                Var::apply($right, &[self])
-            }
-        }
-
-        impl<'t> $Trait<Var<'t>> for f32 {
-            type Output = Var<'t>;
-            #[track_caller]
-            fn $method(self, $x: Var<'t>) -> Var<'t> {
-                let $s = self;
-                Var::apply($left, &[&$x])
-            }
-        }
-    )*};
-}
-
-operators! {
-    Add add AddOp, |x, s| AddScalar(s.into()), AddScalar(s.into());
-    Sub sub SubOp, |x, s| AddScalar((-s).into()), SubFrom(s.into());
-    Mul mul MulOp, |x, s| MulScalar(s.into()), MulScalar(s.into());
-    Div div DivOp, |x, s| DivScalar(s.into()), DivInto(s.into());
-}
-
-impl<'t> Neg for Var<'t> {
-    type Output = Var<'t>;
-    #[track_caller]
-    fn neg(self) -> Var<'t> {
-        Var::apply(NegOp, &[&self])
-    }
-}
-
-impl<'t> Neg for &Var<'t> {
-    type Output = Var<'t>;
-    #[track_caller]
-    fn neg(self) -> Var<'t> {
-        Var::apply(NegOp, &[self])
     }
 }

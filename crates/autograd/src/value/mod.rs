@@ -1,16 +1,20 @@
 //! What a formula is computed on: tensors, or variables of a tape.
 
 pub(crate) mod param;
+mod place;
 pub(crate) mod values;
+
+pub use place::{Place, eager};
 
 use crate::{
     op::{Op, Outputs},
-    ops::arithmetic::{AddScalar, DivInto, MulScalar, SubFrom},
-    sweep::gradients::BufferUpdate,
     tape::{Tape, few::List, var::Var},
-    value::{param::Param, values::Values},
+    value::{
+        param::{BufferUpdate, Param},
+        values::Values,
+    },
 };
-use gradus_tensor::{OrFail, Shape, ShapeError, Tensor};
+use gradus_tensor::{OrFail, Shape, Tensor};
 use std::{
     fmt::Debug,
     ops::{Add, Div, Mul, Neg, Sub},
@@ -40,98 +44,105 @@ mod sealed {
     impl Sealed for crate::tape::var::Var<'_> {}
 }
 
-macro_rules! value_trait {
-    ($(#[$doc:meta])* $Trait:ident: [$($Op:ident)*] { $($body:tt)* }) => {
-        $(#[$doc])*
-        pub trait $Trait: Sized
-            + Clone
-            + Debug
-            + sealed::Sealed
-            + Neg<Output = Self>
-            $(+ $Op<Output = Self> + $Op<f32, Output = Self> + for<'a> $Op<&'a Self, Output = Self>)*
-            + for<'a> Imply<
-                &'a Self,
-                T: Neg<Output = Self>
-                $(+ $Op<Self, Output = Self> + $Op<f32, Output = Self> + for<'b> $Op<&'b Self, Output = Self>)*
-            >
-        { $($body)* }
-    };
+/// The four operators with an `R` on the right and an `O` for the result.
+pub trait Arithmetic<R, O>:
+    Add<R, Output = O> + Sub<R, Output = O> + Mul<R, Output = O> + Div<R, Output = O>
+{
 }
 
-value_trait! {
-    /// What a formula can be computed on: a [`Tensor`], where it is evaluated at once and nothing is kept, or a
-    /// [`Var`], where it is recorded on a tape and can be differentiated.
+impl<T, R, O> Arithmetic<R, O> for T where
+    T: Add<R, Output = O> + Sub<R, Output = O> + Mul<R, Output = O> + Div<R, Output = O>
+{
+}
+
+/// What a formula can be computed on: a [`Tensor`], where it is evaluated at once and nothing is kept, or a
+/// [`Var`], where it is recorded on a tape and can be differentiated.
+///
+/// A model, a layer and a backward rule are functions of any `V: Value`; the same text serves prediction,
+/// training and higher derivatives. Operators take values or references, and f32s on the right; on the left a
+/// scalar of generic code is written with [`c`]: `c(1.0) - y`.
+///
+/// ```
+/// use gradus_autograd::prelude::*;
+///
+/// fn swish<V: Value>(x: &V) -> V {
+///     x * x.sigmoid()
+/// }
+///
+/// let x = Tensor::from([1.0, 2.0]);
+/// let plain = swish(&x);                         // evaluated
+/// let tape = Tape::new();
+/// let recorded = swish(&tape.var(x));            // recorded
+/// assert_eq!(plain, recorded.value());
+/// ```
+pub trait Value:
+    Sized
+    + Clone
+    + Debug
+    + sealed::Sealed
+    + Neg<Output = Self>
+    + Arithmetic<Self, Self>
+    + Arithmetic<f32, Self>
+    + for<'a> Arithmetic<&'a Self, Self>
+    + for<'a> Imply<
+        &'a Self,
+        T: Neg<Output = Self>
+               + Arithmetic<Self, Self>
+               + Arithmetic<f32, Self>
+               + for<'b> Arithmetic<&'b Self, Self>,
+    >
+{
+    /// Where values of this kind live, as the tape or nothing.
+    #[doc(hidden)]
+    type Tape: Copy;
+
+    /// The place where this value lives: it brings parameters and constants there.
+    fn place(&self) -> Place<Self>;
+
+    /// The sizes of the axes.
+    fn shape(&self) -> Shape;
+
+    /// The numbers.
+    fn to_tensor(&self) -> Tensor;
+
+    /// Applies an operation with `M` outputs.
     ///
-    /// A model, a layer and a backward rule are functions of any `V: Value`; the same text serves prediction,
-    /// training and higher derivatives. Operators take values or references, and f32s on the right; on the left a
-    /// scalar of generic code is written with [`c`]: `c(1.0) - y`.
+    /// # Panics
+    /// When the shapes do not fit the operation, or the inputs live on different tapes.
+    #[track_caller]
+    fn apply_n<O: Op, const M: usize>(op: O, inputs: &[&Self]) -> [Self; M];
+
+    /// Applies an operation with one output.
     ///
-    /// ```
-    /// use gradus_autograd::prelude::*;
-    ///
-    /// fn swish<V: Value>(x: &V) -> V {
-    ///     x * x.sigmoid()
-    /// }
-    ///
-    /// let x = Tensor::from([1.0, 2.0]);
-    /// let plain = swish(&x);                         // evaluated
-    /// let tape = Tape::new();
-    /// let recorded = swish(&tape.var(x));            // recorded
-    /// assert_eq!(plain, recorded.value());
-    /// ```
-    Value: [Add Sub Mul Div] {
-        /// Where values of this kind live, as the tape or nothing.
-        #[doc(hidden)]
-        type Tape: Copy;
+    /// # Panics
+    /// When the shapes do not fit the operation, or the inputs live on different tapes.
+    #[track_caller]
+    fn apply<O: Op>(op: O, inputs: &[&Self]) -> Self;
 
-        /// The place where this value lives: it brings parameters and constants there.
-        fn place(&self) -> Place<Self>;
+    /// Applies a formula that is known only at run time, as a boxed layer is.
+    #[track_caller]
+    fn through(self, formula: &dyn Formula) -> Self;
 
-        /// The sizes of the axes.
-        fn shape(&self) -> Shape;
+    #[doc(hidden)]
+    #[track_caller]
+    fn constant_at(place: Self::Tape, value: Tensor) -> Self;
 
-        /// The numbers.
-        fn to_tensor(&self) -> Tensor;
+    #[doc(hidden)]
+    #[track_caller]
+    fn param_at(place: Self::Tape, param: &Param) -> Self;
 
-        /// Applies an operation with `M` outputs.
-        ///
-        /// # Panics
-        /// When the shapes do not fit the operation, or the inputs live on different tapes.
-        #[track_caller]
-        fn apply_n<O: Op, const M: usize>(op: O, inputs: &[&Self]) -> [Self; M];
+    #[doc(hidden)]
+    fn is_training_at(place: Self::Tape) -> bool;
 
-        /// Applies an operation with one output.
-        ///
-        /// # Panics
-        /// When the shapes do not fit the operation, or the inputs live on different tapes.
-        #[track_caller]
-        fn apply<O: Op>(op: O, inputs: &[&Self]) -> Self;
+    #[doc(hidden)]
+    fn draw_at(place: Self::Tape) -> Option<u64>;
 
-        /// Applies a formula that is known only at run time, as a boxed layer is.
-        #[track_caller]
-        fn through(self, formula: &dyn Formula) -> Self;
+    #[doc(hidden)]
+    fn update_buffer_at(place: Self::Tape, buffer: &Param, keep: f32, add: Tensor);
 
-        #[doc(hidden)]
-        #[track_caller]
-        fn constant_at(place: Self::Tape, value: Tensor) -> Self;
-
-        #[doc(hidden)]
-        #[track_caller]
-        fn param_at(place: Self::Tape, param: &Param) -> Self;
-
-        #[doc(hidden)]
-        fn is_training_at(place: Self::Tape) -> bool;
-
-        #[doc(hidden)]
-        fn draw_at(place: Self::Tape) -> Option<u64>;
-
-        #[doc(hidden)]
-        fn update_buffer_at(place: Self::Tape, buffer: &Param, keep: f32, add: Tensor);
-
-        #[doc(hidden)]
-        #[track_caller]
-        fn checkpoint_at<R: Values<Self>>(place: Self::Tape, f: impl FnOnce() -> R) -> R;
-    }
+    #[doc(hidden)]
+    #[track_caller]
+    fn checkpoint_at<R: Values<Self>>(place: Self::Tape, f: impl FnOnce() -> R) -> R;
 }
 
 /// A function from value to value that a `dyn` can hold: generic methods cannot be called through one.
@@ -143,115 +154,6 @@ pub trait Formula {
     /// The same function on variables.
     #[track_caller]
     fn on_var<'t>(&self, x: Var<'t>) -> Var<'t>;
-}
-
-/// A place where values of kind `V` live: a tape, or no tape at all ([`eager`]).
-///
-/// It brings parameters and constants there, and knows whether the computation trains a model.
-#[derive(Debug)]
-pub struct Place<V: Value>(V::Tape);
-
-impl<V: Value> Clone for Place<V> {
-    fn clone(&self) -> Place<V> {
-        *self
-    }
-}
-
-impl<V: Value> Copy for Place<V> {}
-
-impl<V: Value> Place<V> {
-    pub(crate) fn new(place: V::Tape) -> Place<V> {
-        Place(place)
-    }
-
-    /// A value that no gradient flows to.
-    #[track_caller]
-    pub fn constant(self, value: impl Into<Tensor>) -> V {
-        V::constant_at(self.0, value.into())
-    }
-
-    /// The value of a parameter; on a tape the same variable however often it is asked for.
-    #[track_caller]
-    pub fn param(self, param: &Param) -> V {
-        V::param_at(self.0, param)
-    }
-
-    /// Whether the computation trains a model: only on a tape in training mode.
-    pub fn is_training(self) -> bool {
-        V::is_training_at(self.0)
-    }
-
-    /// Asks for a change of a [buffer](Param::buffer): `buffer ← keep · buffer + add`. With `keep` 1 - m and `add` m times
-    /// a batch's value it moves a running average by the share m; with 1 and 1 it counts.
-    ///
-    /// The buffer stays as it is during the step. The tape's [`Gradients`](crate::Gradients) carry the change to the
-    /// optimizer, which makes it together with its own; without an optimizer
-    /// [`Gradients::update_buffer`](crate::Gradients::update_buffer) does. Outside training nothing happens.
-    ///
-    /// ```
-    /// use gradus_autograd::prelude::*;
-    ///
-    /// let (w, mut seen) = (Param::new(2.0), Param::buffer(0.0));
-    /// let (_, gradients, ()) = Tape::training(0).step(|tape| {
-    ///     tape.place().update_buffer(&seen, 1.0, Tensor::scalar(1.0));
-    ///     (tape.param(&w).square(), ())
-    /// });
-    /// assert_eq!(seen.value().item(), 0.0);
-    /// gradients.update_buffer(&mut seen);
-    /// assert_eq!(seen.value().item(), 1.0);
-    /// ```
-    ///
-    /// # Panics
-    /// When it is no buffer, or `add` has another shape.
-    #[track_caller]
-    pub fn update_buffer(self, buffer: &Param, keep: f32, add: Tensor) {
-        assert!(buffer.is_buffer(), "update_buffer: this is a parameter; make a buffer with Param::buffer");
-        if add.shape() != buffer.value().shape() {
-            let (found, wanted) = (add.shape(), buffer.value().shape());
-            ShapeError::new(format!("update_buffer: the buffer has shape {wanted}, what is added {found}"))
-                .fail()
-        }
-        V::update_buffer_at(self.0, buffer, keep, add);
-    }
-
-    /// Records `f` and keeps only what it returns: the values in between are dropped, and computed again when a sweep
-    /// needs them. It trades time, one more forward of this part, for memory. On tensors it is just `f`.
-    ///
-    /// Results and gradients have the bits that they have without it, randomness included, since a random operation
-    /// keeps its seed. Checkpoints nest, may use parameters, and gradients of gradients go through them. A value from
-    /// inside that is not returned cannot be read or used outside.
-    ///
-    /// ```
-    /// use gradus_autograd::prelude::*;
-    ///
-    /// fn block<V: Value>(x: &V) -> V {
-    ///     (x * x).sin().exp()
-    /// }
-    ///
-    /// let tape = Tape::new();
-    /// let x = tape.var([0.1, 0.2]);
-    /// let y = x.place().checkpoint(|| block(&x));
-    /// assert_eq!(y.sum().backward()[x], block(&x).sum().backward()[x]);
-    /// ```
-    ///
-    /// # Panics
-    /// When `f` returns a variable of another tape.
-    #[track_caller]
-    pub fn checkpoint<R: Values<V>>(self, f: impl FnOnce() -> R) -> R {
-        V::checkpoint_at(self.0, f)
-    }
-
-    /// A fresh seed for an operation that is random in training, such as dropout; `None` in evaluation.
-    ///
-    /// An operation keeps the seed as an attribute, so that replays and every order of derivative see one mask.
-    pub fn draw(self) -> Option<u64> {
-        V::draw_at(self.0)
-    }
-}
-
-/// The place of tensors: operations are evaluated at once, in evaluation mode.
-pub fn eager() -> Place<Tensor> {
-    Place(())
 }
 
 impl Value for Tensor {
@@ -381,7 +283,7 @@ impl<'t> Value for Var<'t> {
 
 /// A scalar on the left of an operator in generic code: see [`c`].
 #[derive(Clone, Copy, Debug)]
-pub struct Scalar(f64);
+pub struct Scalar(pub(crate) f64);
 
 /// A scalar for the left of an operator: `c(1.0) - y`, `c(2.0) * x`, `c(1.0) / x` for any `V: Value`.
 ///
@@ -389,23 +291,4 @@ pub struct Scalar(f64);
 /// that f32 cannot hold is therefore written with `c`: `c(std::f64::consts::PI) * x`.
 pub fn c(value: impl Into<f64>) -> Scalar {
     Scalar(value.into())
-}
-
-macro_rules! scalar_on_the_left {
-    ($($Trait:ident $method:ident $Op:ident;)*) => {$(
-        impl<V: Value> $Trait<V> for Scalar {
-            type Output = V;
-            #[track_caller]
-            fn $method(self, x: V) -> V {
-                V::apply($Op(self.0), &[&x])
-            }
-        }
-    )*};
-}
-
-scalar_on_the_left! {
-    Add add AddScalar;
-    Sub sub SubFrom;
-    Mul mul MulScalar;
-    Div div DivInto;
 }

@@ -25,6 +25,16 @@ enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ParamId(u64);
 
+/// A change of a buffer that a layer has asked for: see [`Place::update_buffer`](crate::Place::update_buffer).
+#[derive(Debug, Clone)]
+pub(crate) struct BufferUpdate {
+    pub(crate) buffer: ParamId,
+    pub(crate) keep: f32,
+    pub(crate) add: Tensor,
+    /// The tape and its generation.
+    pub(crate) recording: (u64, u64),
+}
+
 impl Param {
     /// A parameter with this initial value.
     pub fn new(value: impl Into<Tensor>) -> Param {

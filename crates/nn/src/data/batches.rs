@@ -10,7 +10,7 @@ use gradus_tensor::{Indices, Tensor};
 /// use gradus_tensor::Rng;
 ///
 /// let sizes: Vec<usize> =
-///     digits::load().batches(1000, &mut Rng::seed(0)).map(|(_, labels)| labels.len()).collect();
+///     digits::load().batches(1000, &mut Rng::seed(0)).map(|(_, labels)| labels.numel()).collect();
 /// assert_eq!(sizes, [1000, 797]);
 /// ```
 #[derive(Debug)]

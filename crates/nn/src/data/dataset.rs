@@ -14,7 +14,7 @@ use gradus_tensor::{Indices, Rng, Tensor};
 ///     Indices::from([0, 1, 1, 0]),
 /// );
 /// for (inputs, labels) in xor.batches(3, &mut Rng::seed(7)) {
-///     assert_eq!(inputs.size(0), labels.len());
+///     assert_eq!(inputs.size(0), labels.numel());
 /// }
 /// let x = Tensor::linspace(0.0, 1.0, 50).reshape([50, 1]);
 /// let line = Dataset::new(x.clone(), x * 2.0 + 5.0);

@@ -1,17 +1,10 @@
 //! The laws that every operation obeys, built in or a user's own.
 
-pub(crate) mod spec;
 mod windows;
 
-use super::{
-    laws::{
-        spec::{AnySample, Spec},
-        windows::windows,
-    },
-    neighbours::Recorded,
-    ridders,
-};
+use super::{laws::windows::windows, neighbours::Recorded, ridders};
 use crate::op::examples::Gen;
+use crate::op::spec::{AnySample, Spec};
 use crate::{
     op::{
         Precision, Step,
@@ -44,7 +37,7 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-pub(super) type Verdict = Result<(), (&'static str, String)>;
+pub(super) type Outcome = Result<(), (&'static str, String)>;
 
 /// Holds an operation to the laws, on the samples of one seed. Sizes run from 0, the smallest shapes, to 5.
 ///
@@ -83,7 +76,7 @@ pub fn laws(spec: &Spec, seed: u64, size: usize) -> Result<(), Violation> {
     Ok(())
 }
 
-pub(super) fn laws_of_sample(sample: &AnySample, g: &mut Gen) -> Verdict {
+pub(super) fn laws_of_sample(sample: &AnySample, g: &mut Gen) -> Outcome {
     let outputs = forward_laws(sample, g)?;
     windows(sample, &outputs, g)?;
     backward_laws(sample, &outputs, g)
@@ -196,7 +189,7 @@ impl<'t> Recording<'t> {
     }
 }
 
-fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Verdict {
+fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Outcome {
     let cotangents: Vec<Tensor> = outputs.iter().map(|y| g.normal(y.shape())).collect();
     let tape = Tape::new();
     let recording = Recording::of(&tape, sample, &cotangents);
@@ -240,7 +233,7 @@ fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Verdict
 }
 
 /// The recorded gradient is that of other values of the inputs too.
-fn beside<'t>(tape: &'t Tape, recording: &Recording<'t>, first: &[Option<Var<'t>>], g: &mut Gen) -> Verdict {
+fn beside<'t>(tape: &'t Tape, recording: &Recording<'t>, first: &[Option<Var<'t>>], g: &mut Gen) -> Outcome {
     let replay = Replay::new(tape);
     let vars: Vec<u32> = recording.inputs.iter().map(|x| x.id()).collect();
     let output = recording.loss.id();
@@ -266,7 +259,7 @@ fn second_order<'t>(
     recording: &Recording<'t>,
     first: &[Option<Var<'t>>],
     g: &mut Gen,
-) -> Verdict {
+) -> Outcome {
     let mut projection = tape.constant(0.0);
     for gradient in first.iter().flatten() {
         projection = projection + (*gradient * tape.constant(g.normal(gradient.shape()))).sum();
@@ -331,7 +324,7 @@ fn differences<'t>(
 
 /// Inputs and cotangents of other layouts give the same gradients, by both rules. The cotangents come to the rule as they
 /// are, output by output: a product on the way would make them contiguous.
-fn strided(sample: &AnySample, cotangents: &[Tensor], term: f64, g: &mut Gen) -> Verdict {
+fn strided(sample: &AnySample, cotangents: &[Tensor], term: f64, g: &mut Gen) -> Outcome {
     let gradients = |inputs: &[Tensor], cotangents: &[Tensor], rule: Rule| -> Vec<Vec<Option<Tensor>>> {
         let tape = Tape::new();
         let inputs: Vec<Var<'_>> = inputs.iter().map(|x| tape.var(x.clone())).collect();
@@ -361,7 +354,7 @@ fn strided(sample: &AnySample, cotangents: &[Tensor], term: f64, g: &mut Gen) ->
 }
 
 /// Each input alone is a variable, the others are constants: its gradient keeps its bits.
-fn wanted_alone(sample: &AnySample, cotangents: &[Tensor], all: &[Option<Tensor>]) -> Verdict {
+fn wanted_alone(sample: &AnySample, cotangents: &[Tensor], all: &[Option<Tensor>]) -> Outcome {
     for (wanted, expected) in all.iter().enumerate() {
         let tape = Tape::new();
         let place = |(i, x): (usize, &Tensor)| {
@@ -379,7 +372,7 @@ fn wanted_alone(sample: &AnySample, cotangents: &[Tensor], all: &[Option<Tensor>
 }
 
 /// One variable given as the first two inputs gets the sum of what two variables get.
-fn used_twice(sample: &AnySample, g: &mut Gen) -> Verdict {
+fn used_twice(sample: &AnySample, g: &mut Gen) -> Outcome {
     let [a, b, ..] = &sample.inputs[..] else { return Ok(()) };
     if a.shape() != b.shape() {
         return Ok(());

@@ -1,10 +1,8 @@
 //! The laws checked: every backward rule of the list, with a fault planted in it, must be refused.
 
-use crate::check::laws::{
-    laws_of_sample, other_layout,
-    spec::{AnySample, Spec},
-};
+use crate::check::laws::{laws_of_sample, other_layout};
 use crate::op::examples::Gen;
+use crate::op::spec::{AnySample, Spec};
 use crate::{
     op::{
         Backward, Outputs, Precision, Shapes, Step,

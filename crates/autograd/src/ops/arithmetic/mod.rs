@@ -1,5 +1,7 @@
 //! `+ - * /`, negation, and the same with a scalar on either side. Used through the operators of values.
 
+mod operators;
+
 use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::shape::broadcast;
 

@@ -1,7 +1,10 @@
 //! An operation as an entry of a list: its declaration with the type forgotten.
 
-use crate::op::examples::Gen;
-use crate::op::{Op, Recorded, Step};
+use super::{
+    Op,
+    examples::Gen,
+    step::{Recorded, Step},
+};
 use gradus_tensor::{Shape, Tensor};
 use std::fmt;
 
