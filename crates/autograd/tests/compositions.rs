@@ -22,7 +22,7 @@ fn random_slopes_in_training_and_their_mean_in_evaluation() {
         assert!(slopes.iter().all(|slope| (0.125..0.375).contains(&slope)));
         // Uniform: mean 1/4, variance (1/4)²/12, each to four standard errors of a thousand.
         assert!((slopes.mean().item() - 0.25).abs() < 4.0 * 0.0722 / 1000f32.sqrt());
-        assert!((slopes.var(1).item() - 0.0052).abs() < 0.001);
+        assert!((slopes.var().item() - 0.0052).abs() < 0.001);
         // The gradient sees the slopes that the forward drew.
         assert_eq!(y.sum().backward()[x], slopes);
         slopes

@@ -1,11 +1,13 @@
 //! The error of a wrong shape: one type, one way to panic with it.
 
+use crate::within::named_place;
 use std::fmt;
 
 /// A shape, axis or index that does not fit an operation: a sentence that begins with the operation's name and
 /// says both shapes, the rule, and where it helps a hint.
 ///
-/// Operations panic with this message at the caller's line; the few `try_` forms return it.
+/// Operations panic with this message at the caller's line, and with the [part](crate::Within) of the model that they were
+/// in; the few `try_` forms return it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShapeError(String);
 
@@ -19,7 +21,7 @@ impl ShapeError {
     #[cold]
     #[track_caller]
     pub fn fail(&self) -> ! {
-        panic!("{}", self.0)
+        panic!("{}{}", self.0, named_place())
     }
 }
 

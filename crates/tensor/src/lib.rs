@@ -12,6 +12,7 @@ mod random;
 pub mod shape;
 pub mod simd;
 pub mod threads;
+mod within;
 
 pub use array::{
     Tensor,
@@ -34,3 +35,4 @@ pub use ops::{
 };
 pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
+pub use within::{Part, Within};
