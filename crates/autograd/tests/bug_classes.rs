@@ -93,7 +93,16 @@ fn everything_without_elements() {
 fn scalars_keep_rank_zero() {
     let tape = Tape::new();
     let x = tape.var(Tensor::scalar(0.0));
-    for y in [x.prod(), x.norm(), x.var_axes(Axes::all(), 0, false), x.logsumexp(), x.min(), x.relu(), x.pow(&x), x.reciprocal()] {
+    for y in [
+        x.prod(),
+        x.norm(),
+        x.var_axes(Axes::all(), 0, false),
+        x.logsumexp(),
+        x.min(),
+        x.relu(),
+        x.pow(&x),
+        x.reciprocal(),
+    ] {
         assert_eq!(y.shape().numel(), 1);
         assert!(y.shape()[..].is_empty());
         assert!(y.backward()[x].shape()[..].is_empty());

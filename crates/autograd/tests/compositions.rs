@@ -134,8 +134,7 @@ fn what_scatter_reduce_leaves_out_does_not_matter() {
         let sent = source.scatter_reduce(1, &indices, &x.slice(0, ..1), how, false).value();
         assert!(sent.get([0, 0]).is_nan() && sent.get([0, 1]) == 2.0, "{how:?}");
         // Nothing sent changes nothing.
-        let y =
-            source.scatter_reduce(1, &Indices::zeros([1, 0]), &x.slice(0, ..1).slice(1, ..0), how, true);
+        let y = source.scatter_reduce(1, &Indices::zeros([1, 0]), &x.slice(0, ..1).slice(1, ..0), how, true);
         assert_eq!(y.value(), source.value(), "{how:?}");
         assert_eq!(y.backward_from([[1.0, 2.0]])[source].to_vec(), [1.0, 2.0], "{how:?}");
     }

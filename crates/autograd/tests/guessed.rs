@@ -14,7 +14,10 @@ fn formula<V: Value>(x: &V, y: &V) -> V {
 
 #[test]
 fn one_formula_for_tensors_and_variables() {
-    let (x, y) = (Tensor::from([[0.0, 1.0, 0.5], [2.0, -1.0, 0.25]]), Tensor::from([[1.0, 0.5, 0.5], [4.0, -2.0, 0.5]]));
+    let (x, y) = (
+        Tensor::from([[0.0, 1.0, 0.5], [2.0, -1.0, 0.25]]),
+        Tensor::from([[1.0, 0.5, 0.5], [4.0, -2.0, 0.5]]),
+    );
     // 1 + x + 3 + y - 1 / y where x > 0.5 or x < y.
     let expected = Tensor::from([[3.5, 0.0], [0.0, 2.75]]);
     assert_eq!(formula(&x, &y), expected);
@@ -29,17 +32,21 @@ fn one_formula_for_tensors_and_variables() {
 fn comparisons_take_values_references_and_numbers() {
     let x = Tensor::from([-1.0, 0.5, f32::NAN]);
     let all = |with: f32| {
-        [x.gt(with), x.ge(with), x.lt(with), x.le(with), x.equals(with), x.not_equals(with)].map(|y| y.to_vec())
+        [x.gt(with), x.ge(with), x.lt(with), x.le(with), x.equals(with), x.not_equals(with)]
+            .map(|y| y.to_vec())
     };
     // As in PyTorch: nothing holds for NaN, but that it differs.
-    assert_eq!(all(0.5), [
-        [0.0, 0.0, 0.0],
-        [0.0, 1.0, 0.0],
-        [1.0, 0.0, 0.0],
-        [1.0, 1.0, 0.0],
-        [0.0, 1.0, 0.0],
-        [1.0, 0.0, 1.0]
-    ]);
+    assert_eq!(
+        all(0.5),
+        [
+            [0.0, 0.0, 0.0],
+            [0.0, 1.0, 0.0],
+            [1.0, 0.0, 0.0],
+            [1.0, 1.0, 0.0],
+            [0.0, 1.0, 0.0],
+            [1.0, 0.0, 1.0]
+        ]
+    );
     assert_eq!(all(f32::NAN)[..5], [[0.0; 3]; 5]);
     let half = Tensor::scalar(0.5);
     assert_eq!(x.ge(&half), x.ge(0.5));

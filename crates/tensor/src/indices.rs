@@ -327,7 +327,8 @@ impl Indices {
     pub fn concat(parts: &[&Indices], axis: isize) -> Indices {
         let shapes: Vec<&Shape> = parts.iter().map(|part| &part.shape).collect();
         let (axis, shape) = concat_shape(&shapes, axis).or_fail();
-        let (before, after): (usize, usize) = (shape[..axis].iter().product(), shape[axis + 1..].iter().product());
+        let (before, after): (usize, usize) =
+            (shape[..axis].iter().product(), shape[axis + 1..].iter().product());
         let mut elements = Vec::with_capacity(shape.numel());
         for row in 0..before {
             for part in parts {

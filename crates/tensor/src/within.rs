@@ -50,7 +50,8 @@ impl Drop for Within {
     fn drop(&mut self) {
         if panicking() && !IS_NAMED.replace(true) {
             // Where that cannot be written there is nobody to read it.
-            let _ = writeln!(std::io::stderr(), "the panic came from {}", place().trim_start_matches("; in "));
+            let _ =
+                writeln!(std::io::stderr(), "the panic came from {}", place().trim_start_matches("; in "));
         }
         let is_last = PARTS.with_borrow_mut(|parts| {
             parts.pop();

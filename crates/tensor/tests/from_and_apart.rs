@@ -14,7 +14,10 @@ macro_rules! says {
         let line = line!();
         let (text, file, at) = panic_of(|| $f);
         assert_eq!(text, $message);
-        assert!(file.ends_with("from_and_apart.rs") && (line..line + 3).contains(&at), "points to {file}:{at}");
+        assert!(
+            file.ends_with("from_and_apart.rs") && (line..line + 3).contains(&at),
+            "points to {file}:{at}"
+        );
     }};
 }
 
@@ -80,15 +83,20 @@ fn indices_move_as_tensors_do() {
     }
     let (none, nothing) = (i.slice(2, ..0), x.slice(2, ..0));
     same("concat with nothing", Indices::concat(&[&none, &i], 2), Tensor::concat(&[&nothing, &x], 2));
-    assert_eq!((i.max(), i.min(), i.size(-1), i.select(0, 1).select(0, 2).select(0, 3).item()), (23, 0, 4, 23));
+    assert_eq!(
+        (i.max(), i.min(), i.size(-1), i.select(0, 1).select(0, 2).select(0, 3).item()),
+        (23, 0, 4, 23)
+    );
 }
 
 #[test]
 fn indices_refuse_what_does_not_fit() {
     let i = Indices::arange(6).reshape([2, 3]);
     says!("slice: 1..5 is out of range for axis 1 of shape [2, 3], which has 3 elements", i.slice(1, 1..=4));
-    says!("select: index 2 is out of range for axis 0 of shape [2, 3], which has 2 elements: use -2..=1", i
-        .select(0, 2));
+    says!(
+        "select: index 2 is out of range for axis 0 of shape [2, 3], which has 2 elements: use -2..=1",
+        i.select(0, 2)
+    );
     says!("unsqueeze: axis 3 is out of range for shape [2, 3]: use -3..=2", i.unsqueeze(3));
     says!("squeeze: axis 0 of shape [2, 3] has size 2, not 1", i.squeeze(0));
     says!("concat: shapes [2, 3] and [6] may differ on axis 0 only", Indices::concat(&[&i, &i.flatten()], 0));
@@ -123,7 +131,6 @@ fn ranges_may_include_their_end() {
         x.slice(0, ..=usize::MAX)
     );
 }
-
 
 #[test]
 fn shapes_are_taken_apart() {

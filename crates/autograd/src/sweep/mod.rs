@@ -254,7 +254,12 @@ fn reached_from(tape: &Tape, wrt: &[Var<'_>], last: u32) -> Vec<bool> {
 /// Sorts what is left after the sweep, the gradients of leaves, by variable and by parameter.
 fn collect(tape: &Tape, mut gradients: Vec<Option<Tensor>>) -> Gradients {
     let updates = tape.updates.borrow().clone();
-    let mut found = Gradients { tape: Some(tape.id_and_generation()), scopes: tape.scopes.ended(), updates, ..Gradients::default() };
+    let mut found = Gradients {
+        tape: Some(tape.id_and_generation()),
+        scopes: tape.scopes.ended(),
+        updates,
+        ..Gradients::default()
+    };
     for (param, id) in tape.params() {
         let gradient = gradients.get(id as usize).cloned().flatten();
         let sum = found.by_param.entry(param).or_default();

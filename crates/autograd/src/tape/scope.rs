@@ -64,7 +64,10 @@ impl Drop for Scope<'_> {
         }
         if !tape.nodes.truncate(start) {
             // A second panic would end the program.
-            assert!(std::thread::panicking(), "scope: a graph of the tape, made in the scope, is still there at its end");
+            assert!(
+                std::thread::panicking(),
+                "scope: a graph of the tape, made in the scope, is still there at its end"
+            );
             return;
         }
         tape.params.borrow_mut().retain(|_, id| (*id as usize) < start);
