@@ -101,11 +101,11 @@ pub fn update_buffers(model: &mut dyn Module, gradients: &Gradients) {
 /// assert_eq!(Pair(linear(), linear(), "a pair").params()[3].0, "1.bias");
 /// ```
 ///
-/// ```compile_fail,E0027
+/// ```compile_fail,E0063
 /// use gradus_nn::{Linear, module};
 ///
 /// struct Net { hidden: Linear, output: Linear }
-/// module!(Net { hidden }); // pattern does not mention field `output`
+/// module!(Net { hidden }); // missing field `output` in initializer of `Net`
 /// ```
 #[macro_export]
 macro_rules! module {
@@ -156,8 +156,9 @@ macro_rules! module {
     (@impl [$Type:ident [$($declared:tt)*] [$($named:tt)*]] [$($field:tt)*] [$($plain:tt)*]) => {
         impl<$($declared)*> $crate::Module for $Type<$($named)*> {
             fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, &'a $crate::Param)) {
-                // Every field by name: one that is forgotten is an error here.
-                let $Type { $($field: _,)* $($plain: _,)* } = self;
+                // Never called: a field that is forgotten is an error here, which names it. A pattern's error would not, as
+                // fields are not of the macro.
+                let _ = || -> Self { $Type { $($field: $crate::field(),)* $($plain: $crate::field(),)* } };
                 $( $crate::Module::visit(&self.$field, &$crate::join(path, stringify!($field)), f); )*
                 let _ = (path, f);
             }
@@ -168,6 +169,12 @@ macro_rules! module {
             }
         }
     };
+}
+
+/// A field of any type, for a struct that [`module!`](crate::module!) has the compiler check and never makes.
+#[doc(hidden)]
+pub fn field<T>() -> T {
+    unreachable!("module! makes no struct")
 }
 
 /// A name below a path: `conv1` and `weight` give `conv1.weight`.

@@ -135,6 +135,7 @@ fn modules_with_type_parameters_and_tuple_structs() {
     let net = Sequential::new().push(Twice(Linear::new(4, 4, &mut rng), "twice"));
     assert_eq!(values(&net)[1].0, "0.0.bias");
     assert!(refused(&net, [1, 5]).ends_with("; in layer 0, Twice"));
+    assert_eq!(Twice(Relu, "twice").1, "twice");
     let mixed = Mixed { first: Param::new(1.0), rest: [Relu, Relu], last: Relu };
     assert_eq!((values(&mixed), mixed.rest.len()), (vec![("first".into(), vec![1.0])], 2));
 }

@@ -59,7 +59,10 @@ fn sentences(said: &str) -> Vec<String> {
                 && !text.starts_with("note: this error")
                 && !text.contains("downstream")
             || line.contains('^') && line.contains("^ ");
-        let is_summary = text.starts_with("error: aborting") || text.contains("to see the full");
+        let is_summary = text.starts_with("error: aborting")
+            || text.starts_with("required by")
+            || line.contains("+ ")
+            || text.contains("to see the full");
         if is_ours && !is_summary && !lines.contains(&text.to_string()) {
             lines.push(text.to_string());
         }
@@ -92,6 +95,7 @@ fn mistakes_are_named() {
             .expect("rustc runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "it compiles: {mistake}");
+        assert!(!said.contains("E0463"), "the libraries are not of one build: {said}");
         text += &format!("{heading}\n");
         sentences(&said).iter().for_each(|line| text += &format!("    {line}\n"));
     }
