@@ -4,7 +4,8 @@ use super::Tape;
 use std::cell::{Cell, RefCell};
 
 impl Tape {
-    /// Runs `f`, and then drops what it recorded: values, and the updates of buffers that its layers asked for.
+    /// Runs `f`, and then drops what it recorded: values, the updates of buffers that its layers asked for,
+    /// and what its losses weigh.
     ///
     /// For work beside a recording that goes on, such as many Hessian-vector products of one loss: each records a gradient
     /// and its gradient, and without a scope all of them stay until the tape is cleared. What `f` gives is carried out as
@@ -42,7 +43,8 @@ impl Tape {
     /// scope is still there at its end.
     #[track_caller]
     pub fn scope<R>(&self, f: impl FnOnce() -> R) -> R {
-        let scope = Scope { tape: self, start: self.len(), updates: self.updates.borrow().len() };
+        let updates = self.updates.borrow().len();
+        let scope = Scope { tape: self, start: self.len(), updates, weight: self.weight.get() };
         let result = f();
         self.inspect_from(scope.start);
         result
@@ -54,11 +56,14 @@ struct Scope<'t> {
     tape: &'t Tape,
     start: usize,
     updates: usize,
+    weight: Option<f64>,
 }
 
 impl Drop for Scope<'_> {
     fn drop(&mut self) {
-        let Scope { tape, start, updates } = *self;
+        let Scope { tape, start, updates, weight } = *self;
+        tape.updates.borrow_mut().truncate(updates);
+        tape.weight.set(weight);
         if tape.len() == start {
             return; // nothing to drop, so there is no variable to refuse
         }
@@ -71,7 +76,6 @@ impl Drop for Scope<'_> {
             return;
         }
         tape.params.borrow_mut().retain(|_, id| (*id as usize) < start);
-        tape.updates.borrow_mut().truncate(updates);
         tape.segments.borrow_mut().truncate(start);
         tape.scopes.end(start as u32);
     }

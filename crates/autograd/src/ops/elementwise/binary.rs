@@ -85,7 +85,7 @@ fn winners_share<V: Value>(g: &V, loses: &V, ties: &V) -> V {
 }
 
 /// [`strong_mul`](Binary::strong_mul) of two numbers.
-pub(super) fn strong_product(a: f32, b: f32) -> f32 {
+pub(in crate::ops) fn strong_product(a: f32, b: f32) -> f32 {
     if a == 0.0 || b == 0.0 { 0.0 } else { a * b }
 }
 
@@ -187,10 +187,11 @@ pairs! {
         },
         rule: |cx| {
             let ([a, b], g) = (cx.inputs(), cx.cotangent());
-            let square = a.square() + b.square();
-            let square = square.masked_fill(&square.equals(&g.place().constant(0.0)), 1.0);
-            cx.add(0, || g.strong_mul(&(b / &square)));
-            cx.add(1, || -g.strong_mul(&(a / &square)));
+            // Divided twice: the square of the radius leaves f32 long before the radius does.
+            let radius = a.hypot(b);
+            let radius = radius.masked_fill(&radius.logical_not(), 1.0);
+            cx.add(0, || g.strong_mul(&(b / &radius / &radius)));
+            cx.add(1, || -g.strong_mul(&(a / &radius / &radius)));
         },
         samples: -2.0..2.0, -2.0..2.0,
     }
