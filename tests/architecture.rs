@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     (
         "tensor",
         &[
+            &["within"],
             &["error"],
             &["shape", "random"],
             &["simd"],

@@ -13,6 +13,7 @@ pub mod shape;
 #[doc(hidden)]
 pub mod simd;
 pub mod threads;
+mod within;
 
 pub use array::{
     Tensor,
@@ -20,7 +21,7 @@ pub use array::{
     views::resolve_reshape,
 };
 pub use error::{OrFail, ShapeError};
-pub use indices::Indices;
+pub use indices::{Indices, Integer};
 pub use memory::limit::list;
 #[doc(hidden)]
 pub use ops::elementwise::functions;
@@ -38,3 +39,4 @@ pub use ops::{
 pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
 pub use simd::Isa;
+pub use within::{Part, Within};
