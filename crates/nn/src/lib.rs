@@ -4,7 +4,6 @@
 
 mod check;
 pub mod data;
-mod file;
 mod flat;
 pub mod init;
 mod layer;
@@ -15,13 +14,10 @@ pub mod optim;
 pub mod sample;
 mod save;
 pub mod schedule;
-mod state;
 mod summary;
 pub mod train;
-mod weights;
 
 pub use check::gradcheck_model;
-pub use file::{DataError, write_atomically};
 pub use flat::{flatten, flatten_gradients, unflatten};
 pub use gradus_autograd::Param;
 pub use init::Init;
@@ -29,7 +25,7 @@ pub use layer::{DynLayer, Layer, Sequential};
 pub use layers::*;
 pub use module::{Module, Parameters, join, update_buffers};
 pub use optim::{AdaDelta, AdaGrad, Adam, AdamW, Lion, NAdam, Optimizer, RmsProp, Sgd};
-pub use save::{load_metadata, load_tensors, save_tensors};
-pub use state::{State, StateError};
+pub use save::{
+    DataError, State, StateError, load, load_metadata, load_tensors, save, save_tensors, write_atomically,
+};
 pub use summary::{Summary, SummaryRow};
-pub use weights::{load, save};

@@ -1,7 +1,7 @@
 //! Tables of numbers in text files: CSV.
 
 use super::Dataset;
-use crate::file::DataError;
+use crate::save::DataError;
 use gradus_tensor::{Indices, Tensor};
 use std::{fs, path::Path};
 

@@ -1,6 +1,6 @@
 //! The IDX format of the MNIST files: arrays of bytes with their shape, gzipped or not.
 
-use crate::file::{DataError, Reason};
+use crate::save::{DataError, Reason};
 use flate2::bufread::MultiGzDecoder;
 use std::{
     fs::File,

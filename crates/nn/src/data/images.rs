@@ -1,7 +1,7 @@
 //! Folders of PNG images, one for each class. Needs the feature `png`.
 
 use super::Dataset;
-use crate::file::{DataError, Reason};
+use crate::save::{DataError, Reason};
 use gradus_tensor::{Indices, Tensor};
 use png::{ColorType, Decoder, Transformations};
 use std::{

@@ -1,7 +1,7 @@
 //! MNIST, and data sets in its format such as Fashion-MNIST: 28 x 28 pixel images of ten classes.
 
 use super::{Dataset, idx};
-use crate::file::DataError;
+use crate::save::DataError;
 use gradus_tensor::Tensor;
 use std::path::{Path, PathBuf};
 

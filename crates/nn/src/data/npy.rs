@@ -1,6 +1,6 @@
 //! NumPy's files: arrays (npy), and with the feature `npz` archives of named arrays.
 
-use crate::file::{DataError, Reason, write_atomically};
+use crate::save::{DataError, Reason, write_atomically};
 use gradus_tensor::Tensor;
 use std::{fs, path::Path};
 

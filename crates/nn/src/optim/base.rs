@@ -2,7 +2,7 @@
 
 use crate::{
     module::{Module, join, update_buffers},
-    state::{State, StateError},
+    save::{State, StateError},
 };
 use gradus_autograd::{Gradients, Param};
 use gradus_tensor::{Tensor, Update, kernels::update::UpdateFn, update_all};

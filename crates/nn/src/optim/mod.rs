@@ -39,7 +39,7 @@ pub use sgd::Sgd;
 
 use crate::{
     module::Module,
-    state::{State, StateError},
+    save::{State, StateError},
 };
 use gradus_autograd::Gradients;
 

@@ -1,10 +1,7 @@
 //! Saving and loading the parameters of a module, by name.
 
-use crate::{
-    file::DataError,
-    module::Module,
-    save::{load_tensors, save_tensors},
-};
+use super::{DataError, load_tensors, save_tensors};
+use crate::module::Module;
 use gradus_tensor::Tensor;
 use std::{
     collections::{BTreeMap, BTreeSet},

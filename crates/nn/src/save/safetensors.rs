@@ -1,8 +1,8 @@
 //! Named tensors in safetensors files, which PyTorch and many others read and write too.
 
-use crate::file::{DataError, Reason, write_atomically};
+use super::{DataError, Reason, write_atomically};
+use ::safetensors::{Dtype, SafeTensors, View, tensor::TensorView};
 use gradus_tensor::Tensor;
-use safetensors::{Dtype, SafeTensors, View, tensor::TensorView};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
@@ -73,7 +73,7 @@ fn encode<'a>(
     }
     let metadata =
         (!metadata.is_empty()).then(|| HashMap::from([(METADATA_KEY.to_owned(), metadata.to_owned())]));
-    Ok(safetensors::serialize(named, metadata)?)
+    Ok(::safetensors::serialize(named, metadata)?)
 }
 
 /// A tensor as the library wants to see it.

@@ -1,11 +1,7 @@
 //! What is saved of a training run beside its weights: named tensors and named values.
 
-use crate::{
-    file::DataError,
-    module::Module,
-    save::{load_metadata, load_tensors, save_tensors},
-    weights,
-};
+use super::{DataError, load_metadata, load_tensors, save_tensors, weights};
+use crate::module::Module;
 use gradus_tensor::{Rng, RngState, Tensor};
 use std::{
     collections::BTreeMap,
