@@ -66,7 +66,7 @@ impl KeepBest {
     #[track_caller]
     pub fn restore_model(&self, model: &mut dyn Module) {
         if let Some(best) = &self.best
-            && let Err(faults) = save::set_params(model, best.params.clone())
+            && let Err(faults) = save::set_params(model, best.params.clone(), true, "the best")
         {
             panic!("restore_model: {faults}")
         }
