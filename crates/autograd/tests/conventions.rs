@@ -2,7 +2,7 @@
 //! rule that is recorded for higher orders.
 
 use gradus_autograd::{
-    ops::sampling::{GridMode, GridPadding},
+    ops::grid_sample::{GridMode, GridPadding},
     prelude::*,
 };
 
@@ -19,7 +19,7 @@ fn same(a: f32, b: f32) -> bool {
 
 #[track_caller]
 fn all_same(found: &Tensor, expected: &[f32]) {
-    let equal = found.len() == expected.len() && found.iter().zip(expected).all(|(a, &b)| same(a, b));
+    let equal = found.numel() == expected.len() && found.iter().zip(expected).all(|(a, &b)| same(a, b));
     assert!(equal, "{found:?} is not {expected:?}");
 }
 
@@ -340,7 +340,7 @@ fn a_branch_that_is_not_taken_gets_exactly_zero() {
     for (name, f) in functions {
         let tape = Tape::new();
         let x = tape.var([0.0, -1.0, 4.0]);
-        let y = x.positive().select_where(&f(x), &tape.constant(0.0));
+        let y = x.is_positive().select_where(&f(x), &tape.constant(0.0));
         let swept = y.sum().backward();
         assert_eq!(swept[x].to_vec()[..2], [0.0, 0.0], "{name}");
         assert!(swept[x].get([2]).is_finite() && swept[x].get([2]) != 0.0, "{name}");
@@ -411,8 +411,8 @@ const GRID_PLACES: [(GridPadding, f32, f32, f32); 18] = [
 #[test]
 fn places_of_a_grid_on_pixels_and_borders() {
     fn sample<'t>(place: Var<'t>, padding: GridPadding) -> Var<'t> {
-        let image = place.at().constant([[[[1.0, 3.0, 7.0]]]]);
-        let row = place.at().constant(0.0);
+        let image = place.place().constant([[[[1.0, 3.0, 7.0]]]]);
+        let row = place.place().constant(0.0);
         let grid = Var::stack(&[&place, &row], 0).reshape([1, 1, 1, 2]);
         image.grid_sample(&grid, GridMode::Bilinear, padding, true).sum()
     }

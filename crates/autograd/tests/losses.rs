@@ -15,7 +15,7 @@ fn close(found: f32, expected: f64) {
 
 #[track_caller]
 fn all_close(found: &Tensor, expected: &[f64]) {
-    assert_eq!(found.len(), expected.len());
+    assert_eq!(found.numel(), expected.len());
     found.iter().zip(expected).for_each(|(found, &expected)| close(found, expected));
 }
 

@@ -2,23 +2,23 @@
 
 #![forbid(unsafe_code)]
 
-mod check;
 pub mod data;
+pub mod decode;
 mod flat;
+mod gradcheck;
 pub mod init;
 mod layer;
 pub mod layers;
 pub mod metrics;
 mod module;
 pub mod optim;
-pub mod sample;
 mod save;
 pub mod schedule;
 mod summary;
 pub mod train;
 
-pub use check::gradcheck_model;
 pub use flat::{flatten, flatten_gradients, unflatten};
+pub use gradcheck::gradcheck_model;
 pub use gradus_autograd::Param;
 pub use init::Init;
 pub use layer::{DynLayer, Layer, Sequential};

@@ -45,7 +45,7 @@ pub fn accuracy(scores: &Tensor, labels: &Indices) -> f64 {
     check("accuracy", scores, labels);
     let guesses = scores.argmax(-1);
     let right = guesses.iter().zip(labels.iter()).filter(|(guess, label)| guess == label).count();
-    right as f64 / labels.len() as f64
+    right as f64 / labels.numel() as f64
 }
 
 /// The share of the rows whose label's score is among the `k` highest.
@@ -66,7 +66,7 @@ pub fn top_k_accuracy(scores: &Tensor, labels: &Indices, k: usize) -> f64 {
     let (_, best) = scores.topk(k, -1);
     let right =
         labels.iter().enumerate().filter(|&(row, label)| best.as_slice()[row * k..][..k].contains(&label));
-    right.count() as f64 / labels.len() as f64
+    right.count() as f64 / labels.numel() as f64
 }
 
 #[track_caller]

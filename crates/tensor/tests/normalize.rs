@@ -63,7 +63,7 @@ fn naive(
 /// Within so many units in the last place of `scale`, which bounds what was rounded on the way.
 #[track_caller]
 fn close(what: &str, found: &Tensor, exact: &[f64], ulps: f64, scale: f64) {
-    assert_eq!(found.len(), exact.len(), "{what}");
+    assert_eq!(found.numel(), exact.len(), "{what}");
     for (i, (found, exact)) in found.iter().zip(exact).enumerate() {
         let off = (found as f64 - exact).abs();
         assert!(off <= ulps * f32::EPSILON as f64 * scale, "{what}, element {i}: {found} is not {exact}");

@@ -10,7 +10,7 @@ use gradus_tensor::{Indices, Tensor};
 /// use gradus_tensor::Rng;
 ///
 /// let sizes: Vec<usize> =
-///     digits::load().batches(1000, &mut Rng::seed(0)).map(|(_, labels)| labels.len()).collect();
+///     digits::load().batches(1000, &mut Rng::seed(0)).map(|(_, labels)| labels.numel()).collect();
 /// assert_eq!(sizes, [1000, 797]);
 /// ```
 #[derive(Debug)]
@@ -88,7 +88,7 @@ mod tests {
             let data = numbered(n);
             let batches: Vec<_> = data.batches(size, &mut Rng::seed(seed)).collect();
             prop_assert!(batches.iter().all(agree));
-            prop_assert!(batches.iter().rev().skip(1).all(|(_, labels)| labels.len() == size));
+            prop_assert!(batches.iter().rev().skip(1).all(|(_, labels)| labels.numel() == size));
             let mut seen: Vec<i32> = batches.iter().flat_map(|(_, l)| l.as_slice().to_vec()).collect();
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..n as i32).collect::<Vec<_>>());
@@ -104,7 +104,7 @@ mod tests {
             let mut left = if drop { n / size } else { n.div_ceil(size) };
             while batches.len() > 0 {
                 prop_assert_eq!(batches.len(), left);
-                prop_assert!(batches.next().is_some_and(|(_, labels)| !drop || labels.len() == size));
+                prop_assert!(batches.next().is_some_and(|(_, labels)| !drop || labels.numel() == size));
                 left -= 1;
             }
             prop_assert_eq!(left, 0);

@@ -14,7 +14,7 @@ use gradus_tensor::{Indices, Rng, Tensor};
 ///     Indices::from([0, 1, 1, 0]),
 /// );
 /// for (inputs, labels) in xor.batches(3, &mut Rng::seed(7)) {
-///     assert_eq!(inputs.size(0), labels.len());
+///     assert_eq!(inputs.size(0), labels.numel());
 /// }
 /// let x = Tensor::linspace(0.0, 1.0, 50).reshape([50, 1]);
 /// let line = Dataset::new(x.clone(), x * 2.0 + 5.0);
@@ -255,7 +255,7 @@ mod tests {
         let data = Dataset::new(Tensor::arange(4), targets);
         assert_eq!(data.select(&[3, 1]).targets().to_vec(), [30.0, 31.0, 10.0, 11.0]);
         for (inputs, targets) in data.batches(3, &mut Rng::seed(2)) {
-            assert_eq!(targets.slice(1, 0..1).reshape([inputs.len()]), inputs * 10.0);
+            assert_eq!(targets.slice(1, 0..1).reshape([inputs.numel()]), inputs * 10.0);
         }
         let texts = Dataset::new(Tensor::arange(3), Indices::new([1, 2, 3, 4, 5, 6], [3, 2]));
         let chunks: Vec<Indices> = texts.chunks(2).map(|(_, labels)| labels).collect();

@@ -65,10 +65,10 @@ impl Layer for Dropout {
         if !self.scaled_in_evaluation {
             return x.dropout(self.p);
         }
-        match x.at().draw() {
+        match x.place().draw() {
             Some(seed) => {
                 let mask = Tensor::bernoulli(x.shape(), 1.0 - self.p, &mut Rng::seed(seed));
-                &x * x.at().constant(mask)
+                &x * x.place().constant(mask)
             }
             None => x * (1.0 - self.p),
         }

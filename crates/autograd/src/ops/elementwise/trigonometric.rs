@@ -1,13 +1,7 @@
 //! Trigonometric and hyperbolic functions and their inverses.
 
-use super::{functions::Elementwise, unary};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches, Update},
-    value::{Value, c},
-};
-use gradus_tensor::{Shape, ShapeError, Tensor};
+use super::unary;
+use crate::{op::prelude::*, ops::methods::*};
 use std::ops::Range;
 
 unary! {

@@ -1,17 +1,7 @@
 //! Lengths of vectors, the distances and the angles between them.
 
-use super::Products;
-use crate::{
-    ops::{
-        elementwise::{Composed, Elementwise},
-        reduce::Reduce,
-        selection::Selection,
-        shape::{Diagonals, Shaping},
-        steps::Steps,
-    },
-    value::Value,
-};
-use gradus_tensor::{OrFail, ShapeError, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape::resolve_axis;
 
 /// Lengths of vectors along an axis, the distances and the angles between them.
 pub trait Similarity: Value {
@@ -42,9 +32,9 @@ pub trait Similarity: Value {
     /// ```
     #[track_caller]
     fn renorm(&self, p: f32, axis: isize, most: f32) -> Self {
-        let (shape, at) = (self.shape(), self.at());
+        let (shape, at) = (self.shape(), self.place());
         let axis = resolve_axis("renorm", axis, &shape).or_fail() as isize;
-        let others: Vec<isize> = (0..shape[..].len() as isize).filter(|&other| other != axis).collect();
+        let others: Vec<isize> = (0..shape.rank() as isize).filter(|&other| other != axis).collect();
         let norms = self.vector_norm(p, others, true);
         let factors = at.constant(most) / (&norms + 1e-7);
         self * norms.gt(&at.constant(most)).select_where(&factors, &at.constant(1.0))
@@ -93,7 +83,7 @@ pub trait Similarity: Value {
     #[track_caller]
     fn cdist(&self, other: &Self) -> Self {
         let (a, b) = (self.shape(), other.shape());
-        if a[..].len() < 2 || b[..].len() < 2 || a.last() != b.last() {
+        if a.rank() < 2 || b.rank() < 2 || a.last() != b.last() {
             ShapeError::new(format!("cdist: {a} and {b} must be [.., n, d] and [.., m, d]")).fail()
         }
         (self.unsqueeze(-2) - other.unsqueeze(-3)).norm_axes(-1, false)

@@ -1,14 +1,8 @@
 //! Losses of what is said about classes.
 
-use super::{CrossEntropy, CrossEntropyOptions, ElementLoss, Reduction, check_labels, same_shape};
-use crate::{
-    ops::{
-        elementwise::Elementwise, indexing::Indexing, normalize::Normalize, pairs::Pairs, reduce::Reduce,
-        shape::Shaping,
-    },
-    value::Value,
-};
-use gradus_tensor::{Indices, OrFail, ShapeError, Tensor};
+use super::{CrossEntropy, CrossEntropyOptions, Reduction, check_labels, same_shape};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::Indices;
 
 /// Variants of the negative log-likelihood, as in PyTorch's `NLLLoss`.
 #[derive(Clone, Debug, Default)]
@@ -92,7 +86,7 @@ pub trait ClassLoss: Value {
     #[track_caller]
     fn soft_cross_entropy_with(&self, targets: &Self, reduction: Reduction) -> Self {
         let shape = same_shape("soft_cross_entropy", self, targets);
-        if shape[..].len() < 2 {
+        if shape.rank() < 2 {
             ShapeError::new(format!(
                 "soft_cross_entropy: the logits must have shape [n, classes, ..], not {shape}"
             ))
@@ -131,7 +125,7 @@ pub trait ClassLoss: Value {
     #[track_caller]
     fn nll_loss_with(&self, labels: &Indices, options: NllOptions) -> Self {
         let shape = self.shape();
-        if shape[..].len() < 2 || shape.remove(1) != *labels.shape() {
+        if shape.rank() < 2 || shape.remove(1) != *labels.shape() {
             ShapeError::new(format!(
                 "nll_loss: log-probabilities {shape} and labels {} do not fit: they must be [n, classes, ..] and [n, ..]",
                 labels.shape()
@@ -157,7 +151,7 @@ pub trait ClassLoss: Value {
         // An ignored row shows any class; its weight of 0 is strong.
         let named: Vec<i32> = labels.iter().map(|label| if counts(label) { label } else { 0 }).collect();
         let chosen = self.gather(1, &Indices::new(named, shape.with(1, 1))).squeeze(1);
-        let rows = -self.at().constant(weights).strong_mul(&chosen);
+        let rows = -self.place().constant(weights).strong_mul(&chosen);
         match options.reduction {
             Reduction::Mean => rows.sum() / total,
             Reduction::Sum | Reduction::None => options.reduction.of(rows),

@@ -1,15 +1,7 @@
 //! Losses of single elements: what is predicted against a target of the same shape.
 
 use super::{Reduction, losses, same_shape};
-use crate::{
-    ops::{
-        elementwise::{Activations, Composed, Elementwise},
-        pairs::Pairs,
-        selection::Selection,
-        steps::Steps,
-    },
-    value::{Value, c},
-};
+use crate::{op::prelude::*, ops::methods::*};
 
 losses! {
     /// Losses of single elements, as methods of what the model predicts. Nothing broadcasts: prediction and target have one
@@ -203,7 +195,7 @@ losses! {
     /// When the shapes differ.
     hinge_embedding_loss, hinge_embedding_loss_with(target: &Self, margin: f32) |x| {
         same_shape("hinge_embedding_loss", x, target);
-        target.positive().select_where(x, &(c(margin) - x.clone()).relu())
+        target.is_positive().select_where(x, &(c(margin) - x.clone()).relu())
     }
 
     /// The logistic loss of scores with targets -1 and 1: a hinge without a knot.

@@ -12,8 +12,8 @@ pub use element::ElementLoss;
 pub use ranking::RankingLoss;
 pub use sequence::SequenceLoss;
 
-use crate::{ops::reduce::Reduce, value::Value};
-use gradus_tensor::{Indices, Shape, ShapeError};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::Indices;
 
 /// How the losses of elements or rows are put together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,8 +71,6 @@ macro_rules! losses {
     };
 }
 
-use losses;
-
 /// The shape that a prediction and its target have in common.
 #[track_caller]
 fn same_shape<V: Value>(op: &str, x: &V, target: &V) -> Shape {
@@ -97,3 +95,5 @@ fn check_labels(op: &str, labels: &Indices, ignore: Option<i32>, classes: usize)
         labels.as_slice()[row]
     )))
 }
+
+use losses;

@@ -1,15 +1,8 @@
 //! Batch and group normalisation: channels, or groups of them, each brought to mean 0 and variance 1.
 
 use super::{normalized, tangent};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes},
-    ops::{elementwise::Elementwise, reduce::Reduce, shape::Shaping},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Axes, ChannelNorm, Shape, ShapeError, StatisticsOver, Tensor};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Axes, ChannelNorm, StatisticsOver};
 
 /// Each channel of `[n, c, ..]` brought to mean 0 and variance 1 over all images, then scaled by a second input and
 /// shifted by a third, where there are such. Outputs: the result, the means and the variances.
@@ -77,8 +70,8 @@ impl BatchNorm {
     /// What the cotangents of the statistics send to x.
     fn through_statistics<V: Value>(cx: &mut Backward<'_, V>) {
         let (x, mean) = (cx.input_list()[0], cx.outputs()[1]);
-        let (shape, channels) = (x.shape(), mean.shape().len());
-        let (column, n) = (by_channel(channels, shape[..].len()), shape.len() as f32 / channels as f32);
+        let (shape, channels) = (x.shape(), mean.shape().numel());
+        let (column, n) = (by_channel(channels, shape.rank()), shape.numel() as f32 / channels as f32);
         if let Some(g) = cx.cotangent_of(1) {
             cx.add(0, || (g.reshape(&column) / n).broadcast_to(&shape));
         }
@@ -115,7 +108,7 @@ impl Op for BatchNorm {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         if let Some(g) = cx.cotangent_of(0) {
             let (inputs, outputs) = (cx.input_list(), cx.outputs());
-            let (x, rank) = (inputs[0], inputs[0].shape()[..].len());
+            let (x, rank) = (inputs[0], inputs[0].shape().rank());
             let column = by_channel(x.shape()[1], rank);
             let axes: Axes =
                 not_channels(rank).into_iter().map(|axis| axis as isize).collect::<Vec<_>>().into();
@@ -227,7 +220,7 @@ impl Op for GroupNorm {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &[Tensor; 2]) {
         let (inputs, g) = (cx.input_list(), cx.cotangent());
         let (x, shape) = (inputs[0].reshape(self.grouped(&inputs[0].shape())), inputs[0].shape());
-        let column = by_channel(shape[1], shape[..].len());
+        let column = by_channel(shape[1], shape.rank());
         let d = &x - x.mean_axes(2, true);
         let scale = (d.square().mean_axes(2, true) + self.eps).rsqrt();
         let z = d * &scale;
@@ -235,7 +228,7 @@ impl Op for GroupNorm {
             let h = inputs.get(1).map_or_else(|| g.clone(), |w| &g * w.reshape(&column));
             (tangent(&h.reshape(x.shape()), &z, &Axes::from(2), true) * &scale).reshape(&shape)
         });
-        let axes: Vec<isize> = not_channels(shape[..].len()).into_iter().map(|axis| axis as isize).collect();
+        let axes: Vec<isize> = not_channels(shape.rank()).into_iter().map(|axis| axis as isize).collect();
         if inputs.len() > 1 {
             cx.add(1, || (&g * z.reshape(&shape)).sum_axes(axes.clone(), false));
         }

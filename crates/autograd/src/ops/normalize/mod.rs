@@ -10,14 +10,9 @@ pub use log_softmax::LogSoftmax;
 pub use rows::{LayerNorm, RmsNorm};
 pub use softmax::Softmax;
 
-use crate::{
-    op::Op,
-    ops::{elementwise::Elementwise, reduce::Reduce, shape::Shaping},
-    reference::Array,
-    value::Value,
-};
+use crate::{op::prelude::*, ops::methods::*};
 use channels::by_channel;
-use gradus_tensor::{Axes, Shape, ShapeError, Tensor};
+use gradus_tensor::Axes;
 
 /// Values brought to a scale: along an axis, over rows, by channel.
 pub trait Normalize: Value {
@@ -192,7 +187,7 @@ pub trait Normalize: Value {
         let factor = weight.map_or_else(|| root.clone(), |weight| weight * &root);
         let shift = mean * &factor;
         let summand = bias.map_or_else(|| -&shift, |bias| bias - &shift);
-        let column = by_channel(channels, shape[..].len());
+        let column = by_channel(channels, shape.rank());
         self * factor.reshape(&column) + summand.reshape(&column)
     }
 
@@ -237,7 +232,7 @@ fn affine<V: Value, O: Op, const M: usize>(op: O, x: &V, weight: Option<&V>, bia
         (None, None) => V::apply_n(op, &[x]),
         (Some(weight), None) => V::apply_n(op, &[x, weight]),
         (Some(weight), Some(bias)) => V::apply_n(op, &[x, weight, bias]),
-        (None, Some(bias)) => V::apply_n(op, &[x, &x.at().constant(Tensor::ones(bias.shape())), bias]),
+        (None, Some(bias)) => V::apply_n(op, &[x, &x.place().constant(Tensor::ones(bias.shape())), bias]),
     }
 }
 

@@ -1,15 +1,8 @@
 //! Layer and RMS normalisation: rows over the last axes, each brought to one scale.
 
 use super::{normalized, tangent};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes},
-    ops::{elementwise::Elementwise, reduce::Reduce},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Axes, RowNorm, Shape, ShapeError, Tensor};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Axes, RowNorm};
 
 /// Rows over the last axes brought to mean 0 and variance 1, then scaled by a second input and shifted by a third,
 /// where there are such.
@@ -106,7 +99,7 @@ fn window(row: &[usize], along: &Along<'_>) -> Option<Window> {
 
 impl LayerNorm {
     fn norm(&self) -> RowNorm {
-        RowNorm { axes: self.normalized_shape[..].len(), centered: true, eps: self.eps }
+        RowNorm { axes: self.normalized_shape.rank(), centered: true, eps: self.eps }
     }
 }
 
@@ -177,7 +170,7 @@ impl Op for LayerNorm {
 
 impl RmsNorm {
     fn norm(&self) -> RowNorm {
-        RowNorm { axes: self.normalized_shape[..].len(), centered: false, eps: self.eps }
+        RowNorm { axes: self.normalized_shape.rank(), centered: false, eps: self.eps }
     }
 }
 

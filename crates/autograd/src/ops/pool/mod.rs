@@ -9,17 +9,10 @@ pub use max::MaxPool2d;
 pub use plane::{PlaneGather, PlaneScatter};
 
 use crate::{
-    check::Gen,
-    ops::{
-        conv::with_height,
-        elementwise::{Elementwise, Powf},
-        reduce::Reduce,
-        shape::Shaping,
-    },
-    value::Value,
-    window::{Along, Window},
+    op::prelude::*,
+    ops::{conv::with_height, elementwise::Powf, methods::*},
 };
-use gradus_tensor::{Indices, OrFail, Pool2d, PoolWindow, ShapeError, check_windows};
+use gradus_tensor::{Indices, Pool2d, PoolWindow, check_windows};
 
 /// Pooling of images `[n, c, h, w]`, each channel for itself.
 ///

@@ -14,18 +14,14 @@ pub use sum::Sum;
 pub use variance::Variance;
 
 use crate::{
-    check::Gen,
+    op::prelude::*,
     ops::{
         arithmetic::Mul,
-        elementwise::{Composed, Elementwise, Powf},
-        indexing::Indexing,
-        pairs::{Logaddexp, Maximum, Minimum},
-        shape::Shaping,
-        steps::Steps,
+        elementwise::{Logaddexp, Maximum, Minimum, Powf},
+        methods::*,
     },
-    value::Value,
 };
-use gradus_tensor::{Axes, Indices, OrFail, shape::reduced};
+use gradus_tensor::{Axes, Indices, shape::reduced};
 use scan::scan;
 
 /// Reductions over axes, which become 1 with `keepdims` and go away without.
@@ -48,7 +44,7 @@ pub trait Reduce: Value {
     /// The mean of all elements, as a scalar; NaN when there are none.
     #[track_caller]
     fn mean(&self) -> Self {
-        self.sum() / self.shape().len() as f32
+        self.sum() / self.shape().numel() as f32
     }
 
     /// Means over axes; NaN where there are no elements.
@@ -58,7 +54,7 @@ pub trait Reduce: Value {
     #[track_caller]
     fn mean_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
         let sum = self.sum_axes(axes, keepdims);
-        let count = self.shape().len() as f32 / sum.shape().len() as f32;
+        let count = self.shape().numel() as f32 / sum.shape().numel() as f32;
         sum / count
     }
 
@@ -170,7 +166,7 @@ pub trait Reduce: Value {
     /// ```
     #[track_caller]
     fn any_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
-        self.logical_not().logical_not().sum_axes(axes, keepdims).positive()
+        self.logical_not().logical_not().sum_axes(axes, keepdims).is_positive()
     }
 
     /// How many elements along the axes are not 0; NaN counts. No gradient flows through it.
@@ -230,7 +226,7 @@ pub trait Reduce: Value {
     fn prod_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
         let shape = self.shape();
         let axes = axes.into().resolve("prod", &shape).or_fail();
-        let kept = (0..shape[..].len()).filter(|axis| !axes.contains(axis));
+        let kept = (0..shape.rank()).filter(|axis| !axes.contains(axis));
         let order: Vec<isize> = kept.clone().chain(axes.iter().copied()).map(|axis| axis as isize).collect();
         let mut n: usize = axes.iter().map(|&axis| shape[axis]).product();
         let rows: Vec<usize> = kept.map(|axis| shape[axis]).chain([n]).collect();
@@ -451,7 +447,7 @@ impl<V: Value> Reduce for V {}
 /// Positions along an axis that went away, with that axis again as one of size 1.
 fn kept<V: Value>(places: &Indices, x: &V, axis: isize) -> Indices {
     let shape = x.shape();
-    places.reshape(shape.with(axis.rem_euclid(shape[..].len() as isize) as usize, 1))
+    places.reshape(shape.with(axis.rem_euclid(shape.rank() as isize) as usize, 1))
 }
 
 /// A shape and axes of it that have elements, for samples of what is not defined over none.

@@ -1,15 +1,8 @@
 //! The variance over axes.
 
 use super::nonempty_axes;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{pairs::Pairs, reduce::Reduce, shape::Shaping},
-    reference::{Array, Branches},
-    value::{Value, c},
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Axes, shape::reduced};
 
 /// Variances over axes: `Σ (x - mean)² / (n - correction)`.
 #[derive(Clone, Debug)]

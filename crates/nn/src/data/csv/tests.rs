@@ -206,7 +206,7 @@ proptest! {
         let options = Options { has_header: header, comment: comment.then_some('#'), missing: Some(0.0), ..Default::default() };
         if let Ok(table) = parse_bytes(&bytes, &options) {
             prop_assert_eq!(table.values.shape()[1], table.names.len());
-            prop_assert!(table.values.len() <= bytes.len());
+            prop_assert!(table.values.numel() <= bytes.len());
             prop_assert!(table.texts.iter().all(|(_, texts)| texts.len() == table.values.shape()[0]));
         }
     }
