@@ -224,6 +224,7 @@ fn unescape(text: &str) -> String {
 mod tests {
     use super::{super::write_atomically, *};
     use crate::Param;
+    use proptest::prelude::*;
 
     #[test]
     fn tensors_and_values_are_of_one_save_while_another_process_saves() {
@@ -316,5 +317,30 @@ mod tests {
         let path = dir.path().join("file");
         save_tensors(&path, [], "no assignment").unwrap();
         assert!(State::load(&path).unwrap_err().reason.contains("no assignment"));
+    }
+
+    proptest! {
+        #[test]
+        fn changed_states_never_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("state");
+            let mut state = State::new();
+            state.put("epoch=\n", 3);
+            state.put_tensor("w", Tensor::arange(3));
+            let mut bytes = safetensors_bytes(&state, &path);
+            for (at, value) in flips {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            std::fs::write(&path, bytes).unwrap();
+            if let Err(error) = State::load(&path) {
+                prop_assert_eq!(error.path, path);
+            }
+        }
+    }
+
+    fn safetensors_bytes(state: &State, path: &Path) -> Vec<u8> {
+        state.save(path).unwrap();
+        std::fs::read(path).unwrap()
     }
 }

@@ -50,6 +50,8 @@ pub struct Options {
     /// The number to take for a missing one: for an empty field, and NA, N/A, n/a, &lt;NA>, #N/A, null, NULL, None and ?.
     /// `None`: they are errors. (`nan` is a number.)
     pub missing: Option<f32>,
+    /// What stands before the fraction of a number, a point for `None`. A comma needs another delimiter, or quotes.
+    pub decimal: Option<char>,
     /// Lines that begin with it are left out.
     pub comment: Option<char>,
 }
@@ -79,18 +81,19 @@ pub fn read(path: impl AsRef<Path>) -> Result<Table, DataError> {
 /// As [`read`].
 ///
 /// # Panics
-/// When the delimiter or the comment is a quote, the end of a line, or both are the same.
+/// When the delimiter or the comment is a quote or the end of a line, or two of delimiter, comment and decimal are the same.
 ///
 /// ```
 /// use gradus_nn::data::csv::{self, Options};
 ///
 /// # let dir = tempfile::tempdir()?;
 /// # let path = dir.path().join("measured.txt");
-/// std::fs::write(&path, "# station 7\n2019|2020\n1.5|\n2.5|3.5\n")?;
+/// std::fs::write(&path, "# station 7\n2019|2020\n1,5|\n2,5|3,5\n")?;
 /// let options = Options {
 ///     has_header: Some(true),
 ///     delimiter: Some('|'),
 ///     missing: Some(f32::NAN),
+///     decimal: Some(','),
 ///     comment: Some('#'),
 /// };
 /// let table = csv::read_with(&path, &options)?;
@@ -105,9 +108,10 @@ pub fn read_with(path: impl AsRef<Path>, options: &Options) -> Result<Table, Dat
         !bad(options.delimiter) && !bad(options.comment),
         "csv: neither the delimiter nor the comment can be a quote or the end of a line: {options:?}"
     );
+    let given = [options.delimiter, options.comment, options.decimal];
     assert!(
-        options.delimiter.is_none() || options.delimiter != options.comment,
-        "csv: the delimiter and the comment are the same: {options:?}"
+        (0..3).all(|i| given[i].is_none() || given[i] != given[(i + 1) % 3]),
+        "csv: the delimiter, the comment and the decimal point must differ: {options:?}"
     );
     let path = path.as_ref();
     let wrong = |reason: String| DataError::new(path, reason);
@@ -118,21 +122,20 @@ pub fn read_with(path: impl AsRef<Path>, options: &Options) -> Result<Table, Dat
 }
 
 fn parse(text: &str, options: &Options, path: &Path) -> Result<Table, String> {
-    let mut records = Records::new(text, options.delimiter, options.comment);
+    let mut records = Records::new(text, options);
     let (start, mut fields) = (records.clone(), Vec::new());
     let Some(line) = records.next(&mut fields)? else { return Err("is empty".to_owned()) };
     let has_header = match options.has_header {
         Some(has_header) => has_header,
-        None => {
-            shows_header(&fields, records.delimiter()).map_err(|reason| format!("line {line}: {reason}"))?
-        }
+        None => shows_header(&fields, records.delimiter(), options.decimal)
+            .map_err(|reason| format!("line {line}: {reason}"))?,
     };
     let names: Vec<String> = match has_header {
         true => fields.iter().map(|name| name.trim().to_owned()).collect(),
         false => (0..fields.len()).map(|column| column.to_string()).collect(),
     };
     let records = if has_header { records } else { start };
-    let is_text = text_columns(records.clone(), names.len())?;
+    let is_text = text_columns(records.clone(), names.len(), options.decimal)?;
     let (elements, texts, rows) = fill(records, options, &is_text)?;
     let of = |kind: bool| {
         let names = names.iter().zip(&is_text);
@@ -144,7 +147,7 @@ fn parse(text: &str, options: &Options, path: &Path) -> Result<Table, String> {
 }
 
 /// Whether the first line's fields are names.
-fn shows_header(fields: &[Cow<'_, str>], delimiter: char) -> Result<bool, String> {
+fn shows_header(fields: &[Cow<'_, str>], delimiter: char, decimal: Option<char>) -> Result<bool, String> {
     if fields[0].starts_with('#') {
         return Err(
             "begins with '#': is it a comment, Options { comment: Some('#'), .. }, or does it name the \
@@ -152,8 +155,8 @@ fn shows_header(fields: &[Cow<'_, str>], delimiter: char) -> Result<bool, String
                 .to_owned(),
         );
     }
-    let number = |field: &&Cow<'_, str>| matches!(cell(field), Cell::Number(_) | Cell::Unfit(_));
-    let text = |field: &&Cow<'_, str>| matches!(cell(field), Cell::Text);
+    let number = |field: &&Cow<'_, str>| matches!(cell(field, decimal), Cell::Number(_) | Cell::Unfit(_));
+    let text = |field: &&Cow<'_, str>| matches!(cell(field, decimal), Cell::Text);
     match (fields.iter().find(number), fields.iter().find(text)) {
         (Some(number), Some(text)) => Err(format!(
             "{text:?} is no number, but {number:?} is: say with Options {{ has_header, .. }} whether the line names \
@@ -164,7 +167,11 @@ fn shows_header(fields: &[Cow<'_, str>], delimiter: char) -> Result<bool, String
 }
 
 /// Which columns have a text and no number; the same for the number of fields of each record.
-fn text_columns(mut records: Records<'_>, columns: usize) -> Result<Vec<bool>, String> {
+fn text_columns(
+    mut records: Records<'_>,
+    columns: usize,
+    decimal: Option<char>,
+) -> Result<Vec<bool>, String> {
     let (mut numbers, mut texts) = (vec![false; columns], vec![false; columns]);
     let mut fields = Vec::new();
     while let Some(line) = records.next(&mut fields)? {
@@ -176,7 +183,7 @@ fn text_columns(mut records: Records<'_>, columns: usize) -> Result<Vec<bool>, S
             if numbers[column] {
                 continue;
             }
-            match cell(field) {
+            match cell(field, decimal) {
                 Cell::Number(_) | Cell::Unfit(_) => numbers[column] = true,
                 Cell::Text => texts[column] = true,
                 Cell::Missing => {}
@@ -201,7 +208,7 @@ fn fill(
                 text_column.next().expect("one for each").push(field.trim().to_owned());
                 continue;
             }
-            elements.push(match (cell(field), options.missing) {
+            elements.push(match (cell(field, options.decimal), options.missing) {
                 (Cell::Number(number), _) | (Cell::Missing, Some(number)) => number,
                 (Cell::Missing, None) => {
                     return Err(format!(
@@ -260,7 +267,7 @@ impl Table {
         let Column::Texts(texts) = self.find(column)? else {
             return Err(self.wrong(format!("column {column} is of numbers, not of texts")));
         };
-        if let Some(row) = texts.iter().position(|text| matches!(cell(text), Cell::Missing)) {
+        if let Some(row) = texts.iter().position(|text| matches!(cell(text, None), Cell::Missing)) {
             return Err(self.wrong(format!("row {row} of column {column} is missing")));
         }
         let classes: BTreeSet<&String> = texts.iter().collect();

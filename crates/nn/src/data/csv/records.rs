@@ -1,5 +1,6 @@
 //! The grammar of CSV: a text apart into lines and fields (RFC 4180, and what programs write beside it).
 
+use super::Options;
 use crate::save::{Reason, unpack, whole};
 use flate2::bufread::MultiGzDecoder;
 use std::borrow::Cow;
@@ -39,12 +40,13 @@ pub(super) struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    pub(super) fn new(text: &'a str, delimiter: Option<char>, comment: Option<char>) -> Records<'a> {
+    pub(super) fn new(text: &'a str, options: &Options) -> Records<'a> {
+        let Options { delimiter, comment, decimal, .. } = *options;
         let mut records = Records { rest: text, line: 1, delimiter: delimiter.unwrap_or(','), comment };
         if delimiter.is_none() {
             let mut first = records.clone();
             first.skip();
-            records.delimiter = guess(first.rest.split(['\n', '\r']).next().unwrap_or_default());
+            records.delimiter = guess(first.rest.split(['\n', '\r']).next().unwrap_or_default(), decimal);
         }
         records
     }
@@ -148,16 +150,18 @@ impl<'a> Records<'a> {
     }
 }
 
-/// A comma; where the line has none, a semicolon or a tab; where it has none of these and is numbers with spaces between
+/// A comma, where it is no decimal point; where the line has none, a semicolon or a tab; where it has none of these and is numbers with spaces between
 /// them, spaces.
-fn guess(line: &str) -> char {
+fn guess(line: &str, decimal: Option<char>) -> char {
     // What stands between quotes does not count.
     let plain: String = line.split('"').step_by(2).collect();
-    if let Some(found) = [',', ';', '\t'].into_iter().find(|&delimiter| plain.contains(delimiter)) {
+    let mut delimiters = [',', ';', '\t'].into_iter().filter(|&delimiter| Some(delimiter) != decimal);
+    if let Some(found) = delimiters.find(|&delimiter| plain.contains(delimiter)) {
         return found;
     }
     let mut words = plain.split_whitespace();
-    let numbers = plain.split_whitespace().count() > 1 && words.all(|word| !matches!(cell(word), Cell::Text));
+    let numbers =
+        plain.split_whitespace().count() > 1 && words.all(|word| !matches!(cell(word, decimal), Cell::Text));
     if numbers { ' ' } else { ',' }
 }
 
@@ -171,14 +175,15 @@ pub(super) enum Cell {
     Text,
 }
 
-const MISSING: [&str; 9] = ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "null", "None", "?"];
+const MISSING: [&str; 10] = ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "null", "NULL", "None", "?"];
 
-pub(super) fn cell(field: &str) -> Cell {
+/// `decimal` is what stands before the fraction, a point for none.
+pub(super) fn cell(field: &str, decimal: Option<char>) -> Cell {
     let field = field.trim();
     match field {
         "True" | "true" | "TRUE" => return Cell::Number(1.0),
         "False" | "false" | "FALSE" => return Cell::Number(0.0),
-        _ if MISSING.contains(&field) || field == "NULL" => return Cell::Missing,
+        _ if MISSING.contains(&field) => return Cell::Missing,
         _ => {}
     }
     let digits = field.strip_prefix(['+', '-']).unwrap_or(field);
@@ -187,10 +192,14 @@ pub(super) fn cell(field: &str) -> Cell {
         let fit = field.parse().ok().and_then(|number| whole(number).ok());
         return fit.map_or_else(|| Cell::Unfit(format!("an f32 cannot hold {field}")), Cell::Number);
     }
-    match field.parse::<f32>() {
-        Ok(number)
-            if number.is_infinite() && digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') =>
-        {
+    let number = match decimal {
+        // A point is then one of thousands, or a slip.
+        Some(decimal) if decimal != '.' && field.contains('.') => return Cell::Text,
+        Some(decimal) => field.replacen(decimal, ".", 1).parse::<f32>(),
+        None => field.parse(),
+    };
+    match number {
+        Ok(number) if number.is_infinite() && digits.contains(|c: char| c.is_ascii_digit()) => {
             Cell::Unfit(format!("{field} is beyond an f32's range"))
         }
         Ok(number) => Cell::Number(number),

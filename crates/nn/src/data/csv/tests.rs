@@ -176,6 +176,23 @@ fn other_delimiters_and_comments_are_read() {
 }
 
 #[test]
+fn numbers_with_decimal_commas_are_read() {
+    let options = Options { decimal: Some(','), ..Default::default() };
+    let table = parse_with("a;b\n1,5;-2,5e3\n3;\",25\"\n", options.clone()).unwrap();
+    assert_eq!(table.values, Tensor::from([[1.5, -2500.0], [3.0, 0.25]]));
+    // Also without a header, where the comma would be taken for the delimiter.
+    assert_eq!(parse_with("1,5;2,5\n", options.clone()).unwrap().values, Tensor::from([[1.5, 2.5]]));
+    assert_eq!(parse_with("a;b\n1;2\n1,5;2.5\n", options).unwrap_err(), "line 3: \"2.5\" is no number");
+    assert!(parse("1,5;2,5\n").unwrap_err().contains("or with delimiter"));
+}
+
+#[test]
+#[should_panic = "csv: the delimiter, the comment and the decimal point must differ"]
+fn a_comma_is_not_two_things_at_once() {
+    let _ = parse_with("1\n", Options { delimiter: Some(','), decimal: Some(','), ..Default::default() });
+}
+
+#[test]
 #[should_panic = "csv: neither the delimiter nor the comment can be a quote or the end of a line"]
 fn a_quote_is_no_delimiter() {
     let _ = parse_with("1\n", Options { delimiter: Some('"'), ..Default::default() });
@@ -216,7 +233,7 @@ proptest! {
         let quoted = |field: &String| format!("\"{}\"", field.replace('"', "\"\""));
         let line = |row: &Vec<String>| row.iter().map(quoted).collect::<Vec<_>>().join(",") + "\n";
         let text: String = std::iter::once("a,b,c\n".to_owned()).chain(rows.iter().map(line)).collect();
-        let mut records = Records::new(&text, None, None);
+        let mut records = Records::new(&text, &Options::default());
         let mut fields = Vec::new();
         records.next(&mut fields).unwrap();
         for row in &rows {
