@@ -26,7 +26,7 @@ pub use layers::*;
 pub use module::{Module, Parameters, join, update_buffers};
 pub use optim::{AdaDelta, AdaGrad, Adam, AdamW, Lion, NAdam, Optimizer, RmsProp, Sgd};
 pub use save::{
-    DataError, LoadOptions, State, StateError, Unmatched, load, load_metadata, load_state_dict, load_tensors,
-    load_with, save, save_tensors, state_dict, write_atomically,
+    DataError, LoadOptions, Rename, State, StateError, Unmatched, load, load_metadata, load_state_dict,
+    load_tensors, load_with, save, save_tensors, state_dict, write_atomically,
 };
 pub use summary::{Summary, SummaryRow};

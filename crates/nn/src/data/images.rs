@@ -358,7 +358,7 @@ mod tests {
         let alpha =
             encoded(ColorType::GrayscaleAlpha, BitDepth::Sixteen, None, &[0xff, 0xff, 0, 0, 0, 0, 1, 2]);
         assert_eq!(decode(&alpha).unwrap().to_vec(), [1.0, 0.0]);
-        let few = encoded(ColorType::Grayscale, BitDepth::Two, None, &[0b01_11_0000]);
+        let few = encoded(ColorType::Grayscale, BitDepth::Two, None, &[0b0111_0000]);
         assert_eq!(decode(&few).unwrap().to_vec(), [85.0 / 255.0, 1.0]);
     }
 

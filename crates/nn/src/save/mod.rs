@@ -13,5 +13,5 @@ pub(crate) use elements::{Kind, whole};
 pub use file::{DataError, write_atomically};
 pub(crate) use file::{Reason, expansion_limit, read_file, unpack};
 pub use state::{State, StateError};
-pub use weights::{LoadOptions, Unmatched, load, load_state_dict, load_with, save, state_dict};
+pub use weights::{LoadOptions, Rename, Unmatched, load, load_state_dict, load_with, save, state_dict};
 pub(crate) use weights::{check_params, named_twice, set_params};

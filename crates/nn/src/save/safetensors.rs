@@ -3,6 +3,7 @@
 use super::{
     elements::Kind,
     file::{DataError, Reason, read_file, write_atomically},
+    weights::Rename,
 };
 use ::safetensors::{Dtype, SafeTensors, View};
 use gradus_tensor::Tensor;
@@ -73,10 +74,7 @@ pub fn load_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>, 
 }
 
 /// Reads the tensors that `rename` gives a name, under that name.
-pub(crate) fn read_tensors(
-    path: &Path,
-    rename: &dyn Fn(&str) -> Option<String>,
-) -> Result<BTreeMap<String, Tensor>, DataError> {
+pub(crate) fn read_tensors(path: &Path, rename: Rename<'_>) -> Result<BTreeMap<String, Tensor>, DataError> {
     let read = || -> Result<BTreeMap<String, Tensor>, Reason> {
         let bytes = read_file(path)?;
         if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
@@ -88,15 +86,12 @@ pub(crate) fn read_tensors(
 }
 
 #[cfg(feature = "pt")]
-fn torch(
-    bytes: Vec<u8>,
-    rename: &dyn Fn(&str) -> Option<String>,
-) -> Result<BTreeMap<String, Tensor>, Reason> {
+fn torch(bytes: Vec<u8>, rename: Rename<'_>) -> Result<BTreeMap<String, Tensor>, Reason> {
     super::torch::decode(bytes, rename)
 }
 
 #[cfg(not(feature = "pt"))]
-fn torch(_: Vec<u8>, _: &dyn Fn(&str) -> Option<String>) -> Result<BTreeMap<String, Tensor>, Reason> {
+fn torch(_: Vec<u8>, _: Rename<'_>) -> Result<BTreeMap<String, Tensor>, Reason> {
     Err("looks like a file of torch.save, which is read with gradus's feature \"pt\"; or save it in Python with \
          safetensors.torch.save_file(model.state_dict(), ..)"
         .into())
@@ -172,7 +167,7 @@ impl View for Saved<'_> {
     }
 }
 
-fn decode(bytes: &[u8], rename: &dyn Fn(&str) -> Option<String>) -> Result<BTreeMap<String, Tensor>, Reason> {
+fn decode(bytes: &[u8], rename: Rename<'_>) -> Result<BTreeMap<String, Tensor>, Reason> {
     let file = SafeTensors::deserialize(bytes)?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.iter() {

@@ -81,14 +81,17 @@ pub fn load(module: &mut dyn Module, path: impl AsRef<Path>) -> Result<(), DataE
     load_with(module, path, &LoadOptions::default()).map(|_| ())
 }
 
+/// Gives the name of a tensor in a module, from its own; none to leave it out.
+pub type Rename<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// How tensors by name become a module's parameters: all of them, under their own names, unless it says otherwise.
 #[derive(Clone, Copy)]
 pub struct LoadOptions<'a> {
     /// Whether every parameter must be among the tensors, and every tensor a parameter. Otherwise those that are on both
     /// sides are set, which must be at least one; their shapes must agree all the same.
     pub strict: bool,
-    /// The name of a tensor in the module, from its own; none to leave it out.
-    pub rename: Option<&'a dyn Fn(&str) -> Option<String>>,
+    /// Other names for the tensors, or for some none.
+    pub rename: Option<Rename<'a>>,
 }
 
 impl Default for LoadOptions<'_> {

@@ -135,8 +135,8 @@ fn parse(text: &str, options: &Options, path: &Path) -> Result<Table, String> {
         false => (0..fields.len()).map(|column| column.to_string()).collect(),
     };
     let records = if has_header { records } else { start };
-    let is_text = text_columns(records.clone(), names.len(), options.decimal)?;
-    let (elements, texts, rows) = fill(records, options, &is_text)?;
+    let (is_text, rows) = text_columns(records.clone(), names.len(), options.decimal)?;
+    let (elements, texts) = fill(records, options, &is_text)?;
     let of = |kind: bool| {
         let names = names.iter().zip(&is_text);
         names.filter(move |(_, text)| **text == kind).map(|(name, _)| name.clone())
@@ -166,18 +166,19 @@ fn shows_header(fields: &[Cow<'_, str>], delimiter: char, decimal: Option<char>)
     }
 }
 
-/// Which columns have a text and no number; the same for the number of fields of each record.
+/// Which columns have a text and no number, and how many records there are, each of so many fields.
 fn text_columns(
     mut records: Records<'_>,
     columns: usize,
     decimal: Option<char>,
-) -> Result<Vec<bool>, String> {
+) -> Result<(Vec<bool>, usize), String> {
     let (mut numbers, mut texts) = (vec![false; columns], vec![false; columns]);
-    let mut fields = Vec::new();
+    let (mut fields, mut rows) = (Vec::new(), 0);
     while let Some(line) = records.next(&mut fields)? {
         if fields.len() != columns {
             return Err(format!("line {line}: has {} fields, the first line {columns}", fields.len()));
         }
+        rows += 1;
         for (column, field) in fields.iter().enumerate() {
             // One number decides.
             if numbers[column] {
@@ -190,17 +191,17 @@ fn text_columns(
             }
         }
     }
-    Ok(texts.into_iter().zip(numbers).map(|(text, number)| text && !number).collect())
+    Ok((texts.into_iter().zip(numbers).map(|(text, number)| text && !number).collect(), rows))
 }
 
-/// The numbers row by row, the texts column by column, and the number of rows.
+/// The numbers row by row, and the texts column by column.
 fn fill(
     mut records: Records<'_>,
     options: &Options,
     is_text: &[bool],
-) -> Result<(Vec<f32>, Vec<Vec<String>>, usize), String> {
+) -> Result<(Vec<f32>, Vec<Vec<String>>), String> {
     let mut texts = vec![Vec::new(); is_text.iter().filter(|text| **text).count()];
-    let (mut elements, mut fields, mut rows) = (Vec::new(), Vec::new(), 0);
+    let (mut elements, mut fields) = (Vec::new(), Vec::new());
     while let Some(line) = records.next(&mut fields)? {
         let mut text_column = texts.iter_mut();
         for (column, (field, is_text)) in fields.iter().zip(is_text).enumerate() {
@@ -220,9 +221,8 @@ fn fill(
                 (Cell::Text, _) => return Err(format!("line {line}: {field:?} is no number")),
             });
         }
-        rows += 1;
     }
-    Ok((elements, texts, rows))
+    Ok((elements, texts))
 }
 
 /// A column that was asked for.

@@ -10,6 +10,7 @@ use super::{
     elements::Kind,
     file::{Reason, expansion_limit, unpack},
     safetensors::insert,
+    weights::Rename,
 };
 use crate::module::join;
 use gradus_tensor::Tensor;
@@ -27,10 +28,7 @@ const OLD_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 const MOST_LEVELS: usize = 64;
 
 /// The tensors that `rename` gives a name.
-pub(super) fn decode(
-    bytes: Vec<u8>,
-    rename: &dyn Fn(&str) -> Option<String>,
-) -> Result<BTreeMap<String, Tensor>, Reason> {
+pub(super) fn decode(bytes: Vec<u8>, rename: Rename<'_>) -> Result<BTreeMap<String, Tensor>, Reason> {
     let limit = expansion_limit(bytes.len());
     if let Some(rest) = bytes.strip_prefix(OLD_MAGIC) {
         return decode_old(rest, rename, limit);
@@ -63,11 +61,7 @@ pub(super) fn decode(
     wanted.read(big_endian, |key| storages.get(key).map(Vec::as_slice))
 }
 
-fn decode_old(
-    mut rest: &[u8],
-    rename: &dyn Fn(&str) -> Option<String>,
-    limit: usize,
-) -> Result<BTreeMap<String, Tensor>, Reason> {
+fn decode_old(mut rest: &[u8], rename: Rename<'_>, limit: usize) -> Result<BTreeMap<String, Tensor>, Reason> {
     load(&mut rest)?; // The version of the form, always the same.
     let (system, values) = load(&mut rest)?;
     let entries = values.dict(system).unwrap_or_default();
@@ -118,7 +112,7 @@ struct Described<'a> {
 /// What is found by walking through the values.
 struct Wanted<'a, 'v> {
     values: &'v Values<'a>,
-    rename: &'v dyn Fn(&str) -> Option<String>,
+    rename: Rename<'v>,
     tensors: Vec<Described<'a>>,
     /// What is neither a tensor nor a thing with parts.
     skipped: Option<String>,
@@ -129,11 +123,7 @@ struct Wanted<'a, 'v> {
 }
 
 impl<'a, 'v> Wanted<'a, 'v> {
-    fn new(
-        values: &'v Values<'a>,
-        rename: &'v dyn Fn(&str) -> Option<String>,
-        limit: usize,
-    ) -> Wanted<'a, 'v> {
+    fn new(values: &'v Values<'a>, rename: Rename<'v>, limit: usize) -> Wanted<'a, 'v> {
         Wanted { values, rename, tensors: Vec::new(), skipped: None, left: limit, steps: 1 << 22 }
     }
 
