@@ -128,7 +128,7 @@ impl State {
     /// When the names or shapes are not the model's, and what does not fit is named; or the model names two parameters alike.
     pub fn restore_model(&self, name: &str, model: &mut dyn Module) -> Result<(), StateError> {
         let named = |faults| StateError::new(format!("{name}: {faults}"));
-        weights::set_params(model, self.part(name).tensors, true, "the state").map_err(named)?;
+        weights::set_params(model, self.part(name).tensors, true, "the file").map_err(named)?;
         Ok(())
     }
 

@@ -223,7 +223,7 @@ impl<O: Optimizer> Trainer<O> {
     pub fn restore(&mut self, state: &State, model: &mut dyn Module) -> Result<(), StateError> {
         let rng = state.rng("rng")?;
         let (steps, history) = (state.get("steps")?, History::from_csv(&state.get::<String>("history")?)?);
-        save::check_params(model, state.part("model").tensors(), true, "the state")
+        save::check_params(model, state.part("model").tensors(), true, "the file")
             .map_err(StateError::new)?;
         // The last that can fail; what has no name of a part fails here too.
         self.optimizer.restore(&state.part("optimizer"), model)?;

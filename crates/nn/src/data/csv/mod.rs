@@ -42,10 +42,10 @@ pub struct Table {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
     /// Whether the first line names the columns. `None`: it does when none of its fields is a number; a first line of both
-    /// numbers and texts is an error.
+    /// numbers and texts is an error. Names that are all numbers, such as years, must be said to be names.
     pub has_header: Option<bool>,
-    /// What stands between fields. `None`: a comma; when the first line has none, a semicolon or a tab; when it has none of
-    /// them and is numbers between spaces, spaces. With `' '` several spaces, or tabs, are one.
+    /// What stands between fields. `None`: a comma; when the first line has none, a semicolon, a tab or a bar; when it has
+    /// none of them and is numbers between spaces, spaces. With `' '` several spaces, or tabs, are one.
     pub delimiter: Option<char>,
     /// The number to take for a missing one: for an empty field, and NA, N/A, n/a, &lt;NA>, #N/A, null, NULL, None and ?.
     /// `None`: they are errors. (`nan` is a number.)

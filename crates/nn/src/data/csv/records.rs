@@ -150,12 +150,12 @@ impl<'a> Records<'a> {
     }
 }
 
-/// A comma, where it is no decimal point; where the line has none, a semicolon or a tab; where it has none of these and is numbers with spaces between
-/// them, spaces.
+/// A comma, where it is no decimal point; where the line has none, a semicolon, a tab or a bar; where it has none of these and is
+/// numbers with spaces between them, spaces.
 fn guess(line: &str, decimal: Option<char>) -> char {
     // What stands between quotes does not count.
     let plain: String = line.split('"').step_by(2).collect();
-    let mut delimiters = [',', ';', '\t'].into_iter().filter(|&delimiter| Some(delimiter) != decimal);
+    let mut delimiters = [',', ';', '\t', '|'].into_iter().filter(|&delimiter| Some(delimiter) != decimal);
     if let Some(found) = delimiters.find(|&delimiter| plain.contains(delimiter)) {
         return found;
     }

@@ -20,20 +20,39 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 /// When the file cannot be read, is damaged or unpacks to more; or one of its arrays cannot be read, which is named.
 pub fn read(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>, DataError> {
     let path = path.as_ref();
-    let all = || -> Result<BTreeMap<String, Tensor>, Reason> {
-        let bytes = read_file(path)?;
-        let limit = expansion_limit(bytes.len());
-        read_all(bytes, limit)
-    };
-    all().map_err(|reason| DataError::new(path, reason))
+    read_some(path, &|_| true).map_err(|reason| DataError::new(path, reason))
 }
 
-fn read_all(bytes: Vec<u8>, mut left: usize) -> Result<BTreeMap<String, Tensor>, Reason> {
+/// Reads one array of an archive, as [`read`]; the others may hold what is not read, such as texts.
+///
+/// # Errors
+/// As [`read`]; when there is no such array. An example is at [`write`].
+pub fn read_array(path: impl AsRef<Path>, name: &str) -> Result<Tensor, DataError> {
+    let path = path.as_ref();
+    let one = read_some(path, &|found| found == name)
+        .and_then(|mut arrays| arrays.remove(name).ok_or_else(|| format!("has no array {name}").into()));
+    one.map_err(|reason| DataError::new(path, reason))
+}
+
+fn read_some(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<BTreeMap<String, Tensor>, Reason> {
+    let bytes = read_file(path)?;
+    let limit = expansion_limit(bytes.len());
+    read_all(bytes, limit, wanted)
+}
+
+fn read_all(
+    bytes: Vec<u8>,
+    mut left: usize,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<BTreeMap<String, Tensor>, Reason> {
     let mut archive = ZipArchive::new(Cursor::new(bytes))?;
     let mut tensors = BTreeMap::new();
     for i in 0..archive.len() {
         let file = archive.by_index(i)?;
         let name = file.name().strip_suffix(".npy").unwrap_or(file.name()).to_owned();
+        if !wanted(&name) {
+            continue;
+        }
         let named = |reason: Reason| format!("array {name}: {reason}");
         let stored = file.compression() == CompressionMethod::Stored;
         // What is not compressed cannot be larger than the file.
@@ -61,6 +80,7 @@ fn read_all(bytes: Vec<u8>, mut left: usize) -> Result<BTreeMap<String, Tensor>,
 /// # let path = dir.path().join("weights.npz");
 /// npz::write(&path, [("W1".to_string(), &Tensor::zeros([2, 3])), ("b1".to_string(), &Tensor::ones([3]))])?;
 /// assert_eq!(npz::read(&path)?["b1"], Tensor::ones([3]));
+/// assert_eq!(npz::read_array(&path, "b1")?, Tensor::ones([3]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -109,14 +129,31 @@ mod tests {
     }
 
     #[test]
+    fn one_array_is_read_beside_others_that_are_not() {
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in
+            [("text.npy", b"no array of numbers".to_vec()), ("x.npy", encode(&Tensor::arange(3)))]
+        {
+            archive.start_file(name, SimpleFileOptions::default()).unwrap();
+            archive.write_all(&bytes).unwrap();
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mixed.npz");
+        fs::write(&path, archive.finish().unwrap().into_inner()).unwrap();
+        assert!(read(&path).unwrap_err().reason.starts_with("array text: "));
+        assert_eq!(read_array(&path, "x").unwrap(), Tensor::arange(3));
+        assert_eq!(read_array(&path, "y").unwrap_err().reason, "has no array y");
+    }
+
+    #[test]
     fn an_archive_that_unpacks_to_very_much_is_refused() {
         // As one array, and as eight of which each is below the limit.
         for (count, len) in [(1, 2000), (8, 250)] {
             let zeros = Tensor::zeros([len]);
             let bytes = write_all((0..count).map(|i| (format!("zeros{i}"), &zeros))).unwrap();
-            let error = read_all(bytes.clone(), 7000).unwrap_err().to_string();
+            let error = read_all(bytes.clone(), 7000, &|_| true).unwrap_err().to_string();
             assert!(error.starts_with("array zeros") && error.contains("unpacks to more than"), "{error}");
-            assert_eq!(read_all(bytes, 10_000).unwrap().len(), count);
+            assert_eq!(read_all(bytes, 10_000, &|_| true).unwrap().len(), count);
         }
     }
 
@@ -128,14 +165,14 @@ mod tests {
                 let at = at.index(bytes.len());
                 bytes[at] = value;
             }
-            let _ = read_all(bytes, 1 << 20);
+            let _ = read_all(bytes, 1 << 20, &|_| true);
         }
 
         #[test]
         fn shortened_archives_never_panic(len in any::<prop::sample::Index>()) {
             let bytes = write_all([("a".to_owned(), &Tensor::arange(6))]).unwrap();
             let len = len.index(bytes.len());
-            prop_assert!(read_all(bytes[..len].to_vec(), 1 << 20).is_err());
+            prop_assert!(read_all(bytes[..len].to_vec(), 1 << 20, &|_| true).is_err());
         }
     }
 }
