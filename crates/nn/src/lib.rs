@@ -28,7 +28,7 @@ pub use init::Init;
 pub use layer::{DynLayer, Layer, Sequential};
 pub use layers::*;
 pub use module::{Module, Parameters, join, update_buffers};
-pub use optim::{AdaDelta, AdaGrad, Adam, AdamW, Lion, NAdam, Optimizer, RmsProp, Sgd};
+pub use optim::{Optimizer, optimizers::*};
 pub use save::{load_metadata, load_tensors, save_tensors};
 pub use state::{State, StateError};
 pub use summary::{Summary, SummaryRow};

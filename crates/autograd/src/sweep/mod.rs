@@ -62,22 +62,26 @@ impl<A: Watch, B: Watch> Watch for (A, B) {
     }
 }
 
-/// The gradients of `y`, whose cotangent is given, by every variable and parameter that it depends on.
+/// The positions of values with their cotangents, from which a sweep begins.
+pub(crate) type Seeds = SmallVec<[(u32, Tensor); 1]>;
+
+/// The gradients of values whose cotangents are given, by every variable and parameter that they depend on.
 #[track_caller]
 pub(crate) fn sweep(
-    y: Var<'_>,
-    cotangent: Tensor,
+    tape: &Tape,
+    seeds: Seeds,
     rule: Rule,
     release: bool,
     watch: &mut impl Watch,
 ) -> Gradients {
-    let tape = y.tape();
     let has_checkpoints = !tape.segments.borrow().is_empty();
-    // What came after the loss cannot matter to it, but for outputs of its own step.
-    let after = y.id() as usize + 1;
+    // What came after the last one cannot matter to them, but for outputs of its own step.
+    let after = seeds.iter().map(|&(id, _)| id as usize + 1).max().unwrap_or(0);
     let end = after + tape.nodes.read()[after..].iter().take_while(|node| node.is_later_output()).count();
     let mut gradients: Vec<Option<Tensor>> = vec![None; end];
-    gradients[y.id() as usize] = Some(cotangent);
+    for (id, cotangent) in seeds {
+        accumulate(&mut gradients[id as usize], cotangent);
+    }
     if release {
         tape.nodes.write()[end..].iter_mut().for_each(Node::release);
     }
@@ -212,7 +216,7 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         }
         // The rule pushes onto the tape, so the step has to leave it while it runs.
         let Some(step) = node.step.take() else { return };
-        (step, node.inputs.clone(), outputs, node.location)
+        (Lent { tape, id, step: Some(step) }, node.inputs.clone(), outputs, node.location)
     };
     let var = |id: usize| Var::new(tape, id as u32);
     let input_vars: SmallVec<[Var<'t>; 3]> = ids.iter().map(|&i| var(i as usize)).collect();
@@ -232,9 +236,12 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         results: &mut results,
     };
     let _line = tape.at_line(location);
-    let done = ShapeError::catch(|| step.backward_vars(&mut cx));
-    let done = done.map_err(|error| of_rule(&*step, location, &error));
-    tape.nodes.write()[id].step = Some(step);
+    let done = match &step.step {
+        Some(rule) => ShapeError::catch(|| rule.backward_vars(&mut cx))
+            .map_err(|error| of_rule(&**rule, location, &error)),
+        None => Ok(()),
+    };
+    drop(step);
     done.or_fail();
     for ((&input, result), value) in ids.iter().zip(results).zip(&input_vars) {
         let Some(result) = result else { continue };
@@ -242,6 +249,19 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         let result = if result.shape() == shape { result } else { Var::apply(SumTo(shape), &[&result]) };
         let slot = &mut gradients[input as usize];
         *slot = Some(slot.map_or(result, |sum| sum + result));
+    }
+}
+
+/// A step that has left its node, to which it comes back, also after a panic in its rule.
+struct Lent<'t> {
+    tape: &'t Tape,
+    id: usize,
+    step: Option<Box<dyn Step>>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.tape.nodes.write()[self.id].step = self.step.take();
     }
 }
 
@@ -266,7 +286,13 @@ fn reached_from(tape: &Tape, wrt: &[Var<'_>], last: u32) -> Vec<bool> {
 /// Sorts what is left after the sweep, the gradients of leaves, by variable and by parameter.
 fn collect(tape: &Tape, mut gradients: Vec<Option<Tensor>>) -> Gradients {
     let updates = tape.updates.borrow().clone();
-    let mut found = Gradients { tape: Some(tape.id_and_generation()), updates, ..Gradients::default() };
+    let mut found = Gradients {
+        tape: Some(tape.id_and_generation()),
+        updates,
+        weight: tape.weight.get(),
+        undecided: tape.undecided(),
+        ..Gradients::default()
+    };
     for (param, id) in tape.params() {
         let gradient = gradients.get(id as usize).cloned().flatten();
         let sum = found.by_param.entry(param).or_default();

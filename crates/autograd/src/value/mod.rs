@@ -132,12 +132,18 @@ pub trait Value:
     fn param_at(place: Self::Tape, param: &Param) -> Self;
 
     #[doc(hidden)]
+    #[track_caller]
     fn is_training_at(place: Self::Tape) -> bool;
 
     #[doc(hidden)]
+    #[track_caller]
     fn draw_at(place: Self::Tape) -> Option<u64>;
 
     #[doc(hidden)]
+    fn weigh_at(place: Self::Tape, weight: f64);
+
+    #[doc(hidden)]
+    #[track_caller]
     fn update_buffer_at(place: Self::Tape, buffer: &Param, keep: f32, add: Tensor);
 
     #[doc(hidden)]
@@ -202,6 +208,8 @@ impl Value for Tensor {
         None
     }
 
+    fn weigh_at(_: (), _: f64) {}
+
     fn update_buffer_at(_: (), _: &Param, _: f32, _: Tensor) {}
 
     fn checkpoint_at<R: Values<Tensor>>(_: (), f: impl FnOnce() -> R) -> R {
@@ -263,15 +271,25 @@ impl<'t> Value for Var<'t> {
         tape.param(param)
     }
 
+    #[track_caller]
     fn is_training_at(tape: &'t Tape) -> bool {
+        tape.ask();
         tape.is_training()
     }
 
+    #[track_caller]
     fn draw_at(tape: &'t Tape) -> Option<u64> {
+        tape.ask();
         tape.draw()
     }
 
+    fn weigh_at(tape: &'t Tape, weight: f64) {
+        tape.weight.set(Some(tape.weight.get().unwrap_or(0.0) + weight));
+    }
+
+    #[track_caller]
     fn update_buffer_at(tape: &'t Tape, buffer: &Param, keep: f32, add: Tensor) {
+        tape.ask();
         if tape.is_training() {
             let recording = tape.id_and_generation();
             tape.updates.borrow_mut().push(BufferUpdate { buffer: buffer.id(), keep, add, recording });

@@ -1,11 +1,13 @@
 //! Products of matrices.
 
 mod affine;
+mod cosine;
 mod einsum;
 mod matmul;
 mod similarity;
 
 pub use affine::Linear;
+pub use cosine::CosineSimilarity;
 pub use matmul::MatMul;
 pub use similarity::Similarity;
 

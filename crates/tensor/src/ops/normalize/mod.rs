@@ -15,6 +15,13 @@ use crate::{
     threads::share,
 };
 
+/// Mean and variance.
+#[derive(Clone, Copy, Debug)]
+struct Moments {
+    mean: f64,
+    variance: f64,
+}
+
 /// The vector from `at` on, with zeros behind the end of the slice.
 #[inline(always)]
 fn load<S: Simd>(simd: S, x: &[f32], at: usize) -> Lane<S> {
