@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         "tensor",
         &[
             &["error", "isa"],
-            &["shape", "random"],
+            &["limit", "shape", "random"],
             &["simd"],
             &["memory", "threads"],
             &["kernels"],

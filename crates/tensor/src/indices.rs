@@ -3,7 +3,7 @@
 use crate::{
     array::{layout::Layout, strided::Positions, views::resolve_reshape},
     error::{OrFail, ShapeError},
-    memory::limit::list,
+    limit::list,
     shape::{Shape, resolve_axis},
 };
 use std::sync::Arc;

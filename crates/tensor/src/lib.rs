@@ -6,6 +6,7 @@ mod indices;
 mod isa;
 #[allow(clippy::needless_range_loop)] // tiles and registers are counted
 pub mod kernels;
+mod limit;
 pub mod memory;
 mod ops;
 mod random;
@@ -21,7 +22,7 @@ pub use array::{
 pub use error::{OrFail, ShapeError};
 pub use indices::Indices;
 pub use isa::Isa;
-pub use memory::limit::list;
+pub use limit::list;
 pub use ops::{
     conv::{
         Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias,
