@@ -1,0 +1,228 @@
+//! A function near a point at all scales, and which derivative it has there.
+//!
+//! Difference quotients may settle down at several scales, on several values: a narrow feature is flat from far, rounding and
+//! rough functions settle on nothing, a staircase is flat from near. So all scales are looked at, and an estimate counts only
+//! where two that share no value agree.
+
+use crate::{
+    estimate::{Estimate, Series, limits},
+    ladder::{Ladder, Rung, Side},
+    noise::noise,
+};
+
+/// From how many quotients an estimate is made at most.
+const QUOTIENTS: usize = 5;
+/// By how many halvings of the step the beginnings of two estimates that confirm one another are apart, at least.
+const APART: usize = 3;
+/// How many steps, each half of the one before, are looked at, at most.
+const MOST_STEPS: i32 = 140;
+/// How many times the size of the variable steps are at most.
+const MOST_TIMES: f64 = 1e13;
+/// How many times the standard deviation of noise a value may be off.
+const DEVIATIONS: f64 = 6.0;
+
+/// A derivative that two scales agree on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Confirmed {
+    pub(crate) estimate: Estimate,
+    /// Whether it comes from values that are all the same.
+    flat: bool,
+    /// The places of the two among the steps.
+    from: [usize; 2],
+}
+
+/// What is known of a derivative after all scales were looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Scan {
+    rungs: Vec<Rung>,
+    /// The spacing of points and the noise found there, from wide to narrow.
+    roughness: Vec<(f64, f64)>,
+    pub(crate) central: Option<Confirmed>,
+    pub(crate) left: Option<Confirmed>,
+    pub(crate) right: Option<Confirmed>,
+    /// What larger steps agree on, where the function becomes another one, all of a sudden, below a certain step.
+    pub(crate) rough: Option<Estimate>,
+}
+
+impl Scan {
+    pub(crate) fn of(ladder: &mut Ladder<'_>) -> Scan {
+        let rungs = rungs(ladder);
+        let roughness = roughness(ladder, &rungs);
+        let mut scan = Scan { rungs, roughness, central: None, left: None, right: None, rough: None };
+        (scan.central, scan.rough) = scan.confirmed(ladder, Side::Both);
+        (scan.left, _) = scan.confirmed(ladder, Side::Left);
+        (scan.right, _) = scan.confirmed(ladder, Side::Right);
+        scan
+    }
+
+    /// The largest noise that values have at spacings up to this.
+    pub(crate) fn noise_up_to(&self, spacing: f64) -> f64 {
+        let narrow = self.roughness.iter().filter(|(at, _)| *at <= spacing).map(|&(_, level)| level);
+        let least = self.roughness.last().map_or(0.0, |&(_, level)| level);
+        DEVIATIONS * narrow.fold(least, f64::max)
+    }
+
+    /// The second derivative that the values at a step show.
+    fn curvature(&self, place: usize) -> f64 {
+        let rung = &self.rungs[place];
+        let even = rung.even();
+        if even.is_finite() { 2.0 * even.abs() / rung.step / rung.step } else { 0.0 }
+    }
+
+    /// The size of the value at the point, and of those near it.
+    pub(crate) fn size(&self) -> f64 {
+        self.rungs.last().map_or(0.0, |rung| rung.size)
+    }
+
+    /// Whether one side has no values at all, however small the step.
+    pub(crate) fn is_edge(&self) -> bool {
+        let (left, right) = (|r: &Rung| r.left.is_finite(), |r: &Rung| r.right.is_finite());
+        self.rungs.iter().any(left) != self.rungs.iter().any(right)
+    }
+
+    /// Whether there are no values but at the point.
+    pub(crate) fn is_isolated(&self) -> bool {
+        !self.rungs.iter().any(|r| r.left.is_finite() || r.right.is_finite())
+    }
+
+    /// Whether a difference of the values stays as steps go to 0, far above their noise: its size.
+    pub(crate) fn jump(&self) -> Option<f64> {
+        let near = &self.rungs[self.rungs.len().saturating_sub(6)..];
+        let size = |r: &Rung| r.right.abs().max(r.left.abs());
+        let (low, high) = near.iter().map(size).fold((f64::INFINITY, 0.0f64), |(l, h), y| (l.min(y), h.max(y)));
+        let noise = self.noise_up_to(near.first()?.step).max(1e-12 * self.size());
+        (high <= 1.5 * low && low > 100.0 * noise && low.is_finite()).then_some(high)
+    }
+
+    /// Whether quotients grow without end as steps go to 0.
+    pub(crate) fn is_steep(&self) -> bool {
+        let sizes: Vec<(f64, f64)> = self
+            .rungs
+            .iter()
+            .map(|r| (r.right, r.left, r.step))
+            .map(|(right, left, step)| (if right.is_finite() { right } else { left }, step))
+            .filter(|(y, step)| y.is_finite() && y.abs() > 100.0 * self.noise_up_to(*step).max(1e-15 * self.size()))
+            .map(|(y, step)| (y.abs() / step, step))
+            .collect();
+        let near = &sizes[sizes.len().saturating_sub(12)..];
+        near.len() > 6 && near.windows(2).all(|pair| pair[1].0 > 1.05 * pair[0].0)
+    }
+
+    /// The derivative that two scales agree on and smaller ones do not contradict, and what larger ones agreed on if these
+    /// do.
+    fn confirmed(&self, ladder: &Ladder<'_>, side: Side) -> (Option<Confirmed>, Option<Estimate>) {
+        let pairs = self.pairs(ladder, side);
+        let best = |candidates: &mut dyn Iterator<Item = &Confirmed>| -> Option<Confirmed> {
+            candidates.copied().min_by(|a, b| a.estimate.error.total_cmp(&b.estimate.error))
+        };
+        let Some(mut found) = best(&mut pairs.iter()) else { return (None, None) };
+        let mut rough = None;
+        // Smaller steps have the last word.
+        for _ in 0..MOST_STEPS {
+            let smaller = |pair: &&Confirmed| pair.from[0] > found.from[0] && pair.from[1] > found.from[1];
+            let contradicts = |pair: &&Confirmed| !found.estimate.allows(pair.estimate.value, pair.estimate.error);
+            let Some(next) = best(&mut pairs.iter().filter(smaller).filter(contradicts)) else { break };
+            let sudden = next.flat || self.is_sudden(ladder, side, &found, &next);
+            if sudden && rough.is_none() {
+                rough = Some(found.estimate);
+            }
+            found = next;
+        }
+        // The point is rounded: its derivative is that of a point nearby.
+        let places = [found.from[0], found.from[1]];
+        let curvature = places.iter().map(|&k| self.curvature(k)).fold(f64::INFINITY, f64::min);
+        if side == Side::Both {
+            found.estimate.error += 4.0 * curvature * ladder.line.point;
+        }
+        (Some(found), rough)
+    }
+
+    /// All pairs of estimates that share no value and agree, each with the error that both allow.
+    fn pairs(&self, ladder: &Ladder<'_>, side: Side) -> Vec<Confirmed> {
+        let series = if side == Side::Both { Series::Even } else { Series::All };
+        let quotient = |rung: &Rung| {
+            let noise = ladder.known_noise(rung).max(self.noise_up_to(rung.step));
+            ladder.quotient(rung, side, noise)
+        };
+        let quotients: Vec<_> = self.rungs.iter().map(quotient).collect();
+        let still = |rung: &Rung| match side {
+            Side::Both => rung.right == 0.0 && rung.left == 0.0,
+            Side::Left => rung.left == 0.0,
+            Side::Right => rung.right == 0.0,
+        };
+        // Beginning, end, estimate.
+        let mut estimates: Vec<(usize, usize, Estimate)> = Vec::new();
+        for first in 0..quotients.len() {
+            let run: Vec<_> = quotients[first..].iter().take(QUOTIENTS).map_while(|q| *q).collect();
+            let found = limits(series, &run).into_iter().enumerate();
+            let converged = found.filter(|(_, (_, converged))| *converged);
+            estimates.extend(converged.map(|(k, (estimate, _))| (first, first + k + 1, estimate)));
+        }
+        let mut pairs = Vec::new();
+        for (k, &(first, last, coarse)) in estimates.iter().enumerate() {
+            for &(other, end, fine) in &estimates[k + 1..] {
+                let apart = other >= (first + APART).max(last + 1);
+                if !apart || !coarse.allows(fine.value, fine.error) {
+                    continue;
+                }
+                let better = if fine.error < coarse.error { fine } else { coarse };
+                let error = coarse.error.max(fine.error).max((coarse.value - fine.value).abs());
+                let rounding = coarse.rounding.max(fine.rounding).min(error);
+                let estimate = Estimate { error, rounding, ..better };
+                let flat = self.rungs[first..=end].iter().all(still);
+                pairs.push(Confirmed { estimate, flat, from: [first, other] });
+            }
+        }
+        pairs
+    }
+
+    /// Whether, from small steps up, the quotients leave the derivative at once, as at a jump, and not little by little, as a
+    /// smooth function does.
+    fn is_sudden(&self, ladder: &Ladder<'_>, side: Side, large: &Confirmed, small: &Confirmed) -> bool {
+        let mut before: Option<f64> = None;
+        for place in (large.from[0]..=small.from[1]).rev() {
+            let rung = &self.rungs[place];
+            let Some(quotient) = ladder.quotient(rung, side, ladder.known_noise(rung)) else { continue };
+            let off = (quotient.value - small.estimate.value).abs();
+            let sure = quotient.rounding.max(small.estimate.error);
+            if off > 8.0 * sure && before.is_some_and(|before| off > 100.0 * before.max(sure)) {
+                return true;
+            }
+            before = Some(off.max(before.unwrap_or(0.0)));
+        }
+        false
+    }
+}
+
+/// The values at all steps from the largest on, until they drown in rounding.
+fn rungs(ladder: &mut Ladder<'_>) -> Vec<Rung> {
+    let line = ladder.line;
+    let top = Ladder::exponent(line.largest.min(MOST_TIMES * line.scale));
+    let bottom = Ladder::exponent(line.smallest).max(top - MOST_STEPS);
+    let mut rungs: Vec<Rung> = Vec::new();
+    let mut drowned = 0;
+    for exponent in (bottom..=top).rev() {
+        let rung = ladder.rung(exponent);
+        let noise = 4.0 * ladder.known_noise(&rung);
+        let is_drowned = rung.right.abs() <= noise && rung.left.abs() <= noise;
+        drowned = if is_drowned { drowned + 1 } else { 0 };
+        rungs.push(rung);
+        if drowned >= 8 && rung.step < 1e-6 * line.scale {
+            break;
+        }
+    }
+    rungs
+}
+
+/// The noise of the values at spacings from wide to narrow, to one side: a kink at the point is no noise.
+fn roughness(ladder: &mut Ladder<'_>, rungs: &[Rung]) -> Vec<(f64, f64)> {
+    let mut found = Vec::new();
+    for rung in rungs.iter().skip(4).step_by(5) {
+        let side = if rung.right.is_finite() { rung.step } else { -rung.step };
+        let values: Vec<f64> = (1..=8).map(|k| ladder.value(f64::from(k) * side)).collect();
+        if values.iter().all(|y| y.is_finite()) {
+            found.push((rung.step, noise(&values).level));
+        }
+    }
+    found
+}
