@@ -454,7 +454,7 @@ impl Jacobian<'_> {
             let slack = own + if precision > 1e-10 { 16.0 * precision * sizes[row] } else { 0.0 };
             let claim = Claim { value: given[row], slack, size: 1e-3 * sizes[row] };
             let mut judgement = slope::judge(|t| outputs.value(row, t), line, &claim);
-            let off = (judgement.given - judgement.estimate.value).abs() - judgement.estimate.error;
+            let off = (judgement.given - judgement.estimate.value).abs();
             let is_f32 = judgement.reason == Reason::Differs && off <= 6e-8 * judgement.given.abs();
             if is_f32 && !self.check.strict && judgement.given != 0.0 {
                 (judgement.verdict, judgement.reason) = (Verdict::Pass, Reason::AgreesToF32);

@@ -26,7 +26,7 @@ const DEVIATIONS: f64 = 6.0;
 pub(crate) struct Confirmed {
     pub(crate) estimate: Estimate,
     /// Whether it comes from values that are all the same.
-    flat: bool,
+    pub(crate) is_flat: bool,
     /// The places of the two among the steps.
     from: [usize; 2],
 }
@@ -40,26 +40,33 @@ pub(crate) struct Scan {
     pub(crate) central: Option<Confirmed>,
     pub(crate) left: Option<Confirmed>,
     pub(crate) right: Option<Confirmed>,
-    /// What larger steps agree on, where the function becomes another one, all of a sudden, below a certain step.
-    pub(crate) rough: Option<Estimate>,
+    /// The derivative over larger steps, where the function is rough and below a certain step another one.
+    pub(crate) over_roughness: Option<Estimate>,
 }
 
 impl Scan {
     pub(crate) fn of(ladder: &mut Ladder<'_>) -> Scan {
         let rungs = rungs(ladder);
         let roughness = roughness(ladder, &rungs);
-        let mut scan = Scan { rungs, roughness, central: None, left: None, right: None, rough: None };
-        (scan.central, scan.rough) = scan.confirmed(ladder, Side::Both);
-        (scan.left, _) = scan.confirmed(ladder, Side::Left);
-        (scan.right, _) = scan.confirmed(ladder, Side::Right);
+        let mut scan = Scan { rungs, roughness, central: None, left: None, right: None, over_roughness: None };
+        scan.central = scan.confirmed(ladder, Side::Both);
+        scan.left = scan.confirmed(ladder, Side::Left);
+        scan.right = scan.confirmed(ladder, Side::Right);
+        scan.over_roughness = scan.over_roughness(ladder);
         scan
     }
 
-    /// The largest noise that values have at spacings up to this.
-    pub(crate) fn noise_up_to(&self, spacing: f64) -> f64 {
-        let narrow = self.roughness.iter().filter(|(at, _)| *at <= spacing).map(|&(_, level)| level);
+    /// The largest noise that values have at spacings up to about this step.
+    pub(crate) fn noise_up_to(&self, step: f64) -> f64 {
+        let narrow = self.roughness.iter().filter(|(at, _)| *at <= 10.0 * step).map(|&(_, level)| level);
         let least = self.roughness.last().map_or(0.0, |&(_, level)| level);
         DEVIATIONS * narrow.fold(least, f64::max)
+    }
+
+    /// How sharp the kink is that the values show where the derivative was found.
+    pub(crate) fn bend(&self) -> f64 {
+        let rung = self.central.map(|found| self.rungs[found.from[1]]);
+        rung.map_or(f64::INFINITY, |rung| rung.even().abs() / rung.step)
     }
 
     /// The second derivative that the values at a step show.
@@ -85,6 +92,18 @@ impl Scan {
         !self.rungs.iter().any(|r| r.left.is_finite() || r.right.is_finite())
     }
 
+    /// Whether the values beside the point, however near, are as far from that at the point as any: then steps are not small
+    /// enough to tell anything.
+    pub(crate) fn is_unresolved(&self) -> bool {
+        let size = |r: &Rung| {
+            let finite = |y: f64| if y.is_finite() { y.abs() } else { 0.0 };
+            finite(r.right).max(finite(r.left))
+        };
+        let largest = self.rungs.iter().map(size).fold(0.0, f64::max);
+        let near = &self.rungs[self.rungs.len().saturating_sub(3)..];
+        near.iter().any(|r| size(r) > 0.2 * largest)
+    }
+
     /// Whether a difference of the values stays as steps go to 0, far above their noise: its size.
     pub(crate) fn jump(&self) -> Option<f64> {
         let near = &self.rungs[self.rungs.len().saturating_sub(6)..];
@@ -96,36 +115,32 @@ impl Scan {
 
     /// Whether quotients grow without end as steps go to 0.
     pub(crate) fn is_steep(&self) -> bool {
-        let sizes: Vec<(f64, f64)> = self
+        let noise = |step: f64| 100.0 * self.noise_up_to(step).max(1e-15 * self.size());
+        let quotients: Vec<f64> = self
             .rungs
             .iter()
-            .map(|r| (r.right, r.left, r.step))
-            .map(|(right, left, step)| (if right.is_finite() { right } else { left }, step))
-            .filter(|(y, step)| y.is_finite() && y.abs() > 100.0 * self.noise_up_to(*step).max(1e-15 * self.size()))
-            .map(|(y, step)| (y.abs() / step, step))
+            .map(|r| (if r.right.is_finite() { r.right } else { r.left }, r.step))
+            .filter(|(y, step)| y.is_finite() && (y.abs() > noise(*step) || self.size() == 0.0))
+            .map(|(y, step)| y.abs() / step)
             .collect();
-        let near = &sizes[sizes.len().saturating_sub(12)..];
-        near.len() > 6 && near.windows(2).all(|pair| pair[1].0 > 1.05 * pair[0].0)
+        // What settles does so by less and less.
+        let near = &quotients[quotients.len().saturating_sub(12)..];
+        let growth: Vec<f64> = near.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        growth.len() > 6 && growth.iter().all(|&g| g > 0.0) && growth.windows(2).all(|pair| pair[1] >= 0.9 * pair[0])
     }
 
-    /// The derivative that two scales agree on and smaller ones do not contradict, and what larger ones agreed on if these
-    /// do.
-    fn confirmed(&self, ladder: &Ladder<'_>, side: Side) -> (Option<Confirmed>, Option<Estimate>) {
+    /// The derivative that two scales agree on and smaller ones do not contradict.
+    fn confirmed(&self, ladder: &Ladder<'_>, side: Side) -> Option<Confirmed> {
         let pairs = self.pairs(ladder, side);
         let best = |candidates: &mut dyn Iterator<Item = &Confirmed>| -> Option<Confirmed> {
             candidates.copied().min_by(|a, b| a.estimate.error.total_cmp(&b.estimate.error))
         };
-        let Some(mut found) = best(&mut pairs.iter()) else { return (None, None) };
-        let mut rough = None;
+        let mut found = best(&mut pairs.iter())?;
         // Smaller steps have the last word.
         for _ in 0..MOST_STEPS {
             let smaller = |pair: &&Confirmed| pair.from[0] > found.from[0] && pair.from[1] > found.from[1];
             let contradicts = |pair: &&Confirmed| !found.estimate.allows(pair.estimate.value, pair.estimate.error);
             let Some(next) = best(&mut pairs.iter().filter(smaller).filter(contradicts)) else { break };
-            let sudden = next.flat || self.is_sudden(ladder, side, &found, &next);
-            if sudden && rough.is_none() {
-                rough = Some(found.estimate);
-            }
             found = next;
         }
         // The point is rounded: its derivative is that of a point nearby.
@@ -134,7 +149,31 @@ impl Scan {
         if side == Side::Both {
             found.estimate.error += 4.0 * curvature * ladder.line.point;
         }
-        (Some(found), rough)
+        Some(found)
+    }
+
+    /// What larger steps agree on where the function becomes another one below a certain step, all of a sudden, and is rough
+    /// above it.
+    fn over_roughness(&self, ladder: &Ladder<'_>) -> Option<Estimate> {
+        let found = self.central?;
+        let larger = |pair: &&Confirmed| pair.from[0] < found.from[0] && pair.from[1] < found.from[1];
+        let contradicts = |pair: &&Confirmed| !found.estimate.allows(pair.estimate.value, pair.estimate.error);
+        let pairs = self.pairs(ladder, Side::Both);
+        let candidates = pairs.iter().filter(larger).filter(contradicts);
+        let large = candidates.min_by(|a, b| a.estimate.error.total_cmp(&b.estimate.error))?;
+        let between = large.estimate.step.min(1e-2 * ladder.line.scale);
+        let mut levels: Vec<f64> = self
+            .roughness
+            .iter()
+            .filter(|(at, _)| (found.estimate.step..=between).contains(at))
+            .map(|&(_, level)| level)
+            .collect();
+        levels.sort_by(f64::total_cmp);
+        let median = levels.get(levels.len() / 2)?;
+        let known = ladder.known_noise(&self.rungs[large.from[0]]);
+        let is_rough = *median > 8.0 * known;
+        let is_sudden = found.is_flat || self.is_sudden(ladder, Side::Both, large, &found);
+        (is_rough && is_sudden).then_some(large.estimate)
     }
 
     /// All pairs of estimates that share no value and agree, each with the error that both allow.
@@ -152,9 +191,12 @@ impl Scan {
         };
         // Beginning, end, estimate.
         let mut estimates: Vec<(usize, usize, Estimate)> = Vec::new();
+        let scale = ladder.line.scale;
+        let near = quotients.iter().flatten().filter(|quotient| quotient.step <= scale);
+        let size = near.fold(0.0f64, |size, quotient| size.max(quotient.value.abs()));
         for first in 0..quotients.len() {
             let run: Vec<_> = quotients[first..].iter().take(QUOTIENTS).map_while(|q| *q).collect();
-            let found = limits(series, &run).into_iter().enumerate();
+            let found = limits(series, &run, size).into_iter().enumerate();
             let converged = found.filter(|(_, (_, converged))| *converged);
             estimates.extend(converged.map(|(k, (estimate, _))| (first, first + k + 1, estimate)));
         }
@@ -169,8 +211,8 @@ impl Scan {
                 let error = coarse.error.max(fine.error).max((coarse.value - fine.value).abs());
                 let rounding = coarse.rounding.max(fine.rounding).min(error);
                 let estimate = Estimate { error, rounding, ..better };
-                let flat = self.rungs[first..=end].iter().all(still);
-                pairs.push(Confirmed { estimate, flat, from: [first, other] });
+                let is_flat = self.rungs[first..=end].iter().all(still);
+                pairs.push(Confirmed { estimate, is_flat, from: [first, other] });
             }
         }
         pairs
@@ -214,14 +256,15 @@ fn rungs(ladder: &mut Ladder<'_>) -> Vec<Rung> {
     rungs
 }
 
-/// The noise of the values at spacings from wide to narrow, to one side: a kink at the point is no noise.
+/// The noise of the values at spacings from wide to narrow, to one side: a kink at the point is no noise. The spacings are
+/// no powers of two: rounding to binary digits would not show at those.
 fn roughness(ladder: &mut Ladder<'_>, rungs: &[Rung]) -> Vec<(f64, f64)> {
     let mut found = Vec::new();
-    for rung in rungs.iter().skip(4).step_by(5) {
-        let side = if rung.right.is_finite() { rung.step } else { -rung.step };
+    for rung in rungs.iter().skip(4).step_by(3) {
+        let side = 1.2345 * if rung.right.is_finite() { rung.step } else { -rung.step };
         let values: Vec<f64> = (1..=8).map(|k| ladder.value(f64::from(k) * side)).collect();
         if values.iter().all(|y| y.is_finite()) {
-            found.push((rung.step, noise(&values).level));
+            found.push((side.abs(), noise(&values).level));
         }
     }
     found

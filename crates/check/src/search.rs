@@ -188,7 +188,7 @@ impl<'a> Search<'a> {
 
     /// What is wrong in f64 may be right in f32.
     fn forgive_f32(&self, judgement: &mut Judgement, spread: f64) {
-        let off = (judgement.given - judgement.estimate.value).abs() - judgement.estimate.error;
+        let off = (judgement.given - judgement.estimate.value).abs();
         let is_f32 = judgement.reason == Reason::Differs && off <= F32_ROUNDING * spread && judgement.given != 0.0;
         if is_f32 && !self.check.strict {
             (judgement.verdict, judgement.reason) = (Verdict::Pass, Reason::AgreesToF32);

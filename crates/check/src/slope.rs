@@ -20,8 +20,14 @@ pub struct Claim {
 }
 
 impl Claim {
-    fn reference(&self) -> f64 {
-        if self.value.is_finite() { self.value.abs().max(self.size) } else { self.size }
+    /// What an error of the derivative is compared with: the claim, and what the function does over a step of about the size
+    /// of the variable.
+    fn reference(&self, ladder: &mut Ladder<'_>) -> f64 {
+        let rung = ladder.rung(Ladder::exponent(ladder.line.scale) + FIRST);
+        let change = rung.right.abs().max(rung.left.abs());
+        let slope = if change.is_finite() { change / rung.step } else { 0.0 };
+        let claimed = if self.value.is_finite() { self.value.abs() } else { 0.0 };
+        claimed.max(1e-2 * slope).max(1e-7 * rung.size / ladder.line.scale)
     }
 
     fn is_allowed_by(&self, estimate: &Estimate) -> bool {
@@ -36,7 +42,7 @@ const LOWER: i32 = 7;
 /// The first step of a quick look, as a power of two of the line's scale.
 const FIRST: i32 = -5;
 /// How many halvings of the step below the last one its confirmation is.
-const BELOW: i32 = 4;
+const BELOW: i32 = 8;
 
 /// The derivative at 0 of a function of one number.
 ///
@@ -73,7 +79,7 @@ pub fn judge(mut f: impl FnMut(f64) -> f64, line: &Line, claim: &Claim) -> Judge
         Some(estimate) => passed(claim, estimate, None),
         None => {
             let scan = Scan::of(&mut ladder);
-            verdict(&ladder, &scan, claim)
+            verdict(&mut ladder, &scan, claim)
         }
     }
 }
@@ -88,7 +94,7 @@ pub(crate) fn rough(f: &mut dyn FnMut(f64) -> f64, line: &Line) -> Estimate {
 
 /// The estimate of a few steps, if it agrees with the claim, and nothing speaks against it.
 fn quick(ladder: &mut Ladder<'_>, claim: &Claim) -> Option<Estimate> {
-    let reference = claim.reference();
+    let reference = claim.reference(ladder);
     for lower in 0..TRIES {
         let first = Ladder::exponent(ladder.line.scale) + FIRST - LOWER * lower;
         let (found, last) = look(ladder, first, 1e-11 * reference)?;
@@ -110,7 +116,7 @@ fn look(ladder: &mut Ladder<'_>, first: i32, wished: f64) -> Option<(Estimate, i
         let rung = ladder.rung(exponent);
         let curvature = 2.0 * rung.even().abs() / rung.step / rung.step;
         quotients.push(ladder.quotient(&rung, Side::Both, ladder.known_noise(&rung))?);
-        let Some(&(mut estimate, converged)) = limits(Series::Even, &quotients).last() else { continue };
+        let Some(&(mut estimate, converged)) = limits(Series::Even, &quotients, 0.0).last() else { continue };
         // The point is rounded: its derivative is that of a point nearby.
         estimate.error += 4.0 * curvature * ladder.line.point;
         if converged && best.is_none_or(|best| estimate.error < best.error) {
@@ -132,7 +138,7 @@ fn holds_below(ladder: &mut Ladder<'_>, last: i32, found: &Estimate) -> bool {
     let ratio = below.step / above.step;
     let agrees = (below.odd() / below.step - found.value).abs() <= 0.01 * found.value.abs() + found.error + noise / below.step;
     // What is even in the step falls with its square, at a kink with the step itself.
-    agrees && below.even().abs() <= noise + 0.1 * ratio * above.even().abs()
+    agrees && below.even().abs() <= noise + 4.0 * ratio * ratio * above.even().abs()
 }
 
 fn passed(claim: &Claim, estimate: Estimate, noise: Option<f64>) -> Judgement {
@@ -140,9 +146,9 @@ fn passed(claim: &Claim, estimate: Estimate, noise: Option<f64>) -> Judgement {
 }
 
 /// The judgement by all scales.
-fn verdict(ladder: &Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
-    let unknown = Estimate { value: f64::NAN, ..Estimate::UNKNOWN };
-    let estimate = scan.central.map_or(unknown, |found| found.estimate);
+fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
+    let estimate = scan.central.map_or(Estimate::UNKNOWN, |found| found.estimate);
+    let reference = claim.reference(ladder).max(claim.size);
     let known = (4.0 * ladder.line.epsilon * scan.size()).max(ladder.line.noise);
     let level = scan.noise_up_to(estimate.step.max(ladder.line.scale * 1e-3));
     let is_noisy = level > 1e3 * known && level > 0.0;
@@ -159,14 +165,24 @@ fn verdict(ladder: &Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
         false => (Verdict::Inconclusive, Reason::Rounding),
     };
     // How uncertain a difference may be to be worth judging by: a quarter of the digits.
-    let sure = if is_noisy { 0.02 } else { ladder.line.epsilon.powf(0.25) } * claim.reference();
+    let sure = if is_noisy { 0.02 } else { ladder.line.epsilon.powf(0.25) } * reference;
 
+    if let Some(size) = scan.jump() {
+        let side = [scan.left, scan.right].into_iter().flatten().find(|side| claim.is_allowed_by(&side.estimate));
+        return match side {
+            Some(side) if !scan.is_edge() => judgement(Verdict::Kink, Reason::BesideJump, side.estimate, None),
+            _ => judgement(Verdict::Inconclusive, Reason::Jump(size), estimate, None),
+        };
+    }
+    if scan.is_steep() {
+        return judgement(Verdict::Inconclusive, Reason::Infinite, estimate, None);
+    }
     // A kink, or the end of the domain.
     let both = scan.left.zip(scan.right).map(|(left, right)| [left.estimate, right.estimate]);
     if let Some(sides) = both {
         let [left, right] = sides;
         let apart = (left.value - right.value).abs();
-        let is_kink = apart > 1.5 * (left.error + right.error);
+        let is_kink = apart > 1.5 * (left.error + right.error) && scan.bend() > 0.25 * apart;
         let is_central = scan.central.is_some() && estimate.error <= sure && claim.is_allowed_by(&estimate);
         let between = |low: f64, high: f64| claim.value >= low - claim.slack && claim.value <= high + claim.slack;
         let low = (left.value - left.error).min(right.value - right.error);
@@ -187,25 +203,30 @@ fn verdict(ladder: &Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
             };
         }
     }
-    if scan.central.is_some() {
+    if let Some(central) = scan.central {
+        // Zero on a tread of a staircase.
+        let is_tread = central.is_flat && scan.over_roughness.is_some() && claim.is_allowed_by(&estimate);
         return match () {
             _ if !claim.value.is_finite() && estimate.error <= sure.max(1e-3 * estimate.value.abs()) => {
                 judgement(Verdict::Wrong, Reason::NotFinite, estimate, None)
             }
             _ if !claim.value.is_finite() => judgement(Verdict::Inconclusive, Reason::Unsettled, estimate, None),
+            _ if is_tread => judgement(Verdict::Noisy, Reason::Rough, estimate, None),
             _ if claim.is_allowed_by(&estimate) && estimate.error <= sure => passed(claim, estimate, Some(level)),
             _ if claim.is_allowed_by(&estimate) => {
                 let (verdict, reason) = hidden();
                 judgement(verdict, reason, estimate, None)
             }
-            _ => match scan.rough {
-                Some(large) if claim.is_allowed_by(&large) && large.error <= 0.02 * claim.reference() => {
+            _ => match scan.over_roughness {
+                Some(large) if claim.is_allowed_by(&large) && large.error <= 0.02 * reference => {
                     passed(claim, large, Some(level))
                 }
                 Some(large) if claim.is_allowed_by(&large) => {
-                    judgement(Verdict::Noisy, Reason::Rough, large, None)
+                    judgement(Verdict::Noisy, Reason::Noise(level), large, None)
                 }
-                _ => judgement(Verdict::Wrong, Reason::Differs, estimate, None),
+                _ if scan.is_unresolved() => judgement(Verdict::Inconclusive, Reason::Unsettled, estimate, None),
+                Some(large) => judgement(Verdict::Wrong, Reason::Differs, large, None),
+                None => judgement(Verdict::Wrong, Reason::Differs, estimate, None),
             },
         };
     }
@@ -217,16 +238,11 @@ fn verdict(ladder: &Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
         Some(side) if scan.is_edge() && side.error <= 0.1 * (side.value - claim.value).abs() => {
             judgement(Verdict::Wrong, Reason::Differs, side, None)
         }
-        Some(side) if scan.jump().is_some() && claim.is_allowed_by(&side) => {
-            judgement(Verdict::Kink, Reason::BesideJump, side, None)
-        }
         _ => {
-            let (verdict, reason) = match scan.jump() {
+            let (verdict, reason) = match () {
                 _ if scan.is_isolated() => (Verdict::Inconclusive, Reason::NoValues),
-                Some(size) => (Verdict::Inconclusive, Reason::Jump(size)),
-                None if scan.is_steep() => (Verdict::Inconclusive, Reason::Infinite),
-                None if is_noisy => (Verdict::Noisy, Reason::Noise(level)),
-                None => (Verdict::Inconclusive, Reason::Unsettled),
+                _ if is_noisy => (Verdict::Noisy, Reason::Noise(level)),
+                _ => (Verdict::Inconclusive, Reason::Unsettled),
             };
             judgement(verdict, reason, estimate, None)
         }

@@ -79,7 +79,7 @@ pub enum Reason {
     Rounding,
     /// Noise of this size, far above the rounding of the values, hides it.
     Noise(f64),
-    /// It is the slope over larger steps, but below them the function is another one.
+    /// It is zero as the function is around the point, but over larger steps that is a staircase.
     Rough,
     /// Differences do not settle on a number at any scale.
     Unsettled,
@@ -113,8 +113,7 @@ impl Reason {
                  a smaller part of it"
             }
             Reason::Rough => {
-                "look for rounding to f32 or to integers inside the function, or for a term that wiggles and is \
-                 missing in the gradient"
+                "look for rounding to f32 or to integers inside the function"
             }
             Reason::Unsettled => "check at another point, or a smaller part of the function",
             Reason::Limit => "allow more evaluations, or check fewer elements",
@@ -138,7 +137,7 @@ impl fmt::Display for Reason {
             Reason::NoValues => "the function has no finite values around this point",
             Reason::Rounding => "the rounding of the function's values hides it",
             Reason::Noise(level) => return write!(f, "the function is rough: noise of {level:.1e} hides it"),
-            Reason::Rough => "it is the slope over larger steps, but below them the function is rough",
+            Reason::Rough => "the function is a staircase: it is the slope of a tread, not of the stairs",
             Reason::Unsettled => "differences do not settle on a number at any scale",
             Reason::Limit => "the limit of evaluations was reached",
         })
