@@ -47,6 +47,11 @@ pub(crate) struct Rung {
 }
 
 impl Rung {
+    /// The larger change of the value, of those that are finite.
+    pub(crate) fn change(&self) -> f64 {
+        [self.right, self.left].into_iter().filter(|y| y.is_finite()).fold(0.0, |m, y| m.max(y.abs()))
+    }
+
     /// Half the difference of both sides.
     pub(crate) fn odd(&self) -> f64 {
         0.5 * self.right - 0.5 * self.left

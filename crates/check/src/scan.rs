@@ -7,7 +7,7 @@
 use crate::{
     estimate::{Estimate, Series, limits},
     ladder::{Ladder, Rung, Side},
-    noise::noise,
+    noise::{Noise, noise},
 };
 
 /// From how many quotients an estimate is made at most.
@@ -36,7 +36,7 @@ pub(crate) struct Confirmed {
 pub(crate) struct Scan {
     rungs: Vec<Rung>,
     /// The spacing of points and the noise found there, from wide to narrow.
-    roughness: Vec<(f64, f64)>,
+    roughness: Vec<(f64, Noise)>,
     pub(crate) central: Option<Confirmed>,
     pub(crate) left: Option<Confirmed>,
     pub(crate) right: Option<Confirmed>,
@@ -58,8 +58,8 @@ impl Scan {
 
     /// The largest noise that values have at spacings up to about this step.
     pub(crate) fn noise_up_to(&self, step: f64) -> f64 {
-        let narrow = self.roughness.iter().filter(|(at, _)| *at <= 10.0 * step).map(|&(_, level)| level);
-        let least = self.roughness.last().map_or(0.0, |&(_, level)| level);
+        let narrow = self.roughness.iter().filter(|(at, _)| *at <= 10.0 * step).map(|(_, noise)| noise.level);
+        let least = self.roughness.last().map_or(0.0, |(_, noise)| noise.level);
         DEVIATIONS * narrow.fold(least, f64::max)
     }
 
@@ -95,13 +95,9 @@ impl Scan {
     /// Whether the values beside the point, however near, are as far from that at the point as any: then steps are not small
     /// enough to tell anything.
     pub(crate) fn is_unresolved(&self) -> bool {
-        let size = |r: &Rung| {
-            let finite = |y: f64| if y.is_finite() { y.abs() } else { 0.0 };
-            finite(r.right).max(finite(r.left))
-        };
-        let largest = self.rungs.iter().map(size).fold(0.0, f64::max);
+        let largest = self.rungs.iter().map(Rung::change).fold(0.0, f64::max);
         let near = &self.rungs[self.rungs.len().saturating_sub(3)..];
-        near.iter().any(|r| size(r) > 0.2 * largest)
+        near.iter().any(|r| r.change() > 0.2 * largest)
     }
 
     /// Whether a difference of the values stays as steps go to 0, far above their noise: its size.
@@ -156,24 +152,57 @@ impl Scan {
     /// above it.
     fn over_roughness(&self, ladder: &Ladder<'_>) -> Option<Estimate> {
         let found = self.central?;
+        let scale = ladder.line.scale;
         let larger = |pair: &&Confirmed| pair.from[0] < found.from[0] && pair.from[1] < found.from[1];
+        let is_near = |pair: &&Confirmed| self.rungs[pair.from[0]].step <= scale;
         let contradicts = |pair: &&Confirmed| !found.estimate.allows(pair.estimate.value, pair.estimate.error);
         let pairs = self.pairs(ladder, Side::Both);
-        let candidates = pairs.iter().filter(larger).filter(contradicts);
+        let candidates = pairs.iter().filter(larger).filter(is_near).filter(contradicts);
         let large = candidates.min_by(|a, b| a.estimate.error.total_cmp(&b.estimate.error))?;
-        let between = large.estimate.step.min(1e-2 * ladder.line.scale);
-        let mut levels: Vec<f64> = self
-            .roughness
-            .iter()
-            .filter(|(at, _)| (found.estimate.step..=between).contains(at))
-            .map(|&(_, level)| level)
-            .collect();
-        levels.sort_by(f64::total_cmp);
-        let median = levels.get(levels.len() / 2)?;
-        let known = ladder.known_noise(&self.rungs[large.from[0]]);
-        let is_rough = *median > 8.0 * known;
+        let is_rough = self.is_rough(ladder, &found, large.from[0]);
         let is_sudden = found.is_flat || self.is_sudden(ladder, Side::Both, large, &found);
         (is_rough && is_sudden).then_some(large.estimate)
+    }
+
+    /// Whether the function is rough at many of the spacings between the steps of a derivative and a larger one.
+    fn is_rough(&self, ladder: &Ladder<'_>, small: &Confirmed, large: usize) -> bool {
+        let between = small.estimate.step..=self.rungs[large].step.min(0.25 * ladder.line.scale);
+        let known = 4.0 * ladder.known_noise(&self.rungs[large]);
+        let noises = self.roughness.iter().filter(|(at, _)| between.contains(at)).map(|(_, noise)| noise);
+        let rough = noises.clone().filter(|noise| noise.detected && noise.level > known).count();
+        rough >= 2 && 5 * rough >= 2 * noises.count()
+    }
+
+    /// Whether larger steps have this derivative, though smaller ones have another one all of a sudden.
+    pub(crate) fn is_doubtful(&self, ladder: &Ladder<'_>, value: f64, slack: f64) -> bool {
+        let Some(found) = self.central else { return false };
+        // A tread of a staircase says nothing. Its steps are steeper than the whole.
+        let steepest = |rungs: &[Rung]| rungs.iter().map(|r| r.change() / r.step).fold(0.0, f64::max);
+        let is_step = || {
+            let above = self.rungs.iter().rposition(|r| r.change() > 0.0).unwrap_or(0);
+            above > 6 && steepest(&self.rungs[above..]) > 8.0 * steepest(&self.rungs[..above - 4])
+        };
+        if found.is_flat && (self.is_rough(ladder, &found, 0) || is_step()) {
+            return true;
+        }
+        let fits = |pair: &Confirmed| {
+            pair.from[0] < found.from[0]
+                && self.rungs[pair.from[0]].step <= ladder.line.scale
+                && pair.estimate.error < 0.03 * (value - found.estimate.value).abs()
+                && pair.estimate.allows(value, slack)
+                && self.is_sudden(ladder, Side::Both, pair, &found)
+                && self.is_rough(ladder, &found, pair.from[0])
+        };
+        self.pairs(ladder, Side::Both).iter().any(fits)
+    }
+
+    /// Whether the function nowhere rises above the noise it has where the derivative was found.
+    pub(crate) fn is_all_noise(&self) -> bool {
+        self.central.is_some_and(|found| {
+            let rung = &self.rungs[found.from[1]];
+            let noise = self.noise_up_to(rung.step);
+            noise > 1e-9 * rung.size && self.rungs.iter().map(Rung::change).fold(0.0, f64::max) <= noise
+        })
     }
 
     /// All pairs of estimates that share no value and agree, each with the error that both allow.
@@ -227,7 +256,7 @@ impl Scan {
             let Some(quotient) = ladder.quotient(rung, side, ladder.known_noise(rung)) else { continue };
             let off = (quotient.value - small.estimate.value).abs();
             let sure = quotient.rounding.max(small.estimate.error);
-            if off > 8.0 * sure && before.is_some_and(|before| off > 100.0 * before.max(sure)) {
+            if off > 8.0 * sure && before.is_some_and(|before| off > 20.0 * before.max(sure)) {
                 return true;
             }
             before = Some(off.max(before.unwrap_or(0.0)));
@@ -258,13 +287,13 @@ fn rungs(ladder: &mut Ladder<'_>) -> Vec<Rung> {
 
 /// The noise of the values at spacings from wide to narrow, to one side: a kink at the point is no noise. The spacings are
 /// no powers of two: rounding to binary digits would not show at those.
-fn roughness(ladder: &mut Ladder<'_>, rungs: &[Rung]) -> Vec<(f64, f64)> {
+fn roughness(ladder: &mut Ladder<'_>, rungs: &[Rung]) -> Vec<(f64, Noise)> {
     let mut found = Vec::new();
     for rung in rungs.iter().skip(4).step_by(3) {
         let side = 1.2345 * if rung.right.is_finite() { rung.step } else { -rung.step };
         let values: Vec<f64> = (1..=8).map(|k| ladder.value(f64::from(k) * side)).collect();
         if values.iter().all(|y| y.is_finite()) {
-            found.push((side.abs(), noise(&values).level));
+            found.push((side.abs(), noise(&values)));
         }
     }
     found

@@ -224,8 +224,11 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
                 Some(large) if claim.is_allowed_by(&large) => {
                     judgement(Verdict::Noisy, Reason::Noise(level), large, None)
                 }
-                _ if scan.is_unresolved() => judgement(Verdict::Inconclusive, Reason::Unsettled, estimate, None),
                 Some(large) => judgement(Verdict::Wrong, Reason::Differs, large, None),
+                None if scan.is_unresolved() => judgement(Verdict::Inconclusive, Reason::Unsettled, estimate, None),
+                None if scan.is_all_noise() || scan.is_doubtful(ladder, claim.value, claim.slack) => {
+                    judgement(Verdict::Noisy, Reason::Noise(level), estimate, None)
+                }
                 None => judgement(Verdict::Wrong, Reason::Differs, estimate, None),
             },
         };

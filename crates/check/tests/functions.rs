@@ -332,7 +332,7 @@ fn right_gradients_are_never_called_wrong() {
 
 #[test]
 fn errors_above_the_error_bar_are_found() {
-    let (mut planted, mut found, mut failures) = (0, 0, Vec::new());
+    let (mut planted, mut found, mut within, mut failures) = (0, 0, 0, Vec::new());
     for case in table() {
         let right = gradient(&case.f, &case.x);
         let largest = right.iter().fold(0.0f64, |m, g| m.max(g.abs()));
@@ -346,12 +346,12 @@ fn errors_above_the_error_bar_are_found() {
                 // What the right gradient's error bar allows, or lies within a kink, is no error.
                 let off = (wrong - g).abs();
                 let bar = 2.0 * finding.judgement.estimate.error + 1e-12 * g.abs();
-                let within = finding.judgement.sides.is_some_and(|[left, right]| {
+                let is_between = finding.judgement.sides.is_some_and(|[left, right]| {
                     let low = (left.value - left.error).min(right.value - right.error);
                     let high = (left.value + left.error).max(right.value + right.error);
                     (low..=high).contains(&wrong)
                 });
-                if off <= bar || within {
+                if off <= bar || is_between {
                     continue;
                 }
                 planted += 1;
@@ -362,14 +362,17 @@ fn errors_above_the_error_bar_are_found() {
                 let bar = report.findings.iter().find(at).map_or(0.0, |f| 2.0 * f.judgement.estimate.error);
                 match report.verdict {
                     Verdict::Wrong => found += 1,
-                    // Of a rough function the bar shows only when all scales are looked at; of a staircase zero is the
-                    // derivative, but no pass.
-                    _ if case.kind == Kind::Hard && (off <= bar || wrong == 0.0 && !report.passed()) => planted -= 1,
+                    _ if wrong == 0.0 && case.name.contains("taken away") && !report.passed() => found += 1,
+                    // Of a staircase zero is the derivative, but no pass.
+                    _ if case.kind == Kind::Hard && wrong == 0.0 && !report.passed() => found += 1,
+                    // Of a rough function the bar shows only when all scales are looked at.
+                    _ if off <= bar => within += 1,
                     _ => failures.push(format!("{}: {wrong:e} for {g:e} at {i}, bar {bar:.1e}: {report}", case.name)),
                 }
             }
         }
     }
     assert!(failures.is_empty(), "{} of {planted} missed\n{}", failures.len(), failures.join("\n\n"));
-    println!("{found} of {planted} errors found");
+    println!("{found} of {planted} errors found, {within} within the error bar");
+    assert!(50 * within <= planted, "{within} of {planted} within the error bar");
 }
