@@ -22,7 +22,7 @@ impl Estimate {
 
     /// Whether another number, itself off by up to `slack`, may be the derivative.
     pub fn allows(&self, other: f64, slack: f64) -> bool {
-        other == self.value || (other - self.value).abs() <= self.error + slack
+        other == self.value || other.is_finite() && (other - self.value).abs() <= self.error + slack
     }
 }
 

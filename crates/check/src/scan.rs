@@ -111,13 +111,12 @@ impl Scan {
 
     /// Whether quotients grow without end as steps go to 0.
     pub(crate) fn is_steep(&self) -> bool {
-        let noise = |step: f64| 100.0 * self.noise_up_to(step).max(1e-15 * self.size());
         let quotients: Vec<f64> = self
             .rungs
             .iter()
-            .map(|r| (if r.right.is_finite() { r.right } else { r.left }, r.step))
-            .filter(|(y, step)| y.is_finite() && (y.abs() > noise(*step) || self.size() == 0.0))
-            .map(|(y, step)| y.abs() / step)
+            .map(|r| (if r.right.is_finite() { r.right } else { r.left }, r))
+            .filter(|(y, r)| y.is_finite() && y.abs() > 1e-13 * r.size)
+            .map(|(y, r)| y.abs() / r.step)
             .collect();
         // What settles does so by less and less.
         let near = &quotients[quotients.len().saturating_sub(12)..];

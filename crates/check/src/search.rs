@@ -136,9 +136,10 @@ impl<'a> Search<'a> {
         self.judge_elements(&chosen);
         self.judge_kinks_together();
         let mut directions: Vec<(Direction, Judgement)> = Vec::new();
-        let wrong = |search: &Self| search.judged.values().any(|j| j.verdict == Verdict::Wrong);
         if chosen.len() < n {
-            directions = self.judge_directions(&mut rng, wrong(&self));
+            let off = |j: &&Judgement| j.verdict == Verdict::Wrong || j.reason == Reason::AgreesToF32;
+            let is_widespread = self.judged.values().filter(off).count() > MOST_FOUND / 2;
+            directions = self.judge_directions(&mut rng, is_widespread);
         }
         self.report(&directions)
     }
@@ -309,19 +310,23 @@ impl<'a> Search<'a> {
     }
 
     /// Judges random directions, and where one is contradicted searches for the elements to blame.
-    fn judge_directions(&mut self, rng: &mut Rng, is_wrong: bool) -> Vec<(Direction, Judgement)> {
+    fn judge_directions(&mut self, rng: &mut Rng, is_widespread: bool) -> Vec<(Direction, Judgement)> {
         let sizes = || self.given.x.iter().map(|x| x.abs()).filter(|&x| x > 0.0);
         let (low, high) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
         let is_unlike = high > UNLIKE * low;
         let mut found: Vec<(Direction, Judgement)> = Vec::new();
         for k in 0..self.check.directions {
             let mut direction = self.random(is_unlike && k % 2 == 1, rng);
+            // The right ones are put in the place of those found wrong, unless a pattern of all is looked for.
+            if is_widespread {
+                self.expected.copy_from_slice(self.given.gradient);
+            }
             loop {
                 let Some(judgement) = self.judge(&[self.along(direction.clone())]).pop() else { break };
                 let failed = judgement.verdict == Verdict::Wrong || judgement.reason == Reason::AgreesToF32;
                 let blamed = match () {
-                    // With wrong elements at hand what all have in common is asked for, no others.
-                    _ if is_wrong || self.judged.len() > CHOSEN + 2 * MOST_FOUND => None,
+                    // Where many are wrong what all have in common is asked for, no others.
+                    _ if is_widespread || self.judged.len() > CHOSEN + 2 * MOST_FOUND => None,
                     _ if judgement.sides.is_some() => self.halve(&direction, |search, half| search.bend(half)),
                     _ if failed => self.halve(&direction, |search, half| search.off(half)),
                     _ => None,

@@ -27,7 +27,8 @@ impl Claim {
         let change = rung.right.abs().max(rung.left.abs());
         let slope = if change.is_finite() { change / rung.step } else { 0.0 };
         let claimed = if self.value.is_finite() { self.value.abs() } else { 0.0 };
-        claimed.max(1e-2 * slope).max(1e-7 * rung.size / ladder.line.scale)
+        let rounding = 1e-7 * (ladder.line.epsilon / f64::EPSILON).sqrt();
+        claimed.max(1e-2 * slope).max(rounding * rung.size / ladder.line.scale)
     }
 
     fn is_allowed_by(&self, estimate: &Estimate) -> bool {
@@ -35,10 +36,11 @@ impl Claim {
     }
 }
 
-/// How many quotients a quick look takes, how often it begins again with smaller steps, and how far below the first.
+/// How many quotients a quick look takes.
 const QUICK: i32 = 6;
-const TRIES: i32 = 2;
-const LOWER: i32 = 7;
+/// By how many doublings of the first step it begins again with smaller and with larger ones.
+const LOWER: [i32; 2] = [-7, -14];
+const HIGHER: [i32; 2] = [5, 10];
 /// The first step of a quick look, as a power of two of the line's scale.
 const FIRST: i32 = -5;
 /// How many halvings of the step below the last one its confirmation is.
@@ -87,25 +89,39 @@ pub fn judge(mut f: impl FnMut(f64) -> f64, line: &Line, claim: &Claim) -> Judge
 /// The derivative by few evaluations, without a judgement: for looking where an error is, not whether there is one.
 pub(crate) fn rough(f: &mut dyn FnMut(f64) -> f64, line: &Line) -> Estimate {
     let mut ladder = Ladder::new(f, *line);
-    let first = Ladder::exponent(line.scale) + FIRST;
-    let looks = (0..3).filter_map(|lower| look(&mut ladder, first - LOWER * lower, 0.0)).map(|(estimate, _)| estimate);
-    looks.min_by(|a, b| a.error.total_cmp(&b.error)).unwrap_or(Estimate::UNKNOWN)
+    looks(&mut ladder, 0.0).map_or(Estimate::UNKNOWN, |(estimate, _)| estimate)
 }
 
 /// The estimate of a few steps, if it agrees with the claim, and nothing speaks against it.
 fn quick(ladder: &mut Ladder<'_>, claim: &Claim) -> Option<Estimate> {
     let reference = claim.reference(ladder);
-    for lower in 0..TRIES {
-        let first = Ladder::exponent(ladder.line.scale) + FIRST - LOWER * lower;
-        let (found, last) = look(ladder, first, 1e-11 * reference)?;
-        let is_sharp = found.error <= 1e-8 * reference;
-        // Where rounding is what limits it, smaller steps make it worse.
-        let is_at_best = found.rounding >= 0.3 * found.error && found.error <= 1e-5 * reference;
-        if (is_sharp || is_at_best) && claim.is_allowed_by(&found) {
-            return holds_below(ladder, last, &found).then_some(found);
+    let (found, last) = looks(ladder, 1e-11 * reference)?;
+    let is_sharp = found.error <= 1e-8 * reference;
+    let is_at_best = found.rounding >= 0.3 * found.error && found.error <= 1e-5 * reference;
+    let holds = (is_sharp || is_at_best) && claim.is_allowed_by(&found) && holds_below(ladder, last, &found);
+    holds.then_some(found)
+}
+
+/// The best estimate of a few steps, and the power of the last of them: of smaller ones too where larger ones are off by
+/// curvature, of larger ones too where rounding is what limits it.
+fn looks(ladder: &mut Ladder<'_>, wished: f64) -> Option<(Estimate, i32)> {
+    let first = Ladder::exponent(ladder.line.scale) + FIRST;
+    let mut best = look(ladder, first, wished)?;
+    let tries = match best.0.rounding >= 0.3 * best.0.error {
+        true => HIGHER,
+        false => LOWER,
+    };
+    for shift in tries {
+        let is_sharp = best.0.error <= wished.max(1e-9 * best.0.value.abs());
+        if is_sharp || 2f64.powi(first + shift) > ladder.line.largest {
+            break;
+        }
+        match look(ladder, first + shift, wished) {
+            Some(next) if next.0.error < best.0.error => best = next,
+            _ => break,
         }
     }
-    None
+    Some(best)
 }
 
 /// The best estimate from steps of two to this power down, until it is as good as wished, and the power of the last step.
@@ -166,6 +182,8 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
     };
     // How uncertain a difference may be to be worth judging by: a quarter of the digits.
     let sure = if is_noisy { 0.02 } else { ladder.line.epsilon.powf(0.25) } * reference;
+    // Beside the other elements it is as good as none.
+    let sure = sure.max(4e3 * ladder.line.epsilon.sqrt() * claim.size);
 
     if let Some(size) = scan.jump() {
         let side = [scan.left, scan.right].into_iter().flatten().find(|side| claim.is_allowed_by(&side.estimate));

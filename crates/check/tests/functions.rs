@@ -187,13 +187,13 @@ fn chaotic(table: &mut Table) {
             for _ in 0..steps {
                 let [a, b, d] = at;
                 let slope = [(b - a) * 10.0, a * (c(28.0) - d) - b, a * b - d * (8.0 / 3.0)];
-                at = [0, 1, 2].map(|k| at[k] + slope[k] * 0.005);
+                at = [0, 1, 2].map(|k| at[k] + slope[k] * 0.01);
             }
             at[0]
         }
     };
-    table.add(Kind::Fine, "Lorenz, t = 2", &[1.0, 2.0, 20.0], lorenz(400));
-    table.add(Kind::Hard, "Lorenz, t = 15", &[1.0, 2.0, 20.0], lorenz(3000));
+    table.add(Kind::Fine, "Lorenz, t = 2", &[1.0, 2.0, 20.0], lorenz(200));
+    table.add(Kind::Hard, "Lorenz, t = 15", &[1.0, 2.0, 20.0], lorenz(1500));
 }
 
 fn rough(table: &mut Table) {
