@@ -56,10 +56,13 @@ impl Scan {
         scan
     }
 
-    /// The largest noise that values have at spacings up to about this step.
+    /// The largest noise that values have at spacings up to about this step. It does not vanish with the step: values that
+    /// are all the same by chance are no sign of that.
     pub(crate) fn noise_up_to(&self, step: f64) -> f64 {
-        let narrow = self.roughness.iter().filter(|(at, _)| *at <= 10.0 * step).map(|(_, noise)| noise.level);
-        let least = self.roughness.last().map_or(0.0, |(_, noise)| noise.level);
+        let narrow = self.roughness.iter().filter(|(at, _)| *at <= 1.3 * step).map(|(_, noise)| noise.level);
+        let levels = self.roughness.iter().map(|(_, noise)| noise.level).filter(|&level| level > 0.0);
+        // A kink far away shows at one or two spacings alone.
+        let least = if levels.clone().count() > 2 { levels.fold(f64::INFINITY, f64::min) } else { 0.0 };
         DEVIATIONS * narrow.fold(least, f64::max)
     }
 

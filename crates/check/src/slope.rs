@@ -27,13 +27,18 @@ impl Claim {
         let change = rung.right.abs().max(rung.left.abs());
         let slope = if change.is_finite() { change / rung.step } else { 0.0 };
         let claimed = if self.value.is_finite() { self.value.abs() } else { 0.0 };
-        let rounding = 1e-7 * (ladder.line.epsilon / f64::EPSILON).sqrt();
+        let rounding = 1e-6 * coarseness(&ladder.line);
         claimed.max(1e-2 * slope).max(rounding * rung.size / ladder.line.scale)
     }
 
     fn is_allowed_by(&self, estimate: &Estimate) -> bool {
         estimate.allows(self.value, self.slack)
     }
+}
+
+/// How many times more of a derivative is lost in the arithmetic of a function than in f64.
+fn coarseness(line: &Line) -> f64 {
+    (line.epsilon / f64::EPSILON).sqrt()
 }
 
 /// How many quotients a quick look takes.
@@ -97,7 +102,7 @@ fn quick(ladder: &mut Ladder<'_>, claim: &Claim) -> Option<Estimate> {
     let reference = claim.reference(ladder);
     let (found, last) = looks(ladder, 1e-11 * reference)?;
     let is_sharp = found.error <= 1e-8 * reference;
-    let is_at_best = found.rounding >= 0.3 * found.error && found.error <= 1e-5 * reference;
+    let is_at_best = found.rounding >= 0.3 * found.error && found.error <= 1e-7 * coarseness(&ladder.line) * reference;
     let holds = (is_sharp || is_at_best) && claim.is_allowed_by(&found) && holds_below(ladder, last, &found);
     holds.then_some(found)
 }
