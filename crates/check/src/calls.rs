@@ -51,14 +51,15 @@ impl<'a> Calls<'a> {
         direction.iter().for_each(|&(i, d)| moved[i] = self.x[i] + t * d);
         let values = guarded(|| (self.f)(&moved));
         direction.iter().for_each(|&(i, _)| moved[i] = self.x[i]);
-        values.map_err(|message| {
-            let mut panics = self.panics.borrow_mut();
-            if panics.0 == 0 {
-                panics.1 = message;
-            }
-            panics.0 += 1;
-        })
-        .ok()
+        values
+            .map_err(|message| {
+                let mut panics = self.panics.borrow_mut();
+                if panics.0 == 0 {
+                    panics.1 = message;
+                }
+                panics.0 += 1;
+            })
+            .ok()
     }
 
     pub(crate) fn is_exhausted(&self) -> bool {
@@ -70,7 +71,9 @@ impl<'a> Calls<'a> {
         let mut notes = Vec::new();
         let (count, first) = &*self.panics.borrow();
         if *count > 0 {
-            notes.push(format!("the function panicked {count} times near the point, as where it is not defined: {first}"));
+            notes.push(format!(
+                "the function panicked {count} times near the point, as where it is not defined: {first}"
+            ));
         }
         if self.is_exhausted() {
             notes.push(format!("the limit of {} evaluations was reached", self.limit));

@@ -89,7 +89,12 @@ impl Check {
     /// # Panics
     /// When a setting makes no sense.
     #[track_caller]
-    pub fn gradient_f32(&self, f: impl Fn(&[f32]) -> f32, x: &[f32], gradient: impl Derivative<f32>) -> Report {
+    pub fn gradient_f32(
+        &self,
+        f: impl Fn(&[f32]) -> f32,
+        x: &[f32],
+        gradient: impl Derivative<f32>,
+    ) -> Report {
         self.gradient_in(f, x, gradient)
     }
 
@@ -105,7 +110,10 @@ impl Check {
         x: &P,
         gradient: impl Fn(&P) -> G,
     ) -> Report {
-        let check = Check { shape: if self.shape.is_empty() { x.shape() } else { self.shape.clone() }, ..self.clone() };
+        let check = Check {
+            shape: if self.shape.is_empty() { x.shape() } else { self.shape.clone() },
+            ..self.clone()
+        };
         let function = Function {
             what: "gradient",
             f: &|numbers| vec![f(&x.with(numbers)).to_f64()],
@@ -169,10 +177,16 @@ impl Check {
         v: &[f64],
         given: D,
     ) -> Report {
-        let function =
-            Function { what, f: &|x| f(x).numbers(), x: x.to_vec(), epsilon: R::EPSILON, precision: precision(&given) };
+        let function = Function {
+            what,
+            f: &|x| f(x).numbers(),
+            x: x.to_vec(),
+            epsilon: R::EPSILON,
+            precision: precision(&given),
+        };
         if v.len() != x.len() {
-            return self.refuse(&function, format!("the direction has {} elements, the point {}", v.len(), x.len()));
+            return self
+                .refuse(&function, format!("the direction has {} elements, the point {}", v.len(), x.len()));
         }
         self.vector(&function, &|| given.at(x), Columns::One(v))
     }
@@ -236,13 +250,26 @@ impl Check {
 
     #[track_caller]
     fn validate(&self) {
-        assert!(self.elements + self.directions > 0, "Check: no elements and no directions: nothing would be checked");
-        assert!(self.evaluations >= 100, "Check: {} evaluations are too few, 100 the least", self.evaluations);
+        assert!(
+            self.elements + self.directions > 0,
+            "Check: no elements and no directions: nothing would be checked"
+        );
+        assert!(
+            self.evaluations >= 100,
+            "Check: {} evaluations are too few, 100 the least",
+            self.evaluations
+        );
         if let Some(step) = self.step {
-            assert!(step > 0.0 && step.is_finite(), "Check: a step of {step}; it must be positive and finite");
+            assert!(
+                step > 0.0 && step.is_finite(),
+                "Check: a step of {step}; it must be positive and finite"
+            );
         }
         if let Some(tolerance) = self.tolerance {
-            assert!((0.0..1.0).contains(&tolerance), "Check: a tolerance of {tolerance}; it must be from 0 to 1");
+            assert!(
+                (0.0..1.0).contains(&tolerance),
+                "Check: a tolerance of {tolerance}; it must be from 0 to 1"
+            );
         }
     }
 
@@ -263,13 +290,17 @@ impl Check {
         }
         if let Some(at) = function.x.iter().position(|x| !x.is_finite()) {
             let x = function.x[at];
-            return Err(refuse(format!("element {at} of the point is {x}: nothing can be differenced there")));
+            return Err(refuse(format!(
+                "element {at} of the point is {x}: nothing can be differenced there"
+            )));
         }
         let panicked = |message| refuse(format!("the function panics at the point: {message}"));
-        let (first, again) =
-            (calls.at_point().map_err(panicked)?, calls.at_point().map_err(panicked)?);
+        let (first, again) = (calls.at_point().map_err(panicked)?, calls.at_point().map_err(panicked)?);
         if let Some(k) = first.iter().position(|y| !y.is_finite()) {
-            return Err(refuse(format!("the function's value {k} at the point is {}: it must be finite", first[k])));
+            return Err(refuse(format!(
+                "the function's value {k} at the point is {}: it must be finite",
+                first[k]
+            )));
         }
         if first.is_empty() {
             return Err(refuse("the function has no values".into()));
@@ -323,7 +354,8 @@ impl Check {
             true => self.shape.clone(),
             false if self.shape.is_empty() => vec![n],
             false => {
-                let sentence = format!("the shape {:?} does not have the {n} elements of the point", self.shape);
+                let sentence =
+                    format!("the shape {:?} does not have the {n} elements of the point", self.shape);
                 return self.refuse(function, sentence);
             }
         };
@@ -349,12 +381,21 @@ impl Check {
         let mut rng = Rng::seed(self.seed);
         let squares: f64 = function.x.iter().map(|x| x * x).sum();
         let mean = (squares / function.x.len() as f64).sqrt();
-        let size = |x: f64| if x != 0.0 { x.abs() } else if mean > 0.0 { mean } else { 1.0 };
+        let size = |x: f64| {
+            if x != 0.0 {
+                x.abs()
+            } else if mean > 0.0 {
+                mean
+            } else {
+                1.0
+            }
+        };
         let count = (function.x.len() as f64).sqrt();
         let direction: Vec<(usize, f64)> =
             function.x.iter().enumerate().map(|(i, &x)| (i, rng.normal() * size(x) / count)).collect();
         let level = |spacing: f64| {
-            let values: Vec<f64> = (-4..=4).map(|k| subject.value(&direction, f64::from(k) * spacing)).collect();
+            let values: Vec<f64> =
+                (-4..=4).map(|k| subject.value(&direction, f64::from(k) * spacing)).collect();
             let level = noise(&values).level;
             if level.is_finite() { level } else { 0.0 }
         };
@@ -367,7 +408,8 @@ impl Check {
         let what = function.what;
         (found != shape.iter().product::<usize>()).then(|| {
             let right: Vec<String> = shape.iter().map(usize::to_string).collect();
-            let sentence = format!("the {what} has {found} elements, it should have {}", right.join(" times "));
+            let sentence =
+                format!("the {what} has {found} elements, it should have {}", right.join(" times "));
             Report::broken(what, Verdict::Wrong, shape.to_vec(), sentence)
         })
     }
@@ -443,7 +485,13 @@ impl Jacobian<'_> {
     }
 
     /// The judgements on all values along a direction, of which these derivatives were given.
-    fn column(&self, direction: &[(usize, f64)], line: &Line, given: &[f64], sizes: &[f64]) -> Vec<Judgement> {
+    fn column(
+        &self,
+        direction: &[(usize, f64)],
+        line: &Line,
+        given: &[f64],
+        sizes: &[f64],
+    ) -> Vec<Judgement> {
         let outputs = Outputs::new(self.calls, direction);
         let precision = self.function.precision;
         let judge = |row: usize| {
@@ -459,7 +507,10 @@ impl Jacobian<'_> {
             if is_f32 && !self.check.strict && judgement.given != 0.0 {
                 (judgement.verdict, judgement.reason) = (Verdict::Pass, Reason::AgreesToF32);
             }
-            if self.calls.is_exhausted() && !judgement.verdict.is_fine() && judgement.verdict != Verdict::Wrong {
+            if self.calls.is_exhausted()
+                && !judgement.verdict.is_fine()
+                && judgement.verdict != Verdict::Wrong
+            {
                 (judgement.verdict, judgement.reason) = (Verdict::Inconclusive, Reason::Limit);
             }
             judgement
@@ -470,14 +521,16 @@ impl Jacobian<'_> {
     fn one(&self, v: &[f64]) -> Report {
         let direction: Vec<(usize, f64)> = v.iter().copied().enumerate().filter(|&(_, d)| d != 0.0).collect();
         // A step of 1 should move the variables by about their own size.
-        let sizes = |of: &dyn Fn(&(usize, f64)) -> f64| direction.iter().map(of).map(|x| x * x).sum::<f64>().sqrt();
+        let sizes =
+            |of: &dyn Fn(&(usize, f64)) -> f64| direction.iter().map(of).map(|x| x * x).sum::<f64>().sqrt();
         let (length, size) = (sizes(&|&(_, d)| d), sizes(&|&(i, _)| self.function.x[i]));
         let scale = match () {
             _ if length == 0.0 => 1.0,
             _ if size > 0.0 => size / length,
             _ => self.typical() / length,
         };
-        let mut line = Line::through(scale, self.typical() / length.max(f64::MIN_POSITIVE), self.function.epsilon);
+        let mut line =
+            Line::through(scale, self.typical() / length.max(f64::MIN_POSITIVE), self.function.epsilon);
         line.largest = 8.0 * scale;
         let largest = self.given.iter().filter(|g| g.is_finite()).fold(0.0f64, |m, g| m.max(g.abs()));
         let judged = self.column(&direction, &line, self.given, &vec![largest; self.rows]);
@@ -519,7 +572,8 @@ impl Jacobian<'_> {
         let mut reports = Vec::new();
         for _ in 0..2 {
             let weights: Vec<f64> = (0..rows).map(|_| rng.normal()).collect();
-            let mixed = |column: usize| (0..rows).map(|row| weights[row] * self.given[row * n + column]).sum();
+            let mixed =
+                |column: usize| (0..rows).map(|row| weights[row] * self.given[row * n + column]).sum();
             let gradient: Vec<f64> = (0..n).map(mixed).collect();
             let subject = Weighted { calls: self.calls, weights };
             let given = Given {
@@ -539,13 +593,16 @@ impl Jacobian<'_> {
         let wrong = reports.iter().position(|report| report.verdict == Verdict::Wrong);
         let mut report = reports.swap_remove(wrong.unwrap_or(0));
         report.shape = vec![rows, n];
-        report.notes.push(format!("{rows} values were mixed at random: places are columns, unless they have two numbers"));
+        report.notes.push(format!(
+            "{rows} values were mixed at random: places are columns, unless they have two numbers"
+        ));
         if wrong.is_some() {
             let columns = report.findings.iter().filter_map(|finding| match &finding.place {
                 Place::Element(at) if finding.judgement.verdict == Verdict::Wrong => at.first().copied(),
                 _ => None,
             });
-            let judged: Vec<(usize, Judgement)> = columns.take(2).flat_map(|column| self.column_of(column)).collect();
+            let judged: Vec<(usize, Judgement)> =
+                columns.take(2).flat_map(|column| self.column_of(column)).collect();
             let found = judged.iter().filter(|(_, judgement)| judgement.verdict == Verdict::Wrong);
             let place = |flat: usize| Place::Element(unflatten(flat, &[rows, n]));
             let found = found.map(|&(flat, judgement)| Finding { place: place(flat), judgement });
@@ -564,8 +621,9 @@ impl Jacobian<'_> {
             wrong: j.verdict == Verdict::Wrong,
         };
         let pairs: Vec<Pair> = judged.iter().map(pair).collect();
-        let finding = |&(flat, judgement): &(usize, Judgement)| {
-            Finding { place: Place::Element(unflatten(flat, &shape)), judgement }
+        let finding = |&(flat, judgement): &(usize, Judgement)| Finding {
+            place: Place::Element(unflatten(flat, &shape)),
+            judgement,
         };
         let mut report = Report::broken(self.function.what, Verdict::Pass, shape.clone(), String::new());
         report.broken = None;

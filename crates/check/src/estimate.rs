@@ -105,7 +105,11 @@ mod tests {
 
     #[test]
     fn the_derivative_of_a_smooth_function_lies_within_the_bound() {
-        let found = limits(Series::Even, &quotients(|h| ((1.0 + h).sin() - (1.0 - h).sin()) / (2.0 * h), 0.1, 6), 0.0);
+        let found = limits(
+            Series::Even,
+            &quotients(|h| ((1.0 + h).sin() - (1.0 - h).sin()) / (2.0 * h), 0.1, 6),
+            0.0,
+        );
         for (k, (estimate, converged)) in found.iter().enumerate() {
             assert!((*converged || k == 0) && estimate.allows(1f64.cos(), 0.0), "{k}: {estimate:?}");
         }

@@ -48,6 +48,36 @@ pub fn check_gradient_f32(f: impl Fn(&[f32]) -> f32, x: &[f32], gradient: impl D
 /// let report = check_gradient_of(|x: &Vec<f64>| x[0] * x[1] * x[2], &x, |x| [x[1] * x[2], x[0] * x[2], x[0] * x[1]]);
 /// assert!(report.passed(), "{report}");
 /// ```
+#[cfg_attr(
+    feature = "ndarray",
+    doc = r#"
+With `ndarray`:
+
+```
+use gradus_check::check_gradient_of;
+use ndarray::{Array2, array};
+
+let x = array![[0.5, -1.0], [2.0, 0.3]];
+let report = check_gradient_of(|x: &Array2<f64>| x.mapv(f64::exp).sum(), &x, |x| x.mapv(f64::exp));
+assert!(report.passed() && report.shape == [2, 2], "{report}");
+```
+"#
+)]
+#[cfg_attr(
+    feature = "nalgebra",
+    doc = r#"
+With `nalgebra`:
+
+```
+use gradus_check::check_gradient_of;
+use nalgebra::{Matrix2, Vector2};
+
+let a = Matrix2::new(2.0, 1.0, 1.0, 3.0);
+let report = check_gradient_of(|x: &Vector2<f64>| 0.5 * x.dot(&(a * x)), &Vector2::new(0.5, -1.0), |x| a * x);
+assert!(report.passed(), "{report}");
+```
+"#
+)]
 pub fn check_gradient_of<P: Point, N: Number, G: Numbers>(
     f: impl Fn(&P) -> N,
     x: &P,
@@ -65,7 +95,11 @@ pub fn check_gradient_of<P: Point, N: Number, G: Numbers>(
 /// let jacobian = |x: &[f64]| [x[1].cos(), -x[0] * x[1].sin(), x[1].sin(), x[0] * x[1].cos()];
 /// assert!(check_jacobian(polar, &[2.0, 0.5], jacobian).passed());
 /// ```
-pub fn check_jacobian<R: Numbers>(f: impl Fn(&[f64]) -> R, x: &[f64], jacobian: impl Derivative<f64>) -> Report {
+pub fn check_jacobian<R: Numbers>(
+    f: impl Fn(&[f64]) -> R,
+    x: &[f64],
+    jacobian: impl Derivative<f64>,
+) -> Report {
     Check::default().jacobian(f, x, jacobian)
 }
 

@@ -100,7 +100,10 @@ impl<'f> Ladder<'f> {
         }
         let step = 2f64.powi(exponent);
         let (right, left) = (self.value(step), self.value(-step));
-        let size = [right, left, self.start].into_iter().filter(|y| y.is_finite()).fold(0.0, |m: f64, y| m.max(y.abs()));
+        let size = [right, left, self.start]
+            .into_iter()
+            .filter(|y| y.is_finite())
+            .fold(0.0, |m: f64, y| m.max(y.abs()));
         let rung = Rung { step, right: right - self.start, left: left - self.start, size };
         self.rungs.insert(exponent, rung);
         rung

@@ -65,8 +65,9 @@ mod tests {
         };
         for size in [1e-3, 1e-8, 1e-12] {
             for _ in 0..50 {
-                let values: Vec<f64> =
-                    (0..9).map(|k| (1.0 + 1e-4 * f64::from(k)).exp() + size * 12f64.sqrt() * uniform()).collect();
+                let values: Vec<f64> = (0..9)
+                    .map(|k| (1.0 + 1e-4 * f64::from(k)).exp() + size * 12f64.sqrt() * uniform())
+                    .collect();
                 let found = noise(&values);
                 assert!((0.1 * size..3.0 * size).contains(&found.level), "{size}: {found:?}");
             }

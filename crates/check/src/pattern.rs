@@ -143,7 +143,8 @@ pub fn pattern(pairs: &[Pair], shape: &[usize], x: &[f64]) -> Option<Pattern> {
         };
         if let Some(offset) = missing(&|_| -1.0).or_else(|| {
             let offset = first.found - first.right;
-            (x.is_empty() && everywhere(&|pair| near(pair, pair.found - pair.right, offset))).then_some(offset)
+            (x.is_empty() && everywhere(&|pair| near(pair, pair.found - pair.right, offset)))
+                .then_some(offset)
         }) {
             return Some(Pattern::Offset(offset));
         }
@@ -164,8 +165,14 @@ pub fn pattern(pairs: &[Pair], shape: &[usize], x: &[f64]) -> Option<Pattern> {
 /// element: each kind of mistake is undone, and the result compared with them.
 ///
 /// Directions see every element, so this tells of millions of elements what holds for all.
-pub fn pattern_along(given: &[f64], directions: &[(Vec<f64>, Estimate)], shape: &[usize], x: &[f64]) -> Option<Pattern> {
-    let project = |of: &dyn Fn(usize) -> f64, d: &[f64]| -> f64 { d.iter().enumerate().map(|(i, d)| of(i) * d).sum() };
+pub fn pattern_along(
+    given: &[f64],
+    directions: &[(Vec<f64>, Estimate)],
+    shape: &[usize],
+    x: &[f64],
+) -> Option<Pattern> {
+    let project =
+        |of: &dyn Fn(usize) -> f64, d: &[f64]| -> f64 { d.iter().enumerate().map(|(i, d)| of(i) * d).sum() };
     if directions.len() < 2 || given.iter().any(|g| !g.is_finite()) {
         return None;
     }
@@ -252,9 +259,7 @@ fn shift(pairs: &[Pair], shape: &[usize], near: impl Fn(&Pair, f64, f64) -> bool
     // The ends have no partner.
     let shifted = |places: isize| {
         let fits = |pair: &Pair| match (pair.flat % n).checked_add_signed(places) {
-            Some(to) if to < n => {
-                near(pair, pair.found, pairs[pair.flat.wrapping_add_signed(places)].right)
-            }
+            Some(to) if to < n => near(pair, pair.found, pairs[pair.flat.wrapping_add_signed(places)].right),
             _ => true,
         };
         pairs.iter().all(fits)
@@ -281,7 +286,10 @@ impl fmt::Display for Pattern {
                 write!(f, "{factor:.6e} times the variable is missing: the gradient of a penalty on squares?")
             }
             Pattern::MissingSizes(factor) => {
-                write!(f, "{factor:.6e} times the variable's sign is missing: the gradient of a penalty on sizes?")
+                write!(
+                    f,
+                    "{factor:.6e} times the variable's sign is missing: the gradient of a penalty on sizes?"
+                )
             }
             Pattern::Transposed => f.write_str("the transpose of the right one"),
             Pattern::Shifted(places) => write!(f, "the right one, shifted by {places} along the last axis"),

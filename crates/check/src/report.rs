@@ -80,7 +80,12 @@ impl Report {
     }
 
     /// A report that nothing could be judged.
-    pub(crate) fn broken(what: &'static str, verdict: Verdict, shape: Vec<usize>, sentence: String) -> Report {
+    pub(crate) fn broken(
+        what: &'static str,
+        verdict: Verdict,
+        shape: Vec<usize>,
+        sentence: String,
+    ) -> Report {
         Report {
             what,
             verdict,

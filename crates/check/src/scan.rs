@@ -48,7 +48,8 @@ impl Scan {
     pub(crate) fn of(ladder: &mut Ladder<'_>) -> Scan {
         let rungs = rungs(ladder);
         let roughness = roughness(ladder, &rungs);
-        let mut scan = Scan { rungs, roughness, central: None, left: None, right: None, over_roughness: None };
+        let mut scan =
+            Scan { rungs, roughness, central: None, left: None, right: None, over_roughness: None };
         scan.central = scan.confirmed(ladder, Side::Both);
         scan.left = scan.confirmed(ladder, Side::Left);
         scan.right = scan.confirmed(ladder, Side::Right);
@@ -107,7 +108,8 @@ impl Scan {
     pub(crate) fn jump(&self) -> Option<f64> {
         let near = &self.rungs[self.rungs.len().saturating_sub(6)..];
         let size = |r: &Rung| r.right.abs().max(r.left.abs());
-        let (low, high) = near.iter().map(size).fold((f64::INFINITY, 0.0f64), |(l, h), y| (l.min(y), h.max(y)));
+        let (low, high) =
+            near.iter().map(size).fold((f64::INFINITY, 0.0f64), |(l, h), y| (l.min(y), h.max(y)));
         let noise = self.noise_up_to(near.first()?.step).max(1e-12 * self.size());
         (high <= 1.5 * low && low > 100.0 * noise && low.is_finite()).then_some(high)
     }
@@ -124,7 +126,9 @@ impl Scan {
         // What settles does so by less and less.
         let near = &quotients[quotients.len().saturating_sub(12)..];
         let growth: Vec<f64> = near.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        growth.len() > 6 && growth.iter().all(|&g| g > 0.0) && growth.windows(2).all(|pair| pair[1] >= 0.9 * pair[0])
+        growth.len() > 6
+            && growth.iter().all(|&g| g > 0.0)
+            && growth.windows(2).all(|pair| pair[1] >= 0.9 * pair[0])
     }
 
     /// The derivative that two scales agree on and smaller ones do not contradict.
@@ -137,7 +141,8 @@ impl Scan {
         // Smaller steps have the last word.
         for _ in 0..MOST_STEPS {
             let smaller = |pair: &&Confirmed| pair.from[0] > found.from[0] && pair.from[1] > found.from[1];
-            let contradicts = |pair: &&Confirmed| !found.estimate.allows(pair.estimate.value, pair.estimate.error);
+            let contradicts =
+                |pair: &&Confirmed| !found.estimate.allows(pair.estimate.value, pair.estimate.error);
             let Some(next) = best(&mut pairs.iter().filter(smaller).filter(contradicts)) else { break };
             found = next;
         }
@@ -157,7 +162,8 @@ impl Scan {
         let scale = ladder.line.scale;
         let larger = |pair: &&Confirmed| pair.from[0] < found.from[0] && pair.from[1] < found.from[1];
         let is_near = |pair: &&Confirmed| self.rungs[pair.from[0]].step <= scale;
-        let contradicts = |pair: &&Confirmed| !found.estimate.allows(pair.estimate.value, pair.estimate.error);
+        let contradicts =
+            |pair: &&Confirmed| !found.estimate.allows(pair.estimate.value, pair.estimate.error);
         let pairs = self.pairs(ladder, Side::Both);
         let candidates = pairs.iter().filter(larger).filter(is_near).filter(contradicts);
         let large = candidates.min_by(|a, b| a.estimate.error.total_cmp(&b.estimate.error))?;

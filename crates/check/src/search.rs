@@ -81,7 +81,11 @@ impl Check {
     pub fn search(&self, subject: &dyn Subject, given: &Given<'_>) -> Report {
         let n = given.x.len();
         assert_eq!(given.gradient.len(), n, "Check::search: a gradient as long as the point");
-        assert_eq!(given.shape.iter().product::<usize>(), n, "Check::search: a shape of as many elements as the point");
+        assert_eq!(
+            given.shape.iter().product::<usize>(),
+            n,
+            "Check::search: a shape of as many elements as the point"
+        );
         Search::new(self, subject, given).run()
     }
 }
@@ -175,7 +179,10 @@ impl<'a> Search<'a> {
         for (task, judgement) in tasks.iter().zip(&mut judged) {
             let spread = self.norm(&task.direction);
             self.forgive_f32(judgement, spread);
-            if self.subject.is_exhausted() && !judgement.verdict.is_fine() && judgement.verdict != Verdict::Wrong {
+            if self.subject.is_exhausted()
+                && !judgement.verdict.is_fine()
+                && judgement.verdict != Verdict::Wrong
+            {
                 (judgement.verdict, judgement.reason) = (Verdict::Inconclusive, Reason::Limit);
             }
         }
@@ -190,7 +197,8 @@ impl<'a> Search<'a> {
     /// What is wrong in f64 may be right in f32.
     fn forgive_f32(&self, judgement: &mut Judgement, spread: f64) {
         let off = (judgement.given - judgement.estimate.value).abs();
-        let is_f32 = judgement.reason == Reason::Differs && off <= F32_ROUNDING * spread && judgement.given != 0.0;
+        let is_f32 =
+            judgement.reason == Reason::Differs && off <= F32_ROUNDING * spread && judgement.given != 0.0;
         if is_f32 && !self.check.strict {
             (judgement.verdict, judgement.reason) = (Verdict::Pass, Reason::AgreesToF32);
         }
@@ -327,7 +335,9 @@ impl<'a> Search<'a> {
                 let blamed = match () {
                     // Where many are wrong what all have in common is asked for, no others.
                     _ if is_widespread || self.judged.len() > CHOSEN + 2 * MOST_FOUND => None,
-                    _ if judgement.sides.is_some() => self.halve(&direction, |search, half| search.bend(half)),
+                    _ if judgement.sides.is_some() => {
+                        self.halve(&direction, |search, half| search.bend(half))
+                    }
                     _ if failed => self.halve(&direction, |search, half| search.off(half)),
                     _ => None,
                 };
@@ -376,7 +386,8 @@ impl<'a> Search<'a> {
         let mut findings: Vec<Finding> = Vec::new();
         let index = |flat: usize| unflatten(flat, shape);
         let elements = self.judged.iter();
-        findings.extend(elements.map(|(&flat, j)| Finding { place: Place::Element(index(flat)), judgement: *j }));
+        findings
+            .extend(elements.map(|(&flat, j)| Finding { place: Place::Element(index(flat)), judgement: *j }));
         let together = self.together.iter();
         findings.extend(
             together.map(|(a, b, j)| Finding { place: Place::Together(index(*a), index(*b)), judgement: *j }),
@@ -440,7 +451,8 @@ impl Report {
         let is_direction = |finding: &Finding| matches!(finding.place, Place::Direction(_));
         let sure = self.findings.iter().any(|f| is_direction(f) && f.judgement.verdict == Verdict::Pass);
         if is_part && sure {
-            let uncertain = |f: &Finding| matches!(f.judgement.verdict, Verdict::Inconclusive | Verdict::Noisy);
+            let uncertain =
+                |f: &Finding| matches!(f.judgement.verdict, Verdict::Inconclusive | Verdict::Noisy);
             self.findings.retain(|f| !(is_direction(f) && uncertain(f)));
         }
         let rank = |j: &Judgement| match j.verdict {

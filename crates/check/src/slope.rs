@@ -102,7 +102,8 @@ fn quick(ladder: &mut Ladder<'_>, claim: &Claim) -> Option<Estimate> {
     let reference = claim.reference(ladder);
     let (found, last) = looks(ladder, 1e-11 * reference)?;
     let is_sharp = found.error <= 1e-8 * reference;
-    let is_at_best = found.rounding >= 0.3 * found.error && found.error <= 1e-7 * coarseness(&ladder.line) * reference;
+    let is_at_best =
+        found.rounding >= 0.3 * found.error && found.error <= 1e-7 * coarseness(&ladder.line) * reference;
     let holds = (is_sharp || is_at_best) && claim.is_allowed_by(&found) && holds_below(ladder, last, &found);
     holds.then_some(found)
 }
@@ -157,13 +158,21 @@ fn holds_below(ladder: &mut Ladder<'_>, last: i32, found: &Estimate) -> bool {
     let (above, below) = (ladder.rung(last), ladder.rung(last - BELOW));
     let noise = 16.0 * ladder.known_noise(&below);
     let ratio = below.step / above.step;
-    let agrees = (below.odd() / below.step - found.value).abs() <= 0.01 * found.value.abs() + found.error + noise / below.step;
+    let agrees = (below.odd() / below.step - found.value).abs()
+        <= 0.01 * found.value.abs() + found.error + noise / below.step;
     // What is even in the step falls with its square, at a kink with the step itself.
     agrees && below.even().abs() <= noise + 4.0 * ratio * ratio * above.even().abs()
 }
 
 fn passed(claim: &Claim, estimate: Estimate, noise: Option<f64>) -> Judgement {
-    Judgement { verdict: Verdict::Pass, reason: Reason::Agrees, given: claim.value, estimate, sides: None, noise }
+    Judgement {
+        verdict: Verdict::Pass,
+        reason: Reason::Agrees,
+        given: claim.value,
+        estimate,
+        sides: None,
+        noise,
+    }
 }
 
 /// The judgement by all scales.
@@ -191,9 +200,12 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
     let sure = sure.max(4e3 * ladder.line.epsilon.sqrt() * claim.size);
 
     if let Some(size) = scan.jump() {
-        let side = [scan.left, scan.right].into_iter().flatten().find(|side| claim.is_allowed_by(&side.estimate));
+        let side =
+            [scan.left, scan.right].into_iter().flatten().find(|side| claim.is_allowed_by(&side.estimate));
         return match side {
-            Some(side) if !scan.is_edge() => judgement(Verdict::Kink, Reason::BesideJump, side.estimate, None),
+            Some(side) if !scan.is_edge() => {
+                judgement(Verdict::Kink, Reason::BesideJump, side.estimate, None)
+            }
             _ => judgement(Verdict::Inconclusive, Reason::Jump(size), estimate, None),
         };
     }
@@ -207,7 +219,8 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
         let apart = (left.value - right.value).abs();
         let is_kink = apart > 1.5 * (left.error + right.error) && scan.bend() > 0.25 * apart;
         let is_central = scan.central.is_some() && estimate.error <= sure && claim.is_allowed_by(&estimate);
-        let between = |low: f64, high: f64| claim.value >= low - claim.slack && claim.value <= high + claim.slack;
+        let between =
+            |low: f64, high: f64| claim.value >= low - claim.slack && claim.value <= high + claim.slack;
         let low = (left.value - left.error).min(right.value - right.error);
         let high = (left.value + left.error).max(right.value + right.error);
         if is_kink && (between(low, high) || !is_central) {
@@ -233,9 +246,13 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
             _ if !claim.value.is_finite() && estimate.error <= sure.max(1e-3 * estimate.value.abs()) => {
                 judgement(Verdict::Wrong, Reason::NotFinite, estimate, None)
             }
-            _ if !claim.value.is_finite() => judgement(Verdict::Inconclusive, Reason::Unsettled, estimate, None),
+            _ if !claim.value.is_finite() => {
+                judgement(Verdict::Inconclusive, Reason::Unsettled, estimate, None)
+            }
             _ if is_tread => judgement(Verdict::Noisy, Reason::Rough, estimate, None),
-            _ if claim.is_allowed_by(&estimate) && estimate.error <= sure => passed(claim, estimate, Some(level)),
+            _ if claim.is_allowed_by(&estimate) && estimate.error <= sure => {
+                passed(claim, estimate, Some(level))
+            }
             _ if claim.is_allowed_by(&estimate) => {
                 let (verdict, reason) = hidden();
                 judgement(verdict, reason, estimate, None)
@@ -248,7 +265,9 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
                     judgement(Verdict::Noisy, Reason::Noise(level), large, None)
                 }
                 Some(large) => judgement(Verdict::Wrong, Reason::Differs, large, None),
-                None if scan.is_unresolved() => judgement(Verdict::Inconclusive, Reason::Unsettled, estimate, None),
+                None if scan.is_unresolved() => {
+                    judgement(Verdict::Inconclusive, Reason::Unsettled, estimate, None)
+                }
                 None if scan.is_all_noise() || scan.is_doubtful(ladder, claim.value, claim.slack) => {
                     judgement(Verdict::Noisy, Reason::Noise(level), estimate, None)
                 }

@@ -95,15 +95,23 @@ impl Reason {
             Reason::AgreesToF32 => {
                 "look for an f32 constant (0.1 is not 0.1f32) or a cast on the way; `strict` makes this a failure"
             }
-            Reason::Differs => "correct the gradient; the pattern, if there is one, says what kind of mistake makes it",
+            Reason::Differs => {
+                "correct the gradient; the pattern, if there is one, says what kind of mistake makes it"
+            }
             Reason::NotFinite => "look for 0/0, 0·∞, a root or a logarithm of zero in the gradient's formula",
             Reason::Outside => {
                 "a tie or a bound shared by several variables must share the gradient among them; none may get more \
                  than the steeper side"
             }
-            Reason::Jump(_) => "a function that jumps has no gradient there: move the point, or smooth the jump",
-            Reason::Infinite => "move the point away from it, or add a small number under the root or the logarithm",
-            Reason::NoValues => "move the point into the domain of the function, or look for NaN in the function",
+            Reason::Jump(_) => {
+                "a function that jumps has no gradient there: move the point, or smooth the jump"
+            }
+            Reason::Infinite => {
+                "move the point away from it, or add a small number under the root or the logarithm"
+            }
+            Reason::NoValues => {
+                "move the point into the domain of the function, or look for NaN in the function"
+            }
             Reason::Rounding => {
                 "leave out what is added to the function and does not depend on the variable, scale it, or compute it \
                  in f64"
@@ -112,9 +120,7 @@ impl Reason {
                 "make the function smoother: tighter tolerances of inner solvers, f64 for f32, a fixed seed; or check \
                  a smaller part of it"
             }
-            Reason::Rough => {
-                "look for rounding to f32 or to integers inside the function"
-            }
+            Reason::Rough => "look for rounding to f32 or to integers inside the function",
             Reason::Unsettled => "check at another point, or a smaller part of the function",
             Reason::Limit => "allow more evaluations, or check fewer elements",
         }
@@ -129,9 +135,13 @@ impl fmt::Display for Reason {
             Reason::Differs => "it contradicts differences that agree at two scales",
             Reason::NotFinite => "it is not finite, and the derivative is",
             Reason::Between => "the function has a kink here, and it lies between the slopes to both sides",
-            Reason::Outside => "the function has a kink here, and it lies outside of the slopes to both sides",
+            Reason::Outside => {
+                "the function has a kink here, and it lies outside of the slopes to both sides"
+            }
             Reason::Edge => "the function ends here, and it is the slope to the side that there is",
-            Reason::BesideJump => "the function jumps here, and it is the slope to the side where it does not",
+            Reason::BesideJump => {
+                "the function jumps here, and it is the slope to the side where it does not"
+            }
             Reason::Jump(size) => return write!(f, "the function jumps here, by {size:.3e}"),
             Reason::Infinite => "the slope grows without end towards this point",
             Reason::NoValues => "the function has no finite values around this point",

@@ -25,7 +25,11 @@ fn points_and_gradients_that_cannot_be_judged() {
         Verdict::Wrong,
         "the gradient has 3 elements, it should have 2",
     );
-    says(&check_gradient(square, &[], [0.0; 0]), inconclusive, "the point has no elements: there is nothing to check");
+    says(
+        &check_gradient(square, &[], [0.0; 0]),
+        inconclusive,
+        "the point has no elements: there is nothing to check",
+    );
     says(
         &check_gradient(square, &[1.0, f64::NAN], [2.0, 4.0]),
         inconclusive,
@@ -63,7 +67,11 @@ fn functions_that_panic_or_change() {
         "what computes the gradient panics: index out of bounds: the len is 1 but the index is 7",
     );
     let report = check_vjp(|x: &[f64]| [x[0]], &[1.0], &[1.0, 2.0], [1.0]);
-    assert!(report.broken.is_some_and(|sentence| sentence.contains("a cotangent with one number for each output")));
+    assert!(
+        report
+            .broken
+            .is_some_and(|sentence| sentence.contains("a cotangent with one number for each output"))
+    );
 
     let calls = Cell::new(0.0);
     let count = || calls.replace(calls.get() + 1.0);
@@ -115,9 +123,8 @@ fn evaluations_are_counted_and_limited() {
         square(x)
     };
     let x: Vec<f64> = (1..500).map(f64::from).collect();
-    let report = Check { evaluations: 400, ..Check::default() }.gradient(f, &x, |x: &[f64]| -> Vec<f64> {
-        x.iter().map(|x| 2.0 * x).collect()
-    });
+    let report = Check { evaluations: 400, ..Check::default() }
+        .gradient(f, &x, |x: &[f64]| -> Vec<f64> { x.iter().map(|x| 2.0 * x).collect() });
     assert_eq!(report.evaluations, calls.get());
     assert!(report.evaluations <= 402 && report.elements < 30, "{report}");
 }
@@ -125,8 +132,11 @@ fn evaluations_are_counted_and_limited() {
 #[test]
 fn settings_that_make_no_sense_are_refused() {
     let refused = |check: Check| {
-        let panic = catch_unwind(AssertUnwindSafe(|| check.gradient(square, &[1.0], [2.0]))).map(|report| report.verdict);
-        panic.map_err(|panic| panic.downcast_ref::<String>().cloned().or(panic.downcast_ref::<&str>().map(|s| s.to_string())))
+        let panic = catch_unwind(AssertUnwindSafe(|| check.gradient(square, &[1.0], [2.0])))
+            .map(|report| report.verdict);
+        panic.map_err(|panic| {
+            panic.downcast_ref::<String>().cloned().or(panic.downcast_ref::<&str>().map(|s| s.to_string()))
+        })
     };
     let says = |check: Check, sentence: &str| assert_eq!(refused(check), Err(Some(sentence.to_string())));
     let check = Check::default;

@@ -70,7 +70,9 @@ fn smooth(table: &mut Table) {
         }
     }
     for x in [[-1.2, 1.0], [1.0, 1.0], [0.0, 0.0], [3.0, -4.0]] {
-        table.add(Kind::Fine, "Rosenbrock", &x, |x| (c(1.0) - x[0]).powi(2) + (x[1] - x[0] * x[0]).powi(2) * 100.0);
+        table.add(Kind::Fine, "Rosenbrock", &x, |x| {
+            (c(1.0) - x[0]).powi(2) + (x[1] - x[0] * x[0]).powi(2) * 100.0
+        });
     }
     let net = |x: &[Dual]| {
         let hidden = (0..3).map(|k| (x[k] * 0.7 + x[(k + 1) % 3] * x[k + 3]).tanh());
@@ -99,13 +101,17 @@ fn scales(table: &mut Table) {
         sum(x.iter().map(|x| x.ln() * x.ln()))
     });
     for size in [1e-20, 1e-9, 1e9, 1e20] {
-        table.add(Kind::Fine, format!("value times {size:e}"), &[0.7, -1.3], move |x| (x[0] * x[1]).sin() * size);
+        table.add(Kind::Fine, format!("value times {size:e}"), &[0.7, -1.3], move |x| {
+            (x[0] * x[1]).sin() * size
+        });
         table.add(Kind::Fine, format!("narrow by {size:e}"), &[0.7 / size], move |x| (x[0] * size).sin());
     }
     table.add(Kind::Fine, "reciprocal", &[1.0, 1e-9], |x| sum(x.iter().map(|&x| c(1.0) / x)));
     table.add(Kind::Fine, "reciprocal of the small one", &[1.0, 1e-9], |x| x[0] + c(1.0) / x[1] * 1e-9);
     table.add(Kind::Fine, "steep tanh", &[1.0, 1e-10], |x| sum(x.iter().map(|&x| (x * 1e9).tanh())));
-    table.add(Kind::Fine, "narrow gauss", &[1.0, 3e-6], |x| sum(x.iter().map(|&x| (-(x * 1e5).powi(2)).exp())));
+    table.add(Kind::Fine, "narrow gauss", &[1.0, 3e-6], |x| {
+        sum(x.iter().map(|&x| (-(x * 1e5).powi(2)).exp()))
+    });
     table.add(Kind::Fine, "short row normalised", &[6e-10, -8e-10, 0.0], |x| {
         let length = sum(x.iter().map(|&x| x * x)).sqrt();
         sum(x.iter().zip([0.3, 0.8, -0.5]).map(|(&x, w)| x / length * w))
@@ -115,9 +121,13 @@ fn scales(table: &mut Table) {
     table.add(Kind::Fine, "cube at 0", &[0.0], |x| x[0].powi(3));
     table.add(Kind::Fine, "roots", &[1.0, 1e-10], |x| sum(x.iter().map(|x| x.sqrt())));
     table.add(Kind::Fine, "logarithms", &[1.0, 1e-10], |x| sum(x.iter().map(|x| x.ln())));
-    table.add(Kind::Fine, "sum times 1e-9 beside 1", &[0.3, 0.5, -0.7], |x| sum(x.iter().copied()) * 1e-9 + 1.0);
+    table.add(Kind::Fine, "sum times 1e-9 beside 1", &[0.3, 0.5, -0.7], |x| {
+        sum(x.iter().copied()) * 1e-9 + 1.0
+    });
     for offset in [1e3, 1e6, 1e8] {
-        table.add(Kind::Fine, format!("offset {offset:e}"), &[0.3, 1.2], move |x| (x[0] * x[1]).exp() + offset);
+        table.add(Kind::Fine, format!("offset {offset:e}"), &[0.3, 1.2], move |x| {
+            (x[0] * x[1]).exp() + offset
+        });
         table.add(Kind::Fine, format!("offset {offset:e} taken away again"), &[0.3, 1.2], move |x| {
             (x[0] * x[1]).exp() + offset - offset
         });
@@ -148,7 +158,9 @@ fn stiff_and_ill_conditioned(table: &mut Table) {
         let matrix = [1.0, 1.0 - small, 1.0 - small, 1.0];
         let determinant = |x: &[Dual]| x[0] * x[3] - x[1] * x[2];
         let kind = if small > 1e-10 { Kind::Fine } else { Kind::Hard };
-        table.add(kind, format!("logarithm of a determinant, {small:e}"), &matrix, move |x| determinant(x).ln());
+        table.add(kind, format!("logarithm of a determinant, {small:e}"), &matrix, move |x| {
+            determinant(x).ln()
+        });
         table.add(kind, format!("solution of a system, {small:e}"), &matrix, move |x| {
             (x[3] * 0.3 - x[1] * 0.9) / determinant(x)
         });
@@ -261,7 +273,8 @@ fn kinked(table: &mut Table) {
         });
     }
     for distance in [1e-11, -1e-13, 1e-15] {
-        table.add(Kind::Hard, "relu at its kink but for rounding", &[0.5 + distance], |x| (x[0] - 0.5).relu());
+        table
+            .add(Kind::Hard, "relu at its kink but for rounding", &[0.5 + distance], |x| (x[0] - 0.5).relu());
     }
     table.add(Kind::Fine, "far from the kink", &[-1.0, 2.0], |x| x[0].relu() + x[1].relu());
     table.add(Kind::Fine, "size to the power 1.5", &[0.0], |x| x[0].abs().powf(1.5));
@@ -271,7 +284,9 @@ fn kinked(table: &mut Table) {
     });
     table.add(Kind::Fine, "size to the power 1.5, at the edge", &[0.0], |x| x[0].powf(1.5));
     table.add(Kind::Hard, "root at 0", &[0.0], |x| x[0].sqrt());
-    table.add(Kind::Hard, "logarithm at 0 times x", &[0.0], |x| if x[0].v == 0.0 { c(0.0) } else { x[0] * x[0].ln() });
+    table.add(Kind::Hard, "logarithm at 0 times x", &[0.0], |x| {
+        if x[0].v == 0.0 { c(0.0) } else { x[0] * x[0].ln() }
+    });
     table.add(Kind::Hard, "cusp", &[0.0], |x| x[0].abs().sqrt());
     table.add(Kind::Hard, "oscillating without end", &[0.0], |x| {
         if x[0].v == 0.0 { c(0.0) } else { x[0] * x[0] * (c(1.0) / x[0]).sin() }
@@ -338,11 +353,14 @@ fn errors_above_the_error_bar_are_found() {
         let largest = right.iter().fold(0.0f64, |m, g| m.max(g.abs()));
         let report = check(&case, &right);
         for (i, &g) in right.iter().enumerate() {
-            let Some(finding) = report.findings.iter().find(|f| f.place == Place::Element(vec![i])) else { continue };
+            let Some(finding) = report.findings.iter().find(|f| f.place == Place::Element(vec![i])) else {
+                continue;
+            };
             if report.verdict != Verdict::Pass && report.verdict != Verdict::Kink || !g.is_finite() {
                 continue;
             }
-            for wrong in [-g, 0.0, 2.0 * g, g + largest, g * (1.0 + 1e-2), g * (1.0 - 1e-4), g * (1.0 + 1e-7)] {
+            for wrong in [-g, 0.0, 2.0 * g, g + largest, g * (1.0 + 1e-2), g * (1.0 - 1e-4), g * (1.0 + 1e-7)]
+            {
                 // What the right gradient's error bar allows, or lies within a kink, is no error.
                 let off = (wrong - g).abs();
                 let bar = 2.0 * finding.judgement.estimate.error + 1e-12 * g.abs();
@@ -367,7 +385,8 @@ fn errors_above_the_error_bar_are_found() {
                     _ if case.kind == Kind::Hard && wrong == 0.0 && !report.passed() => found += 1,
                     // Of a rough function the bar shows only when all scales are looked at.
                     _ if off <= bar => within += 1,
-                    _ => failures.push(format!("{}: {wrong:e} for {g:e} at {i}, bar {bar:.1e}: {report}", case.name)),
+                    _ => failures
+                        .push(format!("{}: {wrong:e} for {g:e} at {i}, bar {bar:.1e}: {report}", case.name)),
                 }
             }
         }

@@ -1,11 +1,15 @@
 //! Wrong gradients are found, with place and pattern; right ones of many variables pass.
 
-use gradus_check::{Check, Pattern, Place, Report, Verdict, check_gradient, check_gradient_f32, check_hessian, check_jacobian, check_vjp};
+use gradus_check::{
+    Check, Pattern, Place, Report, Verdict, check_gradient, check_gradient_f32, check_hessian,
+    check_jacobian, check_vjp,
+};
 
 /// Numbers around 1, of both signs.
 fn numbers(n: usize, seed: u64) -> Vec<f64> {
     let number = |i: usize| {
-        let mut z = (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ seed.wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mut z =
+            (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ seed.wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 30)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^= z >> 31;
         (0.3 + (z >> 11) as f64 / (1u64 << 53) as f64) * if z & 1 == 0 { 1.0 } else { -1.0 }
@@ -52,10 +56,14 @@ fn right_gradients_of_many_variables_pass() {
     }
     // Of sizes from 1e-6 to 1e6, with zeros among them.
     let mut x = numbers(2000, 9);
-    x.iter_mut().enumerate().for_each(|(i, x)| *x *= if i % 7 == 0 { 0.0 } else { 10f64.powi(i as i32 % 13 - 6) });
+    x.iter_mut()
+        .enumerate()
+        .for_each(|(i, x)| *x *= if i % 7 == 0 { 0.0 } else { 10f64.powi(i as i32 % 13 - 6) });
     let scale = |i: usize| 10f64.powi(i as i32 % 13 - 6);
     let f = |x: &[f64]| x.iter().enumerate().map(|(i, x)| (x / scale(i)).sin()).sum();
-    let g = |x: &[f64]| -> Vec<f64> { x.iter().enumerate().map(|(i, x)| (x / scale(i)).cos() / scale(i)).collect() };
+    let g = |x: &[f64]| -> Vec<f64> {
+        x.iter().enumerate().map(|(i, x)| (x / scale(i)).cos() / scale(i)).collect()
+    };
     let report = check_gradient(f, &x, g);
     assert!(report.passed(), "{report}");
 }
@@ -108,7 +116,8 @@ fn small_factors_are_found_where_the_error_bar_allows_it() {
         assert_eq!(report.verdict, Verdict::Wrong, "{report}");
         let f32_constant = check_gradient(chain, &x, factor(f64::from(0.1f32) / 0.1));
         assert!(f32_constant.passed() && f32_constant.to_string().contains("f32"), "{f32_constant}");
-        let strict = Check { strict: true, ..Check::default() }.gradient(chain, &x, factor(f64::from(0.1f32) / 0.1));
+        let strict =
+            Check { strict: true, ..Check::default() }.gradient(chain, &x, factor(f64::from(0.1f32) / 0.1));
         assert_eq!(strict.verdict, Verdict::Wrong, "{strict}");
     }
 }
@@ -117,7 +126,8 @@ fn small_factors_are_found_where_the_error_bar_allows_it() {
 fn elements_far_below_the_largest_are_found_to_be_zeroed() {
     let f = |x: &[f64]| x.iter().enumerate().map(|(i, x)| x.sin() * 10f64.powi(-2 * i as i32)).sum();
     let x = [0.3, 0.5, 0.7, 0.9, 1.1, 0.2];
-    let right: Vec<f64> = x.iter().enumerate().map(|(i, x): (usize, &f64)| x.cos() * 10f64.powi(-2 * i as i32)).collect();
+    let right: Vec<f64> =
+        x.iter().enumerate().map(|(i, x): (usize, &f64)| x.cos() * 10f64.powi(-2 * i as i32)).collect();
     for at in 0..6 {
         let mut g = right.clone();
         g[at] = 0.0;
@@ -161,20 +171,25 @@ fn patterns_of_small_and_large_gradients() {
     let f = |n: usize| {
         move |x: &[f64]| -> f64 {
             let at = |i: usize, j: usize| x[i * n + j];
-            (0..n * n).map(|k| ((k % 7 + 1) as f64 * 0.3 + (k / n) as f64 * 0.01) * (at(k / n, k % n)).powi(3)).sum()
+            (0..n * n)
+                .map(|k| ((k % 7 + 1) as f64 * 0.3 + (k / n) as f64 * 0.01) * (at(k / n, k % n)).powi(3))
+                .sum()
         }
     };
     for n in [5, 30] {
         let x = numbers(n * n, 4);
-        let right: Vec<f64> =
-            (0..n * n).map(|k| 3.0 * ((k % 7 + 1) as f64 * 0.3 + (k / n) as f64 * 0.01) * x[k] * x[k]).collect();
+        let right: Vec<f64> = (0..n * n)
+            .map(|k| 3.0 * ((k % 7 + 1) as f64 * 0.3 + (k / n) as f64 * 0.01) * x[k] * x[k])
+            .collect();
         let check = Check { shape: vec![n, n], ..Check::default() };
         let found = |g: Vec<f64>| {
             let report = check.gradient(f(n), &x, &g);
             assert_eq!(report.verdict, Verdict::Wrong, "{report}");
             report.pattern.unwrap_or_else(|| panic!("no pattern"))
         };
-        let map = |of: &dyn Fn(usize, f64) -> f64| right.iter().enumerate().map(|(k, &g)| of(k, g)).collect::<Vec<f64>>();
+        let map = |of: &dyn Fn(usize, f64) -> f64| {
+            right.iter().enumerate().map(|(k, &g)| of(k, g)).collect::<Vec<f64>>()
+        };
         assert_eq!(found(map(&|_, g| -g)), Pattern::Sign);
         assert_eq!(found(map(&|_, _| 0.0)), Pattern::Zero);
         assert_eq!(found(map(&|k, _| right[k % n * n + k / n])), Pattern::Transposed);
@@ -210,8 +225,11 @@ fn patterns_of_small_and_large_gradients() {
 
 #[test]
 fn functions_in_f32() {
-    let f = |x: &[f32]| x.iter().enumerate().map(|(i, x)| (x * (0.5 + i as f32 * 0.1)).tanh() + x * x).sum::<f32>();
-    let slope = |i: usize, x: f32| (0.5 + i as f32 * 0.1) / (x * (0.5 + i as f32 * 0.1)).cosh().powi(2) + 2.0 * x;
+    let f = |x: &[f32]| {
+        x.iter().enumerate().map(|(i, x)| (x * (0.5 + i as f32 * 0.1)).tanh() + x * x).sum::<f32>()
+    };
+    let slope =
+        |i: usize, x: f32| (0.5 + i as f32 * 0.1) / (x * (0.5 + i as f32 * 0.1)).cosh().powi(2) + 2.0 * x;
     for n in [3, 12] {
         for seed in 0..20 {
             let x: Vec<f32> = numbers(n, seed).iter().map(|&x| x as f32).collect();
