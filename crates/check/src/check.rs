@@ -1,17 +1,18 @@
 //! The checks, with their settings.
 
 use crate::{
-    calls::{Calls, Outputs, Weighted, guarded},
+    calls::{Calls, Weighted, guarded},
     given::{Derivative, Number, Numbers, Point},
-    ladder::Line,
+    jacobian::{Columns, Jacobian},
     noise::noise,
-    pattern::{Pair, pattern},
-    report::{Finding, Place, Report},
+    report::Report,
     rng::Rng,
-    search::{Given, Subject, unflatten},
-    slope::{self, Claim},
+    search::{Given, Subject},
     verdict::{Judgement, Reason, Verdict},
 };
+
+/// Half the distance between neighbouring numbers in f32, in proportion.
+const F32_ROUNDING: f64 = 6.0e-8;
 
 /// A check with its settings.
 ///
@@ -64,13 +65,13 @@ impl Default for Check {
 }
 
 /// A function of numbers in its own arithmetic, as a check sees it.
-struct Function<'a> {
-    what: &'static str,
+pub(crate) struct Function<'a> {
+    pub(crate) what: &'static str,
     f: &'a dyn Fn(&[f64]) -> Vec<f64>,
-    x: Vec<f64>,
+    pub(crate) x: Vec<f64>,
     /// The distance from 1 to the next number, in the arithmetic of the function and of what was given.
-    epsilon: f64,
-    precision: f64,
+    pub(crate) epsilon: f64,
+    pub(crate) precision: f64,
 }
 
 impl Check {
@@ -273,6 +274,30 @@ impl Check {
         }
     }
 
+    /// By how much the computation of a derivative in its precision may be off. `largest` is the largest of its like.
+    pub(crate) fn slack(&self, given: f64, precision: f64, largest: f64) -> f64 {
+        match self.tolerance {
+            Some(tolerance) => tolerance * given.abs(),
+            // Sums in f32 lose digits of the largest.
+            None if precision > 1e-10 => precision * (64.0 * given.abs() + 16.0 * largest),
+            None => 64.0 * precision * given.abs(),
+        }
+    }
+
+    /// What the settings, and the limit of evaluations, make of a judgement. `spread` is the size of the derivative, or of what
+    /// it is the sum of.
+    pub(crate) fn settle(&self, judgement: &mut Judgement, spread: f64, is_exhausted: bool) {
+        let off = (judgement.given - judgement.estimate.value).abs();
+        let is_f32 =
+            judgement.reason == Reason::Differs && off <= F32_ROUNDING * spread && judgement.given != 0.0;
+        if is_f32 && !self.strict {
+            (judgement.verdict, judgement.reason) = (Verdict::Pass, Reason::AgreesToF32);
+        }
+        if is_exhausted && matches!(judgement.verdict, Verdict::Inconclusive | Verdict::Noisy) {
+            (judgement.verdict, judgement.reason) = (Verdict::Inconclusive, Reason::Limit);
+        }
+    }
+
     fn refuse(&self, function: &Function<'_>, sentence: String) -> Report {
         Report::broken(function.what, Verdict::Inconclusive, vec![function.x.len()], sentence)
     }
@@ -283,8 +308,8 @@ impl Check {
         function: &Function<'_>,
         calls: &Calls<'_>,
         given: &dyn Fn() -> Vec<f64>,
-    ) -> Result<(Vec<f64>, Vec<f64>), Report> {
-        let refuse = |sentence: String| self.refuse(function, sentence);
+    ) -> Result<(Vec<f64>, Vec<f64>), Box<Report>> {
+        let refuse = |sentence: String| Box::new(self.refuse(function, sentence));
         if function.x.is_empty() {
             return Err(refuse("the point has no elements: there is nothing to check".into()));
         }
@@ -306,7 +331,7 @@ impl Check {
             return Err(refuse("the function has no values".into()));
         }
         if first != again {
-            return Err(changed(function, &first, &again));
+            return Err(Box::new(changed(function, &first, &again)));
         }
         let panicked = |message| refuse(format!("what computes the {} panics: {message}", function.what));
         let (given, again) = (guarded(given).map_err(panicked)?, guarded(given).map_err(panicked)?);
@@ -316,7 +341,12 @@ impl Check {
                 "what computes the {} gives other numbers on a second call: fix the seed of what is random",
                 function.what
             );
-            return Err(Report::broken(function.what, Verdict::Noisy, vec![function.x.len()], sentence));
+            return Err(Box::new(Report::broken(
+                function.what,
+                Verdict::Noisy,
+                vec![function.x.len()],
+                sentence,
+            )));
         }
         Ok((first, given))
     }
@@ -344,7 +374,7 @@ impl Check {
         let calls = Calls::new(function.f, &function.x, self.evaluations);
         let (value, gradient) = match self.begin(function, &calls, given) {
             Ok(both) => both,
-            Err(report) => return report,
+            Err(report) => return *report,
         };
         let n = function.x.len();
         if let Some(report) = self.wrong_length(function, gradient.len(), &[n]) {
@@ -420,7 +450,7 @@ impl Check {
         let calls = Calls::new(function.f, &function.x, self.evaluations);
         let (value, given) = match self.begin(function, &calls, given) {
             Ok(both) => both,
-            Err(report) => return report,
+            Err(report) => return *report,
         };
         let (rows, n) = (value.len(), function.x.len());
         let shape = match columns {
@@ -458,180 +488,4 @@ fn changed(function: &Function<'_>, before: &[f64], after: &[f64]) -> Report {
         value(after)
     );
     Report::broken(function.what, Verdict::Noisy, vec![function.x.len()], sentence)
-}
-
-/// Along what a function of several values is differenced.
-enum Columns<'a> {
-    /// Along this direction.
-    One(&'a [f64]),
-    /// Along each variable.
-    All,
-}
-
-/// The check of a matrix of derivatives, a row for each value.
-struct Jacobian<'a> {
-    check: &'a Check,
-    function: &'a Function<'a>,
-    calls: &'a Calls<'a>,
-    given: &'a [f64],
-    rows: usize,
-}
-
-impl Jacobian<'_> {
-    fn typical(&self) -> f64 {
-        let x = &self.function.x;
-        let mean = (x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64).sqrt();
-        self.check.step.unwrap_or(if mean > 0.0 { mean } else { 1.0 })
-    }
-
-    /// The judgements on all values along a direction, of which these derivatives were given.
-    fn column(
-        &self,
-        direction: &[(usize, f64)],
-        line: &Line,
-        given: &[f64],
-        sizes: &[f64],
-    ) -> Vec<Judgement> {
-        let outputs = Outputs::new(self.calls, direction);
-        let precision = self.function.precision;
-        let judge = |row: usize| {
-            let own = match self.check.tolerance {
-                Some(tolerance) => tolerance * given[row].abs(),
-                None => 64.0 * precision * given[row].abs(),
-            };
-            let slack = own + if precision > 1e-10 { 16.0 * precision * sizes[row] } else { 0.0 };
-            let claim = Claim { value: given[row], slack, size: 1e-3 * sizes[row] };
-            let mut judgement = slope::judge(|t| outputs.value(row, t), line, &claim);
-            let off = (judgement.given - judgement.estimate.value).abs();
-            let is_f32 = judgement.reason == Reason::Differs && off <= 6e-8 * judgement.given.abs();
-            if is_f32 && !self.check.strict && judgement.given != 0.0 {
-                (judgement.verdict, judgement.reason) = (Verdict::Pass, Reason::AgreesToF32);
-            }
-            if self.calls.is_exhausted()
-                && !judgement.verdict.is_fine()
-                && judgement.verdict != Verdict::Wrong
-            {
-                (judgement.verdict, judgement.reason) = (Verdict::Inconclusive, Reason::Limit);
-            }
-            judgement
-        };
-        (0..self.rows).map(judge).collect()
-    }
-
-    fn one(&self, v: &[f64]) -> Report {
-        let direction: Vec<(usize, f64)> = v.iter().copied().enumerate().filter(|&(_, d)| d != 0.0).collect();
-        // A step of 1 should move the variables by about their own size.
-        let sizes =
-            |of: &dyn Fn(&(usize, f64)) -> f64| direction.iter().map(of).map(|x| x * x).sum::<f64>().sqrt();
-        let (length, size) = (sizes(&|&(_, d)| d), sizes(&|&(i, _)| self.function.x[i]));
-        let scale = match () {
-            _ if length == 0.0 => 1.0,
-            _ if size > 0.0 => size / length,
-            _ => self.typical() / length,
-        };
-        let mut line =
-            Line::through(scale, self.typical() / length.max(f64::MIN_POSITIVE), self.function.epsilon);
-        line.largest = 8.0 * scale;
-        let largest = self.given.iter().filter(|g| g.is_finite()).fold(0.0f64, |m, g| m.max(g.abs()));
-        let judged = self.column(&direction, &line, self.given, &vec![largest; self.rows]);
-        self.report(judged.into_iter().enumerate().collect(), vec![self.rows], self.given.len())
-    }
-
-    fn column_of(&self, column: usize) -> Vec<(usize, Judgement)> {
-        let (x, n) = (&self.function.x, self.function.x.len());
-        let typical = self.typical();
-        let mut line = Line::through(x[column], typical, self.function.epsilon);
-        if let Some(step) = self.check.step {
-            (line.scale, line.largest) = (step, 8.0 * step);
-        }
-        let size = |j: usize| if x[j] == 0.0 { typical } else { x[j].abs() };
-        let row = |row: usize| &self.given[row * n..(row + 1) * n];
-        let given: Vec<f64> = (0..self.rows).map(|k| row(k)[column]).collect();
-        let largest = |of: &dyn Fn(usize) -> f64| {
-            (0..n).map(of).filter(|g| g.is_finite()).fold(0.0f64, |m, g| m.max(g.abs()))
-        };
-        let sizes: Vec<f64> = (0..self.rows)
-            .map(|k| largest(&|j| row(k)[j]).min(largest(&|j| row(k)[j] * size(j)) / line.scale))
-            .collect();
-        let judged = self.column(&[(column, 1.0)], &line, &given, &sizes);
-        judged.into_iter().enumerate().map(|(row, judgement)| (row * n + column, judgement)).collect()
-    }
-
-    fn all(&self) -> Report {
-        let n = self.function.x.len();
-        let mut judged: Vec<(usize, Judgement)> = (0..n).flat_map(|column| self.column_of(column)).collect();
-        judged.sort_by_key(|&(flat, _)| flat);
-        let elements = judged.len();
-        self.report(judged, vec![self.rows, n], elements)
-    }
-
-    /// Of too many columns: the gradients of two random mixtures of the values, and every value of the columns that are wrong.
-    fn mixed(&self) -> Report {
-        let (n, rows) = (self.function.x.len(), self.rows);
-        let mut rng = Rng::seed(self.check.seed);
-        let mut reports = Vec::new();
-        for _ in 0..2 {
-            let weights: Vec<f64> = (0..rows).map(|_| rng.normal()).collect();
-            let mixed =
-                |column: usize| (0..rows).map(|row| weights[row] * self.given[row * n + column]).sum();
-            let gradient: Vec<f64> = (0..n).map(mixed).collect();
-            let subject = Weighted { calls: self.calls, weights };
-            let given = Given {
-                what: self.function.what,
-                x: &self.function.x,
-                gradient: &gradient,
-                shape: &[n],
-                epsilon: self.function.epsilon,
-                precision: self.function.precision,
-                noise: 0.0,
-            };
-            reports.push(self.check.search(&subject, &given));
-            if reports.iter().any(|report: &Report| report.verdict == Verdict::Wrong) {
-                break;
-            }
-        }
-        let wrong = reports.iter().position(|report| report.verdict == Verdict::Wrong);
-        let mut report = reports.swap_remove(wrong.unwrap_or(0));
-        report.shape = vec![rows, n];
-        report.notes.push(format!(
-            "{rows} values were mixed at random: places are columns, unless they have two numbers"
-        ));
-        if wrong.is_some() {
-            let columns = report.findings.iter().filter_map(|finding| match &finding.place {
-                Place::Element(at) if finding.judgement.verdict == Verdict::Wrong => at.first().copied(),
-                _ => None,
-            });
-            let judged: Vec<(usize, Judgement)> =
-                columns.take(2).flat_map(|column| self.column_of(column)).collect();
-            let found = judged.iter().filter(|(_, judgement)| judgement.verdict == Verdict::Wrong);
-            let place = |flat: usize| Place::Element(unflatten(flat, &[rows, n]));
-            let found = found.map(|&(flat, judgement)| Finding { place: place(flat), judgement });
-            report.findings.splice(0..0, found);
-            report.findings.truncate(Report::MOST_FINDINGS);
-        }
-        report
-    }
-
-    fn report(&self, judged: Vec<(usize, Judgement)>, shape: Vec<usize>, elements: usize) -> Report {
-        let pair = |&(flat, j): &(usize, Judgement)| Pair {
-            flat,
-            found: j.given,
-            right: j.estimate.value,
-            error: j.estimate.error,
-            wrong: j.verdict == Verdict::Wrong,
-        };
-        let pairs: Vec<Pair> = judged.iter().map(pair).collect();
-        let finding = |&(flat, judgement): &(usize, Judgement)| Finding {
-            place: Place::Element(unflatten(flat, &shape)),
-            judgement,
-        };
-        let mut report = Report::broken(self.function.what, Verdict::Pass, shape.clone(), String::new());
-        report.broken = None;
-        report.findings = judged.iter().map(finding).collect();
-        report.pattern = pattern(&pairs, &shape, &[]);
-        report.elements = elements;
-        report.failed = judged.iter().filter(|(_, j)| !j.verdict.is_fine()).count();
-        report.conclude(false);
-        report
-    }
 }

@@ -119,6 +119,7 @@ mod check;
 mod estimate;
 mod functions;
 mod given;
+mod jacobian;
 mod json;
 mod ladder;
 #[cfg(feature = "nalgebra")]

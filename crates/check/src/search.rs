@@ -69,8 +69,6 @@ const UNLIKE: f64 = 100.0;
 const MOST_FOUND: usize = 8;
 /// How many elements are judged if there are too many for all.
 const CHOSEN: usize = 48;
-/// Half the distance between neighbouring numbers in f32, in proportion.
-const F32_ROUNDING: f64 = 6.0e-8;
 
 impl Check {
     /// Checks the gradient of anything that can be evaluated along lines through a point.
@@ -155,12 +153,7 @@ impl<'a> Search<'a> {
 
     /// By how much the computation of a gradient in its precision may be off.
     fn slack(&self, flat: usize) -> f64 {
-        let g = self.expected[flat].abs();
-        match self.check.tolerance {
-            Some(tolerance) => tolerance * g,
-            None if self.given.precision > 1e-10 => self.given.precision * (64.0 * g + 16.0 * self.largest),
-            None => 64.0 * self.given.precision * g,
-        }
+        self.check.slack(self.expected[flat], self.given.precision, self.largest)
     }
 
     fn task(&self, flat: usize) -> Task {
@@ -177,14 +170,7 @@ impl<'a> Search<'a> {
     fn judge(&self, tasks: &[Task]) -> Vec<Judgement> {
         let mut judged = self.subject.judge(tasks);
         for (task, judgement) in tasks.iter().zip(&mut judged) {
-            let spread = self.norm(&task.direction);
-            self.forgive_f32(judgement, spread);
-            if self.subject.is_exhausted()
-                && !judgement.verdict.is_fine()
-                && judgement.verdict != Verdict::Wrong
-            {
-                (judgement.verdict, judgement.reason) = (Verdict::Inconclusive, Reason::Limit);
-            }
+            self.check.settle(judgement, self.norm(&task.direction), self.subject.is_exhausted());
         }
         judged
     }
@@ -192,16 +178,6 @@ impl<'a> Search<'a> {
     /// The root of the sum of squares of what a direction's elements add to the derivative along it.
     fn norm(&self, direction: &[(usize, f64)]) -> f64 {
         direction.iter().map(|&(i, d)| (self.expected[i] * d).powi(2)).sum::<f64>().sqrt()
-    }
-
-    /// What is wrong in f64 may be right in f32.
-    fn forgive_f32(&self, judgement: &mut Judgement, spread: f64) {
-        let off = (judgement.given - judgement.estimate.value).abs();
-        let is_f32 =
-            judgement.reason == Reason::Differs && off <= F32_ROUNDING * spread && judgement.given != 0.0;
-        if is_f32 && !self.check.strict {
-            (judgement.verdict, judgement.reason) = (Verdict::Pass, Reason::AgreesToF32);
-        }
     }
 
     /// The elements to judge one by one: all, or the largest and smallest, both ends of every axis, and random ones.
@@ -329,8 +305,7 @@ impl<'a> Search<'a> {
             if is_widespread {
                 self.expected.copy_from_slice(self.given.gradient);
             }
-            loop {
-                let Some(judgement) = self.judge(&[self.along(direction.clone())]).pop() else { break };
+            while let Some(judgement) = self.judge(&[self.along(direction.clone())]).pop() {
                 let failed = judgement.verdict == Verdict::Wrong || judgement.reason == Reason::AgreesToF32;
                 let blamed = match () {
                     // Where many are wrong what all have in common is asked for, no others.

@@ -342,7 +342,8 @@ fn right_gradients_are_never_called_wrong() {
         }
     }
     assert!(failures.is_empty(), "{} of {}\n{}", failures.len(), cases.len(), failures.join("\n\n"));
-    println!("{} functions, {unsettled} could not be settled", cases.len());
+    // All of these are hard in earnest.
+    assert!(unsettled <= 30, "{unsettled} could not be settled");
 }
 
 #[test]
@@ -392,6 +393,6 @@ fn errors_above_the_error_bar_are_found() {
         }
     }
     assert!(failures.is_empty(), "{} of {planted} missed\n{}", failures.len(), failures.join("\n\n"));
-    println!("{found} of {planted} errors found, {within} within the error bar");
+    assert_eq!(found + within, planted);
     assert!(50 * within <= planted, "{within} of {planted} within the error bar");
 }
