@@ -204,6 +204,14 @@ impl Scan {
         self.pairs(ladder, Side::Both).iter().any(fits)
     }
 
+    /// Whether only steps far beyond the size of the variable contradict this derivative: the function may bend before.
+    pub(crate) fn is_from_afar(&self, ladder: &Ladder<'_>, value: f64, slack: f64) -> bool {
+        let far = |pair: &Confirmed| self.rungs[pair.from[1]].step > 4.0 * ladder.line.scale;
+        let contradicts = |pair: &Confirmed| !far(pair) && !pair.estimate.allows(value, slack);
+        self.central.is_some_and(|found| far(&found))
+            && !self.pairs(ladder, Side::Both).iter().any(contradicts)
+    }
+
     /// Whether the function nowhere rises above the noise it has where the derivative was found.
     pub(crate) fn is_all_noise(&self) -> bool {
         self.central.is_some_and(|found| {

@@ -265,6 +265,9 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
                     judgement(Verdict::Noisy, Reason::Noise(level), large, None)
                 }
                 Some(large) => judgement(Verdict::Wrong, Reason::Differs, large, None),
+                None if scan.is_from_afar(ladder, claim.value, claim.slack) => {
+                    judgement(Verdict::Inconclusive, Reason::Rounding, estimate, None)
+                }
                 None if scan.is_unresolved() => {
                     judgement(Verdict::Inconclusive, Reason::Unsettled, estimate, None)
                 }
