@@ -181,7 +181,7 @@ impl Scan {
         rough >= 2 && 5 * rough >= 2 * noises.count()
     }
 
-    /// Whether larger steps have this derivative, though smaller ones have another one all of a sudden.
+    /// Whether larger steps have this derivative, and the function is rough there, though smaller ones have another one.
     pub(crate) fn is_doubtful(&self, ladder: &Ladder<'_>, value: f64, slack: f64) -> bool {
         let Some(found) = self.central else { return false };
         // A tread of a staircase says nothing. Its steps are steeper than the whole.
@@ -193,13 +193,17 @@ impl Scan {
         if found.is_flat && (self.is_rough(ladder, &found, 0) || is_step()) {
             return true;
         }
+        let off = (value - found.estimate.value).abs();
+        // Rounding inside of the function changes a slope by little.
+        let is_slight = off <= 0.01 * found.estimate.value.abs();
         let fits = |pair: &Confirmed| {
             pair.from[0] < found.from[0]
                 && self.rungs[pair.from[0]].step <= ladder.line.scale
-                && pair.estimate.error < 0.03 * (value - found.estimate.value).abs()
+                && pair.estimate.error < if is_slight { 0.3 * off } else { 0.03 * off }
                 && pair.estimate.allows(value, slack)
-                && self.is_sudden(ladder, Side::Both, pair, &found)
-                && self.is_rough(ladder, &found, pair.from[0])
+                && (is_slight
+                    || self.is_sudden(ladder, Side::Both, pair, &found)
+                        && self.is_rough(ladder, &found, pair.from[0]))
         };
         self.pairs(ladder, Side::Both).iter().any(fits)
     }
