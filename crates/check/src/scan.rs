@@ -210,9 +210,9 @@ impl Scan {
 
     /// Whether only steps far beyond the size of the variable contradict this derivative: the function may bend before.
     pub(crate) fn is_from_afar(&self, ladder: &Ladder<'_>, value: f64, slack: f64) -> bool {
-        let far = |pair: &Confirmed| self.rungs[pair.from[1]].step > 4.0 * ladder.line.scale;
-        let contradicts = |pair: &Confirmed| !far(pair) && !pair.estimate.allows(value, slack);
-        self.central.is_some_and(|found| far(&found))
+        let is_near = |pair: &Confirmed| self.rungs[pair.from[0]].step <= 4.0 * ladder.line.scale;
+        let contradicts = |pair: &Confirmed| is_near(pair) && !pair.estimate.allows(value, slack);
+        self.central.is_some_and(|found| !is_near(&found))
             && !self.pairs(ladder, Side::Both).iter().any(contradicts)
     }
 
