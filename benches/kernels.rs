@@ -20,7 +20,7 @@ fn sweep(criterion: &mut Criterion, group: &str, shapes: &[[usize; 2]], kernels:
     let mut group = criterion.benchmark_group(group);
     for &shape in shapes {
         let x = randn(shape);
-        group.throughput(Throughput::Elements(x.len() as u64));
+        group.throughput(Throughput::Elements(x.numel() as u64));
         for (name, kernel) in kernels {
             let id = BenchmarkId::new(*name, format!("{}x{}", shape[0], shape[1]));
             group.bench_with_input(id, &x, |bencher, x| bencher.iter(|| black_box(kernel(x))));

@@ -14,15 +14,9 @@ mod common;
 
 use common::args::Args;
 use gradus::{
-    autograd::{
-        Op,
-        check::{ErrorCase, Gen, Sample, Spec, check_op},
-        op::{Backward, Outputs, Precision, Shapes, arity},
-        reference::{Array, Branches},
-    },
+    autograd::{check::check_op, op::prelude::*},
     nn::gradcheck_model,
     prelude::*,
-    tensor::{Shape, ShapeError},
 };
 use std::{error::Error, f64::consts::TAU};
 
@@ -213,7 +207,7 @@ impl Day {
 impl Layer for Day {
     /// Operations are applied as the built-in ones are: on tensors to predict, on variables to train.
     fn forward<V: Value>(&self, hours: V) -> V {
-        let at = hours.at();
+        let at = hours.place();
         let [sin, cos] = V::apply_n(Cycle { period: 24.0 }, &[&hours]);
         let x = V::concat(&[&sin, &cos], 1);
         self.output.forward(V::apply(Rbf, &[&x, &at.param(&self.centres), &at.param(&self.widths)]))

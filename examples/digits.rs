@@ -240,7 +240,7 @@ fn train_epoch(
             (y.cross_entropy(&labels), y.value().argmax(-1))
         });
         adam.step(net, &gradients);
-        loss_sum += loss as f64 * labels.len() as f64;
+        loss_sum += loss as f64 * labels.numel() as f64;
         correct += count_equal(&guesses, &labels);
         bar.inc(1);
     }

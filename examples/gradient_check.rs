@@ -69,7 +69,7 @@ impl Model {
 
     /// The mean loss on these digits.
     fn loss<V: Value>(self, params: &[V], images: &Tensor, labels: &Indices) -> V {
-        let (x, n) = (params[0].at().constant(images), images.size(0));
+        let (x, n) = (params[0].place().constant(images), images.size(0));
         let hidden = match self {
             Model::Mlp => x.reshape([n, 64]).linear(&params[0], Some(&params[1])).sigmoid(),
             Model::Conv => {
@@ -113,10 +113,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let numerical = Differencing::Central.gradient(loss, value, 1e-2);
         let exact = &gradients[vars[i]];
         let off = (&numerical - exact).abs().max().item() / exact.abs().max().item();
-        println!("{name:14} {:>8}   {off:.1e}", value.len());
+        println!("{name:14} {:>8}   {off:.1e}", value.numel());
     }
     let numerical_time = start.elapsed().as_secs_f64();
-    let count: usize = values.iter().map(Tensor::len).sum();
+    let count: usize = values.iter().map(Tensor::numel).sum();
     println!(
         "Where a step crosses a kink, of ReLU or max-pooling, numerical gradients are wrong: seen in f64 below."
     );
@@ -141,7 +141,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The errors of numerical gradients of the last bias, by step.
     fn with_last<'t>(values: &[Tensor], last: Var<'t>) -> Vec<Var<'t>> {
         let front = &values[..values.len() - 1];
-        front.iter().map(|value| last.at().constant(value)).chain([last]).collect()
+        front.iter().map(|value| last.place().constant(value)).chain([last]).collect()
     }
     let sweep = step_sweep(|bias| model.loss(&with_last(&values, bias), &images, &labels), &values[3]);
     println!("Relative error of numerical gradients by output.bias, by step:\n{sweep}");

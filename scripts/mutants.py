@@ -24,16 +24,16 @@ TREE = WORK / "tree"
 RULES = "crates/autograd/src/ops"
 # The kernels that only backward rules call, and those that a rule calls for its own operation's reverse.
 KERNELS = {
-    "crates/tensor/src/conv/direct.rs": ["fn input_grad", "fn weight_grad", "fn weight_grad_blocks"],
-    "crates/tensor/src/interpolate.rs": ["fn interpolate_grad"],
-    "crates/tensor/src/normalize/channels.rs": ["fn gradients", "impl Kernel for Gradient<'_>"],
-    "crates/tensor/src/normalize/columns.rs": ["impl Kernel for Products<'_>", "impl Kernel for Gradient<'_>"],
-    "crates/tensor/src/normalize/rows.rs": ["fn gradients", "impl Kernel for Gradients<'_>"],
-    "crates/tensor/src/pool/plane.rs": ["fn avg_plane_grad"],
-    "crates/tensor/src/pool/scatter.rs": ["fn plane_scatter"],
-    "crates/tensor/src/views.rs": ["fn unslice"],
-    "crates/tensor/src/indexing.rs": ["fn scatter_add", "fn index_add"],
-    "crates/tensor/src/unfold.rs": ["fn fold"],
+    "crates/tensor/src/ops/conv/direct.rs": ["fn input_grad", "fn weight_grad", "fn weight_grad_blocks"],
+    "crates/tensor/src/ops/interpolation.rs": ["fn interpolate_grad"],
+    "crates/tensor/src/ops/normalize/channels.rs": ["fn gradients", "impl Kernel for Gradient<'_>"],
+    "crates/tensor/src/ops/normalize/columns.rs": ["impl Kernel for Products<'_>", "impl Kernel for Gradient<'_>"],
+    "crates/tensor/src/ops/normalize/rows.rs": ["fn gradients", "impl Kernel for Gradients<'_>"],
+    "crates/tensor/src/ops/pool/plane.rs": ["fn avg_plane_grad"],
+    "crates/tensor/src/ops/pool/scatter.rs": ["fn plane_scatter"],
+    "crates/tensor/src/array/views.rs": ["fn unslice"],
+    "crates/tensor/src/ops/indexing/mod.rs": ["fn scatter_add", "fn index_add"],
+    "crates/tensor/src/ops/conv/unfold.rs": ["fn fold"],
 }
 # Free functions of rules, beside `backward` and `backward_fused`.
 HELPERS = ["fn chain", "fn strong_product", "fn winners_share", "fn tangent", "fn through_statistics", "fn rows"]

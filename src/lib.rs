@@ -11,7 +11,7 @@ pub use gradus_tensor as tensor;
 ///
 /// Tensors, tapes and their operations, every layer, the optimizers, the options of layers and losses, the summary of a
 /// model and the state of a run. The rest is reached by the names of its modules: `schedule::Cosine`, `metrics::accuracy`,
-/// `optim::Group`, `data::digits`, `sample::Sampler`. A program's own names go before these.
+/// `optim::Group`, `data::digits`, `decode::Sampler`. A program's own names go before these.
 ///
 /// ```
 /// use gradus::prelude::*;
@@ -26,7 +26,7 @@ pub use gradus_tensor as tensor;
 /// module!(Classifier { embedding, lstm, norm, output });
 ///
 /// impl Classifier {
-///     fn forward<V: Value>(&self, at: At<V>, texts: &Indices, lengths: &[usize]) -> V {
+///     fn forward<V: Value>(&self, at: Place<V>, texts: &Indices, lengths: &[usize]) -> V {
 ///         let (_, state) = self.lstm.forward_padded(self.embedding.forward(at, texts), lengths, None);
 ///         self.output.forward(self.norm.forward(state.h.select(0, -1)))
 ///     }
@@ -42,7 +42,7 @@ pub use gradus_tensor as tensor;
 /// // Two texts of four and of two words, the second one filled up.
 /// let (texts, lengths) = (Indices::new([1, 2, 3, 4, 5, 6, 0, 0], [2, 4]), [4, 2]);
 /// let labels = Indices::from([0, 1]);
-/// println!("{}", Summary::of(&model, |tape| model.forward(tape.at(), &texts, &lengths)));
+/// println!("{}", Summary::of(&model, |tape| model.forward(tape.place(), &texts, &lengths)));
 /// let options = CrossEntropyOptions { label_smoothing: 0.1, reduction: Reduction::Sum, ..Default::default() };
 ///
 /// let schedule = schedule::Warmup::new(5, schedule::Cosine::new(0.05, 25));
@@ -50,7 +50,7 @@ pub use gradus_tensor as tensor;
 /// for step in 0..30 {
 ///     adam.set_lr(schedule.lr(step));
 ///     let (_loss, mut gradients, ()) = tape.step(|tape| {
-///         let scores = model.forward(tape.at(), &texts, &lengths);
+///         let scores = model.forward(tape.place(), &texts, &lengths);
 ///         (scores.cross_entropy_with(&labels, options.clone()), ())
 ///     });
 ///     clip_grad_norm(&model, &mut gradients, 1.0);
@@ -65,14 +65,10 @@ pub mod prelude {
         prelude::*,
     };
     pub use gradus_nn::{
-        Init, Layer, Module, Parameters, Sequential, State, Summary, data,
+        Init, Layer, Module, Parameters, Sequential, State, Summary, data, decode,
         layers::*,
         metrics, module,
-        optim::{
-            self, AdaDelta, AdaGrad, Adam, AdamW, Lbfgs, Lion, NAdam, Optimizer, RmsProp, Sgd,
-            clip_grad_norm, clip_grad_value,
-        },
-        sample,
+        optim::{self, Optimizer, clip_grad_norm, clip_grad_value, optimizers::*},
         schedule::{self, Schedule},
         train::{self, Trainer},
     };

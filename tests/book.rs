@@ -11,13 +11,13 @@ fn close(found: f32, expected: f64) {
 
 #[track_caller]
 fn all_close(found: &Tensor, expected: &[f64]) {
-    assert_eq!(found.len(), expected.len());
+    assert_eq!(found.numel(), expected.len());
     found.iter().zip(expected).for_each(|(f, &e)| close(f, e));
 }
 
 /// A perceptron: 1 where w x + b > 0.
 fn perceptron(w: [f32; 2], b: f32, x: &Tensor) -> Tensor {
-    (x.matmul(&Tensor::from(w)) + b).positive()
+    (x.matmul(&Tensor::from(w)) + b).is_positive()
 }
 
 #[test]
@@ -104,7 +104,7 @@ impl TwoTwoOne {
 
     /// Hidden activations and output.
     fn forward<V: Value>(&self, x: V) -> (V, V) {
-        let at = x.at();
+        let at = x.place();
         let hidden = at.param(&self.w0).matmul(&x).sigmoid();
         let output = at.param(&self.w1).matmul(&hidden).sigmoid();
         (hidden, output)

@@ -2,7 +2,7 @@
 //! a file bit for bit, and writes what it has learnt.
 
 use gradus::{
-    nn::{metrics::perplexity, sample::Sampler},
+    nn::{decode::Sampler, metrics::perplexity},
     prelude::*,
 };
 
@@ -31,12 +31,12 @@ impl CharModel {
     /// The scores of what follows each letter, `[n · steps, letters]`, and the state after them.
     fn scores<V: Value>(
         &self,
-        at: At<V>,
+        at: Place<V>,
         seen: &Indices,
         state: Option<&RecurrentState<V>>,
     ) -> (V, RecurrentState<V>) {
         let (h, after) = self.lstm.forward_from(self.embedding.forward(at, seen), state);
-        let rows = h.reshape([seen.len(), h.shape()[2]]);
+        let rows = h.reshape([seen.numel(), h.shape()[2]]);
         (self.output.forward(rows), after)
     }
 }
@@ -85,8 +85,8 @@ impl Run {
             };
             let (seen, next) = (Indices::new(cut(0), [STREAMS, PIECE]), Indices::from(cut(1)));
             let (loss, mut gradients, after) = Tape::training(self.rng.bits()).step(|tape| {
-                let before = self.carried.as_ref().map(|state| state.on(tape.at()));
-                let (scores, after) = self.model.scores(tape.at(), &seen, before.as_ref());
+                let before = self.carried.as_ref().map(|state| state.on(tape.place()));
+                let (scores, after) = self.model.scores(tape.place(), &seen, before.as_ref());
                 (scores.cross_entropy(&next), after.detach())
             });
             clip_grad_norm(&self.model, &mut gradients, 1.0);

@@ -39,7 +39,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
             let (mut sgd, mut tape) = (Sgd::new(0.1), Tape::training(0));
             move || {
                 let (loss, gradients, ()) = tape.step(|tape| {
-                    let h = model.lstm.forward(model.embedding.forward(tape.at(), &words));
+                    let h = model.lstm.forward(model.embedding.forward(tape.place(), &words));
                     (model.output.forward(h.reshape([700, 256])).cross_entropy(&labels), ())
                 });
                 sgd.step(&mut model, &gradients);

@@ -27,9 +27,8 @@
 
 use crate::{
     ops::{identity::Identity, reduce::Reduce, shape::Shaping},
-    value::Value,
-    values::Values,
-    var::Var,
+    tape::var::Var,
+    value::{Value, values::Values},
 };
 use gradus_tensor::{Shape, ShapeError, Tensor};
 use std::panic::Location;
@@ -208,7 +207,7 @@ impl<'t, X: Values<Var<'t>>> Graph<'t, X> {
 
     #[track_caller]
     fn check_one_element(&self) {
-        if self.y.shape().len() != 1 {
+        if self.y.shape().numel() != 1 {
             ShapeError::new(format!(
                 "{}: the function must give one element, it gave {}; sum it, or use jacobian or vjp",
                 self.name,
@@ -245,7 +244,7 @@ impl<'t, X: Values<Var<'t>>> Graph<'t, X> {
     fn jacobian_of(&self, y: Var<'t>) -> X {
         let tape = y.tape();
         let _line = tape.at_line(self.line);
-        let rows: Vec<Vec<Option<Var<'t>>>> = (0..y.shape().len())
+        let rows: Vec<Vec<Option<Var<'t>>>> = (0..y.shape().numel())
             .map(|i| y.grad_from(tape.constant(unit(&y.shape(), i)), &self.inputs))
             .collect();
         let mut input = 0;

@@ -1,9 +1,11 @@
 //! Running a recorded tape again in f64, with other values at its leaves.
 
 use crate::{
-    op::{Precision, Step},
-    reference::{Array, Branches, Changing, Update},
-    tape::{Node, Tape},
+    op::{
+        Precision, Step,
+        reference::{Array, Branches, Changing, Update},
+    },
+    tape::{Tape, node::Node},
 };
 use gradus_tensor::{Rng, Tensor};
 use smallvec::SmallVec;
@@ -25,7 +27,7 @@ impl<'t> Replay<'t> {
     /// The tape as it stands now; what `tape.step` has not released is there, or is computed again. It cannot grow while this lives.
     pub(crate) fn new(tape: &'t Tape) -> Replay<'t> {
         tape.provide_all();
-        let nodes = tape.nodes.borrow();
+        let nodes = tape.nodes.read();
         let mut replay = Replay { choices: vec![Vec::new(); nodes.len()], base: Vec::new(), nodes };
         for (id, node) in replay.nodes.iter().enumerate() {
             if node.is_later_output() {

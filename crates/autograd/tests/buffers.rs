@@ -16,7 +16,7 @@ impl Layer {
 
     /// Moves the average a quarter of the way to the mean of the batch `[n, 2]`.
     fn forward<V: Value>(&self, x: &V) -> V {
-        let at = x.at();
+        let at = x.place();
         let mean = x.mean_axes(0, false);
         at.update_buffer(&self.mean, 0.75, mean.to_tensor() * 0.25);
         at.update_buffer(&self.count, 1.0, Tensor::scalar(1.0));
@@ -93,7 +93,7 @@ fn a_checkpoint_asks_for_a_change_once() {
             let x = tape.var(batch(5.0));
             let forward = || layer.forward(&x);
             let y = match nested {
-                true => tape.at().checkpoint(|| tape.at().checkpoint(forward).sin()),
+                true => tape.place().checkpoint(|| tape.place().checkpoint(forward).sin()),
                 false => forward().sin(),
             };
             (y.sum(), ())

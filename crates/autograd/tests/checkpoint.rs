@@ -27,7 +27,7 @@ impl Net {
 
     /// One layer; the randomness is a seed that the tape draws.
     fn block<V: Value>(&self, x: &V) -> V {
-        let at = x.at();
+        let at = x.place();
         let y = (x.matmul(&at.param(&self.w)) + at.param(&self.b)).tanh();
         match at.draw() {
             Some(seed) => {
@@ -53,7 +53,7 @@ enum Plan {
 }
 
 fn forward<V: Value>(net: &Net, x: V, plan: Plan) -> V {
-    let at = x.at();
+    let at = x.place();
     let two = |x: V| net.block(&net.block(&x));
     match plan {
         Plan::None => two(two(x)),
@@ -140,10 +140,10 @@ fn gradients_of_gradients_go_through_checkpoints() {
     let tape = Tape::new();
     let x = tape.var([0.3, 0.5]);
     let plain = hessian(|x| x.sin().exp().sum(), x).value();
-    assert_eq!(hessian(|x| x.at().checkpoint(|| x.sin().exp()).sum(), x).value(), plain);
-    assert_eq!(hessian(|x| x.at().checkpoint(|| x.sin().exp().sum()), x).value(), plain);
+    assert_eq!(hessian(|x| x.place().checkpoint(|| x.sin().exp()).sum(), x).value(), plain);
+    assert_eq!(hessian(|x| x.place().checkpoint(|| x.sin().exp().sum()), x).value(), plain);
     // A whole derivative inside.
-    let inside = tape.at().checkpoint(|| hessian(|x| x.sin().exp().sum(), x));
+    let inside = tape.place().checkpoint(|| hessian(|x| x.sin().exp().sum(), x));
     assert_eq!(inside.value(), plain);
     let expected = hessian(|x| x.sin().exp().sum(), x).sum().backward();
     assert_eq!(inside.sum().backward()[x], expected[x]);
@@ -165,7 +165,7 @@ fn what_is_not_returned_is_gone_and_says_so() {
     let tape = Tape::new();
     let x = tape.var([1.0, 2.0]);
     let mut inner = None;
-    let y = tape.at().checkpoint(|| {
+    let y = tape.place().checkpoint(|| {
         inner = Some(x.exp());
         inner.unwrap().sin()
     });
@@ -176,7 +176,7 @@ fn what_is_not_returned_is_gone_and_says_so() {
     let listing = tape.to_string();
     assert!(listing.contains("dropped"), "{listing}");
     // Several results, results from outside, and none of it used.
-    let [a, b] = tape.at().checkpoint(|| [x, x.exp()]);
+    let [a, b] = tape.place().checkpoint(|| [x, x.exp()]);
     assert_eq!((a + b).sum().backward()[x].to_vec(), [1.0 + 1f32.exp(), 1.0 + 2f32.exp()]);
     assert_eq!(y.sum().backward()[x].to_vec(), (x.exp().cos() * x.exp()).value().to_vec());
 }
@@ -188,7 +188,7 @@ fn peak_of_chain(n: usize, each: usize) -> (usize, Tensor) {
     memory::reset_peak();
     let before = memory::stats().live_bytes;
     let (_, gradients, ()) = tape.step(|tape| {
-        let at = tape.at();
+        let at = tape.place();
         let mut y = at.constant(Tensor::ones([1 << 14]));
         for _ in 0..n / each {
             y = if each == 1 {

@@ -206,7 +206,7 @@ fn sorting_is_stable_and_puts_nan_last() {
         assert!(y.value().get([3]).is_nan());
     }
     let (y, places) = tape.var(x).topk(0, 0);
-    assert_eq!((y.shape()[0], places.len()), (0, 0));
+    assert_eq!((y.shape()[0], places.numel()), (0, 0));
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn sizes_zero_and_one() {
         ("topk", |x| x.topk(0, 0).0),
         ("scatter", |x| x.scatter(0, &Indices::new([0; 0], [0, x.shape()[1]]), &x.slice(0, ..0))),
         ("index_copy", |x| x.index_copy(0, &Indices::new([0; 0], [0]), &x.slice(0, ..0))),
-        ("masked_select", |x| x.masked_select(&x.positive())),
+        ("masked_select", |x| x.masked_select(&x.is_positive())),
         ("scatter_reduce", |x| {
             x.scatter_reduce(
                 0,

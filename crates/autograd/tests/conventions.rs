@@ -2,7 +2,7 @@
 //! rule that is recorded for higher orders.
 
 use gradus_autograd::{
-    ops::sampling::{GridMode, GridPadding},
+    ops::grid_sample::{GridMode, GridPadding},
     prelude::*,
 };
 
@@ -19,7 +19,7 @@ fn same(a: f32, b: f32) -> bool {
 
 #[track_caller]
 fn all_same(found: &Tensor, expected: &[f32]) {
-    let equal = found.len() == expected.len() && found.iter().zip(expected).all(|(a, &b)| same(a, b));
+    let equal = found.numel() == expected.len() && found.iter().zip(expected).all(|(a, &b)| same(a, b));
     assert!(equal, "{found:?} is not {expected:?}");
 }
 
@@ -340,7 +340,7 @@ fn a_branch_that_is_not_taken_gets_exactly_zero() {
     for (name, f) in functions {
         let tape = Tape::new();
         let x = tape.var([0.0, -1.0, 4.0]);
-        let y = x.positive().select_where(&f(x), &tape.constant(0.0));
+        let y = x.is_positive().select_where(&f(x), &tape.constant(0.0));
         let swept = y.sum().backward();
         assert_eq!(swept[x].to_vec()[..2], [0.0, 0.0], "{name}");
         assert!(swept[x].get([2]).is_finite() && swept[x].get([2]) != 0.0, "{name}");
@@ -411,8 +411,8 @@ const GRID_PLACES: [(GridPadding, f32, f32, f32); 18] = [
 #[test]
 fn places_of_a_grid_on_pixels_and_borders() {
     fn sample<'t>(place: Var<'t>, padding: GridPadding) -> Var<'t> {
-        let image = place.at().constant([[[[1.0, 3.0, 7.0]]]]);
-        let row = place.at().constant(0.0);
+        let image = place.place().constant([[[[1.0, 3.0, 7.0]]]]);
+        let row = place.place().constant(0.0);
         let grid = Var::stack(&[&place, &row], 0).reshape([1, 1, 1, 2]);
         image.grid_sample(&grid, GridMode::Bilinear, padding, true).sum()
     }
@@ -441,5 +441,87 @@ fn places_of_a_grid_on_pixels_and_borders() {
     let is_row =
         |line: &&str| ["zeros", "border", "reflection"].iter().any(|p| line.starts_with(&format!("| {p} |")));
     let written: Vec<&str> = text.lines().filter(is_row).collect();
+    assert!(written == table, "docs/conventions.md should have this table:\n{}", table.join("\n"));
+}
+
+/// A norm or a statistic of a vector, and what it and its gradient give.
+struct OfVector {
+    name: &'static str,
+    f: for<'t> fn(Var<'t>) -> Var<'t>,
+    at: Vec<(&'static [f32], f32, &'static [f32])>,
+}
+
+macro_rules! of_vectors {
+    ($($f:expr => [$($at:expr),* $(,)?];)*) => {
+        vec![$(OfVector { name: stringify!($f), f: $f, at: vec![$($at),*] }),*]
+    };
+}
+
+fn norms_and_statistics() -> Vec<OfVector> {
+    of_vectors! {
+        // v, y, dy/dv
+        |v| v.norm() => [
+            (&[3e-25, 4e-25], 5e-25, &[0.6, 0.8]),
+            (&[3e30, -4e30], 5e30, &[0.6, -0.8]),
+            (&[0.0, 0.0], 0.0, &[0.0, 0.0]),
+            (&[INF, 1.0], INF, &[NAN, 0.0]),
+            (&[NAN, 1.0], NAN, &[NAN, NAN]),
+            (&[3e38, 3e38], INF, &[0.0, 0.0]),
+        ];
+        |v| v.vector_norm(4.0, 0, false) => [
+            (&[0.0, -1e-20], 1e-20, &[0.0, -1.0]),
+            (&[0.0, 1e20], 1e20, &[0.0, 1.0]),
+        ];
+        |v| v.vector_norm(0.5, 0, false) => [
+            (&[0.0, 2.0], 2.0, &[0.0, 1.0]),
+        ];
+        |v| v.vector_norm(3.0, 0, false) => [
+            (&[INF, 1.0], INF, &[NAN, 0.0]),
+        ];
+        |v| v.std(0) => [
+            (&[-3e-25, 3e-25], 3e-25, &[-0.5, 0.5]),
+            (&[-3e30, 3e30], 3e30, &[-0.5, 0.5]),
+            (&[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 0.0, &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+            (&[INF, 1.0], NAN, &[NAN, NAN]),
+        ];
+        |v| v.std(1) => [
+            (&[2.0], NAN, &[NAN]),
+        ];
+        |v| v.var(0) => [
+            (&[-3e30, 3e30], INF, &[-3e30, 3e30]),
+            (&[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 0.0, &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+            (&[NAN, 1.0], NAN, &[NAN, NAN]),
+        ];
+        |v| v.var(1) => [
+            (&[2.0], NAN, &[NAN]),
+        ];
+    }
+}
+
+#[test]
+fn norms_and_statistics_at_the_bounds_of_f32() {
+    let near = |a: f32, b: f32| same(a, b) || (a - b).abs() <= 2e-7 * b.abs();
+    let number = |x: &f32| format!("{x:?}").trim_end_matches(".0").replace("inf", "∞");
+    let list = |v: &[f32]| v.iter().map(number).collect::<Vec<_>>().join(", ");
+    let mut table = Vec::new();
+    for OfVector { name, f, at } in norms_and_statistics() {
+        for (v, y, slopes) in at {
+            let tape = Tape::new();
+            let var = tape.var(Tensor::new(v, [v.len()]));
+            let value = f(var);
+            assert!(near(value.item(), y), "{name} of {v:?} is {}, not {y}", value.item());
+            let swept = value.backward()[var].to_vec();
+            let recorded = value.grad(&[var])[0].unwrap().value().to_vec();
+            for found in [swept, recorded] {
+                let equal = found.iter().zip(slopes).all(|(&a, &b)| near(a, b));
+                assert!(equal, "{name} of {v:?} has the gradient {found:?}, not {slopes:?}");
+            }
+            let method = name.trim_start_matches("|v| ");
+            table.push(format!("| `{method}` | {} | {} | {} |", list(v), number(&y), list(slopes)));
+        }
+    }
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/conventions.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let written: Vec<&str> = text.lines().filter(|line| line.starts_with("| `v.")).collect();
     assert!(written == table, "docs/conventions.md should have this table:\n{}", table.join("\n"));
 }

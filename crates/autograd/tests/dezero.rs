@@ -243,7 +243,7 @@ fn step_42_a_line_through_points() {
     let y = &x * 2.0 + 5.0 + numpy.rand([100, 1]);
     let mut params = [Param::new([[0.0]]), Param::new([0.0])];
     let losses = descend(&mut params, 100, 0.1, |[w, b]| {
-        let at = w.at();
+        let at = w.place();
         at.constant(&x).linear(&w, Some(&b)).mse_loss(&at.constant(&y))
     });
     close(losses[99], 0.0790860651);
@@ -263,7 +263,7 @@ fn step_43_a_net_learns_a_sine() {
         Param::new([0.0]),
     ];
     let losses = descend(&mut params, 9001, 0.2, |[w1, b1, w2, b2]| {
-        let at = w1.at();
+        let at = w1.place();
         let h = (at.constant(&x).matmul(&w1) + b1).sigmoid();
         (h.matmul(&w2) + b2).mse_loss(&at.constant(&y))
     });

@@ -32,7 +32,7 @@ fn quadratic_forms() {
     let tape = Tape::new();
     let (x, v) = (tape.var(&point), tape.constant(&v));
     let f = function(|x| {
-        let at = x.at();
+        let at = x.place();
         (x.matmul(&at.constant(&a).matmul(&x)) + (at.constant(&b) * x)).sum()
     });
     let symmetric = &a + a.t();
@@ -168,7 +168,7 @@ fn inputs_without_influence_have_zero_derivatives() {
     assert_eq!(hessian(|_| constant, x).value(), Tensor::zeros([2, 2]));
     assert_eq!(jvp(|_| constant, x, y).1.item(), 0.0);
     assert_eq!(hvp(|x| x.sum(), x, y).value().to_vec(), [0.0; 2]);
-    assert_eq!(jacobian(|x| x.positive(), x).value(), Tensor::zeros([2, 2]));
+    assert_eq!(jacobian(|x| x.is_positive(), x).value(), Tensor::zeros([2, 2]));
     // The function may be differentiated by what is a constant elsewhere.
     assert_eq!(grad(|c| c * c, constant).item(), 10.0);
 }

@@ -4,9 +4,9 @@
 use gradus_autograd::{
     check::{Report, Verdict, gradcheck},
     ops::{
+        grid_sample::{GridMode, GridPadding},
         indexing::ScatterReduction,
         loss::{CrossEntropyOptions, NllOptions, Reduction},
-        sampling::{GridMode, GridPadding},
     },
     prelude::*,
 };
@@ -24,7 +24,7 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         Some("none") => Reduction::None,
         _ => Reduction::Mean,
     };
-    let at = x[0].at();
+    let at = x[0].place();
     let signs = || at.constant([[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]]);
     match method {
         "exp2" => x[0].exp2(),

@@ -83,7 +83,7 @@ fn normalisations() {
         variance
     });
     check("batch_norm_with", |v| {
-        let [mean, variance] = [[0.25, -1.5], [0.5, 2.25]].map(|numbers| v[0].at().constant(numbers));
+        let [mean, variance] = [[0.25, -1.5], [0.5, 2.25]].map(|numbers| v[0].place().constant(numbers));
         v[0].batch_norm_with(&mean, &variance, Some(&v[1]), Some(&v[2]), 1e-3)
     });
     check("group_norm", |v| v[0].group_norm(2, Some(&v[1]), Some(&v[2]), 1e-5));
@@ -95,7 +95,7 @@ fn attention() {
     check("attention", |v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, None, false));
     check("attention_mask", |v| {
         let mask = [[1.0, 0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]];
-        v[0].scaled_dot_product_attention(&v[1], &v[2], Some(&v[0].at().constant(mask)), None, false)
+        v[0].scaled_dot_product_attention(&v[1], &v[2], Some(&v[0].place().constant(mask)), None, false)
     });
     check("attention_causal", |v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, None, true));
 }

@@ -63,7 +63,7 @@ fn loss<V: Value>(name: &str, x: &[V], o: &Options) -> V {
             x[0].negative_sampling_loss_with(&x[1], &o.labels[0], &o.labels[1], reduction)
         }
         "multi_label_cost" => {
-            let targets = x[0].at().constant(o.targets.as_ref().expect("targets"));
+            let targets = x[0].place().constant(o.targets.as_ref().expect("targets"));
             x[0].multi_label_cost(&targets, &[&x[1], &x[2]], o.number)
         }
         "ctc_loss" => {

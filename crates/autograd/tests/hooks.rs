@@ -55,7 +55,7 @@ fn hooks_see_through_checkpoints() {
     let tape = Tape::new();
     let x = tape.var([0.5, 1.0]);
     let mut inner = None;
-    let y = tape.at().checkpoint(|| {
+    let y = tape.place().checkpoint(|| {
         inner = Some(x.sin());
         inner.unwrap().exp()
     });

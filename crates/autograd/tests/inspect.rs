@@ -239,7 +239,7 @@ fn the_anomaly_mode_stops_a_step() {
     tape.clear();
     // In a checkpoint, whose values are gone when the sweep comes.
     let in_checkpoint = |tape: &Tape| {
-        tape.at().checkpoint(|| (tape.param(&w) - 2.0).log()).sum();
+        tape.place().checkpoint(|| (tape.param(&w) - 2.0).log()).sum();
     };
     assert!(
         message(|| in_checkpoint(&tape)).unwrap().starts_with("NaN was born in the forward of %2 = log %1")
@@ -258,7 +258,7 @@ fn the_anomaly_mode_stops_a_step() {
 fn profiles() {
     let tape = Tape::new();
     let x = tape.var(Tensor::ones([64, 64]));
-    let y = x.at().checkpoint(|| x.matmul(&x).tanh()) + tape.constant(1.0).exp();
+    let y = x.place().checkpoint(|| x.matmul(&x).tanh()) + tape.constant(1.0).exp();
     let profile = y.sum().profile(3);
     let ops: Vec<&str> = profile.steps.iter().map(|step| step.op).collect();
     assert_eq!(ops, ["matmul", "tanh", "exp", "add", "sum"]);

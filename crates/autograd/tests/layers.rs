@@ -3,7 +3,7 @@
 use gradus_autograd::{check::gradcheck, prelude::*};
 
 fn projected<'t>(v: Var<'t>, rng: &mut Rng) -> Var<'t> {
-    (v * v.at().constant(Tensor::randn(v.shape(), rng))).sum()
+    (v * v.place().constant(Tensor::randn(v.shape(), rng))).sum()
 }
 
 /// The gradient check of a projected second derivative: it holds the third derivative to differences.

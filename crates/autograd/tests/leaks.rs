@@ -14,7 +14,7 @@ fn memory_comes_back() {
         let mut tape = Tape::training(1);
         let (_, gradients, ()) = tape.step(|tape| {
             let h = tape.constant(&x).matmul(&tape.param(&w)).dropout(0.5);
-            (h.at().checkpoint(|| h.tanh().square()).sum(), ())
+            (h.place().checkpoint(|| h.tanh().square()).sum(), ())
         });
         drop(gradients);
         {

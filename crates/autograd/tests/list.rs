@@ -1,12 +1,12 @@
 //! The list of operations is whole: what is written under `src/ops` is in it, and nothing is half declared.
 
 use gradus_autograd::{
-    Along, Op, Window,
-    check::{self, ErrorCase, Gen, Sample, Spec},
-    op::{Backward, Outputs, Shapes},
+    Along, Op, Window, check,
+    op::examples::{ErrorCase, Gen, Sample},
+    op::reference::{Array, Branches},
+    op::{Backward, Outputs, Shapes, Spec},
     ops,
     prelude::*,
-    reference::{Array, Branches},
 };
 use gradus_tensor::{Shape, ShapeError};
 use std::{

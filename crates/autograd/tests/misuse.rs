@@ -354,7 +354,7 @@ fn differentiated_functions_stay_on_their_tape() {
     panics_here!("jacobian: the input", || jacobian(|_| other, x));
     panics_here!("hessian: the input", || hessian(|_| other, x));
     panics_here!("hvp: the input", || hvp(|_| other, x, x));
-    panics_here!("checkpoint: the result %0 []", || x.at().checkpoint(|| other));
+    panics_here!("checkpoint: the result %0 []", || x.place().checkpoint(|| other));
 }
 
 #[test]
@@ -379,11 +379,11 @@ fn hooks_are_refused_at_the_line_of_the_sweep() {
 fn a_wrong_shape_within_a_checkpoint_points_to_its_own_line() {
     let tape = Tape::new();
     let (x, w) = (tape.var(Tensor::ones([2, 3])), tape.constant(Tensor::ones([2, 3])));
-    panics_here!("matmul: inner dimensions differ", || x.at().checkpoint(|| x.matmul(&w)));
+    panics_here!("matmul: inner dimensions differ", || x.place().checkpoint(|| x.matmul(&w)));
     panics_here!("matmul: inner dimensions differ", || x
-        .at()
-        .checkpoint(|| x.at().checkpoint(|| x.matmul(&w))));
+        .place()
+        .checkpoint(|| x.place().checkpoint(|| x.matmul(&w))));
     // The same on tensors, where a checkpoint only runs the function.
     let (x, w) = (x.value(), w.value());
-    panics_here!("matmul: inner dimensions differ", || x.at().checkpoint(|| x.matmul(&w)));
+    panics_here!("matmul: inner dimensions differ", || x.place().checkpoint(|| x.matmul(&w)));
 }

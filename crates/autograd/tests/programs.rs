@@ -40,7 +40,7 @@ impl Program {
                 18 => (a.matmul(&b.t()) * 0.3).tanh().matmul(&a) * 0.3,
                 19 => a + b.sum_axes(0, true) * 0.2,
                 20 => Var::concat(&[&a.slice(1, 2..4), &b.slice(1, ..2)], 1),
-                21 => a.positive().select_where(&a, &(b * 0.3)),
+                21 => a.is_positive().select_where(&a, &(b * 0.3)),
                 22 => a.cumsum(1) * 0.3,
                 _ => a.leaky_relu(0.1) - a.var_axes(1, 0, true),
             });

@@ -169,7 +169,7 @@ impl Model {
             }
         };
         let scores = hidden.linear(&v.next(), None);
-        let target = scores.at().constant(&self.target);
+        let target = scores.place().constant(&self.target);
         match self.loss {
             0 => scores.cross_entropy(&self.labels),
             1 => scores.mse_loss(&target),
@@ -216,7 +216,7 @@ impl Model {
 
     fn recurrent<'t>(&self, v: &mut Taken<'t, '_>) -> Var<'t> {
         let (x, w_ih, w_hh, bias) = (v.next(), v.next(), v.next(), v.next());
-        let zero = x.at().constant(Tensor::zeros([self.batch, self.hidden]));
+        let zero = x.place().constant(Tensor::zeros([self.batch, self.hidden]));
         let (mut h, mut cell) = (zero, zero);
         for t in 0..self.steps {
             let from_x = x.select(1, t as isize).linear(&w_ih, Some(&bias));

@@ -5,7 +5,8 @@ mod common;
 use common::crooked::{Crooked, Ramp};
 use gradus_autograd::{
     assert_gradcheck,
-    check::{GradCheck, Report, Spec, Verdict, check_op, gradcheck, precision_audit, step_sweep},
+    check::{GradCheck, Report, Verdict, check_op, gradcheck, precision_audit, step_sweep},
+    op::Spec,
     ops::elementwise::Tanh,
     prelude::*,
 };

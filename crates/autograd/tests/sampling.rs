@@ -3,7 +3,7 @@
 use gradus_autograd::{
     assert_gradcheck,
     check::GradCheck,
-    ops::sampling::{GridMode, GridPadding},
+    ops::grid_sample::{GridMode, GridPadding},
     prelude::*,
 };
 

@@ -33,7 +33,7 @@ pub fn flatten_gradients(model: &dyn Module, gradients: &Gradients) -> Tensor {
     for (_, param) in model.params().into_iter().filter(|(_, param)| !param.is_buffer()) {
         match gradients.of(param) {
             Some(gradient) => elements.extend(gradient.iter()),
-            None => elements.resize(elements.len() + param.value().len(), 0.0),
+            None => elements.resize(elements.len() + param.value().numel(), 0.0),
         }
     }
     Tensor::new(&elements, [elements.len()])
@@ -54,7 +54,7 @@ pub fn unflatten(model: &mut dyn Module, vector: &Tensor) {
     let vector = vector.contiguous();
     let mut rest = vector.as_slice().expect("made contiguous above");
     for (_, param) in model.params_mut().into_iter().filter(|(_, param)| !param.is_buffer()) {
-        let (first, after) = rest.split_at(param.value().len());
+        let (first, after) = rest.split_at(param.value().numel());
         param.value_mut().as_mut_slice().copy_from_slice(first);
         rest = after;
     }

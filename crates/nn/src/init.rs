@@ -214,7 +214,7 @@ mod tests {
         ];
         for (init, variance, kurtosis) in cases {
             let weight = init.weight(SHAPE, &mut Rng::seed(5));
-            let n = weight.len() as f64;
+            let n = weight.numel() as f64;
             let moment = |k: i32| weight.iter().map(|w| f64::from(w).powi(k)).sum::<f64>() / n;
             // Four standard errors each; that of the fourth moment is at most √(96 / n) of it.
             assert!(moment(1).abs() < 4.0 * (variance / n).sqrt(), "{init:?}");

@@ -2,17 +2,17 @@
 
 #![forbid(unsafe_code)]
 
-mod check;
 pub mod data;
+pub mod decode;
 mod file;
 mod flat;
+mod gradcheck;
 pub mod init;
 mod layer;
 pub mod layers;
 pub mod metrics;
 mod module;
 pub mod optim;
-pub mod sample;
 mod save;
 pub mod schedule;
 mod state;
@@ -20,15 +20,15 @@ mod summary;
 pub mod train;
 mod weights;
 
-pub use check::gradcheck_model;
 pub use file::{DataError, write_atomically};
 pub use flat::{flatten, flatten_gradients, unflatten};
+pub use gradcheck::gradcheck_model;
 pub use gradus_autograd::Param;
 pub use init::Init;
 pub use layer::{DynLayer, Layer, Sequential};
 pub use layers::*;
 pub use module::{Module, Parameters, join, update_buffers};
-pub use optim::{AdaDelta, AdaGrad, Adam, AdamW, Lion, NAdam, Optimizer, RmsProp, Sgd};
+pub use optim::{Optimizer, optimizers::*};
 pub use save::{load_metadata, load_tensors, save_tensors};
 pub use state::{State, StateError};
 pub use summary::{Summary, SummaryRow};

@@ -33,7 +33,7 @@ pub trait Module {
         self.params()
             .iter()
             .filter(|(_, param)| !param.is_buffer())
-            .map(|(_, param)| param.value().len())
+            .map(|(_, param)| param.value().numel())
             .sum()
     }
 }
@@ -168,7 +168,7 @@ impl fmt::Display for Parameters<'_> {
                 (false, true) => "  frozen",
                 (false, false) => "",
             };
-            writeln!(f, "{name:width$}  {shape:16} {:>9}{mark}", param.value().len())?;
+            writeln!(f, "{name:width$}  {shape:16} {:>9}{mark}", param.value().numel())?;
         }
         write!(f, "{:width$}  {:16} {:>9}", "total", "", self.0.param_count())
     }

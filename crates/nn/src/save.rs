@@ -95,7 +95,7 @@ impl View for Saved<'_> {
     }
 
     fn data_len(&self) -> usize {
-        self.0.len() * size_of::<f32>()
+        self.0.numel() * size_of::<f32>()
     }
 }
 
@@ -336,7 +336,7 @@ mod tests {
             }
             let _ = decode_metadata(&bytes);
             if let Ok(tensors) = decode(&bytes) {
-                prop_assert!(tensors.values().map(Tensor::len).sum::<usize>() * 4 <= bytes.len());
+                prop_assert!(tensors.values().map(Tensor::numel).sum::<usize>() * 4 <= bytes.len());
             }
         }
     }

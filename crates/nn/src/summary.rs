@@ -99,7 +99,7 @@ impl Summary {
     /// use gradus_nn::{Embedding, Summary};
     ///
     /// let words = Embedding::new(1000, 16, &mut Rng::seed(0));
-    /// let summary = Summary::of(&words, |tape| words.forward(tape.at(), &Indices::from([1, 2, 3])));
+    /// let summary = Summary::of(&words, |tape| words.forward(tape.place(), &Indices::from([1, 2, 3])));
     /// assert_eq!((summary.trained, &summary.rows[0].output[..]), (16_000, &[3, 16][..]));
     /// ```
     pub fn of(model: &dyn Module, forward: impl for<'t> FnOnce(&'t Tape) -> Var<'t>) -> Summary {
@@ -118,7 +118,7 @@ impl Summary {
             table.add(&values, value, field);
         }
         let count = |of: &dyn Fn(&Param) -> bool| {
-            params.iter().filter(|(_, param)| of(param)).map(|(_, param)| param.value().len()).sum()
+            params.iter().filter(|(_, param)| of(param)).map(|(_, param)| param.value().numel()).sum()
         };
         let unused = |(name, param): &(String, &Param)| {
             (!table.used.contains(&param.id()) && !param.is_buffer()).then(|| name.clone())
@@ -172,7 +172,7 @@ impl<'a> Table<'a> {
         if layer.is_none() && value.flops == 0 && sizes(before) == sizes(&value.shape) {
             // Elements that stay under the same sizes are not worth a row. Axes of size 1 are put in for the next operation;
             // taken out, they were the last one's.
-            if let Some(last) = self.rows.last_mut().filter(|_| value.shape[..].len() < before[..].len()) {
+            if let Some(last) = self.rows.last_mut().filter(|_| value.shape.rank() < before.rank()) {
                 last.output = value.shape.clone();
             }
             return;
@@ -210,7 +210,7 @@ impl<'a> Table<'a> {
                 && self.used.insert(id)
                 && !param.is_buffer()
             {
-                count += param.value().len();
+                count += param.value().numel();
             }
         }
         count

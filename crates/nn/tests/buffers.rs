@@ -92,7 +92,7 @@ fn a_checkpointed_layer_sees_a_batch_once() {
         let mut norm = BatchNorm1d::new(2);
         let (_, gradients, ()) = Tape::training(0).step(|tape| {
             let x = tape.var(&x);
-            let y = if checkpoint { x.at().checkpoint(|| norm.forward(x)) } else { norm.forward(x) };
+            let y = if checkpoint { x.place().checkpoint(|| norm.forward(x)) } else { norm.forward(x) };
             (y.exp().sum(), ())
         });
         update_buffers(&mut norm, &gradients);

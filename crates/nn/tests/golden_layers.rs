@@ -338,7 +338,7 @@ fn upsampling_and_reshaping() {
 fn embedding() {
     let check = |name: &str, layer: Embedding| {
         check_with(name, layer, |layer, tape, indices| {
-            (None, layer.forward(tape.at(), &to_indices(indices)))
+            (None, layer.forward(tape.place(), &to_indices(indices)))
         });
     };
     check("embedding", Embedding::new(5, 3, &mut rng()));

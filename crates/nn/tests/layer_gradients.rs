@@ -275,11 +275,11 @@ proptest! {
         let indices = Indices::new((0..len).map(|i| i * 7 % (count as i32 - 1).max(1)).collect::<Vec<_>>(), &shape);
         if padding {
             // The row of the padding has the gradient 0, which is not that of the function: what it must be is asked.
-            let gradients = layer.forward(Tape::new().at(), &indices).exp().sum().backward();
+            let gradients = layer.forward(Tape::new().place(), &indices).exp().sum().backward();
             let row = gradients[&layer.weight].slice(0, 0..1);
             prop_assert!(row.iter().all(|g| g == 0.0));
         } else {
-            check_with(layer, None, |layer, tape| layer.forward(tape.at(), &indices).tanh())?;
+            check_with(layer, None, |layer, tape| layer.forward(tape.place(), &indices).tanh())?;
         }
     }
 

@@ -10,7 +10,7 @@ fn rng() -> Rng {
 
 /// Mean and standard deviation.
 fn moments(x: &Tensor) -> (f64, f64) {
-    let n = x.len() as f64;
+    let n = x.numel() as f64;
     let mean = x.iter().map(f64::from).sum::<f64>() / n;
     (mean, (x.iter().map(|x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n).sqrt())
 }
@@ -21,8 +21,8 @@ fn moments(x: &Tensor) -> (f64, f64) {
 fn assert_uniform(x: &Tensor, bound: f64) {
     let largest = x.iter().fold(0.0f64, |largest, x| largest.max(f64::from(x.abs())));
     assert!(largest <= bound * (1.0 + 1e-6) && largest > 0.95 * bound, "{largest} of {bound}");
-    let variance = x.iter().map(|x| f64::from(x).powi(2)).sum::<f64>() / x.len() as f64;
-    let error = 4.0 * (0.8 / x.len() as f64).sqrt();
+    let variance = x.iter().map(|x| f64::from(x).powi(2)).sum::<f64>() / x.numel() as f64;
+    let error = 4.0 * (0.8 / x.numel() as f64).sqrt();
     assert!((variance * 3.0 / (bound * bound) - 1.0).abs() < error, "{variance} for a bound of {bound}");
 }
 

@@ -27,7 +27,7 @@ impl TiedLstm {
     }
 
     /// The loss of predicting each next word. There is no input value: the place says where to compute.
-    fn loss<V: Value>(&self, at: At<V>, text: &[i32]) -> V {
+    fn loss<V: Value>(&self, at: Place<V>, text: &[i32]) -> V {
         let n = self.size;
         let embedding = at.param(&self.embedding);
         let (mut h, mut c) = (at.constant(Tensor::zeros([1, n])), at.constant(Tensor::zeros([1, n])));
@@ -48,7 +48,7 @@ impl TiedLstm {
 fn a_tied_recurrent_model_trains_and_its_gradients_are_right() {
     let mut model = TiedLstm::new(7, 5, &mut Rng::seed(4));
     let text = [0, 1, 2, 3, 4, 1, 5, 6, 0, 1];
-    let report = gradcheck_model(&model, |tape| model.loss(tape.at(), &text));
+    let report = gradcheck_model(&model, |tape| model.loss(tape.place(), &text));
     assert!(report.passed(), "{report}");
     // The tied weight has one gradient, from both of its uses.
     assert_eq!(report.rows.iter().filter(|row| row.name == "embedding").count(), 1);
@@ -56,7 +56,7 @@ fn a_tied_recurrent_model_trains_and_its_gradients_are_right() {
     let before = model.loss(eager(), &text).item();
     let (mut adam, mut tape) = (Adam::new(0.05), Tape::new());
     for _ in 0..60 {
-        let (_, gradients, ()) = tape.step(|tape| (model.loss(tape.at(), &text), ()));
+        let (_, gradients, ()) = tape.step(|tape| (model.loss(tape.place(), &text), ()));
         adam.step(&mut model, &gradients);
     }
     let after = model.loss(eager(), &text).item();

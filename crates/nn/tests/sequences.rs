@@ -56,7 +56,7 @@ fn uniform_up_to(bound: f32, value: &Tensor) {
 fn initial_values_are_pytorchs() {
     let mut rng = Rng::seed(9);
     for (name, param) in Lstm::new(20, 300, &mut rng).params() {
-        assert!(param.value().len() >= 1000, "{name}");
+        assert!(param.value().numel() >= 1000, "{name}");
         uniform_up_to(1.0 / 300f32.sqrt(), param.value());
     }
     let attention = MultiheadAttention::new(60, 4, &mut rng);
@@ -117,7 +117,7 @@ fn a_sequence_in_pieces_is_the_whole_but_for_the_gradient() {
     let (y, state) = lstm.forward_from(first, None);
     all_close(&y.value(), &whole.slice(1, ..5));
     // Carried as tensors.
-    let cut = state.detach().on(tape.at());
+    let cut = state.detach().on(tape.place());
     let (y, _) = lstm.forward_from(second, Some(&cut));
     all_close(&y.value(), &whole.slice(1, 5..));
     let gradients = y.square().sum().backward();
@@ -200,7 +200,7 @@ macro_rules! sine_to_cosine {
             error = 0.0;
             for (x, target) in x.chunk(10, 1).iter().zip(target.chunk(10, 1)) {
                 let (loss, gradients, after) = tape.step(|tape| {
-                    let before = state.as_ref().map(|state| state.on(tape.at()));
+                    let before = state.as_ref().map(|state| state.on(tape.place()));
                     let (h, after) = model.layer.forward_from(tape.constant(x), before.as_ref());
                     (model.output.forward(h).mse_loss(&tape.constant(target)), after.detach())
                 });
@@ -241,7 +241,7 @@ module!(CharLstm { embedding, lstm, output });
 impl CharLstm {
     fn scores<V: Value>(
         &self,
-        at: At<V>,
+        at: Place<V>,
         letters: &[i32],
         state: Option<&RecurrentState<V>>,
     ) -> (V, RecurrentState<V>) {
@@ -268,8 +268,8 @@ fn an_lstm_learns_a_sentence_by_heart() {
             let end = (start + 17).min(text.len() - 1);
             let labels = Indices::from(text[start + 1..=end].to_vec());
             let (sum, gradients, after) = tape.step(|tape| {
-                let before = state.as_ref().map(|state| state.on(tape.at()));
-                let (scores, after) = model.scores(tape.at(), &text[start..end], before.as_ref());
+                let before = state.as_ref().map(|state| state.on(tape.place()));
+                let (scores, after) = model.scores(tape.place(), &text[start..end], before.as_ref());
                 (scores.cross_entropy(&labels) * (end - start) as f32, after.detach())
             });
             adam.step(&mut model, &gradients);
@@ -300,7 +300,7 @@ struct CharTransformer {
 module!(CharTransformer { embedding, positions, block, norm, output });
 
 impl CharTransformer {
-    fn scores<V: Value>(&self, at: At<V>, letters: &[i32]) -> V {
+    fn scores<V: Value>(&self, at: Place<V>, letters: &[i32]) -> V {
         let x = self.embedding.forward(at, &Indices::new(letters, [1, letters.len()]));
         let x = self.block.forward_masked(self.positions.forward(x), &AttentionMask::causal());
         self.output.forward(self.norm.forward(x)).squeeze(0)
@@ -323,7 +323,7 @@ fn a_transformer_block_learns_a_sentence_by_heart() {
     let (seen, labels) = (&text[..text.len() - 1], Indices::from(text[1..].to_vec()));
     for _ in 0..150 {
         let (sum, gradients, ()) =
-            tape.step(|tape| (model.scores(tape.at(), seen).cross_entropy(&labels), ()));
+            tape.step(|tape| (model.scores(tape.place(), seen).cross_entropy(&labels), ()));
         adam.step(&mut model, &gradients);
         loss = f64::from(sum);
     }

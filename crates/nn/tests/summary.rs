@@ -171,7 +171,7 @@ fn a_recurrent_model_with_tied_weights() {
     };
     let text = Indices::new(vec![1; 21], [3, 7]);
     let summary = Summary::of(&model, |tape| {
-        let x = model.words.forward(tape.at(), &text);
+        let x = model.words.forward(tape.place(), &text);
         model.lstm.forward(x).matmul(&tape.param(&model.words.weight).t())
     });
     assert_eq!(summary.unused, ["idle.weight", "idle.bias"]);
@@ -192,7 +192,7 @@ fn what_is_done_to_words_is_not_the_embedding() {
     let rng = &mut Rng::seed(0);
     let (words, positions) = (Embedding::new(50, 16, rng), PositionalEncoding::new(7, 16));
     let summary = Summary::of(&words, |tape| {
-        positions.forward(words.forward(tape.at(), &Indices::new(vec![1; 21], [3, 7]))).relu()
+        positions.forward(words.forward(tape.place(), &Indices::new(vec![1; 21], [3, 7]))).relu()
     });
     let expected = "\
 layer  operation     output      parameters  flops

@@ -1,11 +1,9 @@
 //! Integers beside the floating-point tensors: labels, positions of maxima, rows of an embedding.
 
 use crate::{
+    array::{layout::Layout, strided::Positions, views::resolve_reshape},
     error::{OrFail, ShapeError},
-    layout::Layout,
     shape::{Shape, resolve_axis},
-    strided::Positions,
-    views::resolve_reshape,
 };
 use std::sync::Arc;
 
@@ -42,7 +40,7 @@ impl Indices {
     }
 
     /// The number of elements.
-    pub fn len(&self) -> usize {
+    pub fn numel(&self) -> usize {
         self.elements.len()
     }
 
@@ -63,7 +61,7 @@ impl Indices {
 
     /// The number of axes.
     pub fn rank(&self) -> usize {
-        self.shape.len_axes()
+        self.shape.rank()
     }
 
     /// The element at `index`, one entry an axis.
@@ -73,7 +71,7 @@ impl Indices {
     #[track_caller]
     pub fn get(&self, index: impl AsRef<[usize]>) -> i32 {
         let index = index.as_ref();
-        if index.len() != self.shape.len_axes() || index.iter().zip(&self.shape[..]).any(|(i, n)| i >= n) {
+        if index.len() != self.shape.rank() || index.iter().zip(&self.shape[..]).any(|(i, n)| i >= n) {
             ShapeError::new(format!("get: index {index:?} is out of range for shape {}", self.shape)).fail()
         }
         self.elements[index.iter().zip(&self.shape[..]).fold(0, |flat, (i, n)| flat * n + i)]

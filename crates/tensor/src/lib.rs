@@ -1,53 +1,36 @@
 //! Strided f32 arrays and their kernels: the ground that gradus stands on. Knows nothing of gradients.
 
-mod arithmetic;
-mod buffer;
-mod construct;
-mod conv;
-mod copy;
-mod elementwise;
+mod array;
 mod error;
-mod format;
-mod functions;
-mod indexing;
 mod indices;
-mod interpolate;
 mod isa;
-mod joining;
 #[allow(clippy::needless_range_loop)] // tiles and registers are counted
 pub mod kernels;
-mod layout;
-mod masking;
-mod matmul;
 pub mod memory;
-mod normalize;
-mod padding;
-mod par;
-mod pool;
+mod ops;
 mod random;
-mod reduce;
 pub mod shape;
 pub mod simd;
-mod sorting;
-mod strided;
-mod tensor;
 pub mod threads;
-mod unfold;
-mod update;
-mod views;
 
-pub use conv::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias};
+pub use array::{
+    Tensor,
+    layout::{ResolvedSlice, Slice, resolve_permutation},
+    views::resolve_reshape,
+};
 pub use error::{OrFail, ShapeError};
 pub use indices::Indices;
-pub use interpolate::{Blend, Interpolation};
 pub use isa::Isa;
-pub use layout::{ResolvedSlice, Slice, resolve_permutation};
-pub use normalize::{ChannelNorm, RowNorm, StatisticsOver};
-pub use padding::Padding;
-pub use pool::{Pool2d, PoolShape, PoolWindow, check_windows, plane_gather_shape, plane_scatter_shape};
+pub use ops::{
+    conv::{
+        Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias,
+        unfold::UnfoldShape,
+    },
+    interpolation::{Blend, Interpolation},
+    normalize::{ChannelNorm, RowNorm, StatisticsOver},
+    pool::{Pool2d, PoolShape, PoolWindow, check_windows, plane_gather_shape, plane_scatter_shape},
+    shape::pad::Padding,
+    update::{Update, update_all},
+};
 pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
-pub use tensor::Tensor;
-pub use unfold::UnfoldShape;
-pub use update::{Update, update_all};
-pub use views::resolve_reshape;

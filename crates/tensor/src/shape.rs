@@ -41,8 +41,14 @@ impl Shape {
     }
 
     /// The number of elements: the product of the sizes, 1 for a scalar.
-    pub fn len(&self) -> usize {
+    pub fn numel(&self) -> usize {
         self.iter().product()
+    }
+
+    /// The number of axes.
+    #[inline]
+    pub fn rank(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether there are no elements.

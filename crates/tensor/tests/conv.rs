@@ -39,7 +39,7 @@ fn each_term(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
 fn close(name: &str, found: &Tensor, shape: &[usize], mut terms: impl FnMut(&mut dyn FnMut(usize, f64))) {
     assert_eq!(found.shape()[..], *shape, "{name}");
     let (mut sums, mut sizes, mut counts) =
-        (vec![0.0; found.len()], vec![0.0; found.len()], vec![0; found.len()]);
+        (vec![0.0; found.numel()], vec![0.0; found.numel()], vec![0; found.numel()]);
     terms(&mut |at, term| {
         sums[at] += term;
         sizes[at] += term.abs();

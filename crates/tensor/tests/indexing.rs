@@ -238,7 +238,7 @@ proptest! {
             assert_same(&found, &Array { shape: vec![expected.len()], elements: expected });
             let square = found.diag(diagonal);
             assert_same(&square.diag(diagonal), &Array::of(&found));
-            prop_assert_eq!(square.size(0), found.len() + diagonal.unsigned_abs());
+            prop_assert_eq!(square.size(0), found.numel() + diagonal.unsigned_abs());
             let others = square.iter().filter(|x| *x != 0.0).count();
             prop_assert_eq!(others, found.iter().filter(|x| *x != 0.0).count());
         }

@@ -303,7 +303,7 @@ fn constructors_fill_what_they_say() {
     assert_eq!(Tensor::linspace(3.0, 9.0, 1).to_vec(), [3.0]);
     let evenly = Tensor::linspace(-0.1, 0.7, 1001);
     assert_eq!((evenly.get([0]), evenly.get([1000])), (-0.1, 0.7));
-    assert_eq!(Tensor::full([2, 0, 3], 1.0).len(), 0);
+    assert_eq!(Tensor::full([2, 0, 3], 1.0).numel(), 0);
     assert_eq!(Tensor::from([[[1.0], [2.0]]]).shape(), &[1, 2, 1]);
     assert_eq!(Tensor::from([[[[1.0, 2.0]]]]).shape(), &[1, 1, 1, 2]);
     assert!(Tensor::try_new([1.0], [2]).is_err());

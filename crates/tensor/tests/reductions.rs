@@ -46,7 +46,7 @@ fn check(
     expected: impl Fn(&[f64]) -> f64,
     allowed: impl Fn(&[f64]) -> f64,
 ) {
-    assert_eq!(found.len(), groups.len());
+    assert_eq!(found.numel(), groups.len());
     for (i, (y, group)) in found.iter().zip(groups).enumerate() {
         let (truth, allowed) = (expected(group), allowed(group));
         let near = (f64::from(y) - truth).abs() <= allowed + U * truth.abs();

@@ -1,7 +1,7 @@
 //! Where f32 loses digits: every recorded value beside its f64 replay.
 
 use crate::{
-    reference::{Array, Branches},
+    op::reference::{Array, Branches},
     replay::{Replay, largest},
     tape::Tape,
 };
@@ -48,7 +48,7 @@ pub struct AuditRow {
 /// ```
 pub fn precision_audit(tape: &Tape) -> Audit {
     let replay = Replay::new(tape);
-    let nodes = tape.nodes.borrow();
+    let nodes = tape.nodes.read();
     let mut rows = Vec::new();
     for (id, node) in nodes.iter().enumerate() {
         let Some(step) = &node.step else { continue };

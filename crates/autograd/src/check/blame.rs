@@ -4,7 +4,12 @@ use super::{
     gradcheck::GradCheck,
     report::{Blame, Row, Verdict},
 };
-use crate::{op::Step, ops::reduce::Reduce, replay::Replay, tape::Tape, var::Var};
+use crate::{
+    op::Step,
+    ops::reduce::Reduce,
+    replay::Replay,
+    tape::{Tape, var::Var},
+};
 use gradus_tensor::{Rng, Tensor};
 use std::panic::Location;
 

@@ -7,7 +7,13 @@ use super::{
     rounding::Rounding,
     structure,
 };
-use crate::{ops::reduce::Reduce, param::Param, replay::Replay, sweep::Rule, tape::Tape, var::Var};
+use crate::{
+    ops::reduce::Reduce,
+    replay::Replay,
+    sweep::Rule,
+    tape::{Tape, var::Var},
+    value::param::Param,
+};
 use gradus_tensor::{Rng, Tensor};
 use std::time::Instant;
 
@@ -159,11 +165,11 @@ impl GradCheck {
         assert!(!free.is_empty(), "gradcheck: all parameters are frozen, so there is nothing to check");
         let named = free.iter().map(|(name, param)| (name.clone(), tape.param(param))).collect();
         let output = loss(tape);
-        if output.shape().len() != 1 {
+        if output.shape().numel() != 1 {
             panic!(
                 "gradcheck: the loss must have one element, {} has {}; call .sum() or .mean() first",
                 output.describe(),
-                output.shape().len()
+                output.shape().numel()
             );
         }
         let again = loss(&second).value();
@@ -186,7 +192,7 @@ impl GradCheck {
         }
         let mut broken: Vec<String> = structure::differs(&output.value(), again).into_iter().collect();
         let mut rng = Rng::seed(self.seed);
-        let cotangent = match output.shape().len() {
+        let cotangent = match output.shape().numel() {
             1 => Tensor::ones(output.shape()),
             _ => Tensor::randn(output.shape(), &mut rng),
         };

@@ -1,15 +1,19 @@
 //! The check of one input or parameter: its row in the report.
 
 use super::{
-    beside::Recorded,
-    difference::{Difference, Differences, Direction, SURE},
+    directions::{Difference, Differences, Direction, SURE},
     gradcheck::{GradCheck, Subject},
-    numeric::Estimate,
+    neighbours::Recorded,
     pattern::{Pair, Pattern, pattern},
     report::{Row, Verdict},
+    ridders::Estimate,
     rounding::Rounding,
 };
-use crate::{reference::Array, replay::Replay, var::Var};
+use crate::{
+    op::reference::{Array, unflatten},
+    replay::Replay,
+    tape::var::Var,
+};
 use gradus_tensor::Rng;
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -303,14 +307,4 @@ impl Search<'_> {
 
 fn finite_maximum<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
     values.filter(|x| x.is_finite()).fold(0.0, |m, x| m.max(x.abs()))
-}
-
-/// The index of the element at a row-major position.
-pub(super) fn unflatten(mut flat: usize, shape: &[usize]) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for (i, &n) in index.iter_mut().zip(shape).rev() {
-        *i = flat % n.max(1);
-        flat /= n.max(1);
-    }
-    index
 }

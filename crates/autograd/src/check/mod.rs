@@ -1,39 +1,30 @@
 //! Checking gradients: of a user's function or model, and the laws that every operation obeys.
 
 mod audit;
-mod beside;
 mod blame;
-mod difference;
-#[cfg(test)]
-mod faulty;
+mod directions;
 mod gradcheck;
 mod json;
 mod laws;
 mod leaf;
-#[cfg(test)]
-mod mutants;
-mod numeric;
-mod numerical;
+mod magnitudes;
+mod neighbours;
 mod operation;
 mod pattern;
-#[cfg(test)]
-mod planted;
-#[cfg(test)]
-mod planted_grid;
 mod report;
+mod ridders;
 mod rounding;
-mod sample;
-mod spec;
 mod structure;
-mod windows;
+#[cfg(test)]
+mod tests;
+mod textbook;
 
 pub use audit::{Audit, AuditRow, precision_audit};
 pub use gradcheck::{GradCheck, gradcheck};
 pub use laws::{Violation, laws};
-pub use numeric::Estimate;
-pub use numerical::{Differencing, StepErrors, StepSweep, numerical_gradient, step_sweep};
+pub use magnitudes::{magnitudes, right_at};
 pub use operation::check_op;
 pub use pattern::Pattern;
 pub use report::{Blame, Report, Row, Verdict};
-pub use sample::{ErrorCase, Gen, Sample};
-pub use spec::Spec;
+pub use ridders::Estimate;
+pub use textbook::{Differencing, StepErrors, StepSweep, numerical_gradient, step_sweep};

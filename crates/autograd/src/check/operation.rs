@@ -4,9 +4,9 @@ use super::{
     gradcheck::GradCheck,
     laws::{Violation, laws},
     report::{Report, Row},
-    sample::Gen,
-    spec::Spec,
 };
+use crate::op::Spec;
+use crate::op::examples::Gen;
 use std::{panic::Location, time::Instant};
 
 /// How many seeds samples are drawn with, for each size of shapes.
@@ -16,7 +16,7 @@ const SEEDS: u64 = 3;
 /// [`laws`]. A row stands for an input; it is that of the sample where the check failed, or was furthest off.
 ///
 /// ```
-/// use gradus_autograd::{assert_gradcheck, check::{Spec, check_op}, ops::elementwise::Tanh};
+/// use gradus_autograd::{assert_gradcheck, check::{check_op}, op::Spec, ops::elementwise::Tanh};
 ///
 /// assert_gradcheck!(check_op(&Spec::of::<Tanh>()));
 /// ```

@@ -1,6 +1,6 @@
 //! What a gradient check found.
 
-use super::{numeric::Estimate, pattern::Pattern};
+use super::{pattern::Pattern, ridders::Estimate};
 use std::fmt;
 
 /// The result of a gradient check, one row for each input or parameter.

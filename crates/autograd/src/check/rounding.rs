@@ -1,6 +1,6 @@
 //! What rounding explains: how far f32 arithmetic that is as good as the operations state may be from f64.
 
-use crate::{reference::Array, replay::Replay};
+use crate::{op::reference::Array, replay::Replay};
 use gradus_tensor::Rng;
 
 /// How often the replay is run with random errors.

@@ -1,6 +1,10 @@
 //! What must hold of any computation and its backward pass, whatever the numbers.
 
-use crate::{gradients::Gradients, sweep::Rule, var::Var};
+use crate::{
+    op::reference::unflatten,
+    sweep::{Rule, gradients::Gradients},
+    tape::var::Var,
+};
 use gradus_tensor::Tensor;
 
 /// A sentence if the output is not finite: where the first such value came from.
@@ -8,7 +12,7 @@ pub(super) fn not_finite(output: Var<'_>) -> Option<String> {
     let infinite = |x: &Tensor| x.iter().position(|x| !x.is_finite());
     infinite(&output.value())?;
     output.tape().provide_all();
-    let nodes = output.tape().nodes.borrow();
+    let nodes = output.tape().nodes.read();
     let origin = nodes.iter().take(output.id() as usize + 1).find_map(|node| {
         // Inside a checkpoint values are gone: there the origin is the checkpoint's result.
         let x = node.value.as_ref()?;
@@ -17,7 +21,7 @@ pub(super) fn not_finite(output: Var<'_>) -> Option<String> {
         let value = x.iter().nth(at)?;
         let finite = |i: usize| nodes[i].value.as_ref().is_none_or(|x| infinite(x).is_none());
         let finite_inputs = node.inputs.iter().all(|&i| finite(i as usize));
-        finite_inputs.then(|| (what, node.location, value, super::leaf::unflatten(at, x.shape())))
+        finite_inputs.then(|| (what, node.location, value, unflatten(at, x.shape())))
     });
     let (what, line, value, index) = origin?;
     Some(format!(
@@ -36,12 +40,13 @@ pub(super) fn differs(first: &Tensor, second: &Tensor) -> Option<String> {
             second.shape()
         ));
     }
-    let at =
-        (0..first.len()).zip(first.iter().zip(second.iter())).find(|(_, (a, b))| a.to_bits() != b.to_bits());
+    let at = (0..first.numel())
+        .zip(first.iter().zip(second.iter()))
+        .find(|(_, (a, b))| a.to_bits() != b.to_bits());
     let (at, (a, b)) = at?;
     Some(format!(
         "the function is not the same twice: its output is {a:e}, then {b:e} at {:?}; seed what is random in it",
-        super::leaf::unflatten(at, first.shape())
+        unflatten(at, first.shape())
     ))
 }
 
@@ -83,7 +88,7 @@ pub(super) fn violations(output: Var<'_>, cotangent: &Tensor, named: &[(String, 
 /// Bits of all recorded values up to the output that are still there, mixed (FNV-1a).
 fn fingerprint(output: Var<'_>) -> u64 {
     output.tape().provide_all();
-    let nodes = output.tape().nodes.borrow();
+    let nodes = output.tape().nodes.read();
     let values = nodes
         .iter()
         .take(output.id() as usize + 1)

@@ -2,9 +2,9 @@
 
 use super::{ancestors, origin, place};
 use crate::{
-    sweep::{Rule, Watch},
-    tape::{Node, Tape},
-    var::Var,
+    op::reference::unflatten,
+    sweep::{Rule, Watch, sweep},
+    tape::{Tape, node::Node, var::Var},
 };
 use gradus_tensor::Tensor;
 use std::{fmt, panic::Location};
@@ -49,23 +49,17 @@ impl Tape {
     /// gradient once more, which makes a step about half as fast again. To ask once, without a mode, use
     /// [`Var::find_anomaly`].
     pub fn detect_anomaly(&self, on: bool) {
-        self.anomaly_mode.set(on);
+        self.inspector.set(on.then_some(first_unsound));
     }
 
     pub(crate) fn anomaly_watch(&self) -> Option<AnomalyWatch> {
-        self.anomaly_mode.get().then(AnomalyWatch::default)
+        self.inspector.get().map(|_| AnomalyWatch::default())
     }
+}
 
-    /// In anomaly mode, panics where a recorded value, from `start` on, is not finite and should be.
-    #[track_caller]
-    pub(crate) fn check_finite_from(&self, start: usize) {
-        if self.anomaly_mode.get() {
-            let found = first_in_forward(&self.nodes.borrow(), start..self.len());
-            if let Some(anomaly) = found {
-                panic!("{anomaly}");
-            }
-        }
-    }
+/// The report of a recorded value, from `start` on, that is not finite and should be.
+fn first_unsound(tape: &Tape, start: usize) -> Option<String> {
+    first_in_forward(&tape.nodes.read(), start..tape.len()).map(|anomaly| anomaly.to_string())
 }
 
 impl Var<'_> {
@@ -88,11 +82,11 @@ impl Var<'_> {
     pub fn find_anomaly(self) -> Option<Anomaly> {
         let tape = self.tape();
         tape.provide_all();
-        let under = ancestors(&tape.nodes.borrow(), self.id() as usize);
-        let forward = first_in_forward(&tape.nodes.borrow(), under);
+        let under = ancestors(&tape.nodes.read(), self.id() as usize);
+        let forward = first_in_forward(&tape.nodes.read(), under);
         forward.or_else(|| {
             let mut watch = AnomalyWatch::default();
-            self.sweep_watched(Tensor::ones(self.shape()), Rule::Fused, false, &mut watch);
+            sweep(self.tape(), self.seed(Tensor::ones(self.shape())), Rule::Fused, false, &mut watch);
             watch.found
         })
     }
@@ -117,7 +111,7 @@ pub(crate) struct AnomalyWatch {
 impl Watch for AnomalyWatch {
     fn complete(&mut self, tape: &Tape, id: usize, gradient: &mut Option<Tensor>) {
         let Some(gradient) = gradient.as_ref().filter(|_| self.found.is_none()) else { return };
-        let nodes = tape.nodes.borrow();
+        let nodes = tape.nodes.read();
         if !nodes[id].is_later_output() {
             self.cotangents.retain(|(k, _)| *k < id + nodes[id].outputs as usize);
         }
@@ -248,7 +242,7 @@ impl Fault {
 
     /// `[2, 3]: 2 of 6 are NaN, the first at [0, 1]`.
     fn extent(&self, x: &Tensor) -> String {
-        let (shape, total, first) = (x.shape(), x.len(), index(self.first, x.shape()));
+        let (shape, total, first) = (x.shape(), x.numel(), unflatten(self.first, x.shape()));
         let sort = if self.infinite { "infinite" } else { "NaN" };
         match self.count {
             1 => format!("{shape}: 1 of {total} is {sort}, at {first:?}"),
@@ -259,23 +253,14 @@ impl Fault {
     /// The number of another tensor at the same place, if its shape is the same; else what numbers it has.
     fn beside(&self, x: &Tensor, faulty: &Tensor) -> String {
         if x.shape() == faulty.shape() {
-            let at = index(self.first, x.shape());
+            let at = unflatten(self.first, x.shape());
             return format!("{}: {:?} at {at:?}", x.shape(), x.get(&at));
         }
         let (low, high) = x.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
         let nan = if x.iter().any(f32::is_nan) { ", with NaN" } else { "" };
-        match x.len() {
+        match x.numel() {
             0 => format!("{}: empty", x.shape()),
             _ => format!("{}: from {low:?} to {high:?}{nan}", x.shape()),
         }
     }
-}
-
-fn index(mut flat: usize, shape: &[usize]) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for (i, &n) in index.iter_mut().zip(shape).rev() {
-        *i = flat % n.max(1);
-        flat /= n.max(1);
-    }
-    index
 }

@@ -104,7 +104,7 @@ impl Graph<'_> {
     /// The name, if there is one, and the number or the shape.
     fn label(&self, id: usize) -> String {
         let content = match &self.nodes[id].value {
-            Some(value) if value.len() == 1 => format!("{}", value.iter().next().unwrap_or_default()),
+            Some(value) if value.numel() == 1 => format!("{}", value.iter().next().unwrap_or_default()),
             Some(value) => value.shape().to_string(),
             None => format!("{} dropped", origin(&self.nodes, id)),
         };

@@ -1,9 +1,8 @@
 //! Receptive fields: how much of an input each value depends on.
 
 use crate::{
-    tape::{Node, Tape},
-    var::Var,
-    window::{Along, Window},
+    op::window::{Along, Window},
+    tape::{Tape, node::Node, var::Var},
 };
 
 /// How large a part of an input a value sees, along each axis of the input: the number of elements from the first to the
@@ -25,7 +24,7 @@ impl Tape {
     pub fn receptive_fields(&self, input: Var<'_>) -> Vec<Option<ReceptiveField>> {
         assert!(std::ptr::eq(self, input.tape()), "receptive_fields: the input lives on another tape");
         self.provide_all();
-        let nodes = self.nodes.borrow();
+        let nodes = self.nodes.read();
         let mut windows: Vec<Option<Windows>> = vec![None; nodes.len()];
         let rank = nodes[input.id() as usize].value().rank();
         windows[input.id() as usize] = Some((0..rank).map(|axis| Some(Window::same(axis))).collect());

@@ -3,9 +3,8 @@
 use super::{Profile, bytes, place, table};
 use crate::{
     op::Step,
-    param::Param,
-    tape::{Node, Tape},
-    var::Var,
+    tape::{Tape, node::Node, var::Var},
+    value::param::Param,
 };
 use std::{
     cell::Ref,
@@ -46,7 +45,7 @@ impl Tape {
 impl<'t> Var<'t> {
     /// What this value was computed from, to print or to draw. Nothing can be recorded while it lives.
     pub fn graph(self) -> Graph<'t> {
-        let shown = super::ancestors(&self.tape().nodes.borrow(), self.id() as usize);
+        let shown = super::ancestors(&self.tape().nodes.read(), self.id() as usize);
         Graph::new(self.tape(), shown)
     }
 }
@@ -55,7 +54,7 @@ impl<'t> Graph<'t> {
     fn new(tape: &'t Tape, shown: Vec<usize>) -> Graph<'t> {
         let params = tape.params().into_iter().map(|(_, id)| id as usize).collect();
         let (names, times) = (BTreeMap::new(), BTreeMap::new());
-        Graph { tape, nodes: tape.nodes.borrow(), shown, params, names, times }
+        Graph { tape, nodes: tape.nodes.read(), shown, params, names, times }
     }
 
     /// Gives a value a name to be shown with.

@@ -1,7 +1,7 @@
 //! How much memory a tape holds, line by line of the user's program.
 
 use super::{bytes, place, table};
-use crate::tape::{Node, Tape};
+use crate::tape::{Tape, node::Node};
 use std::{
     collections::{BTreeMap, HashSet},
     fmt,
@@ -57,7 +57,7 @@ impl Tape {
     /// assert_eq!(report.held(), 120_000);
     /// ```
     pub fn memory(&self) -> MemoryReport {
-        let nodes = self.nodes.borrow();
+        let nodes = self.nodes.read();
         let mut buffers = HashSet::new();
         let mut lines: BTreeMap<(&str, u32), LineMemory> = BTreeMap::new();
         for node in nodes.iter() {

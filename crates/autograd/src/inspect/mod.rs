@@ -17,7 +17,7 @@ pub use values::ValueInfo;
 
 pub(crate) use anomaly::refuse;
 
-use crate::tape::Node;
+use crate::tape::node::Node;
 use std::panic::Location;
 
 /// `src/model.rs:14`.

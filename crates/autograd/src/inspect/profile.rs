@@ -2,9 +2,8 @@
 
 use super::{place, table};
 use crate::{
-    sweep::{Rule, Watch},
-    tape::{Node, Tape},
-    var::Var,
+    sweep::{Rule, Watch, sweep},
+    tape::{Tape, node::Node, var::Var},
 };
 use gradus_tensor::Tensor;
 use std::{
@@ -68,10 +67,10 @@ impl Var<'_> {
         let mut clock = Clock { started: Instant::now(), times: vec![Vec::new(); last + 1] };
         for _ in 0..rounds {
             tape.provide_all();
-            time_forwards(&tape.nodes.borrow(), &mut forwards);
-            self.sweep_watched(Tensor::ones(self.shape()), Rule::Fused, false, &mut clock);
+            time_forwards(&tape.nodes.read(), &mut forwards);
+            sweep(self.tape(), self.seed(Tensor::ones(self.shape())), Rule::Fused, false, &mut clock);
         }
-        let nodes = tape.nodes.borrow();
+        let nodes = tape.nodes.read();
         let steps =
             forwards.into_iter().zip(clock.times).enumerate().filter_map(|(id, (forward, backward))| {
                 let step = nodes[id].step.as_ref()?;

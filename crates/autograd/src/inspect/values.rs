@@ -1,9 +1,8 @@
 //! The values of a tape as plain data: what made each, of what shape, with how much arithmetic.
 
 use crate::{
-    param::ParamId,
-    tape::{Node, Tape},
-    var::Var,
+    tape::{Tape, node::Node, var::Var},
+    value::param::ParamId,
 };
 use gradus_tensor::Shape;
 use std::{collections::HashMap, panic::Location};
@@ -43,7 +42,7 @@ impl Tape {
         self.provide_all();
         let params: HashMap<u32, ParamId> =
             self.params().into_iter().map(|(param, id)| (id, param)).collect();
-        let nodes = self.nodes.borrow();
+        let nodes = self.nodes.read();
         let info = |(id, node): (usize, &Node)| ValueInfo {
             op: node.step.as_ref().map(|step| step.name()),
             param: params.get(&(id as u32)).copied(),

@@ -1,10 +1,7 @@
 //! Attention: means of values, weighted by how well keys fit queries.
 
-use crate::{
-    ops::{linear::Products, normalize::Normalize, selection::Selection, shape::Shaping, steps::Steps},
-    value::Value,
-};
-use gradus_tensor::{ShapeError, Tensor, shape::broadcast};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape::broadcast;
 
 /// Attention of queries to keys and values.
 pub trait Attention: Value {
@@ -45,7 +42,7 @@ pub trait Attention: Value {
         is_causal: bool,
     ) -> Self {
         let (k, v) = (key.shape(), value.shape());
-        if v[..].len() < 2 || k[..].len() < 2 || v[v[..].len() - 2] != k[k[..].len() - 2] {
+        if v.rank() < 2 || k.rank() < 2 || v[v.rank() - 2] != k[k.rank() - 2] {
             ShapeError::new(format!(
                 "scaled_dot_product_attention: queries {}, keys {k}, values {v}: \
                  they must be [.., queries, d], [.., keys, d] and [.., keys, v]",
@@ -102,13 +99,13 @@ pub trait Attention: Value {
         }
         if let Some(bias) = bias {
             scores = scores + bias;
-            finite = Some(bias.not_equals(&self.at().constant(f32::NEG_INFINITY)));
+            finite = Some(bias.not_equals(&self.place().constant(f32::NEG_INFINITY)));
         }
         let causal = is_causal.then(|| {
             let sees = |index: &[usize]| if index[1] <= index[0] { 1.0 } else { 0.0 };
-            self.at().constant(Tensor::from_fn([queries, keys], sees))
+            self.place().constant(Tensor::from_fn([queries, keys], sees))
         });
-        let zero = self.at().constant(0.0);
+        let zero = self.place().constant(0.0);
         let mut seen: Option<Self> = None;
         for mask in [mask.cloned(), finite, causal].into_iter().flatten() {
             seen = Some(match seen {
@@ -118,7 +115,7 @@ pub trait Attention: Value {
         }
         let Some(seen) = seen else { return scores.softmax(-1) };
         // The least number in place of -inf: where all is hidden, the softmax is not NaN, and the weights become 0 after.
-        let weights = seen.select_where(&scores, &self.at().constant(f32::MIN)).softmax(-1);
+        let weights = seen.select_where(&scores, &self.place().constant(f32::MIN)).softmax(-1);
         // Under the causal mask alone every query sees the first key.
         if mask.is_some() || bias.is_some() { seen.select_where(&weights, &zero) } else { weights }
     }

@@ -1,13 +1,7 @@
 //! Dropout: elements or channels that are zero in training, at random.
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Shapes, arity},
-    reference::{Array, Branches},
-    value::{Value, c},
-    window::{Along, Window},
-};
-use gradus_tensor::{Rng, Shape, ShapeError, Tensor};
+use crate::op::prelude::*;
+use gradus_tensor::Rng;
 
 /// Zeros at random in training; nothing in evaluation, which is without a tape or on one of `Tape::new`.
 pub trait Regularization: Value {
@@ -60,7 +54,7 @@ pub trait Regularization: Value {
         // -λα of SELU.
         const LIMIT: f64 = -1.7580993408473766;
         assert!((0.0..1.0).contains(&p), "alpha_dropout: the probability {p} is not in 0..1");
-        if !self.at().is_training() {
+        if !self.place().is_training() {
             return self.clone();
         }
         let q = 1.0 - p as f64;
@@ -76,7 +70,11 @@ impl<V: Value> Regularization for V {}
 #[track_caller]
 fn drop<V: Value>(x: &V, p: f32, channels: bool) -> V {
     assert!((0.0..=1.0).contains(&p), "dropout: the probability {p} is not in 0..=1");
-    match x.at().draw() {
+    if p == 0.0 {
+        // As the layers that have dropout as an option do. It is the same in training, so it does not ask.
+        return x.clone();
+    }
+    match x.place().draw() {
         Some(seed) => V::apply(Dropout { p, seed, channels }, &[x]),
         None => x.clone(),
     }
@@ -128,7 +126,7 @@ impl Op for Dropout {
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, mask: &Tensor) {
         let g = cx.cotangent();
-        cx.add(0, || &g * g.at().constant(mask.clone()));
+        cx.add(0, || &g * g.place().constant(mask.clone()));
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {

@@ -1,13 +1,6 @@
 //! The identity: another node for the same value.
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window},
-};
-use gradus_tensor::{Shape, ShapeError, Tensor};
+use crate::op::prelude::*;
 
 /// The same value as a node of its own, so that a function can be differentiated by its argument alone where it also
 /// uses what it was called with: see [`functional`](crate::functional).

@@ -1,14 +1,7 @@
 //! Larger and smaller images: interpolation along an axis, its reverse, and pixels made of channels.
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::shape::Shaping,
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Blend, Interpolation, OrFail, ShapeError, Tensor, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Blend, Interpolation, shape::resolve_axis};
 
 /// Images `[n, c, h, w]` and rows `[n, c, length]` of other sizes.
 pub trait Resizing: Value {

@@ -5,20 +5,19 @@ pub mod attention;
 pub mod conv;
 pub mod dropout;
 pub mod elementwise;
+pub mod grid_sample;
 pub mod identity;
 pub mod indexing;
 pub mod interpolation;
 pub mod linear;
 pub mod loss;
 pub mod normalize;
-pub mod pairs;
 pub mod pool;
 pub mod recurrence;
 pub mod reduce;
-pub mod sampling;
 pub mod selection;
 pub mod shape;
-pub mod steps;
+mod units;
 
 /// The traits whose methods are the operations on any [`Value`](crate::Value). They come without their names, which
 /// a program may want for its own types.
@@ -27,24 +26,25 @@ pub mod methods {
         attention::Attention as _,
         conv::Convolution as _,
         dropout::Regularization as _,
-        elementwise::{Activations as _, Composed as _, Elementwise as _, Orders as _, Trigonometric as _},
+        elementwise::{
+            Activations as _, Binary as _, Comparison as _, Composed as _, Elementwise as _, Families as _,
+            Trigonometric as _,
+        },
+        grid_sample::GridSampling as _,
         indexing::{Indexing as _, Order as _},
         interpolation::Resizing as _,
         linear::{Products as _, Similarity as _},
         loss::{ClassLoss as _, ElementLoss as _, RankingLoss as _, SequenceLoss as _},
         normalize::Normalize as _,
-        pairs::Pairs as _,
         pool::Pooling as _,
         recurrence::Recurrent as _,
         reduce::Reduce as _,
-        sampling::GridSampling as _,
         selection::Selection as _,
         shape::{Diagonals as _, Shaping as _},
-        steps::Steps as _,
     };
 }
 
-use crate::check::Spec;
+use crate::op::Spec;
 
 /// Every operation: what the laws, the benches and the table in the docs go over.
 pub const ALL: &[Spec] = &[
@@ -106,31 +106,31 @@ pub const ALL: &[Spec] = &[
     Spec::of::<elementwise::Softsign>(),
     Spec::of::<elementwise::Tanhshrink>(),
     Spec::of::<elementwise::Hardtanh>(),
-    Spec::of::<pairs::Maximum>(),
-    Spec::of::<pairs::Minimum>(),
-    Spec::of::<pairs::Pow>(),
-    Spec::of::<pairs::StrongMul>(),
-    Spec::of::<pairs::Atan2>(),
-    Spec::of::<pairs::Hypot>(),
-    Spec::of::<pairs::Remainder>(),
-    Spec::of::<pairs::Fmod>(),
-    Spec::of::<pairs::Logaddexp>(),
-    Spec::of::<pairs::Copysign>(),
-    Spec::of::<steps::Positive>(),
-    Spec::of::<steps::Sign>(),
-    Spec::of::<steps::Floor>(),
-    Spec::of::<steps::Ceil>(),
-    Spec::of::<steps::Round>(),
-    Spec::of::<steps::Trunc>(),
-    Spec::of::<steps::Gt>(),
-    Spec::of::<steps::Ge>(),
-    Spec::of::<steps::Lt>(),
-    Spec::of::<steps::Le>(),
-    Spec::of::<steps::Equals>(),
-    Spec::of::<steps::NotEquals>(),
-    Spec::of::<steps::LogicalAnd>(),
-    Spec::of::<steps::LogicalOr>(),
-    Spec::of::<steps::LogicalXor>(),
+    Spec::of::<elementwise::Maximum>(),
+    Spec::of::<elementwise::Minimum>(),
+    Spec::of::<elementwise::Pow>(),
+    Spec::of::<elementwise::StrongMul>(),
+    Spec::of::<elementwise::Atan2>(),
+    Spec::of::<elementwise::Hypot>(),
+    Spec::of::<elementwise::Remainder>(),
+    Spec::of::<elementwise::Fmod>(),
+    Spec::of::<elementwise::Logaddexp>(),
+    Spec::of::<elementwise::Copysign>(),
+    Spec::of::<elementwise::IsPositive>(),
+    Spec::of::<elementwise::Sign>(),
+    Spec::of::<elementwise::Floor>(),
+    Spec::of::<elementwise::Ceil>(),
+    Spec::of::<elementwise::Round>(),
+    Spec::of::<elementwise::Trunc>(),
+    Spec::of::<elementwise::Gt>(),
+    Spec::of::<elementwise::Ge>(),
+    Spec::of::<elementwise::Lt>(),
+    Spec::of::<elementwise::Le>(),
+    Spec::of::<elementwise::Equals>(),
+    Spec::of::<elementwise::NotEquals>(),
+    Spec::of::<elementwise::LogicalAnd>(),
+    Spec::of::<elementwise::LogicalOr>(),
+    Spec::of::<elementwise::LogicalXor>(),
     Spec::of::<selection::SelectWhere>(),
     Spec::of::<shape::Reshape>(),
     Spec::of::<shape::Permute>(),
@@ -144,6 +144,8 @@ pub const ALL: &[Spec] = &[
     Spec::of::<reduce::Max>(),
     Spec::of::<reduce::Min>(),
     Spec::of::<reduce::Variance>(),
+    Spec::of::<reduce::StandardDeviation>(),
+    Spec::of::<reduce::VectorNorm>(),
     Spec::of::<reduce::CumSum>(),
     Spec::of::<reduce::LogSumExp>(),
     Spec::of::<indexing::IndexSelect>(),
@@ -159,6 +161,7 @@ pub const ALL: &[Spec] = &[
     Spec::of::<normalize::GroupNorm>(),
     Spec::of::<linear::MatMul>(),
     Spec::of::<linear::Linear>(),
+    Spec::of::<linear::CosineSimilarity>(),
     Spec::of::<loss::CrossEntropy>(),
     Spec::of::<conv::Conv2d>(),
     Spec::of::<conv::Conv2dInputGrad>(),

@@ -1,16 +1,10 @@
 //! Choosing between values by a mask.
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window},
-};
-use gradus_tensor::{OrFail, ShapeError, Tensor, shape::broadcast};
+use crate::op::prelude::*;
+use gradus_tensor::shape::broadcast;
 
 /// Choosing between values by a mask: 0 is false, every other number true. The comparisons of
-/// [`Steps`](crate::ops::steps::Steps) give masks of 0 and 1.
+/// [`Steps`](crate::ops::elementwise::Comparison) give masks of 0 and 1.
 pub trait Selection: Value {
     /// With this value as mask: `a` where it is not 0, `b` where it is. The three broadcast.
     ///
@@ -26,7 +20,7 @@ pub trait Selection: Value {
     /// use gradus_autograd::prelude::*;
     /// let tape = Tape::new();
     /// let x = tape.var([4.0, 0.0, -1.0]);
-    /// let y = x.positive().select_where(&x.sqrt(), &tape.constant(0.0));
+    /// let y = x.is_positive().select_where(&x.sqrt(), &tape.constant(0.0));
     /// assert_eq!(y.value().to_vec(), [2.0, 0.0, 0.0]);
     /// assert_eq!(y.sum().backward()[x].to_vec(), [0.25, 0.0, 0.0]);
     /// ```
@@ -57,7 +51,7 @@ pub trait Selection: Value {
             ))
             .fail()
         }
-        mask.select_where(&self.at().constant(value), self)
+        mask.select_where(&self.place().constant(value), self)
     }
 }
 
@@ -84,7 +78,7 @@ impl Op for SelectWhere {
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([mask, ..], g) = (cx.inputs::<3>(), cx.cotangent());
-        let zero = g.at().constant(0.0);
+        let zero = g.place().constant(0.0);
         cx.add(1, || mask.select_where(&g, &zero));
         cx.add(2, || mask.select_where(&zero, &g));
     }

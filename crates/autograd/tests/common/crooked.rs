@@ -2,10 +2,10 @@
 
 use gradus_autograd::{
     Op,
-    check::{ErrorCase, Gen, Sample},
+    op::examples::{ErrorCase, Gen, Sample},
+    op::reference::{Array, Branches},
     op::{Backward, Outputs, Shapes},
     prelude::*,
-    reference::{Array, Branches},
 };
 use gradus_tensor::{Shape, ShapeError};
 
@@ -45,7 +45,7 @@ impl Op for Crooked {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
         let right = g * (x * 2.0);
-        let factors = x.at().constant(self.wrong(&x.to_tensor()));
+        let factors = x.place().constant(self.wrong(&x.to_tensor()));
         cx.add(0, || if self.fused { right } else { right * factors });
     }
 
@@ -87,7 +87,7 @@ impl Op for Ramp {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
         let slope = x.to_tensor().map(|x| if x == 0.0 { 0.5 } else { (x > 0.0) as u8 as f32 });
-        cx.add(0, || g * x.at().constant(slope));
+        cx.add(0, || g * x.place().constant(slope));
     }
 
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {

@@ -1,6 +1,6 @@
 //! Mini-batches.
 
-use super::{Dataset, Targets};
+use super::{Dataset, Examples};
 use gradus_tensor::{Indices, Tensor};
 
 /// Mini-batches of a [`Dataset`], as (inputs, targets): from [`Dataset::batches`] and [`Dataset::chunks`].
@@ -10,12 +10,12 @@ use gradus_tensor::{Indices, Tensor};
 /// use gradus_tensor::Rng;
 ///
 /// let sizes: Vec<usize> =
-///     digits::load().batches(1000, &mut Rng::seed(0)).map(|(_, labels)| labels.len()).collect();
+///     digits::load().batches(1000, &mut Rng::seed(0)).map(|(_, labels)| labels.numel()).collect();
 /// assert_eq!(sizes, [1000, 797]);
 /// ```
 #[derive(Debug)]
-pub struct Batches<'a, T = Indices> {
-    dataset: &'a Dataset<T>,
+pub struct Batches<'a, T = Indices, I = Tensor> {
+    dataset: &'a Dataset<T, I>,
     /// The order of the examples; none for their own.
     order: Option<Vec<usize>>,
     size: usize,
@@ -23,9 +23,13 @@ pub struct Batches<'a, T = Indices> {
     end: usize,
 }
 
-impl<'a, T: Targets> Batches<'a, T> {
+impl<'a, T: Examples, I: Examples> Batches<'a, T, I> {
     #[track_caller]
-    pub(super) fn new(dataset: &'a Dataset<T>, order: Option<Vec<usize>>, size: usize) -> Batches<'a, T> {
+    pub(super) fn new(
+        dataset: &'a Dataset<T, I>,
+        order: Option<Vec<usize>>,
+        size: usize,
+    ) -> Batches<'a, T, I> {
         assert!(size > 0, "batches: a batch needs at least one example");
         Batches { dataset, order, size, next: 0, end: dataset.len() }
     }
@@ -39,16 +43,16 @@ impl<'a, T: Targets> Batches<'a, T> {
     /// assert_eq!(digits.batches(100, &mut Rng::seed(0)).len(), 18);
     /// assert_eq!(digits.batches(100, &mut Rng::seed(0)).drop_last().len(), 17);
     /// ```
-    pub fn drop_last(mut self) -> Batches<'a, T> {
+    pub fn drop_last(mut self) -> Batches<'a, T, I> {
         self.end -= (self.end - self.next) % self.size;
         self
     }
 }
 
-impl<T: Targets> Iterator for Batches<'_, T> {
-    type Item = (Tensor, T);
+impl<T: Examples, I: Examples> Iterator for Batches<'_, T, I> {
+    type Item = (I, T);
 
-    fn next(&mut self) -> Option<(Tensor, T)> {
+    fn next(&mut self) -> Option<(I, T)> {
         if self.next == self.end {
             return None;
         }
@@ -56,7 +60,7 @@ impl<T: Targets> Iterator for Batches<'_, T> {
         self.next = range.end;
         Some(match &self.order {
             Some(order) => self.dataset.select(&order[range]).into_parts(),
-            None => (self.dataset.inputs().slice(0, range.clone()), self.dataset.targets().range(range)),
+            None => (self.dataset.inputs().range(range.clone()), self.dataset.targets().range(range)),
         })
     }
 
@@ -66,7 +70,7 @@ impl<T: Targets> Iterator for Batches<'_, T> {
     }
 }
 
-impl<T: Targets> ExactSizeIterator for Batches<'_, T> {}
+impl<T: Examples, I: Examples> ExactSizeIterator for Batches<'_, T, I> {}
 
 #[cfg(test)]
 mod tests {
@@ -88,7 +92,7 @@ mod tests {
             let data = numbered(n);
             let batches: Vec<_> = data.batches(size, &mut Rng::seed(seed)).collect();
             prop_assert!(batches.iter().all(agree));
-            prop_assert!(batches.iter().rev().skip(1).all(|(_, labels)| labels.len() == size));
+            prop_assert!(batches.iter().rev().skip(1).all(|(_, labels)| labels.numel() == size));
             let mut seen: Vec<i32> = batches.iter().flat_map(|(_, l)| l.as_slice().to_vec()).collect();
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..n as i32).collect::<Vec<_>>());
@@ -104,7 +108,7 @@ mod tests {
             let mut left = if drop { n / size } else { n.div_ceil(size) };
             while batches.len() > 0 {
                 prop_assert_eq!(batches.len(), left);
-                prop_assert!(batches.next().is_some_and(|(_, labels)| !drop || labels.len() == size));
+                prop_assert!(batches.next().is_some_and(|(_, labels)| !drop || labels.numel() == size));
                 left -= 1;
             }
             prop_assert_eq!(left, 0);

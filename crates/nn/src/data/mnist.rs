@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(counts, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
         let counts: Vec<usize> = (0..10).map(|class| count(&test, class)).collect();
         assert_eq!(counts, [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
-        let n = train.inputs().len() as f64;
+        let n = train.inputs().numel() as f64;
         let mean = train.inputs().iter().map(f64::from).sum::<f64>() / n;
         let variance = train.inputs().iter().map(|x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
         assert!((mean - 0.1307).abs() < 5e-5 && (variance.sqrt() - 0.3081).abs() < 5e-5, "{mean} {variance}");

@@ -196,7 +196,7 @@ mod tests {
         for shape in [vec![], vec![3], vec![2, 3], vec![0, 4], vec![1, 2, 1, 5]] {
             let tensor = Tensor::randn(&shape, &mut Rng::seed(1));
             let bytes = encode(&tensor);
-            assert_eq!((bytes.len() - 4 * tensor.len()) % 64, 0);
+            assert_eq!((bytes.len() - 4 * tensor.numel()) % 64, 0);
             assert_eq!(decode(&bytes).unwrap(), tensor);
         }
         // From numpy.save(.., numpy.array([1.5, -2], "f4")).

@@ -31,7 +31,7 @@ macro_rules! activations {
 
 activations! {
     /// The perceptron's activation (book, chapter 2): `y = 1` where x > 0, else 0. No gradient flows through it.
-    Step = positive, 0.5 => 1.0;
+    Step = is_positive, 0.5 => 1.0;
     /// The logistic function, `y = 1 / (1 + e^-x)` (book, chapter 3).
     Sigmoid = sigmoid, 0.0 => 0.5;
     /// The hyperbolic tangent, `y = (e^x - e^-x) / (e^x + e^-x)`.
@@ -271,6 +271,6 @@ impl Layer for PRelu {
     /// When there are several slopes, and not one for each channel of `x`.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        x.prelu(&x.at().param(&self.weight))
+        x.prelu(&x.place().param(&self.weight))
     }
 }

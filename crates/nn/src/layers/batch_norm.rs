@@ -126,8 +126,8 @@ impl<const N: usize> Layer for BatchNorm<N> {
     /// When `x` has not the layer's axes and channels, or in training a channel has a single element: it has no variance.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        let (at, shape) = (x.at(), x.shape());
-        let channels = self.running_mean.value().len();
+        let (at, shape) = (x.place(), x.shape());
+        let channels = self.running_mean.value().numel();
         // A row of length 1 may leave its axis out.
         let beside = if N == 1 { &[0, 1][..] } else { &[N] };
         check_channels(&name::<N>(), &shape, channels, beside);
@@ -136,10 +136,11 @@ impl<const N: usize> Layer for BatchNorm<N> {
             let (mean, variance) = (at.param(&self.running_mean), at.param(&self.running_var));
             return x.batch_norm_with(&mean, &variance, weight.as_ref(), bias.as_ref(), self.eps);
         }
-        let elements = shape.len() / channels;
+        let elements = shape.numel() / channels;
         assert!(
             elements != 1,
-            "{}: shape {shape} has one element a channel, which has no variance; train with more examples",
+            "{}: shape {shape} has one element a channel, which has no variance; train with more examples, and leave out a last \
+             batch of one with drop_last",
             name::<N>()
         );
         let [y, mean, variance] = x.batch_norm(weight.as_ref(), bias.as_ref(), self.eps);

@@ -138,7 +138,7 @@ impl Layer for Conv1d {
     /// When `x` is not `[n, in, length]`, or shorter with its padding than the dilated kernel.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        x.conv1d(&x.at().param(&self.weight), optional(x.at(), &self.bias).as_ref(), self.options)
+        x.conv1d(&x.place().param(&self.weight), optional(x.place(), &self.bias).as_ref(), self.options)
     }
 }
 
@@ -147,7 +147,7 @@ impl Layer for Conv2d {
     /// When `x` is not `[n, in, h, w]`, or smaller with its padding than the dilated kernel.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        x.conv2d(&x.at().param(&self.weight), optional(x.at(), &self.bias).as_ref(), self.options)
+        x.conv2d(&x.place().param(&self.weight), optional(x.place(), &self.bias).as_ref(), self.options)
     }
 }
 
@@ -156,7 +156,7 @@ impl Layer for Conv3d {
     /// When `x` is not `[n, in, d, h, w]`, or smaller with its padding than the dilated kernel.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        x.conv3d(&x.at().param(&self.weight), optional(x.at(), &self.bias).as_ref(), self.options)
+        x.conv3d(&x.place().param(&self.weight), optional(x.place(), &self.bias).as_ref(), self.options)
     }
 }
 
@@ -272,7 +272,7 @@ impl Layer for ConvTranspose1d {
     /// When `x` is not `[n, in, length]`, or the settings do not fit together.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        let (weight, bias) = (x.at().param(&self.weight), optional(x.at(), &self.bias));
+        let (weight, bias) = (x.place().param(&self.weight), optional(x.place(), &self.bias));
         x.conv_transpose1d(&weight, bias.as_ref(), self.output_padding[0], self.options)
     }
 }
@@ -282,7 +282,7 @@ impl Layer for ConvTranspose2d {
     /// When `x` is not `[n, in, h, w]`, or the settings do not fit together.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        let (weight, bias) = (x.at().param(&self.weight), optional(x.at(), &self.bias));
+        let (weight, bias) = (x.place().param(&self.weight), optional(x.place(), &self.bias));
         x.conv_transpose2d(&weight, bias.as_ref(), self.output_padding, self.options)
     }
 }
@@ -292,7 +292,7 @@ impl Layer for ConvTranspose3d {
     /// When `x` is not `[n, in, d, h, w]`, or the settings do not fit together.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        let (weight, bias) = (x.at().param(&self.weight), optional(x.at(), &self.bias));
+        let (weight, bias) = (x.place().param(&self.weight), optional(x.place(), &self.bias));
         x.conv_transpose3d(&weight, bias.as_ref(), self.output_padding, self.options)
     }
 }
@@ -326,6 +326,6 @@ fn draw<const N: usize>(
     rng: &mut Rng,
 ) -> (Param, Option<Param>) {
     let weight = Init::FanInUniform.weight(shape(layer, channels, kernel), rng);
-    let bound = 1.0 / ((weight.len() / weight.size(0)) as f32).sqrt();
+    let bound = 1.0 / ((weight.numel() / weight.size(0)) as f32).sqrt();
     (Param::new(weight), Some(Param::new(Init::Uniform(bound).weight([outputs], rng))))
 }

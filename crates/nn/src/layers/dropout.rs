@@ -15,7 +15,8 @@ fn check_probability(layer: &str, p: f32) -> f32 {
 ///
 /// The factor keeps the expectation of sums ("inverted dropout", as in PyTorch). The book's form multiplies in evaluation
 /// instead: [`scaled_in_evaluation`](Dropout::scaled_in_evaluation). The tape's seed decides what is dropped; backward pass
-/// and checkpoints see the same.
+/// and checkpoints see the same. The next step's mask is another one as long as the tape is the same: a tape that is made
+/// anew for each step, with the same seed, drops the same elements each time.
 ///
 /// ```
 /// use gradus_autograd::prelude::*;
@@ -65,10 +66,10 @@ impl Layer for Dropout {
         if !self.scaled_in_evaluation {
             return x.dropout(self.p);
         }
-        match x.at().draw() {
+        match x.place().draw() {
             Some(seed) => {
                 let mask = Tensor::bernoulli(x.shape(), 1.0 - self.p, &mut Rng::seed(seed));
-                &x * x.at().constant(mask)
+                &x * x.place().constant(mask)
             }
             None => x * (1.0 - self.p),
         }

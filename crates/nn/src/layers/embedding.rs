@@ -8,7 +8,7 @@ use gradus_autograd::prelude::*;
 /// `y[.., :] = weight[indices[..], :]`: indices of any shape `[..]` give `[.., size]`. The gradient of a row is the sum
 /// over its uses.
 ///
-/// There is no input value to say where to compute, so it takes the place: `tape.at()`, `x.at()`, or `eager()` for
+/// There is no input value to say where to compute, so it takes the place: `tape.place()`, `x.place()`, or `eager()` for
 /// tensors.
 ///
 /// ```
@@ -20,7 +20,7 @@ use gradus_autograd::prelude::*;
 /// assert_eq!(words.forward(eager(), &text).shape(), &[2, 3, 16]);
 ///
 /// let tape = Tape::new();
-/// let gradients = words.forward(tape.at(), &text).sum().backward();
+/// let gradients = words.forward(tape.place(), &text).sum().backward();
 /// assert_eq!(gradients[&words.weight].get([1, 0]), 2.0); // used twice
 /// ```
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ impl Embedding {
     /// # Panics
     /// When an index is out of range.
     #[track_caller]
-    pub fn forward<V: Value>(&self, at: At<V>, indices: &Indices) -> V {
+    pub fn forward<V: Value>(&self, at: Place<V>, indices: &Indices) -> V {
         let weight = at.param(&self.weight);
         match self.padding_index {
             Some(padding) => weight.embedding_with_padding(indices, padding),

@@ -63,6 +63,6 @@ impl Linear {
 impl Layer for Linear {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        x.linear(&x.at().param(&self.weight), optional(x.at(), &self.bias).as_ref())
+        x.linear(&x.place().param(&self.weight), optional(x.place(), &self.bias).as_ref())
     }
 }

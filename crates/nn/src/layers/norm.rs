@@ -23,7 +23,7 @@ pub(super) fn check_eps(layer: &str, eps: f32) -> f32 {
 /// Refuses what is not `[n, channels, ..]`. `beside` says how many axes there may be after these two; any if it is empty.
 #[track_caller]
 pub(super) fn check_channels(layer: &str, shape: &Shape, channels: usize, beside: &[usize]) {
-    let rank = shape[..].len();
+    let rank = shape.rank();
     if shape.get(1) == Some(&channels) && (beside.is_empty() || beside.contains(&(rank - 2))) {
         return;
     }
@@ -38,7 +38,7 @@ pub(super) fn check_channels(layer: &str, shape: &Shape, channels: usize, beside
 /// The value of a parameter that a layer may be without.
 #[expect(clippy::manual_map, reason = "a closure would hide the caller's line")]
 #[track_caller]
-pub(super) fn optional<V: Value>(at: At<V>, param: &Option<Param>) -> Option<V> {
+pub(super) fn optional<V: Value>(at: Place<V>, param: &Option<Param>) -> Option<V> {
     match param {
         Some(param) => Some(at.param(param)),
         None => None,
@@ -108,7 +108,7 @@ impl Layer for LayerNorm {
     /// When the shape of `x` does not end in the normalised shape.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        let (weight, bias) = (optional(x.at(), &self.weight), optional(x.at(), &self.bias));
+        let (weight, bias) = (optional(x.place(), &self.weight), optional(x.place(), &self.bias));
         x.layer_norm(&self.normalized_shape, weight.as_ref(), bias.as_ref(), self.eps)
     }
 }
@@ -169,7 +169,7 @@ impl Layer for RmsNorm {
     /// When the shape of `x` does not end in the normalised shape.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
-        let weight = optional(x.at(), &self.weight);
+        let weight = optional(x.place(), &self.weight);
         x.rms_norm(&self.normalized_shape, weight.as_ref(), self.eps)
     }
 }
@@ -239,7 +239,7 @@ impl Layer for GroupNorm {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         check_channels("group_norm", &x.shape(), self.channels, &[]);
-        let (weight, bias) = (optional(x.at(), &self.weight), optional(x.at(), &self.bias));
+        let (weight, bias) = (optional(x.place(), &self.weight), optional(x.place(), &self.bias));
         x.group_norm(self.groups, weight.as_ref(), bias.as_ref(), self.eps)
     }
 }
@@ -311,7 +311,7 @@ impl<const N: usize> Layer for InstanceNorm<N> {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         check_channels(&format!("instance_norm{N}d"), &x.shape(), self.channels, &[N]);
-        let (weight, bias) = (optional(x.at(), &self.weight), optional(x.at(), &self.bias));
+        let (weight, bias) = (optional(x.place(), &self.weight), optional(x.place(), &self.bias));
         x.instance_norm(weight.as_ref(), bias.as_ref(), self.eps)
     }
 }

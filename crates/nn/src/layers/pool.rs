@@ -189,7 +189,7 @@ impl MaxUnpool2d {
     #[track_caller]
     pub fn forward<V: Value>(&self, x: V, indices: &Indices) -> V {
         let shape = x.shape();
-        assert!(shape[..].len() == 4, "max_unpool2d: shape {shape} has not four axes: [n, c, h, w]");
+        assert!(shape.rank() == 4, "max_unpool2d: shape {shape} has not four axes: [n, c, h, w]");
         let size = [0, 1].map(|axis| {
             let end = shape[2 + axis].saturating_sub(1) * self.stride[axis] + self.kernel[axis];
             end.saturating_sub(2 * self.padding[axis])
@@ -409,7 +409,7 @@ impl Layer for GlobalAvgPool2d {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         let shape = x.shape();
-        assert!(shape[..].len() == 4, "global_avg_pool2d: shape {shape} has not four axes: [n, c, h, w]");
+        assert!(shape.rank() == 4, "global_avg_pool2d: shape {shape} has not four axes: [n, c, h, w]");
         x.global_avg_pool2d()
     }
 }

@@ -66,7 +66,7 @@ impl Layer for Unflatten {
     fn forward<V: Value>(&self, x: V) -> V {
         let shape = x.shape();
         let axis = resolve_axis("unflatten", self.axis, &shape).or_fail();
-        if shape[axis] != self.sizes.len() {
+        if shape[axis] != self.sizes.numel() {
             ShapeError::new(format!("unflatten: axis {axis} of {shape} does not become {}", self.sizes))
                 .fail()
         }

@@ -84,7 +84,7 @@ impl Layer for Upsample {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         let shape = x.shape();
-        assert!(shape[..].len() == 4, "upsample: shape {shape} has not four axes: [n, c, h, w]");
+        assert!(shape.rank() == 4, "upsample: shape {shape} has not four axes: [n, c, h, w]");
         let size = match self.size {
             UpsampleSize::Times([h, w]) => [shape[2] * h, shape[3] * w],
             UpsampleSize::Exactly(size) => size,

@@ -42,14 +42,14 @@ impl Statistics {
         let sum = |f: &dyn Fn(f64) -> f64| finite.iter().map(|&x| f(f64::from(x))).sum::<f64>();
         let mean = sum(&|x| x) / n;
         Statistics {
-            count: tensor.len(),
+            count: tensor.numel(),
             mean,
             std: (sum(&|x| (x - mean).powi(2)) / n).sqrt(),
             rms: (sum(&|x| x * x) / n).sqrt(),
             min: finite.iter().copied().fold(f32::NAN, f32::min),
             max: finite.iter().copied().fold(f32::NAN, f32::max),
-            zeros: tensor.iter().filter(|&x| x == 0.0).count() as f64 / tensor.len() as f64,
-            not_finite: tensor.len() - finite.len(),
+            zeros: tensor.iter().filter(|&x| x == 0.0).count() as f64 / tensor.numel() as f64,
+            not_finite: tensor.numel() - finite.len(),
         }
     }
 
@@ -80,7 +80,7 @@ impl Statistics {
     /// is.
     pub fn saturated(tensor: &Tensor, low: f32, high: f32, margin: f32) -> f64 {
         let at_end = |x: f32| x <= low + margin || x >= high - margin;
-        tensor.iter().filter(|&x| at_end(x)).count() as f64 / tensor.len() as f64
+        tensor.iter().filter(|&x| at_end(x)).count() as f64 / tensor.numel() as f64
     }
 }
 
@@ -105,7 +105,7 @@ pub fn dead_units(activations: &Tensor) -> f64 {
     );
     let axes: Vec<isize> = (0..activations.rank() as isize).filter(|&axis| axis != 1).collect();
     let greatest = activations.abs().max_axes(axes, false);
-    greatest.iter().filter(|&x| x == 0.0).count() as f64 / greatest.len() as f64
+    greatest.iter().filter(|&x| x == 0.0).count() as f64 / greatest.numel() as f64
 }
 
 /// How gradients flow through a model: the statistics of each parameter's gradient, in the model's order.

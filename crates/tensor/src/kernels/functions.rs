@@ -125,9 +125,9 @@ impl UnaryFn for Clamp {
 
 /// 1 where x > 0, else 0.
 #[derive(Clone, Copy, Debug)]
-pub struct Positive;
+pub struct IsPositive;
 
-impl UnaryFn for Positive {
+impl UnaryFn for IsPositive {
     #[inline(always)]
     fn eval<S: Simd>(self, x: Lane<S>) -> Lane<S> {
         x.gt(0.0).select(1.0, 0.0)

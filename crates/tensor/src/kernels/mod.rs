@@ -6,6 +6,7 @@ pub mod functions;
 mod lanes;
 pub mod map;
 pub(crate) mod matmul;
+pub(crate) mod moments;
 pub(crate) mod transpose;
 pub mod update;
 pub(crate) mod vectors;

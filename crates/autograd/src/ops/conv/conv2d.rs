@@ -4,15 +4,8 @@ use super::{
     Conv2dInputGrad, Conv2dWeightGrad, each_run, image_only, products, random_shape, runs_of_weight, sliding,
     terms_of_input,
 };
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes},
-    ops::reduce::Reduce,
-    reference::{Array, Branches, Update},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Conv2dOptions, ConvShape, OrFail, ShapeError, Tensor, check_conv_bias};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Conv2dOptions, ConvShape, check_conv_bias};
 
 /// The convolution of images `[n, in_channels, h, w]` with kernels `[out_channels, in_channels / groups, kh, kw]`, plus
 /// a number for each output channel where a third input gives them.

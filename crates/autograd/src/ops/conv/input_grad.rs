@@ -1,14 +1,8 @@
 //! The gradient of a convolution by its input: the transposed convolution.
 
 use super::{Conv2d, Conv2dWeightGrad, each_run, image_only, products, random_shape, sliding};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window},
-};
-use gradus_tensor::{Conv2dOptions, ConvShape, OrFail, ShapeError, Tensor};
+use crate::op::prelude::*;
+use gradus_tensor::{Conv2dOptions, ConvShape};
 
 /// The gradient of a convolution by its input, of the weight `[out_channels, in_channels / groups, kh, kw]` and the
 /// gradient by the output.

@@ -11,15 +11,8 @@ pub use input_grad::Conv2dInputGrad;
 pub use unfold::{Fold, Unfold};
 pub use weight_grad::Conv2dWeightGrad;
 
-use crate::{
-    check::Gen,
-    ops::shape::Shaping,
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{
-    Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvShape, OrFail, ShapeError, check_conv_bias,
-};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvShape, check_conv_bias};
 use std::ops::Range;
 
 /// Convolutions, in one dimension to three, and transposed. Weights have PyTorch's layouts.
@@ -262,7 +255,7 @@ fn flat(
 #[track_caller]
 pub(super) fn with_height<V: Value>(op: &str, x: &V) -> V {
     let shape = x.shape();
-    if shape[..].len() != 3 {
+    if shape.rank() != 3 {
         ShapeError::new(format!("{op}: shape {shape} has not three axes: [n, channels, length]")).fail()
     }
     x.unsqueeze(2)
@@ -299,7 +292,7 @@ struct Places {
 /// Calls `f` with the positions in w, x and y of what the terms of a convolution multiply, for a run of elements along
 /// the width at a time: the three operations are sums over one of them.
 fn each_run(shape: &ConvShape, mut f: impl FnMut(usize, Places, Range<usize>)) {
-    (0..shape.w().len()).for_each(|w| runs_of_weight(shape, w, |x, y| f(w, x, y)));
+    (0..shape.w().numel()).for_each(|w| runs_of_weight(shape, w, |x, y| f(w, x, y)));
 }
 
 /// The runs that the element at position `w` of the weight is in.

@@ -1,14 +1,8 @@
 //! The patches of images as columns of a matrix, and images of such patches: each the gradient of the other.
 
 use super::image_only;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Conv2dOptions, OrFail, ShapeError, Tensor, UnfoldShape};
+use crate::op::prelude::*;
+use gradus_tensor::{Conv2dOptions, UnfoldShape};
 
 /// The patches of images that a convolution's kernel meets, as columns.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +28,7 @@ pub struct Fold {
 fn each_element(shape: &UnfoldShape, mut f: impl FnMut(usize, usize)) {
     let (conv, columns) = (&shape.0, shape.columns());
     let Conv2dOptions { stride, padding, dilation, .. } = conv.options;
-    for column in 0..columns.len() {
+    for column in 0..columns.numel() {
         let (rest, patch) = (column / columns[2], column % columns[2]);
         let (rest, b) = (rest / conv.kernel[1], rest % conv.kernel[1]);
         let (plane, a) = (rest / conv.kernel[0], rest % conv.kernel[0]);

@@ -2,14 +2,10 @@
 
 use super::transposed;
 use crate::{
-    ops::{
-        conv::Convolution,
-        indexing::{IndexAdd, Indexing},
-        shape::Shaping,
-    },
-    value::Value,
+    op::prelude::*,
+    ops::{indexing::IndexAdd, methods::*},
 };
-use gradus_tensor::{Conv2dOptions, Conv3dOptions, Indices, OrFail, Tensor, check_conv_bias};
+use gradus_tensor::{Conv2dOptions, Conv3dOptions, Indices, check_conv_bias};
 
 #[track_caller]
 pub(super) fn conv3d<V: Value>(x: &V, weight: &V, bias: Option<&V>, options: Conv3dOptions) -> V {
@@ -30,7 +26,7 @@ pub(super) fn conv3d<V: Value>(x: &V, weight: &V, bias: Option<&V>, options: Con
                 |layer: i32| layer.checked_sub(border as i32).filter(|at| (0..xs[2] as i32).contains(at));
             let meets = layers(depth, kernel, &options);
             let meets: Indices = meets.iter().map(|layer| inside(layer).unwrap_or(xs[2] as i32)).collect();
-            let zeros = x.at().constant(Tensor::zeros([n, 1, c, h, w]));
+            let zeros = x.place().constant(Tensor::zeros([n, 1, c, h, w]));
             V::concat(&[&x, &zeros], 1).index_select(1, &meets.reshape([depth, kernel]))
         }
     };

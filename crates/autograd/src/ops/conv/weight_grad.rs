@@ -1,13 +1,8 @@
 //! The gradient of a convolution by its weight.
 
 use super::{Conv2d, Conv2dInputGrad, each_run, products, random_shape};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-};
-use gradus_tensor::{Conv2dOptions, ConvShape, OrFail, ShapeError, Tensor};
+use crate::op::prelude::*;
+use gradus_tensor::{Conv2dOptions, ConvShape};
 
 /// The gradient of a convolution by its weight, of the input and the gradient by the output.
 #[derive(Clone, Copy, Debug)]

@@ -1,15 +1,10 @@
 //! Activation functions.
 
-use super::{functions::Elementwise, unary};
+use super::unary;
 use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{selection::Selection, steps::Steps},
-    reference::{Array, Branches, Update},
-    special,
-    value::{Value, c},
+    op::prelude::*,
+    ops::{elementwise::special, methods::*},
 };
-use gradus_tensor::{Shape, ShapeError, Tensor};
 use std::{
     f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI},
     ops::Range,
@@ -48,7 +43,7 @@ unary! {
     relu => Relu {
         formula: "y = max(x, 0); dx = g where x > 0, else 0", ulps: 0.0,
         reference: |x, b| if b.test(x > 0.0) { x } else { 0.0 },
-        derivative: |x, y, k| x.positive(),
+        derivative: |x, y, k| x.is_positive(),
         slope: |x| if x > 0.0 { 1.0 } else { 0.0 },
         samples: -2.0..2.0,
     }
@@ -60,8 +55,8 @@ unary! {
         formula: "y = x where x > 0, else slope x; dx = g where x > 0, else slope g", ulps: 0.5,
         reference: |x, b| if b.test(x > 0.0) { x } else { slope * x },
         derivative: |x, y, k| {
-            let at = x.at();
-            x.positive().select_where(&at.constant(1.0), &at.constant(slope as f32))
+            let at = x.place();
+            x.is_positive().select_where(&at.constant(1.0), &at.constant(slope as f32))
         },
         slope: |x| if x > 0.0 { 1.0 } else { slope },
         samples: -2.0..2.0,
@@ -72,7 +67,7 @@ unary! {
     elu(alpha in 0.5..2.0) => Elu {
         formula: "y = x where x > 0, else alpha (e^x - 1); dx = g where x > 0, else g (y + alpha)", ulps: 2.5,
         reference: |x, b| if b.test(x > 0.0) { x } else { alpha * x.exp_m1() },
-        derivative: |x, y, k| x.positive().select_where(&x.at().constant(1.0), &(k(alpha) + y.clone())),
+        derivative: |x, y, k| x.is_positive().select_where(&x.place().constant(1.0), &(k(alpha) + y.clone())),
         slope: |y| if y > 0.0 { 1.0 } else { y + alpha },
         samples: -2.0..2.0,
     }
@@ -141,7 +136,7 @@ unary! {
         formula: "y = x where x > 0, else alpha (e^(x/alpha) - 1); dx = g where x > 0, else g (y/alpha + 1)", ulps: 2.5,
         forward: |x| if x > 0.0 { x } else { alpha * (x / alpha).exp_m1() },
         reference: |x, b| if b.test(x > 0.0) { x } else { alpha * (x / alpha).exp_m1() },
-        derivative: |x, y, k| x.positive().select_where(&x.at().constant(1.0), &(k(1.0 / alpha) * y.clone() + 1.0)),
+        derivative: |x, y, k| x.is_positive().select_where(&x.place().constant(1.0), &(k(1.0 / alpha) * y.clone() + 1.0)),
         slope: |y| if y > 0.0 { 1.0 } else { y / alpha + 1.0 },
         samples: -2.0..2.0,
     }
@@ -176,7 +171,7 @@ unary! {
             _ => high,
         },
         derivative: |x, y, k| {
-            let bound = |bound: f64| x.at().constant(bound as f32);
+            let bound = |bound: f64| x.place().constant(bound as f32);
             x.gt(&bound(low)) * x.lt(&bound(high))
         },
         slope: |x| if x > low && x < high { 1.0 } else { 0.0 },

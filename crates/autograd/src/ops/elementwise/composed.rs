@@ -1,11 +1,8 @@
 //! Functions that are formulas of others: no rule of their own, right to every order by those of their parts.
 
-use super::{Activations, Elementwise, Elu};
-use crate::{
-    ops::{normalize::Normalize, pairs::Pairs, selection::Selection, shape::Shaping, steps::Steps},
-    value::{Value, c},
-};
-use gradus_tensor::{OrFail, Rng, ShapeError, Tensor, shape::resolve_axis};
+use super::Elu;
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Rng, shape::resolve_axis};
 
 /// The two constants of [`selu`](Composed::selu): with them activations keep mean 0 and variance 1.
 const SELU_ALPHA: f64 = 1.6732632423543772;
@@ -108,7 +105,7 @@ pub trait Composed: Value {
     /// ```
     #[track_caller]
     fn heaviside(&self, at_zero: &Self) -> Self {
-        self.equals(&self.at().constant(0.0)).select_where(at_zero, &self.positive())
+        self.equals(&self.place().constant(0.0)).select_where(at_zero, &self.is_positive())
     }
 
     /// The larger of two values, or the one that is not NaN. The two broadcast.
@@ -140,7 +137,7 @@ pub trait Composed: Value {
     /// ```
     #[track_caller]
     fn nan_to_num(&self, nan: f32, above: f32, below: f32) -> Self {
-        let is = |value: f32| self.at().constant(value);
+        let is = |value: f32| self.place().constant(value);
         let finite = self.masked_fill(&self.not_equals(self), nan);
         let finite = finite.masked_fill(&self.equals(&is(f32::INFINITY)), above);
         finite.masked_fill(&self.equals(&is(f32::NEG_INFINITY)), below)
@@ -177,7 +174,7 @@ pub trait Composed: Value {
     /// x above a threshold and `value` up to it: `dx = g` where x > threshold, else 0.
     #[track_caller]
     fn threshold(&self, threshold: f32, value: f32) -> Self {
-        self.masked_fill(&self.le(&self.at().constant(threshold)), value)
+        self.masked_fill(&self.le(&self.place().constant(threshold)), value)
     }
 
     /// The logarithm of the sigmoid, which neither overflows nor cancels: `y = -ln(1 + e^-x); dx = g sigmoid(-x)`.
@@ -189,7 +186,7 @@ pub trait Composed: Value {
     /// 0 up to a distance `lambda` from 0, x beyond: `dx = g` where |x| > lambda, else 0.
     #[track_caller]
     fn hardshrink(&self, lambda: f32) -> Self {
-        self.masked_fill(&self.abs().le(&self.at().constant(lambda)), 0.0)
+        self.masked_fill(&self.abs().le(&self.place().constant(lambda)), 0.0)
     }
 
     /// x drawn towards 0 by `lambda`: `y = x - clamp(x, -lambda, lambda); dx = g` where |x| > lambda, else 0.
@@ -217,17 +214,17 @@ pub trait Composed: Value {
     #[track_caller]
     fn prelu(&self, slope: &Self) -> Self {
         let (shape, slopes) = (self.shape(), slope.shape());
-        let slope = match (slopes.len(), shape.get(1)) {
-            (1, _) if slopes[..].len() <= 1 => slope.reshape([]),
+        let slope = match (slopes.numel(), shape.get(1)) {
+            (1, _) if slopes.rank() <= 1 => slope.reshape([]),
             (n, Some(&channels)) if slopes[..] == [n] && n == channels => {
-                slope.reshape([&[n], &vec![1; shape[..].len() - 2][..]].concat())
+                slope.reshape([&[n], &vec![1; shape.rank() - 2][..]].concat())
             }
             _ => ShapeError::new(format!(
                 "prelu: slopes {slopes} fit x {shape} only if they are one, or one for each channel (axis 1)"
             ))
             .fail(),
         };
-        self.positive().select_where(self, &(slope * self))
+        self.is_positive().select_where(self, &(slope * self))
     }
 
     /// The rectifier whose negative side has a random slope between two bounds, for each element its own, in training,
@@ -244,10 +241,10 @@ pub trait Composed: Value {
     #[track_caller]
     fn rrelu(&self, low: f32, high: f32) -> Self {
         assert!(low <= high, "rrelu: no slope lies between {low} and {high}");
-        match self.at().draw() {
+        match self.place().draw() {
             Some(seed) if low < high => {
                 let slopes = Tensor::uniform(self.shape(), low, high, &mut Rng::seed(seed));
-                self.positive().select_where(self, &(self.at().constant(slopes) * self))
+                self.is_positive().select_where(self, &(self.place().constant(slopes) * self))
             }
             _ => self.leaky_relu(0.5 * (low + high)),
         }
@@ -264,10 +261,10 @@ pub trait Composed: Value {
     #[track_caller]
     fn gumbel_softmax(&self, temperature: f32, axis: isize) -> Self {
         assert!(temperature > 0.0, "gumbel_softmax: the temperature must be positive, not {temperature}");
-        let noisy = match self.at().draw() {
+        let noisy = match self.place().draw() {
             Some(seed) => {
                 let uniform = Tensor::uniform(self.shape(), f32::MIN_POSITIVE, 1.0, &mut Rng::seed(seed));
-                self + self.at().constant(-(-uniform.log()).log())
+                self + self.place().constant(-(-uniform.log()).log())
             }
             None => self.clone(),
         };

@@ -1,15 +1,10 @@
 //! Powers, exponentials, logarithms and the like.
 
-use super::{orders::Orders, unary};
+use super::unary;
 use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::steps::Steps,
-    reference::{Array, Branches, Update},
-    special,
-    value::{Value, c},
+    op::prelude::*,
+    ops::{elementwise::special, methods::*},
 };
-use gradus_tensor::{Shape, ShapeError, Tensor};
 use std::{
     f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E},
     ops::Range,
@@ -130,7 +125,7 @@ unary! {
     ///
     /// 0⁰ is 1; a negative base has powers of whole exponents only, others are NaN. At x = 0 the slope is infinite
     /// for p < 1; the exponent 0 gives gradient 0 everywhere. The power with an exponent that learns is
-    /// [`pow`](crate::ops::pairs::Pairs::pow).
+    /// [`pow`](crate::ops::elementwise::Binary::pow).
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
@@ -143,7 +138,7 @@ unary! {
         formula: "y = x^p; dx = g p x^(p-1)", ulps: 4.0,
         reference: |x, b| x.powf(p),
         derivative: |x, y, k| match p {
-            0.0 => x.at().constant(Tensor::zeros(x.shape())),
+            0.0 => x.place().constant(Tensor::zeros(x.shape())),
             _ => k(p) * V::apply(Powf(p - 1.0), &[x]),
         },
         samples: 0.3..3.0,

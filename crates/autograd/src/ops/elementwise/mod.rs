@@ -1,18 +1,23 @@
 //! Functions of one argument, element by element: one row of a table each.
 
 mod activations;
+mod binary;
+mod comparison;
 mod composed;
+mod families;
 mod functions;
-mod orders;
+pub(crate) mod special;
 mod trigonometric;
 
 pub use activations::*;
+pub use binary::*;
+pub use comparison::*;
 pub use composed::Composed;
+pub use families::{Families, Polygamma, Sinc};
 pub use functions::*;
-pub use orders::{Orders, Polygamma, Sinc};
 pub use trigonometric::*;
 
-use crate::{ops::pairs::Pairs, value::Value};
+use crate::op::prelude::*;
 use std::borrow::Borrow;
 
 /// One step of the chain rule. A zero cotangent sends zero back however steep the function is: a branch that was not
@@ -143,7 +148,7 @@ macro_rules! unary {
     (@fused $self:ident, $cx:ident, $x:ident, $y:ident, |$v:ident| $slope:expr) => {
         let ([$x], $y, g) = ($cx.inputs(), $cx.output(), $cx.cotangent());
         let from: &Tensor = $v;
-        $cx.add(0, || from.zip(&g, |$v, g| crate::ops::pairs::strong_product(g, $slope)));
+        $cx.add(0, || from.zip(&g, |$v, g| crate::ops::elementwise::strong_product(g, $slope)));
     };
 }
 

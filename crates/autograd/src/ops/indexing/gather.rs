@@ -1,13 +1,7 @@
 //! Elements named one by one along an axis, and the reverse: adding elements where the indices say.
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Indices, OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
+use crate::op::prelude::*;
+use gradus_tensor::{Indices, shape::resolve_axis};
 
 /// For each index the element at that place of an axis, at the index's own place on the others.
 #[derive(Clone, Debug)]

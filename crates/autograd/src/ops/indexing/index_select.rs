@@ -1,14 +1,7 @@
 //! Parts of an axis named by indices, and the reverse: adding parts where the indices say.
 
-use super::Indexing;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Indices, OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Indices, shape::resolve_axis};
 
 /// The parts of an axis that indices name.
 #[derive(Clone, Debug)]
@@ -92,7 +85,7 @@ impl Op for IndexSelect {
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
         let axis = resolve_axis("index_select", self.axis, along.shape()).or_fail();
-        beside(along, axis, 1, self.indices.shape()[..].len())
+        beside(along, axis, 1, self.indices.shape().rank())
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<IndexSelect>> {
@@ -164,7 +157,7 @@ impl Op for IndexAdd {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        beside(along, self.axis, self.indices.shape()[..].len(), 1)
+        beside(along, self.axis, self.indices.shape().rank(), 1)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<IndexAdd>> {

@@ -10,12 +10,9 @@ pub use index_select::{IndexAdd, IndexSelect};
 pub use order::Order;
 pub use scatter_reduce::{ScatterExtremum, ScatterReduction};
 
-use crate::{
-    ops::{selection::Selection, shape::Shaping},
-    value::Value,
-};
+use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::{
-    Indices, OrFail, Shape, ShapeError, Tensor,
+    Indices,
     shape::{broadcast, resolve_axis},
 };
 
@@ -77,7 +74,7 @@ pub trait Indexing: Value {
     fn take_along_dim(&self, axis: isize, indices: &Indices) -> Self {
         let (shape, own) = (self.shape(), indices.shape());
         let position = resolve_axis("take_along_dim", axis, &shape).or_fail();
-        if own[..].len() != shape[..].len() {
+        if own.rank() != shape.rank() {
             ShapeError::new(format!(
                 "take_along_dim: indices of shape {own} have not the axes of shape {shape}"
             ))
@@ -203,7 +200,7 @@ pub trait Indexing: Value {
         let (n, inner) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
         let block = positions.len() * inner;
         let place = |k: usize| (k / block * n + positions[k % block / inner]) * inner + k % inner;
-        overwrite(self, (0..parts.len()).map(place), source)
+        overwrite(self, (0..parts.numel()).map(place), source)
     }
 
     /// The elements, or parts, at indices along each of the first axes: NumPy's `x[i, j]`. With lists of one shape `[..]`
@@ -267,7 +264,7 @@ pub trait Indexing: Value {
     /// ```
     /// use gradus_autograd::prelude::*;
     /// let x = Tensor::from([1.0, -2.0, 3.0]);
-    /// assert_eq!(x.masked_select(&x.positive()).to_vec(), [1.0, 3.0]);
+    /// assert_eq!(x.masked_select(&x.is_positive()).to_vec(), [1.0, 3.0]);
     /// ```
     #[track_caller]
     fn masked_select(&self, mask: &Self) -> Self {
@@ -297,7 +294,7 @@ pub trait Indexing: Value {
     #[track_caller]
     fn embedding(&self, indices: &Indices) -> Self {
         let shape = self.shape();
-        if shape[..].len() != 2 {
+        if shape.rank() != 2 {
             ShapeError::new(format!("embedding: the table must have shape [n, d], not {shape}")).fail()
         }
         self.index_select(0, indices)
@@ -321,7 +318,7 @@ pub trait Indexing: Value {
         let n = indices.as_slice().len();
         let ends = offsets.iter().skip(1).chain([&n]);
         let sizes: Vec<Option<usize>> = offsets.iter().zip(ends).map(|(a, b)| b.checked_sub(*a)).collect();
-        if indices.shape()[..].len() != 1 || offsets.first() != Some(&0) || sizes.contains(&None) {
+        if indices.shape().rank() != 1 || offsets.first() != Some(&0) || sizes.contains(&None) {
             ShapeError::new(format!(
                 "embedding_bag: the offsets {offsets:?} must rise from 0 to at most the number of indices, of shape {}",
                 indices.shape()
@@ -332,13 +329,13 @@ pub trait Indexing: Value {
         let bag = |(bag, &size): (usize, &usize)| std::iter::repeat_n(bag, size);
         let bags: Vec<usize> = sizes.iter().enumerate().flat_map(bag).collect();
         let rows = self.embedding(indices);
-        let empty = self.at().constant(Tensor::zeros([offsets.len(), self.shape()[1]]));
+        let empty = self.place().constant(Tensor::zeros([offsets.len(), self.shape()[1]]));
         let sums = empty.index_add(0, &bags.into(), &rows);
         if !mean {
             return sums;
         }
         let counts = Tensor::from_fn([offsets.len(), 1], |i| sizes[i[0]].max(1) as f32);
-        sums / self.at().constant(counts)
+        sums / self.place().constant(counts)
     }
 
     /// [`embedding`](Indexing::embedding) with a row that fills up: indices equal to `padding` give its row, but send no
@@ -359,7 +356,7 @@ pub trait Indexing: Value {
         let rows = self.embedding(indices);
         let is_padding = indices.iter().map(|index| if index == padding { 1.0 } else { 0.0 });
         let mask = Tensor::new(is_padding.collect::<Vec<f32>>(), indices.shape()).unsqueeze(-1);
-        let at = self.at();
+        let at = self.place();
         at.constant(mask).select_where(&at.constant(rows.to_tensor()), &rows)
     }
 }
@@ -368,7 +365,7 @@ impl<V: Value> Indexing for V {}
 
 /// For one list of indices for each of the first axes, the positions on all of them taken as one axis.
 fn combined(op: &str, shape: &Shape, indices: &[&Indices]) -> Result<Indices, ShapeError> {
-    if indices.is_empty() || indices.len() > shape[..].len() {
+    if indices.is_empty() || indices.len() > shape.rank() {
         let lists = indices.len();
         return Err(ShapeError::new(format!("{op}: {lists} lists of indices do not fit shape {shape}")));
     }
@@ -396,7 +393,7 @@ fn leading_as_one<V: Value>(x: &V, axes: usize) -> V {
 #[track_caller]
 fn overwrite<V: Value>(x: &V, places: impl Iterator<Item = usize>, source: &V) -> V {
     let shape = x.shape();
-    let mut from: Vec<usize> = (0..shape.len()).collect();
-    places.enumerate().for_each(|(k, place)| from[place] = shape.len() + k);
+    let mut from: Vec<usize> = (0..shape.numel()).collect();
+    places.enumerate().for_each(|(k, place)| from[place] = shape.numel() + k);
     V::concat(&[&x.flatten(), &source.flatten()], 0).index_select(0, &from.into()).reshape(shape)
 }

@@ -1,8 +1,7 @@
 //! Elements in order: sorted, the largest, and the one in the middle.
 
-use super::Indexing;
-use crate::{ops::shape::Shaping, value::Value};
-use gradus_tensor::{Indices, OrFail, ShapeError, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Indices, shape::resolve_axis};
 
 /// Elements in the order of their size along an axis. The gradient goes to the elements where they stood.
 pub trait Order: Value {

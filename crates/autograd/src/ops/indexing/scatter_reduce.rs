@@ -1,14 +1,8 @@
 //! Elements sent to places, and what becomes of those that meet there: their sum, product, mean, largest or smallest.
 
-use super::{Indexing, gather};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{pairs::Pairs, selection::Selection, shape::Shaping},
-    reference::{Array, Branches},
-    value::Value,
-};
-use gradus_tensor::{Indices, OrFail, Shape, ShapeError, Tensor};
+use super::gather;
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::Indices;
 
 /// What [`scatter_reduce`](Indexing::scatter_reduce) makes of the elements that meet in a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +28,9 @@ pub(super) fn scatter_reduce<V: Value>(
     how: ScatterReduction,
     include_self: bool,
 ) -> V {
-    let (shape, at) = (x.shape(), x.at());
+    let (shape, at) = (x.shape(), x.place());
     let places = gather::places("scatter_reduce", axis, &shape, indices, &source.shape()).or_fail();
-    let mut counts = vec![0; shape.len()];
+    let mut counts = vec![0; shape.numel()];
     places.iter().for_each(|&place| counts[place] += 1);
     let of_counts = |f: &dyn Fn(usize) -> f32| {
         at.constant(Tensor::new(counts.iter().map(|&count| f(count)).collect::<Vec<_>>(), &shape))
@@ -52,12 +46,12 @@ pub(super) fn scatter_reduce<V: Value>(
             sum / of_counts(&|count| (if include_self { count + 1 } else { count.max(1) }) as f32)
         }
         ScatterReduction::Prod => {
-            let own = (0..shape.len()).filter(|&place| include_self || counts[place] == 0);
-            let sent = places.iter().enumerate().map(|(k, &place)| (place, shape.len() + k));
+            let own = (0..shape.numel()).filter(|&place| include_self || counts[place] == 0);
+            let sent = places.iter().enumerate().map(|(k, &place)| (place, shape.numel() + k));
             let mut members: Vec<(usize, usize)> = own.map(|place| (place, place)).chain(sent).collect();
             members.sort_by_key(|&(place, _)| place);
             let elements = V::concat(&[&x.flatten(), &source.flatten()], 0);
-            products(elements, members, shape.len()).reshape(shape)
+            products(elements, members, shape.numel()).reshape(shape)
         }
         ScatterReduction::Amax | ScatterReduction::Amin => {
             let largest = how == ScatterReduction::Amax;
@@ -73,7 +67,7 @@ pub(super) fn scatter_reduce<V: Value>(
 #[track_caller]
 fn products<V: Value>(elements: V, members: Vec<(usize, usize)>, groups: usize) -> V {
     let (pairs, places) = pairs(members, groups, elements.shape()[0]);
-    let (one, mut rounds) = (elements.at().constant([1.0]), vec![elements]);
+    let (one, mut rounds) = (elements.place().constant([1.0]), vec![elements]);
     for [left, right] in pairs {
         let last = &rounds[rounds.len() - 1];
         let partners = V::concat(&[last, &one], 0).index_select(0, &right);
@@ -181,7 +175,7 @@ impl Op for ScatterExtremum {
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, [of_x, of_source, count]: &Self::Saved) {
         let g = cx.cotangent();
-        let at = g.at();
+        let at = g.place();
         let share = g / at.constant(count.clone());
         cx.add(0, || share.strong_mul(&at.constant(of_x.clone())));
         cx.add(1, || share.gather(self.axis, &self.indices).strong_mul(&at.constant(of_source.clone())));

@@ -1,15 +1,7 @@
 //! The linear layer's product: every row of x by a weight matrix, and a bias added.
 
-use super::Products;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes},
-    ops::{reduce::Reduce, shape::Shaping},
-    reference::{Array, Branches, Update},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Shape, ShapeError, Tensor, shape};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape;
 
 /// `x Wᵀ + b`, or `x Wᵀ` with two inputs. The leading axes of x are one to it: it is one matrix product, never a batch.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +53,7 @@ impl Op for Linear {
             let sum: f64 = x.iter().zip(w).map(|(x, w)| x * w).sum();
             sum + inputs.get(2).map_or(0.0, |b| b.data()[o])
         };
-        vec![Array::new((0..shape.len()).map(element).collect(), &shape)]
+        vec![Array::new((0..shape.numel()).map(element).collect(), &shape)]
     }
 
     fn reference_update(&self, update: &mut Update<'_>) -> bool {

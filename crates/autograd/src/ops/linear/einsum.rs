@@ -1,14 +1,6 @@
 //! Sums of products that are written with index letters: `"bij,bjk->bik"`.
 
-use crate::{
-    ops::{
-        linear::Products,
-        reduce::Reduce,
-        shape::{Diagonals, Shaping},
-    },
-    value::Value,
-};
-use gradus_tensor::{OrFail, Shape, ShapeError};
+use crate::{op::prelude::*, ops::methods::*};
 use std::collections::BTreeMap;
 
 /// An axis: its letter, or for one that an ellipsis stands for, how far it is from the back of these.
@@ -152,7 +144,7 @@ impl Plan {
         let mut inputs = Vec::new();
         let mut known: BTreeMap<Label, (usize, usize)> = BTreeMap::new();
         for (i, (term, shape)) in terms.iter().zip(shapes).enumerate() {
-            let labels = match parse(term, shape[..].len()) {
+            let labels = match parse(term, shape.rank()) {
                 Ok(labels) => labels,
                 Err(why) => return wrong(format!("operand {i}, {term:?} of shape {shape}: {why}")),
             };

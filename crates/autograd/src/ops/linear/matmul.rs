@@ -1,15 +1,7 @@
 //! The matrix product.
 
-use super::Products;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::shape::Shaping,
-    reference::{Array, Branches, Update},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{OrFail, ShapeError, Tensor, shape};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape;
 
 /// The product of matrices, or of batches of them that broadcast: both inputs have at least two axes.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +36,7 @@ impl Op for MatMul {
         let shape = shape::matmul(a.shape(), b.shape()).or_fail();
         let [m, k, n] = sizes(a, b);
         let mut y = Array::full(&shape, 0.0);
-        let batch = &shape[..shape[..].len() - 2];
+        let batch = &shape[..shape.rank() - 2];
         for i in 0..batch.iter().product() {
             let (a, b) = (matrix(a, i, batch), matrix(b, i, batch));
             for (row, at) in (i * m..(i + 1) * m).enumerate() {

@@ -1,16 +1,18 @@
 //! Products of matrices.
 
 mod affine;
+mod cosine;
 mod einsum;
 mod matmul;
 mod similarity;
 
 pub use affine::Linear;
+pub use cosine::CosineSimilarity;
 pub use matmul::MatMul;
 pub use similarity::Similarity;
 
-use crate::{ops::shape::Shaping, value::Value};
-use gradus_tensor::{OrFail, ShapeError, shape};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape;
 
 /// Products of matrices.
 pub trait Products: Value {
@@ -32,7 +34,7 @@ pub trait Products: Value {
     fn matmul(&self, other: &Self) -> Self {
         let (a, b) = (self.shape(), other.shape());
         let result = shape::matmul(&a, &b).or_fail();
-        match (a[..].len(), b[..].len()) {
+        match (a.rank(), b.rank()) {
             (1, 1) => Self::apply(MatMul, &[&self.unsqueeze(0), &other.unsqueeze(1)]).reshape(result),
             (1, _) => Self::apply(MatMul, &[&self.unsqueeze(0), other]).reshape(result),
             (_, 1) => Self::apply(MatMul, &[self, &other.unsqueeze(1)]).reshape(result),
@@ -71,7 +73,7 @@ pub trait Products: Value {
     #[track_caller]
     fn dot(&self, other: &Self) -> Self {
         let (a, b) = (self.shape(), other.shape());
-        if a[..].len() != 1 || a != b {
+        if a.rank() != 1 || a != b {
             ShapeError::new(format!("dot: {a} · {b}: both sides must be vectors, of one length")).fail()
         }
         self.matmul(other)
@@ -90,7 +92,7 @@ pub trait Products: Value {
     #[track_caller]
     fn outer(&self, other: &Self) -> Self {
         let (a, b) = (self.shape(), other.shape());
-        if a[..].len() != 1 || b[..].len() != 1 {
+        if a.rank() != 1 || b.rank() != 1 {
             ShapeError::new(format!("outer: {a} and {b}: both sides must be vectors")).fail()
         }
         self.unsqueeze(1) * other

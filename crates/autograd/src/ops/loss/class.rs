@@ -1,14 +1,8 @@
 //! Losses of what is said about classes.
 
-use super::{CrossEntropy, CrossEntropyOptions, ElementLoss, Reduction, check_labels, same_shape};
-use crate::{
-    ops::{
-        elementwise::Elementwise, indexing::Indexing, normalize::Normalize, pairs::Pairs, reduce::Reduce,
-        shape::Shaping,
-    },
-    value::Value,
-};
-use gradus_tensor::{Indices, OrFail, ShapeError, Tensor};
+use super::{CrossEntropy, CrossEntropyOptions, Reduction, check_labels, check_unit, same_shape};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::Indices;
 
 /// Variants of the negative log-likelihood, as in PyTorch's `NLLLoss`.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +60,13 @@ pub trait ClassLoss: Value {
     /// ```
     #[track_caller]
     fn cross_entropy_with(&self, labels: &Indices, options: CrossEntropyOptions) -> Self {
-        Self::apply(CrossEntropy { labels: labels.clone(), options }, &[self])
+        let op = CrossEntropy { labels: labels.clone(), options };
+        let mean_over = op.mean_over();
+        let loss = Self::apply(op, &[self]);
+        if let Some(weight) = mean_over {
+            self.place().weigh(weight);
+        }
+        loss
     }
 
     /// The cross-entropy between the softmax of these logits and target probabilities of the same shape
@@ -74,8 +74,10 @@ pub trait ClassLoss: Value {
     ///
     /// `y = -Σ t ln softmax(x) / n; dx = g (softmax(x) Σ t - t) / n`
     ///
+    /// A row's targets add up to 1 as a rule; where they do not, the row counts as often as they do.
+    ///
     /// # Panics
-    /// When the shapes differ or have less than two axes.
+    /// When the shapes differ or have less than two axes, or a target is not in 0..=1.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
@@ -92,12 +94,13 @@ pub trait ClassLoss: Value {
     #[track_caller]
     fn soft_cross_entropy_with(&self, targets: &Self, reduction: Reduction) -> Self {
         let shape = same_shape("soft_cross_entropy", self, targets);
-        if shape[..].len() < 2 {
+        if shape.rank() < 2 {
             ShapeError::new(format!(
                 "soft_cross_entropy: the logits must have shape [n, classes, ..], not {shape}"
             ))
             .fail()
         }
+        check_unit("soft_cross_entropy", "targets", targets);
         // Strong: a class of probability 0 counts for nothing, also where its logarithm is -inf.
         reduction.of(-targets.strong_mul(&self.log_softmax(1)).sum_axes(1, false))
     }
@@ -131,7 +134,7 @@ pub trait ClassLoss: Value {
     #[track_caller]
     fn nll_loss_with(&self, labels: &Indices, options: NllOptions) -> Self {
         let shape = self.shape();
-        if shape[..].len() < 2 || shape.remove(1) != *labels.shape() {
+        if shape.rank() < 2 || shape.remove(1) != *labels.shape() {
             ShapeError::new(format!(
                 "nll_loss: log-probabilities {shape} and labels {} do not fit: they must be [n, classes, ..] and [n, ..]",
                 labels.shape()
@@ -157,9 +160,12 @@ pub trait ClassLoss: Value {
         // An ignored row shows any class; its weight of 0 is strong.
         let named: Vec<i32> = labels.iter().map(|label| if counts(label) { label } else { 0 }).collect();
         let chosen = self.gather(1, &Indices::new(named, shape.with(1, 1))).squeeze(1);
-        let rows = -self.at().constant(weights).strong_mul(&chosen);
+        let rows = -self.place().constant(weights).strong_mul(&chosen);
         match options.reduction {
-            Reduction::Mean => rows.sum() / total,
+            Reduction::Mean => {
+                self.place().weigh(total.into());
+                rows.sum() / total
+            }
             Reduction::Sum | Reduction::None => options.reduction.of(rows),
         }
     }

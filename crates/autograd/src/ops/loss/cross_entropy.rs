@@ -1,15 +1,8 @@
 //! Softmax and cross-entropy in one operation.
 
 use super::{Reduction, check_labels};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{normalize::Normalize, pairs::Pairs, reduce::Reduce, shape::Shaping},
-    reference::{Array, Branches},
-    value::{Value, c},
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Indices, Shape, ShapeError, Tensor};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::Indices;
 
 /// The cross-entropy between the softmax of logits `[n, classes, ..]` and labels `[n, ..]`.
 #[derive(Clone, Debug)]
@@ -44,15 +37,23 @@ impl CrossEntropy {
         self.options.class_weights.as_ref().map_or(1.0, |weights| weights.get([class]))
     }
 
+    /// The weight of all rows that count, where the loss is a mean over them. Labels that are no classes, which are refused
+    /// later, weigh nothing.
+    pub(super) fn mean_over(&self) -> Option<f64> {
+        let counts = |&label: &i32| Some(label) != self.options.ignore_index;
+        let labels = self.labels.as_slice().iter().filter(|label| counts(label));
+        (self.options.reduction == Reduction::Mean).then(|| match &self.options.class_weights {
+            None => labels.count() as f64,
+            Some(weights) => {
+                let weights = weights.to_vec();
+                labels.map(|&label| weights.get(label as usize).map_or(0.0, |&w| f64::from(w))).sum()
+            }
+        })
+    }
+
     /// What the sum over rows is multiplied with. Where nothing counts the mean is NaN, but its gradient is to be 0.
     fn scale(&self) -> f64 {
-        match self.options.reduction {
-            Reduction::Sum | Reduction::None => 1.0,
-            Reduction::Mean => {
-                let labels = (0..self.labels.len()).filter_map(|row| self.label(row));
-                1.0 / labels.map(|label| f64::from(self.class_weight(label))).sum::<f64>()
-            }
-        }
+        1.0 / self.mean_over().unwrap_or(1.0)
     }
 
     /// [`scale`](CrossEntropy::scale) of the gradient.
@@ -131,7 +132,7 @@ impl Op for CrossEntropy {
             let of_all = || (0..classes).map(|class| term(to_each, class)).sum::<f64>();
             -term(to_label, label) - if to_each > 0.0 { of_all() } else { 0.0 }
         };
-        let losses = (0..self.labels.len()).map(loss);
+        let losses = (0..self.labels.numel()).map(loss);
         let y = match self.options.reduction {
             Reduction::None => {
                 Tensor::new(losses.map(|loss| loss as f32).collect::<Vec<f32>>(), self.labels.shape())
@@ -143,7 +144,7 @@ impl Op for CrossEntropy {
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &Tensor) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
-        let (shape, at) = (x.shape(), x.at());
+        let (shape, at) = (x.shape(), x.place());
         let (to_label, to_each) = self.shares(shape[1]);
         cx.add(0, || {
             let chosen = self.weights_where(&shape, |row, class| self.label(row) == Some(class));
@@ -168,7 +169,7 @@ impl Op for CrossEntropy {
         cx.add(0, || {
             let (mut dx, scale) = (log_p.exp(), self.gradient_scale());
             let elements = dx.as_mut_slice();
-            let mut factors = Vec::with_capacity(self.labels.len());
+            let mut factors = Vec::with_capacity(self.labels.numel());
             for (row, g) in g.iter().enumerate() {
                 let class = |k: usize| row / inner * classes * inner + row % inner + k * inner;
                 let label = self.label(row).filter(|_| g != 0.0);

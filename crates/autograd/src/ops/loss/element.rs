@@ -1,15 +1,7 @@
 //! Losses of single elements: what is predicted against a target of the same shape.
 
-use super::{Reduction, losses, same_shape};
-use crate::{
-    ops::{
-        elementwise::{Activations, Composed, Elementwise},
-        pairs::Pairs,
-        selection::Selection,
-        steps::Steps,
-    },
-    value::{Value, c},
-};
+use super::{Reduction, check_unit, losses, same_shape};
+use crate::{op::prelude::*, ops::methods::*};
 
 losses! {
     /// Losses of single elements, as methods of what the model predicts. Nothing broadcasts: prediction and target have one
@@ -93,7 +85,7 @@ losses! {
     /// In this form nothing overflows or cancels, whatever the logits.
     ///
     /// # Panics
-    /// When the shapes differ.
+    /// When the shapes differ, or a target is not in 0..=1, such as -1 for false.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
@@ -103,6 +95,7 @@ losses! {
     /// ```
     binary_cross_entropy_with_logits, binary_cross_entropy_with_logits_with(targets: &Self) |x| {
         same_shape("binary_cross_entropy_with_logits", x, targets);
+        check_unit("binary_cross_entropy_with_logits", "targets", targets);
         targets.strong_mul(&(-x).softplus()) + (c(1.0) - targets.clone()).strong_mul(&x.softplus())
     }
 
@@ -112,9 +105,10 @@ losses! {
     /// `y = Σ (w t softplus(-x) + (1 - t) softplus(x)) / n`
     ///
     /// # Panics
-    /// When the shapes of logits and targets differ, or the weight does not broadcast to them.
+    /// When the shapes of logits and targets differ, a target is not in 0..=1, or the weight does not broadcast to them.
     weighted_binary_cross_entropy_with_logits, weighted_binary_cross_entropy_with_logits_with(targets: &Self, pos_weight: &Self) |x| {
         same_shape("weighted_binary_cross_entropy_with_logits", x, targets);
+        check_unit("weighted_binary_cross_entropy_with_logits", "targets", targets);
         let if_true = targets.strong_mul(&(-x).softplus()) * pos_weight;
         let if_false = (c(1.0) - targets.clone()).strong_mul(&x.softplus());
         let losses = if_true + if_false;
@@ -130,7 +124,7 @@ losses! {
     /// [`binary_cross_entropy_with_logits`](ElementLoss::binary_cross_entropy_with_logits) to a sigmoid and this.
     ///
     /// # Panics
-    /// When the shapes differ.
+    /// When the shapes differ, or a probability or a target is not in 0..=1: logits have the other form.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
@@ -139,6 +133,8 @@ losses! {
     /// ```
     binary_cross_entropy, binary_cross_entropy_with(targets: &Self) |x| {
         same_shape("binary_cross_entropy", x, targets);
+        check_unit("binary_cross_entropy", "targets", targets);
+        check_unit("binary_cross_entropy", "probabilities", x);
         let if_true = targets.strong_mul(&x.log());
         -(if_true + (c(1.0) - targets.clone()).strong_mul(&(-x).log1p()))
     }
@@ -203,7 +199,7 @@ losses! {
     /// When the shapes differ.
     hinge_embedding_loss, hinge_embedding_loss_with(target: &Self, margin: f32) |x| {
         same_shape("hinge_embedding_loss", x, target);
-        target.positive().select_where(x, &(c(margin) - x.clone()).relu())
+        target.is_positive().select_where(x, &(c(margin) - x.clone()).relu())
     }
 
     /// The logistic loss of scores with targets -1 and 1: a hinge without a knot.

@@ -1,19 +1,8 @@
 //! Losses of vectors that are to lie close together or apart, and of scores that are to be in order.
 
 use super::{Reduction, losses, same_shape};
-use crate::{
-    ops::{
-        elementwise::Activations,
-        indexing::Indexing,
-        linear::{Products, Similarity},
-        reduce::Reduce,
-        selection::Selection,
-        shape::Shaping,
-        steps::Steps,
-    },
-    value::{Value, c},
-};
-use gradus_tensor::{Indices, ShapeError};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::Indices;
 
 losses! {
     /// Losses of vectors, on the last axis, that are to lie close together or apart, and of scores that are to be in order.
@@ -57,7 +46,7 @@ losses! {
         same_shape("cosine_embedding_loss", x, other);
         let cos = x.cosine_similarity(other, -1);
         same_shape("cosine_embedding_loss", &cos, target);
-        target.positive().select_where(&(c(1.0) - cos.clone()), &(cos - margin).relu())
+        target.is_positive().select_where(&(c(1.0) - cos.clone()), &(cos - margin).relu())
     }
 
     /// The loss of word2vec (T. Mikolov, I. Sutskever, K. Chen, G. Corrado, J. Dean, "Distributed representations of words and
@@ -78,7 +67,7 @@ losses! {
     negative_sampling_loss,
     negative_sampling_loss_with(table: &Self, positive: &Indices, negative: &Indices) |x| {
         let (shape, p, n) = (x.shape(), positive.shape(), negative.shape());
-        if shape[..].len() != 2 || p[..] != shape[..1] || n[..].len() != 2 || n[0] != shape[0] {
+        if shape.rank() != 2 || p[..] != shape[..1] || n.rank() != 2 || n[0] != shape[0] {
             ShapeError::new(format!(
                 "negative_sampling_loss: {shape} with words {p} and {n}: they must be [n, d], [n] and [n, k]"
             ))

@@ -1,13 +1,8 @@
 //! The loss of sequences that are not aligned with their labels.
 
 use super::Reduction;
-use crate::{
-    ops::{
-        indexing::Indexing, pairs::Pairs, reduce::Reduce, selection::Selection, shape::Shaping, steps::Steps,
-    },
-    value::Value,
-};
-use gradus_tensor::{Indices, ShapeError, Tensor};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::Indices;
 
 /// The logarithm of no probability: far below every other, but finite, so that no difference of two is NaN.
 const IMPOSSIBLE: f32 = -1e30;
@@ -45,7 +40,7 @@ pub trait SequenceLoss: Value {
     /// numbers of labels.
     #[track_caller]
     fn ctc_loss_with(&self, targets: &[&[i32]], lengths: &[usize], blank: i32, reduction: Reduction) -> Self {
-        let (shape, at) = (self.shape(), self.at());
+        let (shape, at) = (self.shape(), self.place());
         if let Err(error) = check(&shape, targets, lengths, blank) {
             error.fail()
         }

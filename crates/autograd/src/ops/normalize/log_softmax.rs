@@ -1,14 +1,7 @@
 //! The logarithm of the softmax.
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{elementwise::Elementwise, reduce::Reduce},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape::resolve_axis;
 
 /// The logarithm of the softmax along an axis.
 #[derive(Clone, Copy, Debug)]

@@ -1,14 +1,8 @@
 //! The mean of each window, and the reverse: handing out to each window's elements.
 
 use super::{pooled, random_windows, terms};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window},
-};
-use gradus_tensor::{OrFail, Pool2d, PoolShape, ShapeError, Tensor};
+use crate::op::prelude::*;
+use gradus_tensor::{Pool2d, PoolShape};
 
 /// The mean of each window of images `[n, c, h, w]`.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +26,7 @@ impl AvgPool2d {
     /// Calls `f` with the positions in x and y of each term of the means, and what it is multiplied by.
     fn each_term(&self, shape: &PoolShape, mut f: impl FnMut(usize, usize, f64)) {
         let ([height, width], [rows, columns]) = (shape.input, shape.output);
-        for y in 0..shape.y().len() {
+        for y in 0..shape.y().numel() {
             let (plane, window) = (y / (rows * columns), y % (rows * columns));
             let (row, column) = (shape.rows[window / columns], shape.columns[window % columns]);
             let count = row.count(self.count_include_pad) * column.count(self.count_include_pad);

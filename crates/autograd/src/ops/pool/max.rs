@@ -1,14 +1,8 @@
 //! The largest element of each window.
 
 use super::{PlaneScatter, pooled, random_windows, terms};
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches, Update},
-    value::Value,
-    window::{Along, Window},
-};
-use gradus_tensor::{Indices, OrFail, Pool2d, PoolShape, PoolWindow, ShapeError, Tensor};
+use crate::op::prelude::*;
+use gradus_tensor::{Indices, Pool2d, PoolShape, PoolWindow};
 
 /// The largest element of each window of images `[n, c, h, w]`; of equal ones the first.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +38,7 @@ impl Op for MaxPool2d {
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let shape = self.windows.shape("max_pool2d", x.shape()).or_fail();
-        let y = (0..shape.y().len()).map(|at| largest(x, &shape, at, branches)).collect();
+        let y = (0..shape.y().numel()).map(|at| largest(x, &shape, at, branches)).collect();
         vec![Array::new(y, shape.y())]
     }
 

@@ -9,17 +9,10 @@ pub use max::MaxPool2d;
 pub use plane::{PlaneGather, PlaneScatter};
 
 use crate::{
-    check::Gen,
-    ops::{
-        conv::with_height,
-        elementwise::{Elementwise, Powf},
-        reduce::Reduce,
-        shape::Shaping,
-    },
-    value::Value,
-    window::{Along, Window},
+    op::prelude::*,
+    ops::{conv::with_height, methods::*},
 };
-use gradus_tensor::{Indices, OrFail, Pool2d, PoolWindow, ShapeError, check_windows};
+use gradus_tensor::{Conv2dOptions, Indices, Pool2d, PoolShape, PoolWindow, check_windows};
 
 /// Pooling of images `[n, c, h, w]`, each channel for itself.
 ///
@@ -308,9 +301,12 @@ pub trait Pooling: Value {
     #[track_caller]
     fn lp_pool2d(&self, p: f32, kernel: [usize; 2], stride: [usize; 2]) -> Self {
         assert!(p > 0.0 && p.is_finite(), "lp_pool2d: the order p must be positive and finite, not {p}");
-        let elements = (kernel[0] * kernel[1]) as f32;
-        let means = self.abs().powf(p).avg_pool2d(kernel, stride, [0, 0], false, true);
-        Self::apply(Powf(1.0 / f64::from(p)), &[&(means * elements)])
+        let windows = Pool2d::Sliding { kernel, stride, padding: [0; 2], dilation: [1; 2], ceil_mode: false };
+        let PoolShape { images, channels, output: [height, width], .. } =
+            windows.shape("lp_pool2d", &self.shape()).or_fail();
+        let patches = self.unfold(kernel, Conv2dOptions { stride, ..Conv2dOptions::default() });
+        let elements = patches.reshape([images, channels, kernel[0] * kernel[1], height * width]);
+        elements.vector_norm(p, 2, false).reshape([images, channels, height, width])
     }
 
     /// [`lp_pool2d`](Pooling::lp_pool2d) of rows `[n, c, length]`, as images of height 1.

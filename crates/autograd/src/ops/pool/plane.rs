@@ -1,13 +1,7 @@
 //! Elements of image planes at given positions, and the reverse: putting them there between zeros.
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Indices, ShapeError, Tensor, plane_gather_shape, plane_scatter_shape};
+use crate::op::prelude::*;
+use gradus_tensor::{Indices, plane_gather_shape, plane_scatter_shape};
 
 /// From each image plane of `[n, c, h, w]` the elements at these positions.
 #[derive(Clone, Debug)]

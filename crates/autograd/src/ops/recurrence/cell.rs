@@ -1,14 +1,6 @@
 //! One step of a recurrence, forwards and backwards.
 
-use crate::{
-    ops::{
-        elementwise::{Activations, Elementwise},
-        shape::Shaping,
-        steps::Steps,
-    },
-    reference::Branches,
-    value::{Value, c},
-};
+use crate::{op::prelude::*, ops::methods::*};
 
 /// How a step makes a new state from the old one and an input. Gates lie one after the other on the last axis, in
 /// PyTorch's order.
@@ -94,7 +86,7 @@ impl Cell {
         match self {
             Cell::Tanh | Cell::Relu => {
                 let h = &new[0];
-                let slope = if self == Cell::Tanh { c(1.0) - h.square() } else { h.positive() };
+                let slope = if self == Cell::Tanh { c(1.0) - h.square() } else { h.is_positive() };
                 Sent { input: dh * slope, fed: None, hidden: None, cell: None }
             }
             Cell::Lstm => {

@@ -4,16 +4,8 @@ mod cell;
 
 pub use cell::Cell;
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes},
-    ops::{linear::Products, reduce::Reduce, selection::Selection, shape::Shaping},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window},
-};
+use crate::{op::prelude::*, ops::methods::*};
 use cell::{Sent, lstm_output};
-use gradus_tensor::{Shape, ShapeError, Tensor};
 use std::sync::Arc;
 
 /// Cells that go along a sequence.
@@ -123,7 +115,7 @@ impl Recurrence {
         let lengths = self.lengths.as_ref()?;
         let goes = |index: &[usize]| if t < lengths[index[0]] { 1.0 } else { 0.0 };
         let all = lengths.iter().all(|&length| t < length);
-        (!all).then(|| beside.at().constant(Tensor::from_fn([lengths.len(), 1], goes)))
+        (!all).then(|| beside.place().constant(Tensor::from_fn([lengths.len(), 1], goes)))
     }
 
     /// Goes along the sequence; `feed` is what a hidden state feeds into the next step, `W h + b`, and the projection is
@@ -154,7 +146,7 @@ impl Recurrence {
         let dy = cx.cotangent_of(0);
         let mut cotangents: Vec<V> = Vec::with_capacity(initial.len());
         for (k, value) in initial.iter().enumerate() {
-            let zeros = || value.at().constant(Tensor::zeros(value.shape()));
+            let zeros = || value.place().constant(Tensor::zeros(value.shape()));
             cotangents.push(cx.cotangent_of(1 + k).unwrap_or_else(zeros));
         }
         // By position: what the step sent back, and the hidden state that fed it.
@@ -214,7 +206,7 @@ impl Recurrence {
 fn or_zero<V: Value>(going: &Option<V>, value: V) -> V {
     match going {
         None => value,
-        Some(going) => going.select_where(&value, &value.at().constant(0.0)),
+        Some(going) => going.select_where(&value, &value.place().constant(0.0)),
     }
 }
 

@@ -1,15 +1,7 @@
 //! The cumulative sum along an axis.
 
-use super::Reduce;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::shape::Shaping,
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window},
-};
-use gradus_tensor::{OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape::resolve_axis;
 
 /// Cumulative sums along an axis.
 #[derive(Clone, Copy, Debug)]

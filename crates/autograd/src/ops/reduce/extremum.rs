@@ -1,15 +1,8 @@
 //! The largest and the smallest element over axes.
 
 use super::nonempty_axes;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{pairs::Pairs, shape::Shaping},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Axes, shape::reduced};
 
 /// One of the two: `better` says which of two numbers wins, `none` is the result where there are no elements.
 macro_rules! extremum {
@@ -49,7 +42,7 @@ macro_rules! extremum {
                 let ([x], g) = (cx.inputs(), cx.cotangent());
                 let shape = x.shape();
                 let axes = self.axes.resolve($name, &shape).or_fail();
-                let at = x.at();
+                let at = x.place();
                 cx.add(0, || {
                     let share = g.reshape(reduced(&shape, &axes, true)) / at.constant(count.clone());
                     share.strong_mul(&at.constant(winners.clone()))

@@ -1,14 +1,7 @@
 //! The logarithm of the sum of exponentials over axes.
 
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::{elementwise::Elementwise, pairs::Pairs, selection::Selection, shape::Shaping, steps::Steps},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Axes, shape::reduced};
 
 /// `ln Σ e^x` over axes.
 #[derive(Clone, Debug)]
@@ -40,7 +33,7 @@ impl Op for LogSumExp {
         let kept = reduced(&shape, &self.axes.resolve("logsumexp", &shape).or_fail(), true);
         cx.add(0, || {
             let y = y.reshape(&kept);
-            let nothing = y.equals(&y.at().constant(f32::NEG_INFINITY));
+            let nothing = y.equals(&y.place().constant(f32::NEG_INFINITY));
             let weights = (x - y.masked_fill(&nothing, 0.0)).exp();
             g.reshape(&kept).strong_mul(&weights)
         });

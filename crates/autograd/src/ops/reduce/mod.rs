@@ -1,8 +1,10 @@
 //! Reductions over axes: sums, means, products, extrema, variances, norms; and the same cumulated along an axis.
 
 mod cumsum;
+mod deviations;
 mod extremum;
 mod logsumexp;
+mod norm;
 mod scan;
 mod sum;
 mod variance;
@@ -10,22 +12,21 @@ mod variance;
 pub use cumsum::CumSum;
 pub use extremum::{Max, Min};
 pub use logsumexp::LogSumExp;
+pub use norm::VectorNorm;
 pub use sum::Sum;
-pub use variance::Variance;
+pub use variance::{StandardDeviation, Variance};
+
+pub(in crate::ops) use deviations::deviations;
 
 use crate::{
-    check::Gen,
+    op::prelude::*,
     ops::{
         arithmetic::Mul,
-        elementwise::{Composed, Elementwise, Powf},
-        indexing::Indexing,
-        pairs::{Logaddexp, Maximum, Minimum},
-        shape::Shaping,
-        steps::Steps,
+        elementwise::{Logaddexp, Maximum, Minimum},
+        methods::*,
     },
-    value::Value,
 };
-use gradus_tensor::{Axes, Indices, OrFail, shape::reduced};
+use gradus_tensor::{Axes, Indices, shape::reduced};
 use scan::scan;
 
 /// Reductions over axes, which become 1 with `keepdims` and go away without.
@@ -48,7 +49,7 @@ pub trait Reduce: Value {
     /// The mean of all elements, as a scalar; NaN when there are none.
     #[track_caller]
     fn mean(&self) -> Self {
-        self.sum() / self.shape().len() as f32
+        self.sum() / self.shape().numel() as f32
     }
 
     /// Means over axes; NaN where there are no elements.
@@ -58,7 +59,7 @@ pub trait Reduce: Value {
     #[track_caller]
     fn mean_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
         let sum = self.sum_axes(axes, keepdims);
-        let count = self.shape().len() as f32 / sum.shape().len() as f32;
+        let count = self.shape().numel() as f32 / sum.shape().numel() as f32;
         sum / count
     }
 
@@ -170,7 +171,7 @@ pub trait Reduce: Value {
     /// ```
     #[track_caller]
     fn any_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
-        self.logical_not().logical_not().sum_axes(axes, keepdims).positive()
+        self.logical_not().logical_not().sum_axes(axes, keepdims).is_positive()
     }
 
     /// How many elements along the axes are not 0; NaN counts. No gradient flows through it.
@@ -230,7 +231,7 @@ pub trait Reduce: Value {
     fn prod_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
         let shape = self.shape();
         let axes = axes.into().resolve("prod", &shape).or_fail();
-        let kept = (0..shape[..].len()).filter(|axis| !axes.contains(axis));
+        let kept = (0..shape.rank()).filter(|axis| !axes.contains(axis));
         let order: Vec<isize> = kept.clone().chain(axes.iter().copied()).map(|axis| axis as isize).collect();
         let mut n: usize = axes.iter().map(|&axis| shape[axis]).product();
         let rows: Vec<usize> = kept.map(|axis| shape[axis]).chain([n]).collect();
@@ -262,7 +263,7 @@ pub trait Reduce: Value {
     ///
     /// `y = Σ (x - μ)² / (n - correction); dx = 2 g (x - μ) / (n - correction)`
     ///
-    /// Where n is not larger than the correction y is NaN, or inf.
+    /// Where n is not larger than the correction y is NaN, or inf, and the gradient NaN or infinite.
     ///
     /// # Panics
     /// When an axis is out of range or named twice.
@@ -289,13 +290,14 @@ pub trait Reduce: Value {
     ///
     /// `y = √var; dx = g (x - μ) / (y (n - correction))`
     ///
-    /// Where all elements are equal the gradient is 0.
+    /// Where all elements are equal the gradient is 0. Where n is not larger than the correction y is NaN, or inf, and the
+    /// gradient NaN. Squares of deviations may leave the range of f32, their root stays right.
     ///
     /// # Panics
     /// When an axis is out of range or named twice.
     #[track_caller]
     fn std_axes(&self, axes: impl Into<Axes>, correction: usize, keepdims: bool) -> Self {
-        self.var_axes(axes, correction, keepdims).sqrt()
+        Self::apply(StandardDeviation { axes: axes.into(), correction, keepdims }, &[self])
     }
 
     /// The Euclidean norm of all elements, as a scalar: see [`norm_axes`](Reduce::norm_axes).
@@ -308,7 +310,7 @@ pub trait Reduce: Value {
     ///
     /// `y = √(Σ x²); dx = g x / y`
     ///
-    /// At the zero vector the gradient is 0. Elements beyond about 1e19 overflow in the squares.
+    /// At the zero vector the gradient is 0. Squares of elements may leave the range of f32, the norm stays right.
     ///
     /// # Panics
     /// When an axis is out of range or named twice.
@@ -323,12 +325,12 @@ pub trait Reduce: Value {
     /// ```
     #[track_caller]
     fn norm_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
-        self.square().sum_axes(axes, keepdims).sqrt()
+        Self::apply(VectorNorm { p: 2.0, axes: axes.into(), keepdims }, &[self])
     }
 
     /// Norms of vectors over axes, of any order p.
     ///
-    /// `y = (Σ |x|^p)^(1/p)`; for p = ∞ it is max |x|, for p = -∞ it is min |x|, and for p = 0 the number of elements
+    /// `y = (Σ |x|^p)^(1/p); dx = g sign x (|x| / y)^(p-1)`; for p = ∞ it is max |x|, for p = -∞ it is min |x|, and for p = 0 the number of elements
     /// that are not 0, through which no gradient flows
     ///
     /// Elements that are 0 get the gradient 0, in the zero vector and with p = 1 too; equal largest elements share theirs
@@ -349,13 +351,9 @@ pub trait Reduce: Value {
         match p {
             0.0 => self.logical_not().logical_not().sum_axes(axes, keepdims),
             1.0 => self.abs().sum_axes(axes, keepdims),
-            2.0 => self.norm_axes(axes, keepdims),
             f32::INFINITY => self.abs().max_axes(axes, keepdims).clamp_min(0.0), // -inf over nothing
             f32::NEG_INFINITY => self.abs().min_axes(axes, keepdims),
-            _ => {
-                let sum = self.abs().powf(p).sum_axes(axes, keepdims);
-                Self::apply(Powf(1.0 / f64::from(p)), &[&sum])
-            }
+            _ => Self::apply(VectorNorm { p, axes: axes.into(), keepdims }, &[self]),
         }
     }
 
@@ -451,7 +449,7 @@ impl<V: Value> Reduce for V {}
 /// Positions along an axis that went away, with that axis again as one of size 1.
 fn kept<V: Value>(places: &Indices, x: &V, axis: isize) -> Indices {
     let shape = x.shape();
-    places.reshape(shape.with(axis.rem_euclid(shape[..].len() as isize) as usize, 1))
+    places.reshape(shape.with(axis.rem_euclid(shape.rank() as isize) as usize, 1))
 }
 
 /// A shape and axes of it that have elements, for samples of what is not defined over none.

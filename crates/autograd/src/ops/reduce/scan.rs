@@ -1,7 +1,7 @@
 //! Each element of an axis joined with all before it.
 
-use crate::{op::Op, ops::shape::Shaping, value::Value};
-use gradus_tensor::{OrFail, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape::resolve_axis;
 
 /// `y_i = x_0 ∘ .. ∘ x_i` along an axis for an associative operation ∘ of two inputs.
 ///

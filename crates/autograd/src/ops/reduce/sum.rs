@@ -1,14 +1,10 @@
 //! The sum over axes.
 
 use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    ops::shape::Shaping,
-    reference::{Array, Branches, Update, strided},
-    value::Value,
-    window::{Along, Window, elements},
+    op::{prelude::*, reference::strided, window::elements},
+    ops::methods::*,
 };
-use gradus_tensor::{Axes, OrFail, ShapeError, Tensor, shape::reduced};
+use gradus_tensor::{Axes, shape::reduced};
 
 /// Sums over axes.
 #[derive(Clone, Debug)]

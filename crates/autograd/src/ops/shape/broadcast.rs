@@ -1,14 +1,7 @@
 //! Repeating elements up to a shape, and the reverse: summing what came from one element.
 
-use super::Shaping;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window, elements},
-};
-use gradus_tensor::{Shape, ShapeError, Tensor, shape::broadcast};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape::broadcast;
 
 /// Axes of size 1, and new ones at the front, repeated up to this shape.
 #[derive(Clone, Debug)]
@@ -121,7 +114,7 @@ impl Op for SumTo {
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let mut y = Array::full(&self.0, 0.0);
-        let skip = x.shape().len() - self.0[..].len();
+        let skip = x.shape().len() - self.0.rank();
         Array::from_fn(x.shape(), |index| {
             let to: Vec<usize> =
                 index[skip..].iter().zip(&self.0[..]).map(|(&i, &n)| if n == 1 { 0 } else { i }).collect();

@@ -1,14 +1,7 @@
 //! Values put one after the other.
 
-use super::Shaping;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window},
-};
-use gradus_tensor::{OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape::resolve_axis;
 
 /// Any number of values, one after the other along an axis.
 #[derive(Clone, Copy, Debug)]

@@ -1,11 +1,8 @@
 //! Diagonals of matrices, and what lies beside them. Diagonals above the main one, number 0, have positive numbers.
 
-use super::{Shaping, Unslice};
-use crate::{
-    ops::{reduce::Reduce, selection::Selection},
-    value::Value,
-};
-use gradus_tensor::{OrFail, ShapeError, Slice, Tensor, shape::resolve_axis};
+use super::Unslice;
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Slice, shape::resolve_axis};
 
 /// Diagonals of matrices, and the triangles beside them. Diagonals above the main one, number 0, have positive numbers.
 pub trait Diagonals: Value {
@@ -22,7 +19,7 @@ pub trait Diagonals: Value {
     #[track_caller]
     fn triu(&self, diagonal: isize) -> Self {
         let inside = Tensor::ones(matrix("triu", self)).triu(diagonal);
-        self.at().constant(inside).select_where(self, &self.at().constant(0.0))
+        self.place().constant(inside).select_where(self, &self.place().constant(0.0))
     }
 
     /// The lower triangle of a matrix, or of each matrix in a batch: elements `[i, j]` with `j <= i + diagonal`, and 0
@@ -33,7 +30,7 @@ pub trait Diagonals: Value {
     #[track_caller]
     fn tril(&self, diagonal: isize) -> Self {
         let inside = Tensor::ones(matrix("tril", self)).tril(diagonal);
-        self.at().constant(inside).select_where(self, &self.at().constant(0.0))
+        self.place().constant(inside).select_where(self, &self.place().constant(0.0))
     }
 
     /// The elements `[.., i, .., i + offset, ..]` of two axes, which go away: the diagonal becomes the last axis.
@@ -58,7 +55,7 @@ pub trait Diagonals: Value {
             ))
             .fail()
         }
-        let mut axes: Vec<isize> = (0..shape[..].len() as isize).collect();
+        let mut axes: Vec<isize> = (0..shape.rank() as isize).collect();
         axes.retain(|&axis| axis != row_axis as isize && axis != column_axis as isize);
         axes.extend([row_axis as isize, column_axis as isize]);
         let mut flat: Vec<usize> = axes[..axes.len() - 2].iter().map(|&axis| shape[axis as usize]).collect();

@@ -16,13 +16,8 @@ pub use permute::Permute;
 pub use reshape::Reshape;
 pub use slice::{SliceAxis, Unslice};
 
-use crate::{
-    ops::{indexing::Indexing, selection::Selection},
-    value::Value,
-};
-use gradus_tensor::{
-    OrFail, Padding, Shape, ShapeError, Slice, Tensor, resolve_reshape, shape::resolve_axis,
-};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{Padding, Slice, resolve_reshape, shape::resolve_axis};
 
 /// Other shapes for the same elements, parts of a value, and values put together.
 pub trait Shaping: Value {
@@ -60,7 +55,7 @@ pub trait Shaping: Value {
         let shape = self.shape();
         let a = resolve_axis("transpose", a, &shape).or_fail();
         let b = resolve_axis("transpose", b, &shape).or_fail();
-        let mut axes: Vec<isize> = (0..shape[..].len() as isize).collect();
+        let mut axes: Vec<isize> = (0..shape.rank() as isize).collect();
         axes.swap(a, b);
         self.permute(axes)
     }
@@ -88,7 +83,7 @@ pub trait Shaping: Value {
         let shape = self.shape();
         let from = resolve_axis("movedim", from, &shape).or_fail();
         let to = resolve_axis("movedim", to, &shape).or_fail();
-        let mut axes: Vec<isize> = (0..shape[..].len() as isize).collect();
+        let mut axes: Vec<isize> = (0..shape.rank() as isize).collect();
         let moved = axes.remove(from);
         axes.insert(to, moved);
         self.permute(axes)
@@ -343,7 +338,7 @@ pub trait Shaping: Value {
     #[track_caller]
     fn pad(&self, widths: impl AsRef<[(usize, usize)]>, padding: Padding) -> Self {
         let (shape, widths) = (self.shape(), widths.as_ref());
-        if widths.len() != shape[..].len() {
+        if widths.len() != shape.rank() {
             ShapeError::new(format!("pad: {widths:?} must have one pair for each axis of shape {shape}"))
                 .fail()
         }
@@ -362,7 +357,7 @@ pub trait Shaping: Value {
         match padding {
             Padding::Constant(value) if value != 0.0 => {
                 let inside = Tensor::ones(&shape).pad(widths, Padding::Constant(0.0));
-                self.at().constant(inside).select_where(&y, &self.at().constant(value))
+                self.place().constant(inside).select_where(&y, &self.place().constant(value))
             }
             _ => y,
         }
@@ -389,7 +384,7 @@ pub trait Shaping: Value {
     #[track_caller]
     fn as_strided(&self, shape: impl AsRef<[usize]>, strides: impl AsRef<[isize]>, offset: usize) -> Self {
         let (own, shape, strides) = (self.shape(), Shape::new(shape.as_ref()), strides.as_ref());
-        if strides.len() != shape[..].len() {
+        if strides.len() != shape.rank() {
             ShapeError::new(format!(
                 "as_strided: shape {shape} needs a stride for each axis, not {strides:?}"
             ))
@@ -401,7 +396,7 @@ pub trait Shaping: Value {
             let ends = shape.iter().zip(strides).map(|(&n, &stride)| (n as i128 - 1) * stride as i128);
             let reach = |(low, high): (i128, i128), end: i128| (low + end.min(0), high + end.max(0));
             let (low, high) = ends.fold((offset as i128, offset as i128), reach);
-            if low < 0 || high >= own.len() as i128 {
+            if low < 0 || high >= own.numel() as i128 {
                 let at = if low < 0 { low } else { high };
                 ShapeError::new(format!(
                     "as_strided: shape {shape}, strides {strides:?} and offset {offset} reach place {at} of shape {own}"
@@ -468,7 +463,7 @@ pub trait Shaping: Value {
     #[track_caller]
     fn repeat(&self, counts: impl AsRef<[usize]>) -> Self {
         let (shape, counts) = (self.shape(), counts.as_ref());
-        let Some(new) = counts.len().checked_sub(shape[..].len()) else {
+        let Some(new) = counts.len().checked_sub(shape.rank()) else {
             ShapeError::new(format!("repeat: {counts:?} has fewer entries than shape {shape} has axes"))
                 .fail()
         };
@@ -489,7 +484,7 @@ pub trait Shaping: Value {
     #[track_caller]
     fn tile(&self, counts: impl AsRef<[usize]>) -> Self {
         let counts = counts.as_ref();
-        let missing = self.shape()[..].len().saturating_sub(counts.len());
+        let missing = self.shape().rank().saturating_sub(counts.len());
         self.repeat([&vec![1; missing][..], counts].concat())
     }
 

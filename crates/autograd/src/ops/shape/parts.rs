@@ -1,14 +1,7 @@
 //! Equal parts of an axis, taken apart at once.
 
-use super::Shaping;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window},
-};
-use gradus_tensor::{OrFail, Shape, ShapeError, Tensor, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::shape::resolve_axis;
 
 /// The parts of one size that an axis consists of, each an output.
 ///
@@ -57,7 +50,7 @@ impl Op for Parts {
         let gradients: Vec<V> = (0..self.count)
             .map(|k| {
                 let y = cx.outputs()[k];
-                cx.cotangent_of(k).unwrap_or_else(|| y.at().constant(Tensor::zeros(y.shape())))
+                cx.cotangent_of(k).unwrap_or_else(|| y.place().constant(Tensor::zeros(y.shape())))
             })
             .collect();
         cx.add(0, || V::concat(&gradients.iter().collect::<Vec<_>>(), self.axis));

@@ -1,14 +1,10 @@
 //! The axes in another order.
 
-use super::Shaping;
 use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches, Update, strided},
-    value::Value,
-    window::{Along, Window},
+    op::{prelude::*, reference::strided},
+    ops::methods::*,
 };
-use gradus_tensor::{OrFail, ShapeError, Tensor, resolve_permutation};
+use gradus_tensor::resolve_permutation;
 
 /// Axis `i` of the result is axis `axes[i]` of the input.
 #[derive(Clone, Debug)]

@@ -1,14 +1,7 @@
 //! Another shape for the same elements.
 
-use super::Shaping;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches, Update},
-    value::Value,
-    window::{Along, Window},
-};
-use gradus_tensor::{Shape, ShapeError, Tensor, resolve_reshape};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::resolve_reshape;
 
 /// The same elements, row-major, under this shape.
 #[derive(Clone, Debug)]

@@ -1,14 +1,7 @@
 //! Part of an axis, and the reverse: putting a part back between zeros.
 
-use super::Shaping;
-use crate::{
-    check::{ErrorCase, Gen, Sample},
-    op::{Backward, Op, Outputs, Precision, Shapes, arity},
-    reference::{Array, Branches},
-    value::Value,
-    window::{Along, Window},
-};
-use gradus_tensor::{OrFail, ResolvedSlice, Shape, ShapeError, Slice, Tensor, shape::resolve_axis};
+use crate::{op::prelude::*, ops::methods::*};
+use gradus_tensor::{ResolvedSlice, Slice, shape::resolve_axis};
 
 /// The elements of one axis that a slice names.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +65,7 @@ impl Op for SliceAxis {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
         let shape = x.shape();
-        let size = shape[self.axis.rem_euclid(shape[..].len() as isize) as usize];
+        let size = shape[self.axis.rem_euclid(shape.rank() as isize) as usize];
         cx.add(0, || V::apply(Unslice { axis: self.axis, slice: self.slice, size }, &[&g]));
     }
 

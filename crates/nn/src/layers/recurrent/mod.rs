@@ -177,13 +177,13 @@ fn step<V: Value>(
 ) -> RecurrentState<V> {
     let (name, [inputs, hidden], shape) = (stack::name(cell), params.sizes(), x.shape());
     assert!(
-        shape[..].len() == 2 && shape[1] == inputs,
+        shape.rank() == 2 && shape[1] == inputs,
         "{name}_cell: the batch has shape {shape}; it must be [n, {inputs}]"
     );
     if let Some(state) = state {
         state.check(&format!("{name}_cell"), &vec![vec![shape[0], hidden]; cell.states()]);
     }
-    let mut initial = vec![x.at().constant(Tensor::zeros([shape[0], hidden])); cell.states()];
+    let mut initial = vec![x.place().constant(Tensor::zeros([shape[0], hidden])); cell.states()];
     for (initial, value) in initial.iter_mut().zip(state.iter().flat_map(|state| state.values())) {
         *initial = value.clone();
     }

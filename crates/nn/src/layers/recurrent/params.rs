@@ -59,7 +59,7 @@ impl CellParams {
     /// Goes along a sequence, `[steps, n, inputs]`: the hidden states, `[steps, n, hidden]`, and the final state.
     #[track_caller]
     pub(super) fn run<V: Value>(&self, op: Recurrence, x: &V, state: &[&V]) -> (V, Vec<V>) {
-        let at = x.at();
+        let at = x.place();
         let [weight_ih, weight_hh] = [at.param(&self.weight_ih), at.param(&self.weight_hh)];
         let [bias_ih, bias_hh] = match &self.biases {
             Some(biases) => biases.each_ref().map(|bias| Some(at.param(bias))),

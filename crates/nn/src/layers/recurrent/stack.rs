@@ -105,7 +105,7 @@ impl Stack {
         let shape = x.shape();
         let axes = if batch_first { "n, steps" } else { "steps, n" };
         assert!(
-            shape[..].len() == 3 && shape[2] == inputs && shape[usize::from(batch_first)] > 0,
+            shape.rank() == 3 && shape[2] == inputs && shape[usize::from(batch_first)] > 0,
             "{name}: the batch has shape {shape}; it must be [{axes}, {inputs}] with at least one step{}",
             one_sequence(&shape, usize::from(!batch_first))
         );
@@ -114,7 +114,7 @@ impl Stack {
             let shapes: Vec<_> = sizes.iter().map(|&size| vec![layers * directions, n, size]).collect();
             state.check(name, &shapes);
         }
-        let zeros: Vec<V> = sizes.iter().map(|&size| x.at().constant(Tensor::zeros([n, size]))).collect();
+        let zeros: Vec<V> = sizes.iter().map(|&size| x.place().constant(Tensor::zeros([n, size]))).collect();
         let mut x = if batch_first { x.transpose(0, 1) } else { x };
         if let Some(lengths) = lengths {
             assert!(
@@ -130,8 +130,8 @@ impl Stack {
             }
             // Nothing of the padding, be it NaN, comes to a weight's gradient.
             let own = |index: &[usize]| if index[0] < lengths[index[1]] { 1.0 } else { 0.0 };
-            let own = x.at().constant(Tensor::from_fn([steps, n, 1], own));
-            x = own.select_where(&x, &x.at().constant(0.0));
+            let own = x.place().constant(Tensor::from_fn([steps, n, 1], own));
+            x = own.select_where(&x, &x.place().constant(0.0));
         }
         let lengths: Option<Arc<[usize]>> = lengths.map(Arc::from);
         let mut last: Vec<Vec<V>> = vec![Vec::new(); self.cell.states()];

@@ -1,7 +1,7 @@
 //! What a recurrent layer carries from one piece of a sequence to the next.
 
 use crate::state::{State, StateError};
-use gradus_autograd::{At, Value};
+use gradus_autograd::{Place, Value};
 use gradus_tensor::Tensor;
 
 /// The state of recurrent layers and cells: what they carry along a sequence, and from one piece of it to the next.
@@ -17,13 +17,13 @@ use gradus_tensor::Tensor;
 ///
 /// let mut rng = Rng::seed(0);
 /// let mut lstm = Lstm::new(3, 3, &mut rng);
-/// let (mut adam, mut tape) = (Adam::new(0.01), Tape::new());
+/// let (mut adam, mut tape) = (Adam::new(0.01), Tape::training(1));
 /// let long = Tensor::randn([2, 40, 3], &mut rng); // [n, steps, inputs]
 ///
 /// let mut state: Option<RecurrentState<Tensor>> = None;
 /// for piece in long.chunk(4, 1) {
 ///     let (_, gradients, after) = tape.step(|tape| {
-///         let before = state.as_ref().map(|state| state.on(tape.at()));
+///         let before = state.as_ref().map(|state| state.on(tape.place()));
 ///         let x = tape.constant(&piece);
 ///         let (y, after) = lstm.forward_from(x, before.as_ref());
 ///         ((y - x).square().mean(), after.detach())
@@ -104,9 +104,9 @@ impl RecurrentState<Tensor> {
         Ok(RecurrentState { h: h.ok_or_else(|| StateError::new("h is missing"))?, c })
     }
 
-    /// The same state as constants of a place: of a tape, `state.on(tape.at())`.
+    /// The same state as constants of a place: of a tape, `state.on(tape.place())`.
     #[track_caller]
-    pub fn on<V: Value>(&self, at: At<V>) -> RecurrentState<V> {
+    pub fn on<V: Value>(&self, at: Place<V>) -> RecurrentState<V> {
         RecurrentState { h: at.constant(&self.h), c: self.c.as_ref().map(|c| at.constant(c)) }
     }
 }

@@ -81,7 +81,7 @@ impl AttentionMask {
 fn check_broadcasts(name: &str, mask: &Tensor, weights: &[usize]) {
     let shape = mask.shape();
     let fits = |(size, of_weights): (&usize, &usize)| [1, *of_weights].contains(size);
-    if shape[..].len() > 4 || !shape.iter().rev().zip(weights.iter().rev()).all(fits) {
+    if shape.rank() > 4 || !shape.iter().rev().zip(weights.iter().rev()).all(fits) {
         let [n, heads, queries, keys] = weights else { unreachable!("weights have four axes") };
         let hint = if shape[..] == [n * heads, *queries, *keys] {
             format!("; hint: reshape([{n}, {heads}, {queries}, {keys}])")
@@ -220,7 +220,7 @@ impl MultiheadAttention {
     #[track_caller]
     fn check<V: Value>(&self, what: &str, x: &V) {
         let (shape, size) = (x.shape(), self.size());
-        if shape[..].len() != 3 || shape[2] != size {
+        if shape.rank() != 3 || shape[2] != size {
             ShapeError::new(format!(
                 "multihead_attention: the {what} have shape {shape}; it must be [n, steps, {size}]{}",
                 one_sequence(&shape, 0)
@@ -233,7 +233,7 @@ impl MultiheadAttention {
     #[track_caller]
     fn project_self<V: Value>(&self, x: &V) -> [V; 3] {
         self.check("inputs", x);
-        let at = x.at();
+        let at = x.place();
         let bias = optional(at, &self.in_proj_bias);
         let [q, k, v] = x.linear(&at.param(&self.in_proj_weight), bias.as_ref()).parts(2);
         [self.split(&q), self.split(&k), self.split(&v)]
@@ -253,7 +253,7 @@ impl MultiheadAttention {
             ))
             .fail()
         }
-        let at = query.at();
+        let at = query.place();
         let [w_q, w_k, w_v] = at.param(&self.in_proj_weight).parts(0);
         let mut biases = [None, None, None];
         if let Some(bias) = optional(at, &self.in_proj_bias) {
@@ -282,7 +282,7 @@ impl MultiheadAttention {
         if let Some(added) = &mask.added {
             check_broadcasts("added", added, &shape);
         }
-        let constant = |mask: &Tensor| q.at().constant(mask);
+        let constant = |mask: &Tensor| q.place().constant(mask);
         let seen = mask.seen(&shape).as_ref().map(constant);
         let added = mask.added.as_ref().map(constant);
         let weights = q.attention_weights(k, seen.as_ref(), added.as_ref(), mask.causal);

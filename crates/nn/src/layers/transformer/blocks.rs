@@ -63,7 +63,7 @@ impl TransformerOptions {
 #[track_caller]
 fn check_sequence<V: Value>(layer: &str, what: &str, x: &V, norm: &LayerNorm) {
     let (shape, size) = (x.shape(), norm.normalized_shape[0]);
-    if shape[..].len() != 3 || shape[2] != size {
+    if shape.rank() != 3 || shape[2] != size {
         ShapeError::new(format!(
             "{layer}: the {what} has shape {shape}; it must be [n, steps, {size}]{}",
             one_sequence(&shape, 0)

@@ -57,8 +57,8 @@ impl Layer for PositionalEncoding {
             "positional_encoding: the batch has shape {shape}; it must be [.., steps, {}] with at most {} steps",
             waves[1], waves[0]
         );
-        let steps = shape[shape[..].len() - 2];
-        let waves = x.at().constant(self.waves.slice(0, ..steps as isize));
+        let steps = shape[shape.rank() - 2];
+        let waves = x.place().constant(self.waves.slice(0, ..steps as isize));
         x + waves
     }
 }

@@ -5,7 +5,7 @@ use super::kernels::Kernels;
 use super::operand::{Mat, MatMut};
 use super::vector::{self, MAX_VECTORS};
 use super::{Epilogue, Product};
-use crate::{Isa, par};
+use crate::{Isa, threads::share};
 
 /// Computes a product, on up to `threads` threads.
 ///
@@ -36,7 +36,7 @@ pub(super) unsafe fn product(product: &Product<'_>, threads: usize) {
             let edge = |i: usize| (tiles * i / grid[axis] * units[axis]).min(len);
             edge(index)..edge(index + 1)
         };
-        par::for_each_part(grid[0] * grid[1], &|part| {
+        share::for_each_part(grid[0] * grid[1], &|part| {
             blocked::product(product, piece(0, m, part / grid[1]), piece(1, n, part % grid[1]));
         });
     }
@@ -46,10 +46,10 @@ pub(super) unsafe fn product(product: &Product<'_>, threads: usize) {
 /// least time. `units` is the size of a tile.
 fn grid([m, n, k]: [usize; 3], units: [usize; 2], threads: usize) -> [usize; 2] {
     let work = (m * n).saturating_mul(k);
-    if threads == 1 || work < par::MATMUL_MIN_WORK {
+    if threads == 1 || work < share::MATMUL_MIN_WORK {
         return [1, 1];
     }
-    let parts = threads.min(work / par::MATMUL_MIN_PART);
+    let parts = threads.min(work / share::MATMUL_MIN_PART);
     let tiles = [m.div_ceil(units[0]), n.div_ceil(units[1])];
     let time = |grid: [usize; 2]| {
         let [rows, cols] = [0, 1].map(|axis| tiles[axis].div_ceil(grid[axis]) * units[axis]);
@@ -112,15 +112,15 @@ pub(super) fn batched_matmul_with<'m>(
     }
 
     let work = (m * out.cols()).saturating_mul(first_a.cols());
-    if batch < 4 * threads && work >= par::MATMUL_MIN_WORK {
+    if batch < 4 * threads && work >= share::MATMUL_MIN_WORK {
         return (0..batch).for_each(|i| run(i, threads));
     }
-    let chunk = if work.saturating_mul(batch) < par::MATMUL_MIN_WORK {
+    let chunk = if work.saturating_mul(batch) < share::MATMUL_MIN_WORK {
         batch
     } else {
-        par::MATMUL_MIN_PART.div_ceil(work.max(1)).min(batch.div_ceil(threads))
+        share::MATMUL_MIN_PART.div_ceil(work.max(1)).min(batch.div_ceil(threads))
     };
-    par::for_each_part(batch.div_ceil(chunk), &|part| {
+    share::for_each_part(batch.div_ceil(chunk), &|part| {
         (part * chunk..batch.min((part + 1) * chunk)).for_each(|i| run(i, 1));
     });
 }

@@ -6,7 +6,7 @@ use super::operand::Mat;
 use super::tile::Walk;
 use super::{Activation, Product};
 use crate::kernels::lanes::Lanes;
-use crate::par;
+use crate::threads::share;
 
 /// Computes `x * B` for a few vectors of `k` contiguous elements, over which `x` walks. `sums` receives the
 /// results, vector after vector.
@@ -197,10 +197,10 @@ pub(super) unsafe fn product(product: &Product<'_>, threads: usize) -> bool {
         Mat::new(&copy, 0, [vectors, k], [k as isize, 1])
     };
 
-    let threads = if (vectors * n).saturating_mul(k) < par::VECTOR_MATRIX_MIN_WORK { 1 } else { threads };
+    let threads = if (vectors * n).saturating_mul(k) < share::VECTOR_MATRIX_MIN_WORK { 1 } else { threads };
     let shared = if vectors == 1 { STRIP } else { (SHARED / k.max(1)).clamp(4, STRIP / vectors) };
     let strip = n.div_ceil(threads).min(shared);
-    par::for_each_part(n.div_ceil(strip), &|part| {
+    share::for_each_part(n.div_ceil(strip), &|part| {
         let from = part * strip;
         let count = strip.min(n - from);
         let mut sums = [0.0; STRIP];

@@ -1,0 +1,229 @@
+//! What an operation is: everything about it declared in one place.
+
+pub mod examples;
+pub mod prelude;
+pub mod reference;
+mod rule;
+pub(crate) mod spec;
+mod step;
+pub(crate) mod window;
+
+pub use rule::Backward;
+pub use spec::Spec;
+pub(crate) use step::{Recorded, Step};
+
+use crate::value::Value;
+use examples::{ErrorCase, Gen, Sample};
+use gradus_tensor::{Indices, Shape, ShapeError, Tensor};
+use reference::{Array, Branches, Update};
+use smallvec::{SmallVec, smallvec};
+use std::fmt::Debug;
+use window::{Along, Window, elements};
+
+/// An operation: shape rule, forward, backward rule, f64 reference, samples, error cases and formula.
+///
+/// Attributes (axes, strides, seeds, indices) are fields of the type; the operation is cloned when a tape runs it
+/// again. The laws of [`check`](crate::check) hold an operation to all that it declares.
+pub trait Op: Debug + Clone + Send + 'static {
+    /// The name in error messages and printed tapes; snake case, the name of the method.
+    const NAME: &'static str;
+
+    /// The formula of the forward and the backward, in plain text.
+    const FORMULA: &'static str;
+
+    /// How far the f32 result may be from the f64 reference.
+    const PRECISION: Precision = Precision::Ulps(2.0);
+
+    /// What the forward keeps for the backward beside inputs and outputs; often `()`.
+    type Saved: Saved;
+
+    /// The shapes of the outputs, or why the inputs do not fit.
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError>;
+
+    /// Computes the outputs. The shapes have been checked by [`infer`](Op::infer).
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Self::Saved);
+
+    /// The rule of record: adds to each input's gradient what the outputs' cotangents send there.
+    ///
+    /// Written in operations, so that it can be recorded and differentiated again. From `saved` it may read only
+    /// what has derivative zero (masks, indices): a saved statistic would be a constant to the second derivative.
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, saved: &Self::Saved);
+
+    /// The same on plain tensors, where speed asks for it; may read all that was saved. A law holds the two equal.
+    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, saved: &Self::Saved) {
+        self.backward(cx, saved);
+    }
+
+    /// The outputs in f64, by naive loops over logical indices. Every choice that the value of an input decides
+    /// goes through `branches`, so that it can be frozen.
+    fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array>;
+
+    /// Brings the reference's only output up to date after some elements of one input have changed, where that is
+    /// less work than computing it anew; `false` where it is not. A law holds it to the reference.
+    ///
+    /// Gradient checks difference by one element at a time: with this they are faster, without it no less right.
+    fn reference_update(&self, _: &mut Update<'_>) -> bool {
+        false
+    }
+
+    /// How many floating-point operations the forward takes, of inputs and outputs of these shapes: a multiplication and an
+    /// addition count one each, and so does any other function of an element, such as an exponential or a comparison;
+    /// moving elements counts nothing. What is not declared is one for each element of the outputs.
+    ///
+    /// Summaries and profiles show it ([`Tape::values`](crate::Tape::values)); nothing is decided by it.
+    fn flops(&self, _: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        elements(outputs)
+    }
+
+    /// Which elements along an axis of an input an element of an output depends on; `None` for all of them, which is said
+    /// of what is not declared. Receptive fields are made of it ([`Var::receptive_field`]). A law holds it to the forward.
+    ///
+    /// Elementwise operations declare [`along.same()`](Along::same).
+    fn window(&self, _: &Along<'_>) -> Option<Window> {
+        None
+    }
+
+    /// Examples for the laws: attributes and inputs over the shapes and values where the operation is defined.
+    fn samples(g: &mut Gen) -> Vec<Sample<Self>>;
+
+    /// Inputs that the shape rule must refuse, each with the beginning of its message.
+    fn error_cases() -> Vec<ErrorCase<Self>>;
+}
+
+/// What an operation may save for its backward.
+pub trait Saved: Send + 'static {
+    /// How much memory its tensors and lists hold, for reports.
+    fn bytes(&self) -> usize;
+}
+
+impl Saved for () {
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Saved for Tensor {
+    fn bytes(&self) -> usize {
+        self.buffer_len() * size_of::<f32>()
+    }
+}
+
+impl Saved for Indices {
+    fn bytes(&self) -> usize {
+        size_of_val(self.as_slice())
+    }
+}
+
+impl<S: Saved> Saved for Option<S> {
+    fn bytes(&self) -> usize {
+        self.as_ref().map_or(0, S::bytes)
+    }
+}
+
+impl<S: Saved, const N: usize> Saved for [S; N] {
+    fn bytes(&self) -> usize {
+        self.iter().map(S::bytes).sum()
+    }
+}
+
+impl<S: Saved> Saved for Vec<S> {
+    fn bytes(&self) -> usize {
+        self.iter().map(S::bytes).sum()
+    }
+}
+
+impl<A: Saved, B: Saved> Saved for (A, B) {
+    fn bytes(&self) -> usize {
+        self.0.bytes() + self.1.bytes()
+    }
+}
+
+impl<A: Saved, B: Saved, C: Saved> Saved for (A, B, C) {
+    fn bytes(&self) -> usize {
+        self.0.bytes() + self.1.bytes() + self.2.bytes()
+    }
+}
+
+/// How far an f32 result may be from the f64 reference at the same inputs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Precision {
+    /// In units in the last place of each element.
+    Ulps(f64),
+    /// In units in the last place of the largest term: for sums of many terms, which may cancel. The largest term is
+    /// the largest element of the result, or the product of the largest elements of the inputs where that is larger.
+    UlpsOfLargest(f64),
+}
+
+/// The outputs of a forward.
+#[derive(Debug)]
+pub enum Outputs {
+    /// Nearly always. A tensor is a hundred bytes and moves from here to the tape: no list is worth making for it.
+    One(Tensor),
+    /// Of an operation with several outputs, or with one.
+    Many(Vec<Tensor>),
+}
+
+impl Outputs {
+    pub(crate) fn into_vec(self) -> Vec<Tensor> {
+        match self {
+            Outputs::One(y) => vec![y],
+            Outputs::Many(outputs) => outputs,
+        }
+    }
+
+    /// The only output, of an operation that has no more.
+    #[track_caller]
+    pub(crate) fn only(self, name: &str) -> Tensor {
+        match self {
+            Outputs::One(y) => y,
+            outputs => {
+                let [y] = outputs.into_array(name);
+                y
+            }
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn into_array<const M: usize>(self, name: &str) -> [Tensor; M] {
+        let outputs = self.into_vec();
+        let found = outputs.len();
+        outputs.try_into().unwrap_or_else(|_| panic!("{name}: has {found} outputs, {M} were asked for"))
+    }
+}
+
+impl From<Tensor> for Outputs {
+    fn from(y: Tensor) -> Outputs {
+        Outputs::One(y)
+    }
+}
+
+impl From<Vec<Tensor>> for Outputs {
+    fn from(outputs: Vec<Tensor>) -> Outputs {
+        Outputs::Many(outputs)
+    }
+}
+
+/// The shapes of an operation's outputs.
+#[derive(Debug)]
+pub struct Shapes(pub(crate) SmallVec<[Shape; 1]>);
+
+impl From<Shape> for Shapes {
+    fn from(shape: Shape) -> Shapes {
+        Shapes(smallvec![shape])
+    }
+}
+
+impl From<Vec<Shape>> for Shapes {
+    fn from(shapes: Vec<Shape>) -> Shapes {
+        Shapes(shapes.into())
+    }
+}
+
+/// The shapes of an operation's inputs, for one that always takes `N`.
+///
+/// # Panics
+/// When it was given another number of inputs: a mistake of the code that applies it, not of shapes.
+#[track_caller]
+pub fn arity<'a, const N: usize>(op: &str, inputs: &[&'a [usize]]) -> [&'a [usize]; N] {
+    inputs.try_into().unwrap_or_else(|_| panic!("{op}: takes {N} inputs, was given {}", inputs.len()))
+}

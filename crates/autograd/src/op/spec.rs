@@ -1,0 +1,77 @@
+//! An operation as an entry of a list: its declaration with the type forgotten.
+
+use super::{
+    Op,
+    examples::Gen,
+    step::{Recorded, Step},
+};
+use gradus_tensor::{Shape, Tensor};
+use std::fmt;
+
+/// An operation of a list such as [`ops::ALL`](crate::ops::ALL), or of a user's own: what the laws work on.
+#[derive(Clone, Copy)]
+pub struct Spec {
+    /// Its name.
+    pub name: &'static str,
+    /// Its formula.
+    pub formula: &'static str,
+    pub(crate) samples: fn(&mut Gen) -> Vec<AnySample>,
+    pub(crate) error_cases: fn() -> Vec<AnyErrorCase>,
+}
+
+pub(crate) struct AnySample {
+    pub(crate) step: Box<dyn Step>,
+    pub(crate) inputs: Vec<Tensor>,
+}
+
+pub(crate) struct AnyErrorCase {
+    pub(crate) step: Box<dyn Step>,
+    pub(crate) shapes: Vec<Vec<usize>>,
+    pub(crate) message: &'static str,
+}
+
+impl Spec {
+    /// The entry of an operation.
+    pub const fn of<O: Op>() -> Spec {
+        Spec {
+            name: O::NAME,
+            formula: O::FORMULA,
+            samples: |g| {
+                let samples = O::samples(g).into_iter();
+                samples.map(|s| AnySample { step: Recorded::boxed(s.op), inputs: s.inputs }).collect()
+            },
+            error_cases: || {
+                let cases = O::error_cases().into_iter();
+                cases
+                    .map(|c| AnyErrorCase {
+                        step: Recorded::boxed(c.op),
+                        shapes: c.shapes,
+                        message: c.message,
+                    })
+                    .collect()
+            },
+        }
+    }
+
+    /// How many error cases it declares.
+    pub fn error_case_count(&self) -> usize {
+        (self.error_cases)().len()
+    }
+
+    /// Whether the shape rule accepts these shapes with the attributes of each sample that the generator gives.
+    pub fn accepts(&self, g: &mut Gen, shapes: &[&[usize]]) -> bool {
+        (self.samples)(g).iter().all(|sample| sample.step.infer(shapes).is_ok())
+    }
+
+    /// The shapes of the inputs of each sample that the generator gives.
+    pub fn sample_shapes(&self, g: &mut Gen) -> Vec<Vec<Shape>> {
+        let shapes = |sample: AnySample| sample.inputs.iter().map(|x| x.shape().clone()).collect();
+        (self.samples)(g).into_iter().map(shapes).collect()
+    }
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.formula)
+    }
+}

@@ -1,0 +1,82 @@
+//! Variables: handles to the values on a tape, with operators.
+
+use crate::tape::Tape;
+use gradus_tensor::{Shape, Tensor};
+use std::fmt;
+
+/// A value on a tape: a handle, as cheap to copy as a number. Operations on it are recorded.
+///
+/// It cannot leave the thread of its tape:
+///
+/// ```compile_fail
+/// fn send<T: Send>() {}
+/// send::<gradus_autograd::Var<'static>>();
+/// ```
+#[derive(Clone, Copy)]
+pub struct Var<'t> {
+    tape: &'t Tape,
+    id: u32,
+}
+
+impl<'t> Var<'t> {
+    pub(crate) fn new(tape: &'t Tape, id: u32) -> Var<'t> {
+        Var { tape, id }
+    }
+
+    /// The tape that it lives on.
+    pub fn tape(self) -> &'t Tape {
+        self.tape
+    }
+
+    pub(crate) fn id(self) -> u32 {
+        self.id
+    }
+
+    pub(crate) fn tape_and_generation(self) -> (u64, u64) {
+        self.tape.id_and_generation()
+    }
+
+    /// The numbers: a handle to the same buffer, not a copy.
+    pub fn value(self) -> Tensor {
+        self.tape.nodes.read()[self.id as usize].value().clone()
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(self) -> Shape {
+        self.tape.nodes.read()[self.id as usize].value().shape().clone()
+    }
+
+    /// The one number of a value that has just one.
+    ///
+    /// # Panics
+    /// When there are more, or none.
+    #[track_caller]
+    pub fn item(self) -> f32 {
+        self.value().item()
+    }
+
+    /// The same numbers as a constant of the tape: no gradient flows through it.
+    #[track_caller]
+    pub fn detach(self) -> Var<'t> {
+        self.tape.constant(self.value())
+    }
+
+    /// Whether a gradient flows to it: a variable or a parameter lies under it.
+    pub(crate) fn needs_gradient(self) -> bool {
+        self.tape.nodes.read()[self.id as usize].needs
+    }
+
+    /// Shape and place, for messages: `%5 [2, 3] (src/model.rs:14)`.
+    pub(crate) fn describe(self) -> String {
+        let nodes = self.tape.nodes.read();
+        let node = &nodes[self.id as usize];
+        let shape = node.value.as_ref().map_or("released".into(), |value| value.shape().to_string());
+        format!("%{} {shape} ({}:{})", self.id, node.location.file(), node.location.line())
+    }
+}
+
+impl fmt::Debug for Var<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Var {}", self.describe())
+    }
+}

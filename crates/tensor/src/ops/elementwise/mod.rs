@@ -1,0 +1,240 @@
+//! Elementwise passes over tensors of any layout: they split the work, broadcast, and call a kernel on runs.
+
+mod functions;
+
+use crate::{
+    Isa,
+    array::{Tensor, layout::Layout, strided::Coalesced},
+    error::OrFail,
+    kernels::map::{self, BinaryFn, Operand, UnaryFn, map, map_inplace, zip},
+    shape::{Shape, broadcast},
+    threads::share,
+};
+use std::ops::Range;
+
+impl Tensor {
+    /// `f` of each element.
+    pub(crate) fn unary(&self, f: impl UnaryFn + Sync) -> Tensor {
+        match self.as_slice() {
+            Some(x) => Tensor::written(self.shape().clone(), |out| {
+                share::for_each_chunk(out, share::ELEMENTWISE, &|start, out| {
+                    map(Isa::current(), f, &x[start..][..out.len()], out);
+                });
+            }),
+            None => self.copied().into_unary(f),
+        }
+    }
+
+    /// Like [`Tensor::unary`], in the same buffer when nobody shares it.
+    pub(crate) fn into_unary(mut self, f: impl UnaryFn + Sync) -> Tensor {
+        if !(self.is_unique() && self.is_contiguous()) {
+            return self.unary(f);
+        }
+        let out = self.as_mut_slice();
+        share::for_each_chunk(out, share::ELEMENTWISE, &|_, out| map_inplace(Isa::current(), f, out));
+        self
+    }
+
+    /// `f` of the elements of two tensors, broadcast to one shape.
+    #[track_caller]
+    pub(crate) fn binary(&self, op: &str, other: &Tensor, f: impl BinaryFn + Sync) -> Tensor {
+        broadcast_runs(op, self, other, &|a, b, out| zip(Isa::current(), f, a, b, out))
+    }
+
+    /// `f` of each element and a scalar.
+    pub(crate) fn with_scalar(&self, scalar: f32, f: impl BinaryFn + Sync) -> Tensor {
+        match self.as_slice() {
+            Some(x) => Tensor::written(self.shape().clone(), |out| {
+                share::for_each_chunk(out, share::ELEMENTWISE, &|start, out| {
+                    zip(Isa::current(), f, &x[start..][..out.len()], scalar, out);
+                });
+            }),
+            None => self.copied().into_binary(Operand::Scalar(scalar), f),
+        }
+    }
+
+    /// Each element replaced by `f` of it and an operand that fits; in place when nobody shares the buffer.
+    pub(crate) fn apply_binary(&mut self, other: Operand<'_>, f: impl BinaryFn + Sync) {
+        share::for_each_chunk(self.as_mut_slice(), share::ELEMENTWISE, &|start, out| {
+            let part = match other {
+                Operand::Slice(y) => Operand::Slice(&y[start..][..out.len()]),
+                other => other,
+            };
+            zip(Isa::current(), f, Operand::Output, part, out);
+        });
+    }
+
+    /// [`Tensor::apply_binary`] as an expression.
+    pub(crate) fn into_binary(mut self, other: Operand<'_>, f: impl BinaryFn + Sync) -> Tensor {
+        self.apply_binary(other, f);
+        self
+    }
+
+    /// Whether a result of this shape may be written into this tensor's buffer.
+    pub(crate) fn is_reusable(&self) -> bool {
+        self.is_unique() && self.is_contiguous()
+    }
+
+    /// This tensor as an operand of a pass over elements of this shape, if it needs no loops.
+    pub(crate) fn operand_for(&self, shape: &Shape) -> Option<Operand<'_>> {
+        match self.as_slice()? {
+            x if self.shape() == shape => Some(Operand::Slice(x)),
+            &[x] if self.rank() <= shape.rank() => Some(Operand::Scalar(x)),
+            _ => None,
+        }
+    }
+
+    /// Each element replaced by `f` of it.
+    ///
+    /// For a function of your own; the functions that this crate has as methods are vectorised by hand.
+    pub fn map(&self, f: impl Fn(f32) -> f32 + Sync) -> Tensor {
+        let mut result = if self.is_reusable() { self.copied() } else { self.contiguous() };
+        let out = result.as_mut_slice();
+        share::for_each_chunk(out, share::ELEMENTWISE, &|_, out| out.iter_mut().for_each(|x| *x = f(*x)));
+        result
+    }
+
+    /// `f` of the elements of two tensors, broadcast to one shape.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    #[track_caller]
+    pub fn zip(&self, other: &Tensor, f: impl Fn(f32, f32) -> f32 + Sync) -> Tensor {
+        broadcast_runs("zip", self, other, &|a, b, out| map::zip_with(&f, a, b, out))
+    }
+}
+
+/// `kernel(a, b, out)` for runs of two tensors broadcast to one shape. A reference to the kernel, so that this is compiled
+/// once and not for every formula.
+#[track_caller]
+fn broadcast_runs(
+    op: &str,
+    a: &Tensor,
+    b: &Tensor,
+    kernel: &(dyn Fn(Operand<'_>, Operand<'_>, &mut [f32]) + Sync),
+) -> Tensor {
+    if a.shape() == b.shape()
+        && let (Some(x), Some(y)) = (a.as_slice(), b.as_slice())
+    {
+        return Tensor::written(a.shape().clone(), |out| {
+            share::for_each_chunk(out, share::ELEMENTWISE, &|start, out| {
+                let range = start..start + out.len();
+                kernel(Operand::Slice(&x[range.clone()]), Operand::Slice(&y[range]), out);
+            });
+        });
+    }
+    let shape = broadcast(op, a.shape(), b.shape()).or_fail();
+    if shape.is_empty() {
+        return Tensor::zeros(shape);
+    }
+    let (a_layout, b_layout) =
+        (a.layout.broadcast_to(&shape).or_fail(), b.layout.broadcast_to(&shape).or_fail());
+    let (x, y) = (a.data(), b.data());
+    let result = Layout::contiguous(shape.clone());
+    let loops = Coalesced::new([&result, &a_layout, &b_layout]);
+    let (n, [_, a_stride, b_stride]) = loops.inner();
+    // Copies in tiles, and then runs side by side, are faster than to pick every element for itself.
+    if a_stride != 0 && a_stride != 1 {
+        return broadcast_runs(op, &a.contiguous(), b, kernel);
+    }
+    if b_stride != 0 && b_stride != 1 {
+        return broadcast_runs(op, a, &b.contiguous(), kernel);
+    }
+    let (a_at, b_at) = (a_layout.offset, b_layout.offset);
+    if let [[_, a_outer, b_outer], _] = loops.strides[..]
+        && let (Some(a), Some(b)) =
+            (Rows::new(x, a_at, [a_outer, a_stride], n), Rows::new(y, b_at, [b_outer, b_stride], n))
+    {
+        return Tensor::written(shape, |out| {
+            share::for_each_run_chunk(out, n, share::ELEMENTWISE, &|rows, out| {
+                kernel(a.operand(&rows, n), b.operand(&rows, n), out);
+            });
+        });
+    }
+    Tensor::written(shape, |out| {
+        share::for_each_run_chunk(out, n, share::ELEMENTWISE, &|runs, out| {
+            let first = runs.start;
+            loops.for_each_run(runs, |run, [_, a_at, b_at]| {
+                let (a, b) = (operand(x, a_at, a_stride, n), operand(y, b_at, b_stride, n));
+                kernel(a, b, &mut out[(run - first) * n..][..n]);
+            });
+        });
+    })
+}
+
+/// How the rows of a matrix are read from an operand that was broadcast to it.
+enum Rows<'a> {
+    /// They lie one after the other.
+    All(&'a [f32]),
+    /// They are all the same.
+    One(&'a [f32]),
+    /// They have the same number all along.
+    Numbers(&'a [f32]),
+}
+
+impl<'a> Rows<'a> {
+    /// The rows of `n` elements from position `at`, if they are any of these.
+    fn new(data: &'a [f32], at: usize, strides: [isize; 2], n: usize) -> Option<Rows<'a>> {
+        match strides {
+            [0, 1] => Some(Rows::One(&data[at..at + n])),
+            [1, 0] => Some(Rows::Numbers(&data[at..])),
+            [outer, 1] if outer == n as isize => Some(Rows::All(&data[at..])),
+            _ => None,
+        }
+    }
+
+    fn operand(&self, rows: &Range<usize>, n: usize) -> Operand<'a> {
+        match *self {
+            Rows::All(data) => Operand::Slice(&data[rows.start * n..rows.end * n]),
+            Rows::One(row) => Operand::Row(row),
+            Rows::Numbers(data) => Operand::Column(&data[rows.clone()]),
+        }
+    }
+}
+
+/// The operand of a run of `n` elements from position `at`, which lie side by side or are all the same.
+fn operand(data: &[f32], at: usize, stride: isize, n: usize) -> Operand<'_> {
+    match stride {
+        0 => Operand::Scalar(data[at]),
+        _ => Operand::Slice(&data[at..at + n]),
+    }
+}
+
+/// Copies elements that lie `stride` apart.
+pub(crate) fn gather(data: &[f32], at: usize, stride: isize, out: &mut [f32]) {
+    match stride {
+        1 => out.copy_from_slice(&data[at..at + out.len()]),
+        0 => out.fill(data[at]),
+        _ => {
+            let mut at = at as isize;
+            for y in out {
+                *y = data[at as usize];
+                at += stride;
+            }
+        }
+    }
+}
+
+impl Tensor {
+    /// The reverse of [`Tensor::broadcast_to`]: elements that came from one are added up.
+    ///
+    /// # Panics
+    /// When `shape` does not broadcast to this tensor's shape.
+    #[track_caller]
+    pub fn sum_to(&self, shape: impl AsRef<[usize]>) -> Tensor {
+        let shape = Shape::new(shape.as_ref());
+        if self.shape() == &shape {
+            return self.clone();
+        }
+        let fits = broadcast("sum_to", self.shape(), &shape).or_fail() == *self.shape();
+        if !fits {
+            crate::ShapeError::new(format!("sum_to: {shape} does not broadcast to {}", self.shape())).fail()
+        }
+        let missing = self.rank() - shape.rank();
+        let axes: Vec<isize> = (0..self.rank())
+            .filter(|&i| i < missing || shape[i - missing] == 1 && self.shape()[i] != 1)
+            .map(|i| i as isize)
+            .collect();
+        self.sum_axes(axes, true).reshape(&shape)
+    }
+}

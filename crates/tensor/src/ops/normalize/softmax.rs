@@ -1,0 +1,125 @@
+//! Softmax and its logarithm, shifted by the maximum so that nothing overflows.
+
+use crate::{
+    Isa,
+    array::Tensor,
+    error::OrFail,
+    kernels::{
+        fold::{ExpSum, Max, Sum, fold_run},
+        map::UnaryFn,
+        vectors::map_run,
+    },
+    shape::resolve_axis,
+    simd::{Kernel, Lane, Simd, dispatch},
+    threads::share,
+};
+
+impl Tensor {
+    /// The softmax along an axis: y_i = e^x_i / Σ_k e^x_k. Each row sums to 1; an element of -inf gives 0.
+    ///
+    /// A row that is -inf throughout, or that has inf or NaN in it, gives NaN.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    ///
+    /// ```
+    /// # use gradus_tensor::Tensor;
+    /// let y = Tensor::from([1000.0, 1000.0]).softmax(0);
+    /// assert_eq!(y.to_vec(), [0.5, 0.5]);
+    /// ```
+    #[track_caller]
+    pub fn softmax(&self, axis: isize) -> Tensor {
+        self.each_row("softmax", axis, false)
+    }
+
+    /// The logarithm of the softmax along an axis: y_i = x_i - ln Σ_k e^x_k, with its full precision where the softmax
+    /// itself is near 0 or 1.
+    ///
+    /// A row that is -inf throughout, or that has inf or NaN in it, gives NaN.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    #[track_caller]
+    pub fn log_softmax(&self, axis: isize) -> Tensor {
+        self.each_row("log_softmax", axis, true)
+    }
+
+    #[track_caller]
+    fn each_row(&self, op: &str, axis: isize, log: bool) -> Tensor {
+        let axis = resolve_axis(op, axis, self.shape()).or_fail() as isize;
+        // Rows that lie side by side: then each stays in the first cache from the maximum to the result.
+        let last_axis = self.transpose(axis, -1);
+        let n = last_axis.size(-1);
+        let source = last_axis.contiguous();
+        let x = source.as_slice().expect("made contiguous");
+        let result = Tensor::written(last_axis.shape().clone(), |out| {
+            share::for_each_run_chunk(out, n, share::SOFTMAX, &|rows, out| {
+                let x = &x[rows.start * n..rows.end * n];
+                dispatch(Isa::current(), Softmax { n, log, x, out });
+            });
+        });
+        result.transpose(axis, -1).contiguous()
+    }
+}
+
+/// The softmax of rows of `n` elements, or its logarithm.
+struct Softmax<'a> {
+    n: usize,
+    log: bool,
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for (x, row) in self.x.chunks_exact(self.n).zip(self.out.chunks_exact_mut(self.n)) {
+            let max = fold_run::<Max, S>(simd, x, 0.0);
+            row.copy_from_slice(x);
+            if self.log {
+                // x - max first: it is exact near the maximum, where the logarithm of the sum is small.
+                let log_sum = fold_run::<ExpSum, S>(simd, row, max).ln();
+                map_run(simd, LessBoth(max, log_sum), row);
+            } else {
+                map_run(simd, ExpLess(max), row);
+                let sum = fold_run::<Sum, S>(simd, row, 0.0);
+                map_run(simd, Times(1.0 / sum), row);
+            }
+        }
+    }
+}
+
+/// e^(x - shift)
+#[derive(Clone, Copy)]
+struct ExpLess(f32);
+
+impl UnaryFn for ExpLess {
+    #[inline(always)]
+    fn eval<S: Simd>(self, x: Lane<S>) -> Lane<S> {
+        (x - self.0).exp()
+    }
+}
+
+/// (x - a) - b
+#[derive(Clone, Copy)]
+struct LessBoth(f32, f32);
+
+impl UnaryFn for LessBoth {
+    #[inline(always)]
+    fn eval<S: Simd>(self, x: Lane<S>) -> Lane<S> {
+        x - self.0 - self.1
+    }
+}
+
+/// x · factor
+#[derive(Clone, Copy)]
+struct Times(f32);
+
+impl UnaryFn for Times {
+    #[inline(always)]
+    fn eval<S: Simd>(self, x: Lane<S>) -> Lane<S> {
+        x * self.0
+    }
+}

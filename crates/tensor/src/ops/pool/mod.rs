@@ -1,0 +1,90 @@
+//! Two-dimensional pooling: maxima and means over windows.
+
+mod plane;
+mod scatter;
+mod shape;
+
+pub use scatter::{plane_gather_shape, plane_scatter_shape};
+pub use shape::{Pool2d, PoolShape, PoolWindow, check_windows};
+
+use crate::{array::Tensor, error::OrFail, indices::Indices, threads::share};
+use plane::{avg_plane, avg_plane_grad, max_plane};
+
+impl Tensor {
+    /// The largest element of each window of images `[n, c, h, w]`, and its position in its image plane, `row · w +
+    /// column`. Of equal ones the first in row-major order counts; a NaN counts as larger than all; padding never does.
+    ///
+    /// # Panics
+    /// When there are not four axes, a window does not fit the padded image or lies in the padding alone, or a size is
+    /// 0 where it must not be.
+    ///
+    /// ```
+    /// # use gradus_tensor::{Indices, Pool2d, Tensor};
+    /// let x = Tensor::from([[[[1.0, 2.0, 5.0], [4.0, 3.0, 0.0]]]]);
+    /// let (y, winners) = x.max_pool(&Pool2d::Adaptive { output: [1, 2] });
+    /// assert_eq!((y.to_vec(), winners.as_slice()), (vec![4.0, 5.0], &[3, 2][..]));
+    /// ```
+    #[track_caller]
+    pub fn max_pool(&self, windows: &Pool2d) -> (Tensor, Indices) {
+        let shape = windows.shape("max_pool2d", self.shape()).or_fail();
+        let x = self.contiguous();
+        let x = x.as_slice().expect("made contiguous above");
+        let (input, output) = (shape.input[0] * shape.input[1], shape.output[0] * shape.output[1]);
+        let mut winners = vec![0; shape.y().numel()];
+        let y = Tensor::written(shape.y(), |y| {
+            share::for_each_run_pair((y, &mut winners), output, self.numel(), |planes, y, winners| {
+                let parts = y.chunks_exact_mut(output).zip(winners.chunks_exact_mut(output));
+                for (plane, (y, winners)) in planes.zip(parts) {
+                    max_plane(&shape, &x[plane * input..][..input], y, winners);
+                }
+            });
+        });
+        (y, Indices::new(winners, shape.y()))
+    }
+
+    /// The mean of each window of images `[n, c, h, w]`. Padding counts as zeros, or with `count_include_pad` false not
+    /// at all; what a last window of ceil mode has beyond the padding never counts.
+    ///
+    /// # Panics
+    /// As [`Tensor::max_pool`].
+    ///
+    /// ```
+    /// # use gradus_tensor::{Pool2d, Tensor};
+    /// let x = Tensor::from([[[[1.0, 2.0, 6.0], [4.0, 3.0, 0.0]]]]);
+    /// assert_eq!(x.avg_pool(&Pool2d::Adaptive { output: [2, 2] }, true).to_vec(), [1.5, 4.0, 3.5, 1.5]);
+    /// ```
+    #[track_caller]
+    pub fn avg_pool(&self, windows: &Pool2d, count_include_pad: bool) -> Tensor {
+        let shape = windows.shape("avg_pool2d", self.shape()).or_fail();
+        let x = self.contiguous();
+        let x = x.as_slice().expect("made contiguous above");
+        let (input, output) = (shape.input[0] * shape.input[1], shape.output[0] * shape.output[1]);
+        Tensor::written(shape.y(), |y| {
+            share::for_each_run_chunk(y, output, share::ELEMENTWISE, &|planes, y| {
+                for (plane, y) in planes.zip(y.chunks_exact_mut(output)) {
+                    avg_plane(&shape, count_include_pad, &x[plane * input..][..input], y);
+                }
+            });
+        })
+    }
+
+    /// The gradient of [`Tensor::avg_pool`] by its input, for images of height and width `size`: this is the gradient
+    /// by the output. Each window hands its gradient out in equal parts.
+    ///
+    /// # Panics
+    /// When pooling such images does not have an output like this.
+    #[track_caller]
+    pub fn avg_pool_grad(&self, windows: &Pool2d, size: [usize; 2], count_include_pad: bool) -> Tensor {
+        let shape = windows.grad_shape("avg_pool2d_grad", self.shape(), size).or_fail();
+        let g = self.contiguous();
+        let g = g.as_slice().expect("made contiguous above");
+        let (input, output) = (shape.input[0] * shape.input[1], shape.output[0] * shape.output[1]);
+        Tensor::written(shape.x(), |dx| {
+            share::for_each_run_chunk(dx, input, share::ELEMENTWISE, &|planes, dx| {
+                for (plane, dx) in planes.zip(dx.chunks_exact_mut(input)) {
+                    avg_plane_grad(&shape, count_include_pad, &g[plane * output..][..output], dx);
+                }
+            });
+        })
+    }
+}
