@@ -48,6 +48,8 @@ const LOWER: [i32; 2] = [-7, -14];
 const HIGHER: [i32; 2] = [5, 10];
 /// The first step of a quick look, as a power of two of the line's scale.
 const FIRST: i32 = -5;
+/// How many times further off an estimate may be that is too uncertain to pass by.
+const UNCERTAIN: f64 = 4.0;
 /// How many halvings of the step below the last one its confirmation is.
 const BELOW: i32 = 8;
 
@@ -198,6 +200,9 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
     let sure = if is_noisy { 0.02 } else { ladder.line.epsilon.powf(0.25) } * reference;
     // Beside the other elements it is as good as none.
     let sure = sure.max(4e3 * ladder.line.epsilon.sqrt() * claim.size);
+    // Where noise leaves few digits, its own size is uncertain.
+    let error = if estimate.error > sure { UNCERTAIN * estimate.error } else { estimate.error };
+    let estimate = Estimate { error, ..estimate };
 
     if let Some(size) = scan.jump() {
         let side =
