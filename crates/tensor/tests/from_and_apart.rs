@@ -3,10 +3,7 @@
 
 use gradus_tensor::{Indices, Slice, Tensor};
 
-#[path = "../../autograd/tests/common/panics.rs"]
-#[allow(unreachable_pub)] // in one place for all tests
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 /// The panic says just this and points to the line that `f` stands on.
 macro_rules! says {
