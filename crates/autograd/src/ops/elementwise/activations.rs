@@ -172,7 +172,7 @@ unary! {
         },
         derivative: |x, y, k| {
             let bound = |bound: f64| x.place().constant(bound as f32);
-            x.gt(&bound(low)) * x.lt(&bound(high))
+            x.gt(bound(low)) * x.lt(bound(high))
         },
         slope: |x| if x > low && x < high { 1.0 } else { 0.0 },
         samples: -2.0..2.0,

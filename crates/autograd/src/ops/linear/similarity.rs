@@ -44,7 +44,7 @@ pub trait Similarity: Value {
         let others: Vec<isize> = (0..shape.rank() as isize).filter(|&other| other != axis).collect();
         let norms = self.vector_norm(p, others, true);
         let drawn_in = self / (&norms + 1e-7) * most;
-        norms.gt(&at.constant(most)).select_where(&drawn_in, self)
+        norms.gt(at.constant(most)).select_where(&drawn_in, self)
     }
 
     /// The cosine of the angle between vectors along an axis, which goes away: `y = a·b / (max(|a|, ε) max(|b|, ε))`, ε
