@@ -137,10 +137,9 @@ pub trait Composed: Value {
     /// ```
     #[track_caller]
     fn nan_to_num(&self, nan: f32, above: f32, below: f32) -> Self {
-        let is = |value: f32| self.place().constant(value);
         let finite = self.masked_fill(&self.not_equals(self), nan);
-        let finite = finite.masked_fill(&self.equals(is(f32::INFINITY)), above);
-        finite.masked_fill(&self.equals(is(f32::NEG_INFINITY)), below)
+        let finite = finite.masked_fill(&self.equals(f32::INFINITY), above);
+        finite.masked_fill(&self.equals(f32::NEG_INFINITY), below)
     }
 
     /// The exponential linear unit with the scale that keeps activations normalised (G. Klambauer, T. Unterthiner,
