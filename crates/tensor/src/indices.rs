@@ -7,6 +7,7 @@ use crate::{
         views::resolve_reshape,
     },
     error::{OrFail, ShapeError},
+    memory::limit::list,
     ops::shape::concat::{concat_shape, stack_axis},
     shape::{Shape, new_axis, resolve_axis, resolve_index},
 };
@@ -363,8 +364,9 @@ impl Indices {
 
     /// The elements where a layout sees them.
     fn copied(&self, layout: &Layout) -> Indices {
-        let elements = Positions::new(layout).map(|at| self.elements[at]).collect();
-        Indices { elements, shape: layout.shape.clone() }
+        let mut elements: Vec<i32> = list("indices", layout.shape.numel()).or_fail();
+        elements.extend(Positions::new(layout).map(|at| self.elements[at]));
+        Indices { elements: elements.into(), shape: layout.shape.clone() }
     }
 }
 

@@ -3,13 +3,14 @@
 mod array;
 mod error;
 mod indices;
-mod isa;
 #[allow(clippy::needless_range_loop)] // tiles and registers are counted
+#[doc(hidden)]
 pub mod kernels;
 pub mod memory;
 mod ops;
 mod random;
 pub mod shape;
+#[doc(hidden)]
 pub mod simd;
 pub mod threads;
 mod within;
@@ -21,7 +22,9 @@ pub use array::{
 };
 pub use error::{OrFail, ShapeError};
 pub use indices::{Indices, Integer};
-pub use isa::Isa;
+pub use memory::limit::list;
+#[doc(hidden)]
+pub use ops::elementwise::functions;
 pub use ops::{
     conv::{
         Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias,
@@ -35,4 +38,5 @@ pub use ops::{
 };
 pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
+pub use simd::Isa;
 pub use within::{Part, Within};

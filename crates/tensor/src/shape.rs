@@ -1,6 +1,6 @@
 //! Shapes, axes, and the rules by which shapes combine.
 
-use crate::error::ShapeError;
+use crate::{error::ShapeError, memory::limit};
 use smallvec::SmallVec;
 use std::{fmt, ops::Deref};
 
@@ -27,11 +27,22 @@ impl Shape {
         fits.then_some(if is_empty { 0 } else { len })
     }
 
-    /// The shape, or an error of `op` when it has more elements than memory can hold.
-    pub(crate) fn checked(self, op: &str) -> Result<Shape, ShapeError> {
+    /// The shape, or an error of `op` when it has more elements than any memory can hold. Every rule that makes a shape of
+    /// given numbers ends here. It multiplies by [`usize::saturating_mul`]: what overflows stays too large until then.
+    pub fn checked(self, op: &str) -> Result<Shape, ShapeError> {
         match self.checked_len() {
             Some(_) => Ok(self),
             None => Err(self.too_large(op)),
+        }
+    }
+
+    /// The shape of a tensor to be made, or an error of `op` when the machine's memory cannot hold it: what a rule asks before
+    /// it makes lists as long as the result.
+    pub fn affordable(self, op: &str) -> Result<Shape, ShapeError> {
+        match self.checked_len() {
+            None => Err(self.too_large(op)),
+            Some(len) if !limit::is_affordable(len) => Err(limit::refusal(op, &self, len)),
+            Some(_) => Ok(self),
         }
     }
 
@@ -41,8 +52,20 @@ impl Shape {
     }
 
     /// The number of elements: the product of the sizes, 1 for a scalar.
+    ///
+    /// # Panics
+    /// When it is no `usize`.
+    #[track_caller]
     pub fn numel(&self) -> usize {
-        self.iter().product()
+        let mut numel = 1usize;
+        for &n in self.iter() {
+            match numel.checked_mul(n) {
+                Some(product) => numel = product,
+                None if self.is_empty() => return 0,
+                None => self.too_large("numel").fail(),
+            }
+        }
+        numel
     }
 
     /// The number of axes.
@@ -353,7 +376,7 @@ pub fn matmul(a: &[usize], b: &[usize]) -> Result<Shape, ShapeError> {
     }
     let batch = |s: &[usize]| Shape::new(&s[..s.len().saturating_sub(2)]);
     let batch = broadcast("matmul: batch axes", &batch(a), &batch(b))?;
-    Ok(batch.iter().copied().chain(rows).chain(columns).collect())
+    batch.iter().copied().chain(rows).chain(columns).collect::<Shape>().checked("matmul")
 }
 
 /// The shape of `x Wᵀ + b`: `[.., in]` with a weight `[out, in]` and a bias `[out]` gives `[.., out]`.
@@ -377,7 +400,7 @@ pub fn linear(x: &[usize], weight: &[usize], bias: Option<&[usize]>) -> Result<S
             "linear: the bias has shape {bias:?}, the weight {weight:?} wants [{outputs}]"
         )));
     }
-    Ok(Shape::new(x).with(x.len() - 1, outputs))
+    Shape::new(x).with(x.len() - 1, outputs).checked("linear")
 }
 
 #[cfg(test)]

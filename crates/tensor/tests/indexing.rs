@@ -255,7 +255,7 @@ proptest! {
             places.sort_by(|a, b| {
                 let (a, b) = (value(a), value(b));
                 let (left, right) = if descending { (b, a) } else { (a, b) };
-                left.partial_cmp(&right).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+                left.partial_cmp(&right).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
             });
             places
         };

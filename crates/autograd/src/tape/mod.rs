@@ -7,7 +7,7 @@ mod scope;
 pub(crate) mod var;
 
 use crate::{
-    op::{Op, Outputs, Recorded, Step},
+    op::{Op, Outputs, Recorded, Step, guarded},
     tape::{checkpoint::Segments, few::List, var::Var},
     value::{
         Place,
@@ -296,9 +296,11 @@ impl Tape {
             let value = |k: usize| nodes[inputs[k].id() as usize].value();
             let values = List::new(inputs.len(), value(0), value);
             let shapes = List::new(inputs.len(), &[][..], |k| &values.as_slice()[k].shape()[..]);
-            step.infer(shapes.as_slice())?;
+            step.infer(shapes.as_slice())?.checked(step.name())?;
             needs = inputs.iter().any(|x| nodes[x.id() as usize].needs);
-            step.forward(values.as_slice())
+            let mut outputs = None;
+            guarded(step.name(), shapes.as_slice(), || outputs = Some(step.forward(values.as_slice())))?;
+            outputs.expect("the forward ran to its end")
         };
         let mut nodes = tape.nodes.write();
         let id = nodes.len() as u32;

@@ -7,7 +7,7 @@ pub(crate) mod values;
 pub use place::{Place, eager};
 
 use crate::{
-    op::{Op, Outputs},
+    op::{Op, Outputs, guarded},
     tape::{Tape, few::List, var::Var},
     value::{
         param::{BufferUpdate, Param},
@@ -290,8 +290,11 @@ impl Value for Tensor {
 
 #[track_caller]
 fn run<O: Op>(op: O, inputs: &[&Tensor]) -> Outputs {
-    op.infer(shapes(inputs).as_slice()).or_fail();
-    op.forward(inputs).0
+    let shapes = shapes(inputs);
+    op.infer(shapes.as_slice()).and_then(|outputs| outputs.checked(O::NAME)).or_fail();
+    let mut outputs = None;
+    guarded(O::NAME, shapes.as_slice(), || outputs = Some(op.forward(inputs).0)).or_fail();
+    outputs.expect("the forward ran to its end")
 }
 
 fn shapes<'a>(inputs: &[&'a Tensor]) -> List<&'a [usize]> {

@@ -4,13 +4,18 @@ mod construct;
 pub(crate) mod copy;
 mod format;
 pub(crate) mod layout;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 pub(crate) mod strided;
 pub(crate) mod views;
 
 use crate::{
     array::{layout::Layout, strided::Positions},
     error::{OrFail, ShapeError},
-    memory::buffer::Buffer,
+    memory::{
+        buffer::Buffer,
+        limit::{self, list},
+    },
     shape::Shape,
 };
 
@@ -56,7 +61,7 @@ impl Tensor {
     #[track_caller]
     pub(crate) fn written(shape: Shape, write: impl FnOnce(&mut [f32])) -> Tensor {
         let Some(len) = shape.checked_len() else { shape.too_large("tensor").fail() };
-        let mut buffer = Buffer::new(len);
+        let Some(mut buffer) = Buffer::new(len) else { limit::refusal("tensor", &shape, len).fail() };
         write(buffer.get_mut().expect("a new buffer has one owner"));
         Tensor { buffer, layout: Layout::contiguous(shape) }
     }
@@ -160,10 +165,15 @@ impl Tensor {
     }
 
     /// The elements in row-major order, copied.
+    #[track_caller]
     pub fn to_vec(&self) -> Vec<f32> {
         match self.as_slice() {
             Some(elements) => elements.to_vec(),
-            None => self.iter().collect(),
+            None => {
+                let mut elements = list("to_vec", self.numel()).or_fail();
+                elements.extend(self.iter());
+                elements
+            }
         }
     }
 
@@ -181,6 +191,7 @@ impl Tensor {
 
     /// The elements for writing, in row-major order. Copies them first when the buffer is shared or they do not lie
     /// in that order.
+    #[track_caller]
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         if !(self.buffer.is_unique() && self.layout.is_contiguous()) {
             *self = self.copied();
@@ -215,6 +226,7 @@ impl Tensor {
     }
 
     /// The same elements in row-major order without gaps: this tensor if it is so already, else a copy.
+    #[track_caller]
     pub fn contiguous(&self) -> Tensor {
         if self.is_contiguous() { self.clone() } else { self.copied() }
     }

@@ -38,6 +38,7 @@ impl Tensor {
     pub const INFER: usize = usize::MAX;
 
     /// One axis with all elements, in row-major order.
+    #[track_caller]
     pub fn flatten(&self) -> Tensor {
         self.reshape([self.numel()])
     }
@@ -103,7 +104,7 @@ impl Tensor {
     #[track_caller]
     pub fn unslice(&self, axis: isize, slice: impl Into<Slice>, size: usize) -> Tensor {
         let axis = resolve_axis("unslice", axis, self.shape()).or_fail();
-        let whole = Layout::contiguous(self.shape().with(axis, size));
+        let whole = Layout::contiguous(self.shape().with(axis, size).checked("unslice").or_fail());
         let part = whole.slice(axis, &slice.into()).or_fail();
         if &part.shape != self.shape() {
             ShapeError::new(format!(

@@ -418,13 +418,14 @@ pub trait Reduce: Value {
     }
 
     /// Along an axis the logarithm of the sum of exponentials up to each place: `y_i = ln(e^x_0 + .. + e^x_i)`. It does
-    /// not overflow.
+    /// not overflow. Elements that are -inf have gradient 0, as in [`logsumexp`](Reduce::logsumexp).
     ///
     /// # Panics
     /// When there is no such axis.
     #[track_caller]
     fn logcumsumexp(&self, axis: isize) -> Self {
-        scan("logcumsumexp", self, axis, Logaddexp)
+        let nothing = self.place().constant(f32::NEG_INFINITY);
+        scan("logcumsumexp", &self.masked_fill(&self.equals(&nothing), f32::NEG_INFINITY), axis, Logaddexp)
     }
 
     /// The logarithm of the sum of exponentials of all elements: see [`logsumexp_axes`](Reduce::logsumexp_axes).

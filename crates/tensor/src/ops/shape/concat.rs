@@ -8,6 +8,7 @@ use crate::{
         strided::Coalesced,
     },
     error::OrFail,
+    memory::limit::list,
     ops::elementwise::gather,
     shape::{Shape, new_axis, resolve_axis},
 };
@@ -120,7 +121,8 @@ impl Tensor {
         }
         let n = self.shape()[axis];
         let size = n.div_ceil(chunks).max(1);
-        let sizes: Vec<usize> = (0..n).step_by(size).map(|start| size.min(n - start)).collect();
+        let mut sizes: Vec<usize> = list("chunk", n.div_ceil(size)).or_fail();
+        sizes.extend((0..n).step_by(size).map(|start| size.min(n - start)));
         if sizes.is_empty() { vec![self.clone()] } else { self.split(&sizes, axis as isize) }
     }
 
