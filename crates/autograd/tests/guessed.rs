@@ -11,7 +11,7 @@ fn formula<V: Value>(x: &V, y: &V) -> V {
     assert_eq!((n * d, x.rank(), x.shape().rank()), (x.numel(), 2, 2));
     let big = x.gt(0.5).logical_or(&x.lt(y));
     let scalars = (c(1.0) - x) + (c(2.0) * x) + (c(3.0) + y) - (c(1.0) / y.clone());
-    big.select_where(&scalars, &(x * 0.0)).slice(1, 1..=1)
+    big.select_where(&scalars, &(x * 0.0)).slice(1, 1..=2)
 }
 
 #[test]
