@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &[
             &["within"],
             &["error"],
-            &["shape", "random"],
+            &["limit", "shape", "random"],
             &["simd"],
             &["memory", "threads"],
             &["kernels"],

@@ -176,7 +176,7 @@ fn messages_name_the_method_that_was_called() {
     let w = w.transpose(0, 1);
     assert_eq!(
         refused(&|| up(None, &w, 0, 2)),
-        "conv_transpose2d: [1, 3, 8, 8] by [3, 4, 3, 3]: height: the output padding of 2 must be less than the stride of 2"
+        "conv_transpose2d: [1, 3, 8, 8] by [3, 4, 3, 3]: height: the output padding of 2 must be less than the stride of 2 or the dilation of 1"
     );
     assert!(refused(&|| up(None, &w, 9, 0)).contains("cuts away all of 17 elements"));
     assert_eq!(

@@ -7,7 +7,7 @@ use crate::{
         views::resolve_reshape,
     },
     error::{OrFail, ShapeError},
-    memory::limit::list,
+    limit::list,
     ops::shape::concat::{concat_shape, stack_axis},
     shape::{Shape, new_axis, resolve_axis, resolve_index},
 };

@@ -6,6 +6,7 @@ mod indices;
 #[allow(clippy::needless_range_loop)] // tiles and registers are counted
 #[doc(hidden)]
 pub mod kernels;
+mod limit;
 pub mod memory;
 mod ops;
 mod random;
@@ -22,7 +23,7 @@ pub use array::{
 };
 pub use error::{OrFail, ShapeError};
 pub use indices::{Indices, Integer};
-pub use memory::limit::list;
+pub use limit::list;
 #[doc(hidden)]
 pub use ops::elementwise::functions;
 pub use ops::{

@@ -1,6 +1,6 @@
 //! Shapes, axes, and the rules by which shapes combine.
 
-use crate::{error::ShapeError, memory::limit};
+use crate::{error::ShapeError, limit};
 use smallvec::SmallVec;
 use std::{fmt, ops::Deref};
 

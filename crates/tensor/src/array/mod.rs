@@ -12,10 +12,8 @@ pub(crate) mod views;
 use crate::{
     array::{layout::Layout, strided::Positions},
     error::{OrFail, ShapeError},
-    memory::{
-        buffer::Buffer,
-        limit::{self, list},
-    },
+    limit::{self, list},
+    memory::buffer::Buffer,
     shape::Shape,
 };
 

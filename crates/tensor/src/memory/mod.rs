@@ -4,8 +4,8 @@
 //! lock, warm in its cache); large ones, and what a thread has too much of, lie in lists that all threads share.
 
 pub(crate) mod buffer;
-pub(crate) mod limit;
 
+use crate::limit;
 use buffer::Header;
 use std::{
     cell::RefCell,

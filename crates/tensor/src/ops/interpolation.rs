@@ -4,7 +4,7 @@ use crate::{
     ShapeError,
     array::{Tensor, strided::AxisView},
     error::OrFail,
-    memory::limit::list,
+    limit::list,
     shape::{Shape, resolve_axis},
     threads::share,
 };

@@ -395,7 +395,6 @@ pub trait Shaping: Value {
             ))
             .fail()
         }
-        let shape = shape.affordable("as_strided").or_fail();
         let mut places = Vec::new();
         if !shape.contains(&0) {
             // The smallest and the largest place, before there is a list of all.
@@ -411,6 +410,7 @@ pub trait Shaping: Value {
             }
             places.push(offset);
         }
+        let shape = shape.affordable("as_strided").or_fail();
         for (&size, &stride) in shape.iter().zip(strides) {
             let steps = |&at: &usize| (0..size as isize).map(move |i| at.wrapping_add_signed(i * stride));
             places = places.iter().flat_map(steps).collect();

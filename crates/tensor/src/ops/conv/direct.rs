@@ -3,8 +3,8 @@
 use super::{planes::Planes, shape::ConvShape};
 use crate::{
     kernels::conv::{CHUNK, dots, multiply},
+    limit,
     memory::buffer::Buffer,
-    memory::limit,
     threads::share,
 };
 use std::ops::Range;

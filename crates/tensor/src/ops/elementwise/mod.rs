@@ -7,7 +7,7 @@ use crate::{
     array::{Tensor, layout::Layout, strided::Coalesced},
     error::OrFail,
     kernels::map::{self, BinaryFn, Operand, UnaryFn, map, map_inplace, zip},
-    memory::limit,
+    limit,
     shape::{Shape, broadcast},
     threads::share,
 };

@@ -2,7 +2,7 @@
 
 use crate::{
     error::ShapeError,
-    memory::limit::list,
+    limit::list,
     ops::conv::{Window, axis_names, check_images},
     shape::Shape,
 };

@@ -8,7 +8,7 @@ use crate::{
         strided::Coalesced,
     },
     error::OrFail,
-    memory::limit::list,
+    limit::list,
     ops::elementwise::gather,
     shape::{Shape, new_axis, resolve_axis},
 };

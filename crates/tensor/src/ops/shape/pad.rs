@@ -7,7 +7,7 @@ use crate::{
         layout::{Layout, Slice},
     },
     error::OrFail,
-    memory::limit::list,
+    limit::list,
     ops::shape::concat::copy_into,
     shape::Shape,
 };
