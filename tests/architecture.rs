@@ -10,6 +10,17 @@ use std::{
 /// The layers of each crate, from the ground up: a file imports from its own layer and from those before it.
 const LAYERS: &[(&str, &[&[&str]])] = &[
     (
+        "check",
+        &[
+            &["estimate", "given", "json", "noise", "rng"],
+            &["ladder", "pattern", "verdict", "ndarray", "nalgebra"],
+            &["report", "scan"],
+            &["slope"],
+            &["calls", "check", "jacobian", "search"],
+            &["argmin", "functions"],
+        ],
+    ),
+    (
         "tensor",
         &[
             &["within"],
