@@ -68,10 +68,7 @@ pub mod prelude {
         Init, Layer, Module, Parameters, Sequential, State, Summary, data, decode,
         layers::*,
         metrics, module,
-        optim::{
-            self, AdaDelta, AdaGrad, Adam, AdamW, Lbfgs, Lion, NAdam, Optimizer, RmsProp, Sgd,
-            clip_grad_norm, clip_grad_value,
-        },
+        optim::{self, Optimizer, clip_grad_norm, clip_grad_value, optimizers::*},
         schedule::{self, Schedule},
         train::{self, Trainer},
     };
@@ -86,6 +83,8 @@ mod pages {
     struct AddingAnOp;
     #[doc = include_str!("../docs/custom-ops.md")]
     struct CustomOps;
+    #[doc = include_str!("../docs/files.md")]
+    struct Files;
     #[doc = include_str!("../docs/training.md")]
     struct Training;
     #[doc = include_str!("../docs/looking-inside.md")]

@@ -61,17 +61,18 @@ fn kinks_and_singular_points() -> Vec<Convention> {
         |x| x.atanh() => [[1.0, INF, INF], [-1.0, -INF, INF]];
         |x| x.erfc() => [[INF, 0.0, 0.0], [-INF, 2.0, 0.0]];
         |x| x.erfinv() => [[1.0, INF, INF], [-1.0, -INF, INF], [0.0, 0.0, 0.886_226_95]];
-        |x| x.sinc() => [[0.0, 1.0, 0.0], [1.0, 0.0, -1.0], [-2.0, 0.0, -0.5]];
-        |x| x.lgamma() => [[0.0, INF, -INF], [INF, INF, INF]];
-        |x| x.digamma() => [[0.0, -INF, INF]];
+        |x| x.sinc() => [[0.0, 1.0, 0.0], [1.0, 0.0, -1.0], [-2.0, 0.0, -0.5], [INF, 0.0, 0.0], [-INF, 0.0, 0.0]];
+        |x| x.lgamma() => [[0.0, INF, -INF], [INF, INF, INF], [-3.0, INF, NAN], [-1e10, INF, NAN], [-INF, INF, NAN]];
+        |x| x.digamma() => [[0.0, -INF, INF], [-0.0, INF, INF], [-3.0, NAN, INF], [-1e10, NAN, INF], [INF, INF, 0.0], [-INF, NAN, NAN]];
+        |x| x.polygamma(1) => [[0.0, INF, -INF], [-3.0, INF, NAN], [INF, 0.0, 0.0], [-INF, NAN, NAN]];
         |x| x.reciprocal() => [[0.0, INF, -INF], [-0.0, -INF, -INF]];
         |x| x.sigmoid() => [[0.0, 0.5, 0.25], [1000.0, 1.0, 0.0], [-1000.0, 0.0, 0.0]];
         |x| x.tanh() => [[0.0, 0.0, 1.0], [1000.0, 1.0, 0.0], [-1000.0, -1.0, 0.0]];
-        |x| x.softplus() => [[1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0]];
-        |x| x.gelu() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0], [-100.0, 0.0, 0.0]];
-        |x| x.gelu_tanh() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0]];
-        |x| x.silu() => [[0.0, 0.0, 0.5], [1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0]];
-        |x| x.mish() => [[0.0, 0.0, 0.6], [1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0]];
+        |x| x.softplus() => [[1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
+        |x| x.gelu() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0], [-100.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
+        |x| x.gelu_tanh() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0], [2e13, 2e13, 1.0], [-2e13, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
+        |x| x.silu() => [[0.0, 0.0, 0.5], [1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
+        |x| x.mish() => [[0.0, 0.0, 0.6], [1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
         |x| x.celu(2.0) => [[0.0, 0.0, 1.0], [-INF, -2.0, 0.0], [3.0, 3.0, 1.0]];
         |x| x.selu() => [[0.0, 0.0, 1.7580993], [1.0, 1.050701, 1.050701]];
         |x| x.softsign() => [[0.0, 0.0, 1.0], [INF, 1.0, 0.0], [-INF, -1.0, 0.0]];
@@ -79,7 +80,7 @@ fn kinks_and_singular_points() -> Vec<Convention> {
         |x| x.hardtanh(-1.0, 1.0) => [[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0], [NAN, NAN, 0.0]];
         |x| x.relu6() => [[0.0, 0.0, 0.0], [6.0, 6.0, 0.0], [3.0, 3.0, 1.0]];
         |x| x.hardsigmoid() => [[3.0, 1.0, 0.0], [-3.0, 0.0, 0.0]];
-        |x| x.hardswish() => [[3.0, 3.0, 1.0], [-3.0, 0.0, 0.0]];
+        |x| x.hardswish() => [[3.0, 3.0, 1.0], [-3.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
         |x| x.threshold(1.0, 1.0) => [[1.0, 1.0, 0.0], [2.0, 2.0, 1.0], [NAN, NAN, 1.0]];
         |x| x.logsigmoid() => [[1000.0, 0.0, 0.0], [-1000.0, -1000.0, 1.0]];
         |x| x.hardshrink(0.5) => [[0.5, 0.0, 0.0], [-0.5, 0.0, 0.0], [NAN, NAN, 1.0]];
@@ -98,8 +99,9 @@ fn kinks_and_singular_points() -> Vec<Convention> {
         |x| x.vector_norm(1.0, Axes::all(), false) => [[0.0, 0.0, 0.0], [-2.0, 2.0, -1.0]];
         |x| x.vector_norm(3.0, Axes::all(), false) => [[0.0, 0.0, 0.0]];
         |x| x.vector_norm(INF, Axes::all(), false) => [[0.0, 0.0, 0.0], [-2.0, 2.0, -1.0]];
-        |x| x.std(0) => [[3.0, 0.0, 0.0]];
+        |x| x.std_axes(Axes::all(), 0, false) => [[3.0, 0.0, 0.0]];
         |x| x.logsumexp() => [[-INF, -INF, 0.0], [1000.0, 1000.0, 1.0]];
+        |x| x.reshape([1]).logcumsumexp(0) => [[-INF, -INF, 0.0], [1000.0, 1000.0, 1.0]];
         |x| x.max() => [[NAN, NAN, 1.0], [-INF, -INF, 1.0]];
     }
 }
@@ -193,7 +195,7 @@ fn powers_of_two_variables() {
 fn functions_of_two_variables() {
     type Pair = for<'t> fn(&Var<'t>, &Var<'t>) -> Var<'t>;
     // a, b, y, by a, by b
-    let table: [(&str, Pair, &[[f32; 5]]); 7] = [
+    let table: [(&str, Pair, &[[f32; 5]]); 8] = [
         (
             "atan2",
             |a, b| a.atan2(b),
@@ -229,7 +231,23 @@ fn functions_of_two_variables() {
         (
             "xlogy",
             |a, b| a.xlogy(b),
-            &[[0.0, 0.0, 0.0, -INF, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0], [2.0, 1.0, 0.0, 0.0, 2.0]],
+            &[
+                [0.0, 0.0, 0.0, 0.0, 0.0],
+                [0.0, -1.0, 0.0, 0.0, 0.0],
+                [0.0, 1.0, 0.0, 0.0, 0.0],
+                [2.0, 1.0, 0.0, 0.0, 2.0],
+                [2.0, 0.0, -INF, -INF, INF],
+            ],
+        ),
+        (
+            "strong_mul",
+            |a, b| a.strong_mul(b),
+            &[
+                [0.0, INF, 0.0, 0.0, 0.0],
+                [NAN, 0.0, 0.0, 0.0, 0.0],
+                [0.0, 2.0, 0.0, 2.0, 0.0],
+                [2.0, INF, INF, INF, 2.0],
+            ],
         ),
         (
             "logaddexp",
@@ -250,7 +268,14 @@ fn functions_of_two_variables() {
             assert!(same(value.item(), y), "{name}({a}, {b}) is {}, not {y}", value.item());
             let swept = value.backward();
             let found = [va, vb].map(|v| swept.get(v).map_or(0.0, |g| g.item()));
-            assert!(same(found[0], by_a) && same(found[1], by_b), "{name}({a}, {b}): gradients {found:?}");
+            let recorded = value.grad(&[va, vb]);
+            let recorded = [0, 1].map(|i: usize| recorded[i].map_or(0.0, |g| g.item()));
+            for found in [found, recorded] {
+                assert!(
+                    same(found[0], by_a) && same(found[1], by_b),
+                    "{name}({a}, {b}): gradients {found:?}"
+                );
+            }
         }
     }
 }
@@ -441,5 +466,87 @@ fn places_of_a_grid_on_pixels_and_borders() {
     let is_row =
         |line: &&str| ["zeros", "border", "reflection"].iter().any(|p| line.starts_with(&format!("| {p} |")));
     let written: Vec<&str> = text.lines().filter(is_row).collect();
+    assert!(written == table, "docs/conventions.md should have this table:\n{}", table.join("\n"));
+}
+
+/// A norm or a statistic of a vector, and what it and its gradient give.
+struct OfVector {
+    name: &'static str,
+    f: for<'t> fn(Var<'t>) -> Var<'t>,
+    at: Vec<(&'static [f32], f32, &'static [f32])>,
+}
+
+macro_rules! of_vectors {
+    ($($f:expr => [$($at:expr),* $(,)?];)*) => {
+        vec![$(OfVector { name: stringify!($f), f: $f, at: vec![$($at),*] }),*]
+    };
+}
+
+fn norms_and_statistics() -> Vec<OfVector> {
+    of_vectors! {
+        // v, y, dy/dv
+        |v| v.norm() => [
+            (&[3e-25, 4e-25], 5e-25, &[0.6, 0.8]),
+            (&[3e30, -4e30], 5e30, &[0.6, -0.8]),
+            (&[0.0, 0.0], 0.0, &[0.0, 0.0]),
+            (&[INF, 1.0], INF, &[NAN, 0.0]),
+            (&[NAN, 1.0], NAN, &[NAN, NAN]),
+            (&[3e38, 3e38], INF, &[0.0, 0.0]),
+        ];
+        |v| v.vector_norm(4.0, 0, false) => [
+            (&[0.0, -1e-20], 1e-20, &[0.0, -1.0]),
+            (&[0.0, 1e20], 1e20, &[0.0, 1.0]),
+        ];
+        |v| v.vector_norm(0.5, 0, false) => [
+            (&[0.0, 2.0], 2.0, &[0.0, 1.0]),
+        ];
+        |v| v.vector_norm(3.0, 0, false) => [
+            (&[INF, 1.0], INF, &[NAN, 0.0]),
+        ];
+        |v| v.std_axes(Axes::all(), 0, false) => [
+            (&[-3e-25, 3e-25], 3e-25, &[-0.5, 0.5]),
+            (&[-3e30, 3e30], 3e30, &[-0.5, 0.5]),
+            (&[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 0.0, &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+            (&[INF, 1.0], NAN, &[NAN, NAN]),
+        ];
+        |v| v.std() => [
+            (&[2.0], NAN, &[NAN]),
+        ];
+        |v| v.var_axes(Axes::all(), 0, false) => [
+            (&[-3e30, 3e30], INF, &[-3e30, 3e30]),
+            (&[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 0.0, &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+            (&[NAN, 1.0], NAN, &[NAN, NAN]),
+        ];
+        |v| v.var() => [
+            (&[2.0], NAN, &[NAN]),
+        ];
+    }
+}
+
+#[test]
+fn norms_and_statistics_at_the_bounds_of_f32() {
+    let near = |a: f32, b: f32| same(a, b) || (a - b).abs() <= 2e-7 * b.abs();
+    let number = |x: &f32| format!("{x:?}").trim_end_matches(".0").replace("inf", "∞");
+    let list = |v: &[f32]| v.iter().map(number).collect::<Vec<_>>().join(", ");
+    let mut table = Vec::new();
+    for OfVector { name, f, at } in norms_and_statistics() {
+        for (v, y, slopes) in at {
+            let tape = Tape::new();
+            let var = tape.var(Tensor::new(v, [v.len()]));
+            let value = f(var);
+            assert!(near(value.item(), y), "{name} of {v:?} is {}, not {y}", value.item());
+            let swept = value.backward()[var].to_vec();
+            let recorded = value.grad(&[var])[0].unwrap().value().to_vec();
+            for found in [swept, recorded] {
+                let equal = found.iter().zip(slopes).all(|(&a, &b)| near(a, b));
+                assert!(equal, "{name} of {v:?} has the gradient {found:?}, not {slopes:?}");
+            }
+            let method = name.trim_start_matches("|v| ");
+            table.push(format!("| `{method}` | {} | {} | {} |", list(v), number(&y), list(slopes)));
+        }
+    }
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/conventions.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let written: Vec<&str> = text.lines().filter(|line| line.starts_with("| `v.")).collect();
     assert!(written == table, "docs/conventions.md should have this table:\n{}", table.join("\n"));
 }

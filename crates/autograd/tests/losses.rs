@@ -220,7 +220,7 @@ fn binary_cross_entropy_of_probabilities() {
     // Certain and right costs nothing; certain and wrong has no bound.
     let certain = tape.var([0.0, 1.0]);
     let right = certain.binary_cross_entropy(&tape.constant([0.0, 1.0]));
-    assert_eq!((right.item(), right.backward()[certain].to_vec()), (0.0, vec![0.5, -0.5]));
+    assert_eq!((right.item(), right.backward()[certain].to_vec()), (0.0, vec![0.0, 0.0]));
     assert_eq!(certain.binary_cross_entropy(&tape.constant([1.0, 0.0])).item(), INF);
 }
 
@@ -264,4 +264,34 @@ fn ctc_sums_over_all_alignments() {
             close(found, -probability.ln());
         }
     }
+}
+
+#[test]
+fn what_is_no_probability_is_refused() {
+    let (x, unit) = (Tensor::from([[0.25, 0.75]]), Tensor::from([[0.0, 1.0]]));
+    let refused = |f: &dyn Fn() -> Tensor| {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).expect_err("it was taken");
+        *panic.downcast::<String>().expect("a sentence")
+    };
+    for bad in [-1.0, 2.0, INF] {
+        let t = Tensor::from([[0.0, bad]]);
+        for (name, text) in [
+            ("binary_cross_entropy", refused(&|| x.binary_cross_entropy(&t))),
+            ("binary_cross_entropy_with_logits", refused(&|| x.binary_cross_entropy_with_logits(&t))),
+            (
+                "weighted_binary_cross_entropy_with_logits",
+                refused(&|| x.weighted_binary_cross_entropy_with_logits(&t, &Tensor::scalar(2.0))),
+            ),
+            ("soft_cross_entropy", refused(&|| x.soft_cross_entropy(&t))),
+        ] {
+            assert_eq!(text, format!("{name}: {bad} is among the targets, which must be in 0..=1"));
+        }
+        let text = refused(&|| t.binary_cross_entropy(&unit));
+        assert_eq!(
+            text,
+            format!("binary_cross_entropy: {bad} is among the probabilities, which must be in 0..=1")
+        );
+    }
+    let nan = Tensor::from([[0.5, f32::NAN]]);
+    assert!(nan.binary_cross_entropy(&unit).item().is_nan() && x.soft_cross_entropy(&nan).item().is_nan());
 }

@@ -1,7 +1,7 @@
 //! Metrics: how good predictions are, computed on plain tensors.
 
 use crate::layer::Layer;
-use gradus_tensor::{Indices, Tensor};
+use gradus_tensor::{Indices, OrFail, Tensor, list};
 use std::fmt;
 
 /// A layer's outputs for inputs `[n, ...]`, computed in batches of `batch` examples, on plain tensors: nothing is recorded.
@@ -29,26 +29,27 @@ pub fn predict(layer: &impl Layer, inputs: &Tensor, batch: usize) -> Tensor {
 }
 
 /// The share of the rows of `scores`, `[.., classes]`, whose highest score is that of their label, from 0 to 1. Of equal
-/// scores the first counts. NaN when there are none.
+/// scores the first counts. Rows with a negative label, such as the -100 that losses ignore, are left out. NaN when there
+/// are no others, and when a score of them is NaN: a model that has diverged is no better than one that guesses.
 ///
 /// # Panics
-/// When the shapes do not fit.
+/// When the shapes do not fit, or a label is beyond the classes.
 ///
 /// ```
 /// use gradus_nn::metrics::accuracy;
 /// use gradus_tensor::{Indices, Tensor};
-/// let scores = Tensor::from([[0.1, 0.9], [0.7, 0.3], [0.6, 0.4], [0.2, 0.8]]);
-/// assert_eq!(accuracy(&scores, &Indices::from([1, 0, 1, 1])), 0.75);
+/// let scores = Tensor::from([[0.1, 0.9], [0.7, 0.3], [0.6, 0.4], [0.2, 0.8], [0.2, 0.8]]);
+/// assert_eq!(accuracy(&scores, &Indices::from([1, 0, 1, 1, -100])), 0.75);
 /// ```
 #[track_caller]
 pub fn accuracy(scores: &Tensor, labels: &Indices) -> f64 {
     check("accuracy", scores, labels);
     let guesses = scores.argmax(-1);
-    let right = guesses.iter().zip(labels.iter()).filter(|(guess, label)| guess == label).count();
-    right as f64 / labels.numel() as f64
+    share(scores, labels, |row, label| guesses.as_slice()[row] == label)
 }
 
-/// The share of the rows whose label's score is among the `k` highest.
+/// The share of the rows whose label's score is among the `k` highest. As for [`accuracy`], rows with a negative label are
+/// left out, and NaN among the scores gives NaN.
 ///
 /// ```
 /// use gradus_nn::metrics::top_k_accuracy;
@@ -59,14 +60,28 @@ pub fn accuracy(scores: &Tensor, labels: &Indices) -> f64 {
 /// ```
 ///
 /// # Panics
-/// When the shapes do not fit, or there are fewer than `k` classes.
+/// When the shapes do not fit, a label is beyond the classes, or there are fewer than `k` classes.
 #[track_caller]
 pub fn top_k_accuracy(scores: &Tensor, labels: &Indices, k: usize) -> f64 {
     check("top_k_accuracy", scores, labels);
     let (_, best) = scores.topk(k, -1);
-    let right =
-        labels.iter().enumerate().filter(|&(row, label)| best.as_slice()[row * k..][..k].contains(&label));
-    right.count() as f64 / labels.numel() as f64
+    share(scores, labels, |row, label| best.as_slice()[row * k..][..k].contains(&label))
+}
+
+/// The share of the rows with a label for which `is_right(row, label)` holds.
+fn share(scores: &Tensor, labels: &Indices, is_right: impl Fn(usize, i32) -> bool) -> f64 {
+    let classes = scores.shape()[scores.rank() - 1];
+    let scores = scores.contiguous();
+    let elements = scores.as_slice().expect("made contiguous");
+    let (mut right, mut all) = (0u64, 0u64);
+    for (row, label) in labels.iter().enumerate().filter(|(_, label)| *label >= 0) {
+        if elements[row * classes..][..classes].iter().any(|score| score.is_nan()) {
+            return f64::NAN;
+        }
+        all += 1;
+        right += u64::from(is_right(row, label));
+    }
+    right as f64 / all as f64
 }
 
 #[track_caller]
@@ -77,6 +92,10 @@ fn check(op: &str, scores: &Tensor, labels: &Indices) {
         "{op}: scores {shape} and labels {} do not fit: they must be [.., classes] and [..]",
         labels.shape()
     );
+    let classes = shape[scores.rank() - 1];
+    if let Some(label) = labels.iter().find(|&label| label >= 0 && label as usize >= classes) {
+        panic!("{op}: label {label} is none of the {classes} classes; a negative one is left out");
+    }
 }
 
 /// `e^loss` of a mean cross-entropy in nats: among how many words a language model is at a loss.
@@ -117,13 +136,16 @@ impl ConfusionMatrix {
     #[track_caller]
     pub fn new(classes: usize) -> ConfusionMatrix {
         assert!(classes > 0, "confusion matrix: there must be at least one class");
-        ConfusionMatrix { classes, counts: vec![0; classes * classes] }
+        let mut counts = list("confusion matrix", classes.saturating_mul(classes)).or_fail();
+        counts.resize(classes * classes, 0);
+        ConfusionMatrix { classes, counts }
     }
 
-    /// Counts guesses, such as `scores.argmax(-1)`, with their labels.
+    /// Counts guesses, such as `scores.argmax(-1)`, with their labels. What has a negative label, such as the -100 that
+    /// losses ignore, is left out.
     ///
     /// # Panics
-    /// When the shapes differ, or a guess or a label is no class.
+    /// When the shapes differ, or a guess or another label is no class.
     #[track_caller]
     pub fn add(&mut self, guesses: &Indices, labels: &Indices) {
         assert!(
@@ -132,7 +154,7 @@ impl ConfusionMatrix {
             guesses.shape(),
             labels.shape()
         );
-        for (guess, label) in guesses.iter().zip(labels.iter()) {
+        for (guess, label) in guesses.iter().zip(labels.iter()).filter(|(_, label)| *label >= 0) {
             for class in [guess, label] {
                 let classes = self.classes;
                 assert!(
@@ -274,6 +296,28 @@ mod tests {
     #[should_panic = "confusion matrix: 2 is none of the 2 classes"]
     fn labels_must_be_classes() {
         ConfusionMatrix::new(2).add(&Indices::from([0]), &Indices::from([2]));
+    }
+
+    #[test]
+    fn ignored_labels_are_left_out_and_scores_that_are_nan_give_nan() {
+        let scores = Tensor::from([[0.1, 0.9], [0.7, 0.3], [f32::NAN, 0.4], [0.6, 0.4]]);
+        let labels = |third: i32| Indices::from([1, 1, third, -100]);
+        for metric in [accuracy, |scores: &Tensor, labels: &Indices| top_k_accuracy(scores, labels, 1)] {
+            assert_eq!(metric(&scores, &labels(-100)), 0.5);
+            assert_eq!(metric(&scores, &labels(-1)), 0.5);
+            assert!(metric(&scores, &labels(0)).is_nan());
+            assert!(metric(&scores, &Indices::from([-100; 4])).is_nan());
+            assert!(metric(&Tensor::full([2, 3], f32::NAN), &Indices::from([0, 0])).is_nan());
+        }
+        let mut matrix = ConfusionMatrix::new(2);
+        matrix.add(&Indices::from([1, 0, 0, 0]), &Indices::from([1, 1, -100, -100]));
+        assert_eq!((matrix.accuracy(), matrix.count(0, 0)), (0.5, 0));
+    }
+
+    #[test]
+    #[should_panic = "accuracy: label 2 is none of the 2 classes"]
+    fn labels_beyond_the_classes_are_refused() {
+        accuracy(&Tensor::zeros([1, 2]), &Indices::from([2]));
     }
 
     #[test]

@@ -15,13 +15,28 @@
 //! assert_eq!(schedule.lr(99), 0.1);
 //! ```
 
-use crate::state::{State, StateError};
+use crate::save::{State, StateError};
 use std::f64::consts::PI;
 
 /// A learning rate for each step.
 pub trait Schedule {
     /// The learning rate of this step; the first is 0.
+    ///
+    /// # Panics
+    /// When a number of the schedule is of no use, such as a rate that is negative or NaN.
+    #[track_caller]
     fn lr(&self, step: u64) -> f64;
+}
+
+/// Refuses rates and factors of no use.
+#[track_caller]
+fn check(schedule: &str, numbers: &[(&str, f64)]) {
+    for (name, value) in numbers {
+        assert!(
+            *value >= 0.0 && value.is_finite(),
+            "{schedule}: {name} is {value}; it must be at least 0 and finite"
+        );
+    }
 }
 
 impl<F: Fn(u64) -> f64> Schedule for F {
@@ -48,9 +63,13 @@ pub struct StepDecay {
 }
 
 impl Schedule for StepDecay {
-    /// # Panics
-    /// When the size is 0.
+    #[track_caller]
     fn lr(&self, step: u64) -> f64 {
+        check("step decay", &[("lr", self.lr), ("gamma", self.gamma)]);
+        assert!(
+            self.size > 0,
+            "step decay: the size is 0; there must be at least one step between two changes"
+        );
         self.lr * self.gamma.powf((step / self.size) as f64)
     }
 }
@@ -73,7 +92,9 @@ pub struct MultiStep {
 }
 
 impl Schedule for MultiStep {
+    #[track_caller]
     fn lr(&self, step: u64) -> f64 {
+        check("multi-step", &[("lr", self.lr), ("gamma", self.gamma)]);
         let reached = self.milestones.iter().filter(|&&milestone| milestone <= step).count();
         self.lr * self.gamma.powf(reached as f64)
     }
@@ -95,7 +116,9 @@ pub struct Exponential {
 }
 
 impl Schedule for Exponential {
+    #[track_caller]
     fn lr(&self, step: u64) -> f64 {
+        check("exponential", &[("lr", self.lr), ("gamma", self.gamma)]);
         self.lr * self.gamma.powf(step as f64)
     }
 }
@@ -119,18 +142,30 @@ pub struct Cosine {
 
 impl Cosine {
     /// Down to 0.
+    ///
+    /// # Panics
+    /// When the rate is negative or not finite.
+    #[track_caller]
     pub fn new(lr: f64, steps: u64) -> Cosine {
+        check("cosine", &[("lr", lr)]);
         Cosine { lr, min: 0.0, steps }
     }
 
     /// Down to this rate.
+    ///
+    /// # Panics
+    /// When it is negative or not finite.
+    #[track_caller]
     pub fn min(self, min: f64) -> Cosine {
+        check("cosine", &[("min", min)]);
         Cosine { min, ..self }
     }
 }
 
 impl Schedule for Cosine {
+    #[track_caller]
     fn lr(&self, step: u64) -> f64 {
+        check("cosine", &[("lr", self.lr), ("min", self.min)]);
         // A schedule of no steps is at its end.
         let share = if step < self.steps { step as f64 / self.steps as f64 } else { 1.0 };
         half_cosine(self.lr, self.min, share)
@@ -167,13 +202,28 @@ pub struct OneCycle {
 
 impl OneCycle {
     /// Rising for 0.3 of the steps from a 25th, falling to a 10000th of that.
+    ///
+    /// # Panics
+    /// When the rate is negative or not finite, or there are no steps.
+    #[track_caller]
     pub fn new(max: f64, steps: u64) -> OneCycle {
+        check("one cycle", &[("max", max)]);
+        assert!(steps > 0, "one cycle: a cycle of 0 steps; it needs at least one");
         OneCycle { max, steps, rise: 0.3, divisor: 25.0, final_divisor: 1e4 }
     }
 }
 
 impl Schedule for OneCycle {
+    #[track_caller]
     fn lr(&self, step: u64) -> f64 {
+        check("one cycle", &[("max", self.max)]);
+        assert!(
+            (0.0..=1.0).contains(&self.rise) && self.divisor > 0.0 && self.final_divisor > 0.0,
+            "one cycle: a rise of {} of the steps, and the divisors {} and {}; they must be in 0..=1, and positive",
+            self.rise,
+            self.divisor,
+            self.final_divisor
+        );
         let first = self.max / self.divisor;
         let (step, top, end) = (step as f64, self.rise * self.steps as f64 - 1.0, self.steps as f64 - 1.0);
         if step <= top {
@@ -208,6 +258,7 @@ impl<S: Schedule> Warmup<S> {
 }
 
 impl<S: Schedule> Schedule for Warmup<S> {
+    #[track_caller]
     fn lr(&self, step: u64) -> f64 {
         match step.checked_sub(self.steps) {
             None => self.then.lr(0) * (step + 1) as f64 / self.steps as f64,
@@ -233,7 +284,7 @@ pub struct Plateau {
     pub factor: f64,
     /// How many epochs without improvement are borne.
     pub patience: u64,
-    /// The improvement that counts, as a share of the best.
+    /// The improvement that counts, as a share of the best's magnitude.
     pub threshold: f64,
     /// Epochs after a change in which none is counted.
     pub cooldown: u64,
@@ -251,7 +302,12 @@ pub struct Plateau {
 
 impl Plateau {
     /// A tenth after more than 10 epochs in which the least metric has not fallen by a 10000th.
+    ///
+    /// # Panics
+    /// When the rate is negative or not finite.
+    #[track_caller]
     pub fn new(lr: f64) -> Plateau {
+        check("plateau", &[("lr", lr)]);
         Plateau {
             factor: 0.1,
             patience: 10,
@@ -267,7 +323,12 @@ impl Plateau {
     }
 
     /// With this factor.
+    ///
+    /// # Panics
+    /// Unless it is in 0..1: the rate would not fall.
+    #[track_caller]
     pub fn factor(self, factor: f64) -> Plateau {
+        assert!((0.0..1.0).contains(&factor), "plateau: factor is {factor}; it must be in 0..1");
         Plateau { factor, ..self }
     }
 
@@ -287,11 +348,22 @@ impl Plateau {
     }
 
     /// Takes in an epoch's metric and gives the learning rate that follows. NaN is no improvement.
+    ///
+    /// A metric is better where it is below `best - threshold |best|`, or above `best + threshold |best|` for greatest
+    /// ones. For a positive best that is PyTorch's rule; for a negative one PyTorch's margin has the other sign.
+    ///
+    /// # Panics
+    /// When the threshold, the factor or the lowest rate is negative or not finite.
+    #[track_caller]
     pub fn observe(&mut self, metric: f64) -> f64 {
+        check("plateau", &[("threshold", self.threshold), ("factor", self.factor), ("min", self.min)]);
+        // The factor is further from 0 than 1 where the way to better metrics leads away from 0.
+        let margin = if self.greatest == (self.best >= 0.0) { self.threshold } else { -self.threshold };
+        let bound = self.best * (1.0 + margin);
         let better = match self.greatest {
             _ if self.best.is_nan() => !metric.is_nan(),
-            true => metric > self.best * (1.0 + self.threshold),
-            false => metric < self.best * (1.0 - self.threshold),
+            true => metric > bound,
+            false => metric < bound,
         };
         if better {
             (self.best, self.bad) = (metric, 0);
@@ -321,10 +393,13 @@ impl Plateau {
     /// Goes on from a saved state. When it fails nothing is changed.
     ///
     /// # Errors
-    /// When something is missing from the state.
+    /// When something is missing from the state, or the rate is negative or not finite.
     pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
         let (lr, best, bad, rest) =
-            (state.get("lr")?, state.get("best")?, state.get("bad")?, state.get("rest")?);
+            (state.get::<f64>("lr")?, state.get("best")?, state.get("bad")?, state.get("rest")?);
+        if !(lr >= 0.0 && lr.is_finite()) {
+            return Err(StateError::new(format!("lr is {lr}; it must be at least 0 and finite")));
+        }
         *self = Plateau { lr, best, bad, rest, ..*self };
         Ok(())
     }
@@ -392,6 +467,24 @@ mod tests {
         let rates: Vec<f64> = (0..7).map(|step| schedule.lr(step)).collect();
         assert_eq!(rates, [0.5, 1.0, 1.5, 2.0, 2.0, 1.0, 0.0]);
         assert_eq!(Warmup::new(0, Cosine::new(1.0, 2)).lr(0), 1.0);
+    }
+
+    #[test]
+    fn a_plateau_of_negative_metrics_is_seen() {
+        // As of a log-likelihood to be made least, or of one to be made greatest.
+        let rates = |mut plateau: Plateau, metrics: &[f64]| -> Vec<f64> {
+            metrics.iter().map(|&metric| plateau.observe(metric)).collect()
+        };
+        let eager = |threshold| Plateau { threshold, ..Plateau::new(1.0).factor(0.5).patience(0) };
+        // The bound is -1.1: only -1.2 is better.
+        assert_eq!(rates(eager(0.1), &[-1.0, -0.95, -1.05, -1.2]), [1.0, 0.5, 0.25, 0.25]);
+        assert_eq!(rates(eager(1e-4), &[-1.0, -1.0, -1.0]), [1.0, 0.5, 0.25]);
+        // The bound is -0.9: only -0.85 is better.
+        assert_eq!(rates(eager(0.1).greatest(), &[-1.0, -1.05, -0.95, -0.85]), [1.0, 0.5, 0.25, 0.25]);
+        assert_eq!(rates(eager(1e-4).greatest(), &[-1.0, -1.0]), [1.0, 0.5]);
+        // From 0 any step counts, in the right direction.
+        assert_eq!(rates(eager(0.1), &[0.0, 0.0, 1e-9, -1e-9]), [1.0, 0.5, 0.25, 0.25]);
+        assert_eq!(rates(eager(0.1).greatest(), &[0.0, -1e-9, 1e-9]), [1.0, 0.5, 0.5]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod indices;
 #[allow(clippy::needless_range_loop)] // tiles and registers are counted
 #[doc(hidden)]
 pub mod kernels;
+mod limit;
 pub mod memory;
 mod ops;
 mod random;
@@ -13,6 +14,7 @@ pub mod shape;
 #[doc(hidden)]
 pub mod simd;
 pub mod threads;
+mod within;
 
 pub use array::{
     Tensor,
@@ -20,7 +22,8 @@ pub use array::{
     views::resolve_reshape,
 };
 pub use error::{OrFail, ShapeError};
-pub use indices::Indices;
+pub use indices::{Indices, Integer};
+pub use limit::list;
 #[doc(hidden)]
 pub use ops::elementwise::functions;
 pub use ops::{
@@ -37,3 +40,4 @@ pub use ops::{
 pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
 pub use simd::Isa;
+pub use within::{Part, Within};

@@ -4,11 +4,12 @@ pub(crate) mod hooks;
 
 use crate::{
     inspect::refuse,
-    sweep::{Rule, gradients::Gradients, sweep, sweep_recorded},
-    tape::{Tape, var::Var},
+    sweep::{Rule, Seeds, gradients::Gradients, sweep, sweep_recorded},
+    tape::{Tape, undecided_at, var::Var},
 };
 use gradus_tensor::{ShapeError, Tensor};
 use hooks::Hooks;
+use smallvec::smallvec;
 
 impl<'t> Var<'t> {
     /// The gradients of this loss by every variable and parameter that it depends on.
@@ -41,11 +42,16 @@ impl<'t> Var<'t> {
     /// When the loss has more than one element, or a hook is for another tape.
     #[track_caller]
     pub fn backward_with(self, hooks: Hooks<'_>) -> Gradients {
+        self.backward_hooked(hooks, false)
+    }
+
+    #[track_caller]
+    fn backward_hooked(self, hooks: Hooks<'_>, release: bool) -> Gradients {
         let ones = Tensor::ones(self.scalar_loss().shape());
         hooks.check_tape(self.tape());
         self.tape().inspect_from(0);
         let mut watch = (self.tape().anomaly_watch(), hooks);
-        let mut gradients = sweep(self, ones, Rule::Fused, false, &mut watch);
+        let mut gradients = sweep(self.tape(), self.seed(ones), Rule::Fused, release, &mut watch);
         refuse(watch.0);
         for (id, gradient) in watch.1.into_retained() {
             // A leaf is there already.
@@ -56,9 +62,11 @@ impl<'t> Var<'t> {
         gradients
     }
 
-    /// Like [`Var::backward`], giving back every value that the sweep has passed.
+    /// Like [`Var::backward`], giving back every value that the sweep has passed: [`Tape::step`] without its closure, which
+    /// would hide the line of whoever called a function that trains.
+    #[doc(hidden)]
     #[track_caller]
-    pub(crate) fn backward_releasing(self) -> Gradients {
+    pub fn backward_releasing(self) -> Gradients {
         let ones = Tensor::ones(self.scalar_loss().shape());
         self.sweep(ones, Rule::Fused, true)
     }
@@ -91,13 +99,12 @@ impl<'t> Var<'t> {
 
     #[track_caller]
     pub(crate) fn sweep(self, cotangent: Tensor, rule: Rule, release: bool) -> Gradients {
-        let Some(mut watch) = self.tape().anomaly_watch() else {
-            return sweep(self, cotangent, rule, release, &mut ());
-        };
-        self.tape().inspect_from(0);
-        let gradients = sweep(self, cotangent, rule, release, &mut watch);
-        refuse(Some(watch));
-        gradients
+        self.tape().sweep(self.seed(cotangent), rule, release)
+    }
+
+    /// What a sweep from this value alone begins with.
+    pub(crate) fn seed(self, cotangent: Tensor) -> Seeds {
+        smallvec![(self.id(), cotangent)]
     }
 
     /// The gradients of the sum of this value's elements by other values of the tape, as variables that can be
@@ -131,6 +138,7 @@ impl<'t> Var<'t> {
     pub fn grad_from(self, cotangent: Var<'t>, wrt: &[Var<'t>]) -> Vec<Option<Var<'t>>> {
         let tape = self.tape();
         for var in wrt.iter().chain([&cotangent]) {
+            var.check_alive();
             assert!(std::ptr::eq(tape, var.tape()), "grad: {} lives on another tape", var.describe());
         }
         if let Some(constant) = wrt.iter().find(|var| !tape.nodes.read()[var.id() as usize].needs) {
@@ -165,14 +173,104 @@ impl Tape {
     /// assert_eq!(prediction.to_vec(), [1.0, -1.0]);
     /// ```
     ///
+    /// What was recorded before, such as by a step that panicked, is forgotten; the random state goes on.
+    ///
     /// # Panics
-    /// When the loss has more than one element.
+    /// When the loss has more than one element; when `f` uses a layer that works otherwise in training, on a tape that was
+    /// made with [`Tape::new`].
     #[track_caller]
     pub fn step<R>(&mut self, f: impl for<'t> FnOnce(&'t Tape) -> (Var<'t>, R)) -> (f32, Gradients, R) {
+        self.clear();
         let (loss, rest) = f(self);
+        self.check_mode();
         let value = loss.scalar_loss().item();
         let gradients = loss.backward_releasing();
         self.clear();
         (value, gradients, rest)
+    }
+
+    /// Like [`Tape::step`], with hooks on the gradients of values that `f` computes.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let w = Param::new([3.0, -4.0]);
+    /// let (mut tape, mut norm) = (Tape::new(), 0.0);
+    /// let (loss, gradients, ()) = tape.step_with(|tape| {
+    ///     let h = tape.param(&w) * 2.0;
+    ///     let hooks = Hooks::new()
+    ///         .read(h, |gradient| norm = gradient.norm().item())
+    ///         .replace(h, |gradient| gradient.clamp(-1.0, 1.0));
+    ///     (h.square().sum(), hooks, ())
+    /// });
+    /// assert_eq!((loss, norm), (100.0, 20.0));
+    /// assert_eq!(gradients[&w].to_vec(), [2.0, -2.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Tape::step`], and when a hook is for another tape.
+    #[track_caller]
+    pub fn step_with<'h, R>(
+        &mut self,
+        f: impl for<'t> FnOnce(&'t Tape) -> (Var<'t>, Hooks<'h>, R),
+    ) -> (f32, Gradients, R) {
+        self.clear();
+        let (loss, hooks, rest) = f(self);
+        self.check_mode();
+        let value = loss.scalar_loss().item();
+        let gradients = loss.backward_hooked(hooks, true);
+        self.clear();
+        (value, gradients, rest)
+    }
+
+    /// The gradients of the sum of several outputs' elements, each multiplied by an element of its cotangent, in one
+    /// sweep: `Σ uₖᵀ Jₖ`. An output that comes twice counts twice.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.var([1.0, 2.0]);
+    /// let (y, z) = (x.square(), x.sum());
+    /// let gradients = tape.backward(&[(y, [1.0, 10.0].into()), (z, 100.0.into())]);
+    /// assert_eq!(gradients[x].to_vec(), [102.0, 140.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// When there are no outputs, one is of another tape, or a cotangent has another shape than its output.
+    #[track_caller]
+    pub fn backward<'t>(&'t self, outputs: &[(Var<'t>, Tensor)]) -> Gradients {
+        assert!(!outputs.is_empty(), "backward: there are no outputs to begin with");
+        for (output, cotangent) in outputs {
+            assert!(
+                std::ptr::eq(self, output.tape()),
+                "backward: {} lives on another tape",
+                output.describe()
+            );
+            output.check_cotangent(cotangent);
+        }
+        self.sweep(
+            outputs.iter().map(|(y, cotangent)| (y.id(), cotangent.clone())).collect(),
+            Rule::Fused,
+            false,
+        )
+    }
+
+    #[track_caller]
+    fn check_mode(&self) {
+        if let Some(place) = self.undecided() {
+            panic!("step: {}", undecided_at(place));
+        }
+    }
+
+    #[track_caller]
+    fn sweep(&self, seeds: Seeds, rule: Rule, release: bool) -> Gradients {
+        let Some(mut watch) = self.anomaly_watch() else {
+            return sweep(self, seeds, rule, release, &mut ());
+        };
+        self.inspect_from(0);
+        let gradients = sweep(self, seeds, rule, release, &mut watch);
+        refuse(Some(watch));
+        gradients
     }
 }

@@ -86,7 +86,7 @@ impl Var<'_> {
         let forward = first_in_forward(&tape.nodes.read(), under);
         forward.or_else(|| {
             let mut watch = AnomalyWatch::default();
-            sweep(self, Tensor::ones(self.shape()), Rule::Fused, false, &mut watch);
+            sweep(self.tape(), self.seed(Tensor::ones(self.shape())), Rule::Fused, false, &mut watch);
             watch.found
         })
     }

@@ -68,7 +68,7 @@ impl Var<'_> {
         for _ in 0..rounds {
             tape.provide_all();
             time_forwards(&tape.nodes.read(), &mut forwards);
-            sweep(self, Tensor::ones(self.shape()), Rule::Fused, false, &mut clock);
+            sweep(self.tape(), self.seed(Tensor::ones(self.shape())), Rule::Fused, false, &mut clock);
         }
         let nodes = tape.nodes.read();
         let steps =

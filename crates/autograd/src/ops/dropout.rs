@@ -70,6 +70,10 @@ impl<V: Value> Regularization for V {}
 #[track_caller]
 fn drop<V: Value>(x: &V, p: f32, channels: bool) -> V {
     assert!((0.0..=1.0).contains(&p), "dropout: the probability {p} is not in 0..=1");
+    if p == 0.0 {
+        // As the layers that have dropout as an option do. It is the same in training, so it does not ask.
+        return x.clone();
+    }
     match x.place().draw() {
         Some(seed) => V::apply(Dropout { p, seed, channels }, &[x]),
         None => x.clone(),

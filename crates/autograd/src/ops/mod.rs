@@ -17,6 +17,7 @@ pub mod recurrence;
 pub mod reduce;
 pub mod selection;
 pub mod shape;
+mod units;
 
 /// The traits whose methods are the operations on any [`Value`](crate::Value). They come without their names, which
 /// a program may want for its own types.
@@ -143,6 +144,8 @@ pub const ALL: &[Spec] = &[
     Spec::of::<reduce::Max>(),
     Spec::of::<reduce::Min>(),
     Spec::of::<reduce::Variance>(),
+    Spec::of::<reduce::StandardDeviation>(),
+    Spec::of::<reduce::VectorNorm>(),
     Spec::of::<reduce::CumSum>(),
     Spec::of::<reduce::LogSumExp>(),
     Spec::of::<indexing::IndexSelect>(),
@@ -158,6 +161,7 @@ pub const ALL: &[Spec] = &[
     Spec::of::<normalize::GroupNorm>(),
     Spec::of::<linear::MatMul>(),
     Spec::of::<linear::Linear>(),
+    Spec::of::<linear::CosineSimilarity>(),
     Spec::of::<loss::CrossEntropy>(),
     Spec::of::<conv::Conv2d>(),
     Spec::of::<conv::Conv2dInputGrad>(),

@@ -1,11 +1,11 @@
 //! The gradients that a sweep found.
 
 use crate::{
-    tape::var::Var,
+    tape::{undecided_at, var::Var},
     value::param::{BufferUpdate, Param, ParamId},
 };
 use gradus_tensor::Tensor;
-use std::{collections::HashMap, fmt, ops::Index};
+use std::{collections::HashMap, fmt, ops::Index, panic::Location};
 
 /// The gradients of a loss by the variables and parameters of its tape.
 ///
@@ -15,12 +15,18 @@ use std::{collections::HashMap, fmt, ops::Index};
 pub struct Gradients {
     /// The tape and its generation, which variables must match; `None` for sums over several tapes.
     pub(crate) tape: Option<(u64, u64)>,
+    /// How many scopes of the tape had ended.
+    pub(crate) scopes: u32,
     /// By position on the tape, ascending.
     pub(crate) by_var: Vec<(u32, Option<Tensor>)>,
     /// `None` for a parameter that is on the tape but that the loss does not depend on.
     pub(crate) by_param: HashMap<ParamId, Option<Tensor>>,
     /// In the order in which they were asked for.
     pub(crate) updates: Vec<BufferUpdate>,
+    /// What the means in the recording were taken over.
+    pub(crate) weight: Option<f64>,
+    /// Where the recording asked for a mode that nobody had decided on.
+    pub(crate) undecided: Option<&'static Location<'static>>,
 }
 
 impl Gradients {
@@ -34,7 +40,12 @@ impl Gradients {
             self.tape == Some(var.tape_and_generation()),
             "gradients: the variable is not of the tape, or the use of the tape, that these gradients came from"
         );
-        match self.by_var.binary_search_by_key(&var.id(), |&(id, _)| id) {
+        let id = var.id();
+        assert!(
+            var.tape().scopes.keep(id, self.scopes),
+            "gradients: they came from a tape.scope that has ended, before the variable was made"
+        );
+        match self.by_var.binary_search_by_key(&id, |&(id, _)| id) {
             Ok(found) => self.by_var[found].1.as_ref(),
             Err(_) => panic!(
                 "gradients: {} is no variable made by tape.var(..) before the sweep; for a constant there is no gradient, \
@@ -76,6 +87,49 @@ impl Gradients {
         self.by_param.get_mut(&param.id())?.as_mut()
     }
 
+    /// Multiplies the gradients of all parameters, as for a mean of several batches. The changes of buffers stay.
+    pub fn scale(&mut self, factor: f32) {
+        for gradient in self.by_param.values_mut().flatten() {
+            // One that was broadcast has all its elements in one place, and keeps it.
+            *gradient = &*gradient * factor;
+        }
+    }
+
+    /// Whether the gradients of all parameters are free of NaN and infinities. It reads each once.
+    pub fn is_finite(&self) -> bool {
+        // A product with 0 is 0 unless something is not finite.
+        let sound = |gradient: &Tensor| match gradient.as_slice() {
+            Some(elements) => elements.chunks(4096).all(|part| {
+                let mut sums = [0.0f32; 16];
+                let (blocks, rest) = part.as_chunks::<16>();
+                for block in blocks {
+                    sums.iter_mut().zip(block).for_each(|(sum, x)| *sum += x * 0.0);
+                }
+                sums.iter().chain(rest).map(|x| x * 0.0).sum::<f32>() == 0.0
+            }),
+            None => gradient.iter().all(f32::is_finite),
+        };
+        self.by_param.values().flatten().all(sound)
+    }
+
+    /// What the means in the recording were taken over, if they said so: see [`Place::weigh`](crate::Place::weigh). Of
+    /// merged gradients it is the sum.
+    pub fn weight(&self) -> Option<f64> {
+        self.weight
+    }
+
+    /// Refuses gradients that are not fit for training: an optimizer asks before it changes anything.
+    ///
+    /// # Panics
+    /// When they came from a tape made with [`Tape::new`](crate::Tape::new), and the recording used a layer that works
+    /// otherwise in training.
+    #[track_caller]
+    pub fn check_mode(&self) {
+        if let Some(place) = self.undecided {
+            panic!("optimizer: {}", undecided_at(place));
+        }
+    }
+
     /// Makes the changes of a buffer that the layers of the forward pass asked for, in their order; see
     /// [`Place::update_buffer`](crate::Place::update_buffer). Optimizers do it for all buffers of a model.
     pub fn update_buffer(&self, buffer: &mut Param) {
@@ -93,6 +147,11 @@ impl Gradients {
         other.updates.retain(|new| self.updates.iter().all(|known| known.recording != new.recording));
         self.updates.append(&mut other.updates);
         (self.tape, self.by_var) = (None, Vec::new());
+        self.undecided = self.undecided.or(other.undecided);
+        self.weight = match (self.weight, other.weight) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
+        };
         for (id, gradient) in other.by_param {
             let sum = self.by_param.entry(id).or_default();
             *sum = match (sum.take(), gradient) {

@@ -3,14 +3,15 @@
 pub(crate) mod gradients;
 
 use crate::{
-    op::Backward,
+    op::{Backward, Step},
     ops::shape::SumTo,
     sweep::gradients::Gradients,
     tape::{Tape, few::List, node::Node, var::Var},
     value::Value,
 };
-use gradus_tensor::Tensor;
+use gradus_tensor::{OrFail, ShapeError, Tensor};
 use smallvec::{SmallVec, smallvec};
+use std::panic::Location;
 
 /// Which rule an ordinary sweep runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,22 +62,26 @@ impl<A: Watch, B: Watch> Watch for (A, B) {
     }
 }
 
-/// The gradients of `y`, whose cotangent is given, by every variable and parameter that it depends on.
+/// The positions of values with their cotangents, from which a sweep begins.
+pub(crate) type Seeds = SmallVec<[(u32, Tensor); 1]>;
+
+/// The gradients of values whose cotangents are given, by every variable and parameter that they depend on.
 #[track_caller]
 pub(crate) fn sweep(
-    y: Var<'_>,
-    cotangent: Tensor,
+    tape: &Tape,
+    seeds: Seeds,
     rule: Rule,
     release: bool,
     watch: &mut impl Watch,
 ) -> Gradients {
-    let tape = y.tape();
     let has_checkpoints = !tape.segments.borrow().is_empty();
-    // What came after the loss cannot matter to it, but for outputs of its own step.
-    let after = y.id() as usize + 1;
+    // What came after the last one cannot matter to them, but for outputs of its own step.
+    let after = seeds.iter().map(|&(id, _)| id as usize + 1).max().unwrap_or(0);
     let end = after + tape.nodes.read()[after..].iter().take_while(|node| node.is_later_output()).count();
     let mut gradients: Vec<Option<Tensor>> = vec![None; end];
-    gradients[y.id() as usize] = Some(cotangent);
+    for (id, cotangent) in seeds {
+        accumulate(&mut gradients[id as usize], cotangent);
+    }
     if release {
         tape.nodes.write()[end..].iter_mut().for_each(Node::release);
     }
@@ -137,7 +142,14 @@ fn reached<G>(tape: &Tape, id: usize, gradients: &[Option<G>]) -> bool {
     gradients[id..].iter().take(node.outputs as usize).any(Option::is_some)
 }
 
+/// What failed in the backward rule of a step that was recorded at this line, such as an allocation.
+#[cold]
+fn of_rule(step: &dyn Step, line: &Location<'_>, error: &ShapeError) -> ShapeError {
+    ShapeError::new(format!("backward of {} at {}:{}: {error}", step.name(), line.file(), line.line()))
+}
+
 /// Runs the backward rule of the step at `id`, if there is one and a cotangent has come to it.
+#[track_caller]
 fn sweep_node(
     nodes: &[Node],
     id: usize,
@@ -170,7 +182,8 @@ fn sweep_node(
     };
     let (inputs, outputs) = (inputs.as_slice(), values.as_slice());
     let mut cx = Backward { inputs, outputs, cotangents, needs: needs.as_slice(), results };
-    step.backward_tensors(&mut cx, rule == Rule::Fused);
+    let done = ShapeError::catch(|| step.backward_tensors(&mut cx, rule == Rule::Fused));
+    done.map_err(|error| of_rule(&**step, node.location, &error)).or_fail();
     for cotangent in cotangents {
         *cotangent = None;
     }
@@ -191,6 +204,7 @@ fn accumulate(slot: &mut Option<Tensor>, gradient: Tensor) {
 }
 
 /// Runs the rule of record of the step at `id` on variables, so that the gradient is recorded too.
+#[track_caller]
 fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [Option<Var<'t>>]) {
     let (step, ids, outputs, location) = {
         let mut nodes = tape.nodes.write();
@@ -202,7 +216,7 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         }
         // The rule pushes onto the tape, so the step has to leave it while it runs.
         let Some(step) = node.step.take() else { return };
-        (step, node.inputs.clone(), outputs, node.location)
+        (Lent { tape, id, step: Some(step) }, node.inputs.clone(), outputs, node.location)
     };
     let var = |id: usize| Var::new(tape, id as u32);
     let input_vars: SmallVec<[Var<'t>; 3]> = ids.iter().map(|&i| var(i as usize)).collect();
@@ -222,14 +236,32 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         results: &mut results,
     };
     let _line = tape.at_line(location);
-    step.backward_vars(&mut cx);
-    tape.nodes.write()[id].step = Some(step);
+    let done = match &step.step {
+        Some(rule) => ShapeError::catch(|| rule.backward_vars(&mut cx))
+            .map_err(|error| of_rule(&**rule, location, &error)),
+        None => Ok(()),
+    };
+    drop(step);
+    done.or_fail();
     for ((&input, result), value) in ids.iter().zip(results).zip(&input_vars) {
         let Some(result) = result else { continue };
         let shape = value.shape();
         let result = if result.shape() == shape { result } else { Var::apply(SumTo(shape), &[&result]) };
         let slot = &mut gradients[input as usize];
         *slot = Some(slot.map_or(result, |sum| sum + result));
+    }
+}
+
+/// A step that has left its node, to which it comes back, also after a panic in its rule.
+struct Lent<'t> {
+    tape: &'t Tape,
+    id: usize,
+    step: Option<Box<dyn Step>>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.tape.nodes.write()[self.id].step = self.step.take();
     }
 }
 
@@ -254,7 +286,14 @@ fn reached_from(tape: &Tape, wrt: &[Var<'_>], last: u32) -> Vec<bool> {
 /// Sorts what is left after the sweep, the gradients of leaves, by variable and by parameter.
 fn collect(tape: &Tape, mut gradients: Vec<Option<Tensor>>) -> Gradients {
     let updates = tape.updates.borrow().clone();
-    let mut found = Gradients { tape: Some(tape.id_and_generation()), updates, ..Gradients::default() };
+    let mut found = Gradients {
+        tape: Some(tape.id_and_generation()),
+        scopes: tape.scopes.ended(),
+        updates,
+        weight: tape.weight.get(),
+        undecided: tape.undecided(),
+        ..Gradients::default()
+    };
     for (param, id) in tape.params() {
         let gradient = gradients.get(id as usize).cloned().flatten();
         let sum = found.by_param.entry(param).or_default();

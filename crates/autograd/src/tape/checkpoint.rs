@@ -1,6 +1,7 @@
 //! Rematerialisation: values that a checkpoint dropped are computed again when a sweep needs them.
 
 use crate::{
+    op::Step,
     tape::{Tape, node::Node, var::Var},
     value::values::Values,
 };
@@ -56,6 +57,13 @@ impl Segments {
         self.present.clear();
     }
 
+    /// Forgets those that were recorded from a position on.
+    pub(super) fn truncate(&mut self, start: usize) {
+        let kept = self.segments.partition_point(|s| s.nodes.end <= start);
+        self.segments.truncate(kept);
+        self.present.retain(|&s| s < kept);
+    }
+
     fn add(&mut self, range: Range<usize>, kept: Vec<u32>, nodes: &mut [Node]) {
         if !range.is_empty() {
             self.segments.push(Segment { nodes: range, kept, dropped: false });
@@ -104,8 +112,15 @@ impl Segments {
     }
 
     fn compute_again(&mut self, segment: usize, nodes: &mut [Node]) {
-        let range = self.segments[segment].nodes.clone();
         self.segments[segment].dropped = false;
+        let unfinished = Unfinished { segments: self, segment };
+        unfinished.segments.compute_all(segment, nodes);
+        std::mem::forget(unfinished);
+        self.present.push(segment);
+    }
+
+    fn compute_all(&mut self, segment: usize, nodes: &mut [Node]) {
+        let range = self.segments[segment].nodes.clone();
         let mut inner = self.segments[..segment].partition_point(|s| s.nodes.end <= range.start);
         for id in range {
             // A step that the sweep has released is not needed any more.
@@ -119,7 +134,6 @@ impl Segments {
                 inner += 1;
             }
         }
-        self.present.push(segment);
     }
 
     fn drop_values(&mut self, segment: usize, nodes: &mut [Node]) {
@@ -144,17 +158,51 @@ impl Segments {
     }
 }
 
+/// A step that has left its node, to which it comes back, also after a panic in its forward.
+struct Lent<'n> {
+    nodes: &'n mut [Node],
+    id: usize,
+    step: Option<Box<dyn Step>>,
+}
+
+impl Lent<'_> {
+    fn forward(&mut self) -> Vec<Tensor> {
+        let (nodes, node) = (&*self.nodes, &self.nodes[self.id]);
+        let Some(step) = &mut self.step else { return Vec::new() };
+        let inputs = node.inputs.iter().map(|&i| nodes[i as usize].value());
+        let outputs = step.forward(&inputs.collect::<SmallVec<[&Tensor; 3]>>()).into_vec();
+        if !node.needs {
+            step.forget();
+        }
+        outputs
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.nodes[self.id].step = self.step.take();
+    }
+}
+
+/// A segment whose values are being computed; where that panics they are to be computed again.
+struct Unfinished<'s> {
+    segments: &'s mut Segments,
+    segment: usize,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        self.segments.segments[self.segment].dropped = true;
+    }
+}
+
 /// Runs the step at `id` again, which gives the bits that it gave before.
 fn run(id: usize, nodes: &mut [Node]) {
-    let Some(mut step) = nodes[id].step.take() else { return };
+    let Some(step) = nodes[id].step.take() else { return };
     let outputs = {
-        let inputs = nodes[id].inputs.iter().map(|&i| nodes[i as usize].value());
-        step.forward(&inputs.collect::<SmallVec<[&Tensor; 3]>>()).into_vec()
+        let mut lent = Lent { nodes, id, step: Some(step) };
+        lent.forward()
     };
-    if !nodes[id].needs {
-        step.forget();
-    }
-    nodes[id].step = Some(step);
     for (node, output) in nodes[id..].iter_mut().zip(outputs) {
         node.value.get_or_insert(output);
     }

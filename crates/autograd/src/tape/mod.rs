@@ -3,10 +3,11 @@
 mod checkpoint;
 pub(crate) mod few;
 pub(crate) mod node;
+mod scope;
 pub(crate) mod var;
 
 use crate::{
-    op::{Op, Outputs, Recorded, Step},
+    op::{Op, Outputs, Recorded, Step, guarded},
     tape::{checkpoint::Segments, few::List, var::Var},
     value::{
         Place,
@@ -15,6 +16,7 @@ use crate::{
 };
 use gradus_tensor::{OrFail, ShapeError, Tensor};
 use node::{Node, Nodes, push};
+use scope::Scopes;
 use smallvec::{SmallVec, smallvec};
 use std::{
     cell::{Cell, RefCell},
@@ -57,23 +59,42 @@ pub struct Tape {
     pub(crate) nodes: Nodes,
     /// By parameter and buffer: a parameter that changes between two uses is recorded anew.
     params: RefCell<HashMap<(ParamId, usize), u32>>,
-    /// The next seed, in training mode.
-    seed: Cell<Option<u64>>,
+    mode: Cell<Mode>,
+    /// Where the recording first asked for the mode.
+    asked: Cell<Option<&'static Location<'static>>>,
+    /// What the means recorded so far were taken over, see [`Place::weigh`].
+    pub(crate) weight: Cell<Option<f64>>,
     /// What layers want done to buffers, for the optimizer. No replay and no checkpoint comes here again.
     pub(crate) updates: RefCell<Vec<BufferUpdate>>,
     /// What checkpoints recorded.
     pub(crate) segments: RefCell<Segments>,
+    /// Which scopes have ended.
+    pub(crate) scopes: Scopes,
     /// What looks at the values from a position on before a sweep or before a checkpoint drops them, if anybody does.
     pub(crate) inspector: Cell<Option<Inspector>>,
     /// While a gradient is recorded: the line of the operation that it is a gradient of.
     origin: Cell<Option<&'static Location<'static>>>,
 }
 
+/// How layers that work otherwise in training are to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// As in evaluation, which nobody has asked for: no step of training may rest on it.
+    Undecided,
+    Evaluating,
+    /// With the next seed.
+    Training(u64),
+}
+
 /// Looks at the values from a position on; gives the report of what it found.
 type Inspector = fn(&Tape, usize) -> Option<String>;
 
 impl Tape {
-    /// An empty tape in evaluation mode: dropout passes everything, statistics stay.
+    /// An empty tape, for derivatives and for models that work in training as they do in evaluation.
+    ///
+    /// Others, with dropout or batch normalisation, are evaluated on it: dropout passes everything, statistics stay. A
+    /// loop that trained them so would train without either, so [`step`](Tape::step) and the optimizers refuse it; make
+    /// its tape with [`Tape::training`], or with [`Tape::evaluating`] where that is meant.
     pub fn new() -> Tape {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Tape {
@@ -81,25 +102,63 @@ impl Tape {
             generation: Cell::new(0),
             nodes: Nodes::default(),
             params: RefCell::default(),
-            seed: Cell::new(None),
+            mode: Cell::new(Mode::Undecided),
+            asked: Cell::new(None),
+            weight: Cell::new(None),
             updates: RefCell::default(),
             segments: RefCell::default(),
+            scopes: Scopes::default(),
             inspector: Cell::new(None),
             origin: Cell::new(None),
         }
     }
 
     /// An empty tape in training mode. `seed` decides all that is random in the layers, such as dropout's masks.
+    ///
+    /// Make it once, before the loop: its random state goes on from step to step, and `clear` keeps it. A tape made anew
+    /// for each step needs another seed each time; with the same seed every step drops the same elements.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let mask = |tape: &mut Tape| {
+    ///     tape.step(|tape| {
+    ///         let y = tape.var(Tensor::ones([100])).dropout(0.5);
+    ///         (y.sum(), y.value())
+    ///     })
+    ///     .2
+    /// };
+    /// let mut tape = Tape::training(7);
+    /// assert_ne!(mask(&mut tape), mask(&mut tape));
+    /// assert_eq!(mask(&mut Tape::training(7)), mask(&mut Tape::training(7))); // the same mask again and again
+    /// ```
     pub fn training(seed: u64) -> Tape {
         let tape = Tape::new();
-        tape.seed.set(Some(seed));
+        tape.mode.set(Mode::Training(seed));
+        tape
+    }
+
+    /// An empty tape in evaluation mode, for good: dropout passes everything, statistics stay, also in a
+    /// [`step`](Tape::step) and for an optimizer. For a model that is trained further with its statistics as they are, and
+    /// for gradients of a trained model, such as those by its inputs.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let x = Param::new([1.0, 2.0]);
+    /// let (_, gradients, ()) = Tape::evaluating().step(|tape| (tape.param(&x).dropout(0.5).sum(), ()));
+    /// assert_eq!(gradients[&x].to_vec(), [1.0, 1.0]);
+    /// ```
+    pub fn evaluating() -> Tape {
+        let tape = Tape::new();
+        tape.mode.set(Mode::Evaluating);
         tape
     }
 
     /// An empty tape in this one's mode, with the random state it has now.
     pub(crate) fn twin(&self) -> Tape {
         let twin = Tape::new();
-        twin.seed.set(self.seed.get());
+        twin.mode.set(self.mode.get());
         twin
     }
 
@@ -110,12 +169,25 @@ impl Tape {
 
     /// Whether it is in training mode.
     pub fn is_training(&self) -> bool {
-        self.seed.get().is_some()
+        matches!(self.mode.get(), Mode::Training(_))
+    }
+
+    /// Remembers who asked for the mode, if nobody has decided on it.
+    #[track_caller]
+    pub(crate) fn ask(&self) {
+        if self.mode.get() == Mode::Undecided && self.asked.get().is_none() {
+            self.asked.set(Some(Location::caller()));
+        }
+    }
+
+    /// Where the recording asked for a mode that nobody has decided on.
+    pub(crate) fn undecided(&self) -> Option<&'static Location<'static>> {
+        self.asked.get()
     }
 
     pub(crate) fn draw(&self) -> Option<u64> {
-        let seed = self.seed.get()?;
-        self.seed.set(Some(seed.wrapping_add(1)));
+        let Mode::Training(seed) = self.mode.get() else { return None };
+        self.mode.set(Mode::Training(seed.wrapping_add(1)));
         // SplitMix64's finaliser: neighbouring seeds give unrelated bits.
         let mut bits = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -177,6 +249,9 @@ impl Tape {
         self.params.get_mut().clear();
         self.updates.get_mut().clear();
         self.segments.get_mut().clear();
+        self.scopes.clear();
+        self.asked.set(None);
+        self.weight.set(None);
         self.generation.set(self.generation.get() + 1);
     }
 
@@ -206,6 +281,7 @@ impl Tape {
         let Some(first) = inputs.first() else { panic!("{}: an operation needs an input", step.name()) };
         let tape = first.tape();
         for other in inputs {
+            other.check_alive();
             assert!(
                 std::ptr::eq(tape, other.tape()),
                 "{}: the inputs live on different tapes: {} and {}",
@@ -220,9 +296,11 @@ impl Tape {
             let value = |k: usize| nodes[inputs[k].id() as usize].value();
             let values = List::new(inputs.len(), value(0), value);
             let shapes = List::new(inputs.len(), &[][..], |k| &values.as_slice()[k].shape()[..]);
-            step.infer(shapes.as_slice())?;
+            step.infer(shapes.as_slice())?.checked(step.name())?;
             needs = inputs.iter().any(|x| nodes[x.id() as usize].needs);
-            step.forward(values.as_slice())
+            let mut outputs = None;
+            guarded(step.name(), shapes.as_slice(), || outputs = Some(step.forward(values.as_slice())))?;
+            outputs.expect("the forward ran to its end")
         };
         let mut nodes = tape.nodes.write();
         let id = nodes.len() as u32;
@@ -274,6 +352,16 @@ impl Tape {
     pub(crate) fn params(&self) -> Vec<(ParamId, u32)> {
         self.params.borrow().iter().map(|(&(param, _), &id)| (param, id)).collect()
     }
+}
+
+/// What is wrong with training on a tape whose mode nobody has decided on.
+pub(crate) fn undecided_at(place: &Location<'_>) -> String {
+    format!(
+        "the layer at {}:{} works otherwise in training, and Tape::new() evaluates it; make the tape with \
+         Tape::training(seed), or with Tape::evaluating() where evaluation is meant",
+        place.file(),
+        place.line()
+    )
 }
 
 /// See [`Tape::at_line`].

@@ -34,9 +34,30 @@ impl<V: Value> Place<V> {
         V::param_at(self.0, param)
     }
 
-    /// Whether the computation trains a model: only on a tape in training mode.
+    /// Whether the computation trains a model: only on a tape in training mode. Who asks works otherwise in training, so that
+    /// [`Tape::step`] refuses a tape on which nobody has decided.
+    #[track_caller]
     pub fn is_training(self) -> bool {
         V::is_training_at(self.0)
+    }
+
+    /// Says that a loss that is being recorded is a mean over this weight: so many labels that are not ignored, or the sum of
+    /// their classes' weights. What trains on a batch in parts weighs the parts so, and the means together are that of the
+    /// whole batch; a loss that says nothing is weighed by its number of examples. Of several such means in one loss the
+    /// weights are added. The methods of [`ClassLoss`](crate::ops::loss::ClassLoss) that take labels say it themselves.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let w = Param::new(2.0);
+    /// let (_, gradients, ()) = Tape::new().step(|tape| {
+    ///     tape.place().weigh(3.0);
+    ///     (tape.param(&w).square(), ())
+    /// });
+    /// assert_eq!(gradients.weight(), Some(3.0));
+    /// ```
+    pub fn weigh(self, weight: f64) {
+        V::weigh_at(self.0, weight);
     }
 
     /// Asks for a change of a [buffer](Param::buffer): `buffer ← keep · buffer + add`. With `keep` 1 - m and `add` m times
@@ -102,6 +123,7 @@ impl<V: Value> Place<V> {
     /// A fresh seed for an operation that is random in training, such as dropout; `None` in evaluation.
     ///
     /// An operation keeps the seed as an attribute, so that replays and every order of derivative see one mask.
+    #[track_caller]
     pub fn draw(self) -> Option<u64> {
         V::draw_at(self.0)
     }

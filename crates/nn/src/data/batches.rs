@@ -1,6 +1,6 @@
 //! Mini-batches.
 
-use super::{Dataset, Targets};
+use super::{Dataset, Examples};
 use gradus_tensor::{Indices, Tensor};
 
 /// Mini-batches of a [`Dataset`], as (inputs, targets): from [`Dataset::batches`] and [`Dataset::chunks`].
@@ -14,8 +14,8 @@ use gradus_tensor::{Indices, Tensor};
 /// assert_eq!(sizes, [1000, 797]);
 /// ```
 #[derive(Debug)]
-pub struct Batches<'a, T = Indices> {
-    dataset: &'a Dataset<T>,
+pub struct Batches<'a, T = Indices, I = Tensor> {
+    dataset: &'a Dataset<T, I>,
     /// The order of the examples; none for their own.
     order: Option<Vec<usize>>,
     size: usize,
@@ -23,9 +23,13 @@ pub struct Batches<'a, T = Indices> {
     end: usize,
 }
 
-impl<'a, T: Targets> Batches<'a, T> {
+impl<'a, T: Examples, I: Examples> Batches<'a, T, I> {
     #[track_caller]
-    pub(super) fn new(dataset: &'a Dataset<T>, order: Option<Vec<usize>>, size: usize) -> Batches<'a, T> {
+    pub(super) fn new(
+        dataset: &'a Dataset<T, I>,
+        order: Option<Vec<usize>>,
+        size: usize,
+    ) -> Batches<'a, T, I> {
         assert!(size > 0, "batches: a batch needs at least one example");
         Batches { dataset, order, size, next: 0, end: dataset.len() }
     }
@@ -39,16 +43,16 @@ impl<'a, T: Targets> Batches<'a, T> {
     /// assert_eq!(digits.batches(100, &mut Rng::seed(0)).len(), 18);
     /// assert_eq!(digits.batches(100, &mut Rng::seed(0)).drop_last().len(), 17);
     /// ```
-    pub fn drop_last(mut self) -> Batches<'a, T> {
+    pub fn drop_last(mut self) -> Batches<'a, T, I> {
         self.end -= (self.end - self.next) % self.size;
         self
     }
 }
 
-impl<T: Targets> Iterator for Batches<'_, T> {
-    type Item = (Tensor, T);
+impl<T: Examples, I: Examples> Iterator for Batches<'_, T, I> {
+    type Item = (I, T);
 
-    fn next(&mut self) -> Option<(Tensor, T)> {
+    fn next(&mut self) -> Option<(I, T)> {
         if self.next == self.end {
             return None;
         }
@@ -56,7 +60,7 @@ impl<T: Targets> Iterator for Batches<'_, T> {
         self.next = range.end;
         Some(match &self.order {
             Some(order) => self.dataset.select(&order[range]).into_parts(),
-            None => (self.dataset.inputs().slice(0, range.clone()), self.dataset.targets().range(range)),
+            None => (self.dataset.inputs().range(range.clone()), self.dataset.targets().range(range)),
         })
     }
 
@@ -66,7 +70,7 @@ impl<T: Targets> Iterator for Batches<'_, T> {
     }
 }
 
-impl<T: Targets> ExactSizeIterator for Batches<'_, T> {}
+impl<T: Examples, I: Examples> ExactSizeIterator for Batches<'_, T, I> {}
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,10 @@
 //! Examples: inputs with labels, or with numbers to predict.
 
-use super::{Batches, Targets};
+use super::{Batches, Examples};
 use gradus_tensor::{Indices, Rng, Tensor};
 
-/// `n` inputs of one shape, each with a target: inputs `[n, ...]`, targets `[n, ...]`, which are labels ([`Indices`]) or
-/// numbers ([`Tensor`]).
+/// `n` inputs of one shape, each with a target: inputs `[n, ...]` and targets `[n, ...]`. Inputs are as a rule numbers (a
+/// [`Tensor`]), targets labels ([`Indices`]) or numbers; both may be either, or a tuple of several: see [`Examples`].
 ///
 /// ```
 /// # use gradus_nn::data::Dataset;
@@ -21,31 +21,31 @@ use gradus_tensor::{Indices, Rng, Tensor};
 /// assert_eq!(line.select(&[0, 49]).targets().to_vec(), [5.0, 7.0]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Dataset<T = Indices> {
+pub struct Dataset<T = Indices, I = Tensor> {
     /// Row-major, so that an example is one run of elements.
-    inputs: Tensor,
+    inputs: I,
     targets: T,
 }
 
-impl<T: Targets> Dataset<T> {
+impl<T: Examples, I: Examples> Dataset<T, I> {
     /// Inputs `[n, ...]` with targets `[n, ...]`.
     ///
     /// # Panics
     /// When the inputs or the targets have no axes, or the numbers of inputs and targets differ.
     #[track_caller]
-    pub fn new(inputs: Tensor, targets: T) -> Dataset<T> {
-        let (first, shape) = (inputs.shape().first(), targets.shape());
+    pub fn new(inputs: I, targets: T) -> Dataset<T, I> {
         assert!(
-            first.is_some() && first == shape.first(),
-            "dataset: inputs {} and targets {shape} do not fit: both must be [n, ...]",
-            inputs.shape()
+            inputs.count().is_some() && inputs.count() == targets.count(),
+            "dataset: inputs {} and targets {} do not fit: both must be [n, ...]",
+            inputs.describe(),
+            targets.describe()
         );
         Dataset { inputs: inputs.contiguous(), targets }
     }
 
     /// The number of examples.
     pub fn len(&self) -> usize {
-        self.inputs.shape()[0]
+        self.inputs.count().expect("checked when it was made")
     }
 
     /// Whether there are no examples.
@@ -54,7 +54,7 @@ impl<T: Targets> Dataset<T> {
     }
 
     /// All inputs, `[n, ...]`.
-    pub fn inputs(&self) -> &Tensor {
+    pub fn inputs(&self) -> &I {
         &self.inputs
     }
 
@@ -74,7 +74,7 @@ impl<T: Targets> Dataset<T> {
     /// assert_eq!(flat.inputs().shape(), &[1797, 64]);
     /// ```
     #[track_caller]
-    pub fn map_inputs(self, f: impl FnOnce(Tensor) -> Tensor) -> Dataset<T> {
+    pub fn map_inputs<J: Examples>(self, f: impl FnOnce(I) -> J) -> Dataset<T, J> {
         Dataset::new(f(self.inputs), self.targets)
     }
 
@@ -89,12 +89,12 @@ impl<T: Targets> Dataset<T> {
     /// assert_eq!(digits::load().select(&zeros[..3]).labels().as_slice(), [0, 0, 0]);
     /// ```
     #[track_caller]
-    pub fn select(&self, indices: &[usize]) -> Dataset<T> {
+    pub fn select(&self, indices: &[usize]) -> Dataset<T, I> {
         for &i in indices {
             self.check(i);
         }
         let positions = Indices::from(indices);
-        let inputs = self.inputs.index_select(0, &positions);
+        let inputs = self.inputs.select(&positions);
         Dataset { inputs, targets: self.targets.select(&positions) }
     }
 
@@ -111,7 +111,7 @@ impl<T: Targets> Dataset<T> {
     /// assert_eq!((train.len(), test.len()), (1437, 360));
     /// ```
     #[track_caller]
-    pub fn split(&self, count: usize, rng: &mut Rng) -> (Dataset<T>, Dataset<T>) {
+    pub fn split(&self, count: usize, rng: &mut Rng) -> (Dataset<T, I>, Dataset<T, I>) {
         assert!(count <= self.len(), "split: there are {} examples, not {count}", self.len());
         let order = self.shuffled(rng);
         (self.select(&order[..count]), self.select(&order[count..]))
@@ -123,7 +123,7 @@ impl<T: Targets> Dataset<T> {
     /// # Panics
     /// When `size` is 0.
     #[track_caller]
-    pub fn batches(&self, size: usize, rng: &mut Rng) -> Batches<'_, T> {
+    pub fn batches(&self, size: usize, rng: &mut Rng) -> Batches<'_, T, I> {
         Batches::new(self, Some(self.shuffled(rng)), size)
     }
 
@@ -132,7 +132,7 @@ impl<T: Targets> Dataset<T> {
     /// # Panics
     /// When `size` is 0.
     #[track_caller]
-    pub fn chunks(&self, size: usize) -> Batches<'_, T> {
+    pub fn chunks(&self, size: usize) -> Batches<'_, T, I> {
         Batches::new(self, None, size)
     }
 
@@ -147,7 +147,7 @@ impl<T: Targets> Dataset<T> {
         assert!(index < self.len(), "dataset: there are {} examples, none has index {index}", self.len());
     }
 
-    pub(super) fn into_parts(self) -> (Tensor, T) {
+    pub(super) fn into_parts(self) -> (I, T) {
         (self.inputs, self.targets)
     }
 }
@@ -257,6 +257,16 @@ mod tests {
         for (inputs, targets) in data.batches(3, &mut Rng::seed(2)) {
             assert_eq!(targets.slice(1, 0..1).reshape([inputs.numel()]), inputs * 10.0);
         }
+        // Two inputs, of which one is words.
+        let inputs = (Tensor::arange(4), Indices::new([1, 2, 3, 4, 5, 6, 7, 8], [4, 2]));
+        let both = Dataset::new(inputs, (Tensor::arange(4), Indices::from([0, 1, 2, 3])));
+        for ((x, words), (t, labels)) in both.batches(3, &mut Rng::seed(2)) {
+            assert_eq!(x, t);
+            assert!(x.iter().zip(labels.iter()).all(|(x, label)| x == label as f32));
+            assert!(x.iter().enumerate().all(|(i, x)| words.get([i, 1]) == 2 * x as i32 + 2));
+        }
+        let (inputs, _) = both.chunks(3).last().unwrap();
+        assert_eq!((inputs.0.to_vec(), inputs.1.as_slice()), (vec![3.0], &[7, 8][..]));
         let texts = Dataset::new(Tensor::arange(3), Indices::new([1, 2, 3, 4, 5, 6], [3, 2]));
         let chunks: Vec<Indices> = texts.chunks(2).map(|(_, labels)| labels).collect();
         assert_eq!(chunks, [Indices::new([1, 2, 3, 4], [2, 2]), Indices::new([5, 6], [1, 2])]);

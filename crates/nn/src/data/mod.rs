@@ -5,15 +5,15 @@ mod batches;
 pub mod csv;
 mod dataset;
 pub mod digits;
+mod examples;
 pub mod idx;
 #[cfg(feature = "png")]
 pub mod images;
 pub mod mnist;
 mod normalize;
 pub mod npy;
-mod targets;
 
 pub use batches::Batches;
 pub use dataset::Dataset;
+pub use examples::Examples;
 pub use normalize::Normalize;
-pub use targets::Targets;

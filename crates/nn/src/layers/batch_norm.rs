@@ -139,7 +139,8 @@ impl<const N: usize> Layer for BatchNorm<N> {
         let elements = shape.numel() / channels;
         assert!(
             elements != 1,
-            "{}: shape {shape} has one element a channel, which has no variance; train with more examples",
+            "{}: shape {shape} has one element a channel, which has no variance; train with more examples, and leave out a last \
+             batch of one with drop_last",
             name::<N>()
         );
         let [y, mean, variance] = x.batch_norm(weight.as_ref(), bias.as_ref(), self.eps);

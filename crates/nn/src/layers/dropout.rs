@@ -15,7 +15,8 @@ fn check_probability(layer: &str, p: f32) -> f32 {
 ///
 /// The factor keeps the expectation of sums ("inverted dropout", as in PyTorch). The book's form multiplies in evaluation
 /// instead: [`scaled_in_evaluation`](Dropout::scaled_in_evaluation). The tape's seed decides what is dropped; backward pass
-/// and checkpoints see the same.
+/// and checkpoints see the same. The next step's mask is another one as long as the tape is the same: a tape that is made
+/// anew for each step, with the same seed, drops the same elements each time.
 ///
 /// ```
 /// use gradus_autograd::prelude::*;

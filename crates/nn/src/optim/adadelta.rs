@@ -1,6 +1,6 @@
 //! AdaDelta.
 
-use super::{Base, Optimizer, has_base};
+use super::{Base, Optimizer, base::check_share, has_base, has_epsilon};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{
@@ -47,14 +47,11 @@ impl AdaDelta {
     /// Unless 0 <= rho < 1.
     #[track_caller]
     pub fn rho(self, rho: f64) -> AdaDelta {
-        assert!((0.0..1.0).contains(&rho), "adadelta: ρ is {rho}; it must be in 0..1");
+        check_share("adadelta", "ρ", rho);
         AdaDelta { rho, ..self }
     }
 
-    /// With this ε.
-    pub fn epsilon(self, epsilon: f64) -> AdaDelta {
-        AdaDelta { epsilon, ..self }
-    }
+    has_epsilon!();
 }
 
 impl Optimizer for AdaDelta {

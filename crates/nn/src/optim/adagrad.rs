@@ -1,6 +1,6 @@
 //! AdaGrad.
 
-use super::{Base, Optimizer, has_base};
+use super::{Base, Optimizer, base::check, has_base, has_epsilon};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{
@@ -41,13 +41,15 @@ impl AdaGrad {
         AdaGrad { lr_decay: 0.0, epsilon: 1e-10, base: Base::new("adagrad", lr) }
     }
 
-    /// With this ε.
-    pub fn epsilon(self, epsilon: f64) -> AdaGrad {
-        AdaGrad { epsilon, ..self }
-    }
+    has_epsilon!();
 
     /// With a learning rate that falls with the steps.
+    ///
+    /// # Panics
+    /// When it is negative or not finite.
+    #[track_caller]
     pub fn lr_decay(self, lr_decay: f64) -> AdaGrad {
+        check("lr_decay", lr_decay);
         AdaGrad { lr_decay, ..self }
     }
 }

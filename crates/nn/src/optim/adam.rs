@@ -1,6 +1,6 @@
 //! Adam, and AdamW.
 
-use super::{Base, Optimizer, Settings, has_base};
+use super::{Base, Optimizer, Settings, has_base, has_betas, has_epsilon};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{
@@ -50,25 +50,14 @@ impl Adam {
         }
     }
 
-    /// With these β₁ and β₂.
-    ///
-    /// # Panics
-    /// Unless both are in 0..1.
-    #[track_caller]
-    pub fn betas(self, b1: f64, b2: f64) -> Adam {
-        check_betas("adam", b1, b2);
-        Adam { betas: (b1, b2), ..self }
-    }
+    has_betas!("adam");
 
     /// The book's form: `w ← w - lr √(1 - β₂ᵗ) / (1 - β₁ᵗ) m / (√v + ε)` with ε = 1e-7.
     pub fn book_epsilon(self) -> Adam {
         Adam { epsilon: 1e-7, epsilon_before_correction: true, ..self }
     }
 
-    /// With this ε.
-    pub fn epsilon(self, epsilon: f64) -> Adam {
-        Adam { epsilon, ..self }
-    }
+    has_epsilon!();
 }
 
 impl Optimizer for Adam {
@@ -119,20 +108,9 @@ impl AdamW {
         AdamW { betas: (0.9, 0.999), epsilon: 1e-8, base }.weight_decay(0.01)
     }
 
-    /// With these β₁ and β₂.
-    ///
-    /// # Panics
-    /// Unless both are in 0..1.
-    #[track_caller]
-    pub fn betas(self, b1: f64, b2: f64) -> AdamW {
-        check_betas("adamw", b1, b2);
-        AdamW { betas: (b1, b2), ..self }
-    }
+    has_betas!("adamw");
 
-    /// With this ε.
-    pub fn epsilon(self, epsilon: f64) -> AdamW {
-        AdamW { epsilon, ..self }
-    }
+    has_epsilon!();
 }
 
 impl Optimizer for AdamW {
@@ -146,13 +124,6 @@ impl Optimizer for AdamW {
     }
 
     has_base!();
-}
-
-#[track_caller]
-pub(super) fn check_betas(name: &str, b1: f64, b2: f64) {
-    for beta in [b1, b2] {
-        assert!((0.0..1.0).contains(&beta), "{name}: β is {beta}; it must be in 0..1");
-    }
 }
 
 /// PyTorch's names of m and v.

@@ -2,10 +2,10 @@
 
 use crate::{
     module::{Module, join, update_buffers},
-    state::{State, StateError},
+    save::{State, StateError, named_twice},
 };
 use gradus_autograd::{Gradients, Param};
-use gradus_tensor::{Tensor, Update, kernels::update::UpdateFn, update_all};
+use gradus_tensor::{Shape, Tensor, Update, kernels::update::UpdateFn, update_all};
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 /// The learning rate and weight decay, those of groups of parameters, and the state by parameter name: the part that
@@ -68,6 +68,12 @@ impl fmt::Debug for Group {
     }
 }
 
+/// What decays an average: a share that stays, below 1.
+#[track_caller]
+pub(super) fn check_share(optimizer: &str, name: &str, value: f64) {
+    assert!((0.0..1.0).contains(&value), "{optimizer}: {name} is {value}; it must be in 0..1");
+}
+
 #[track_caller]
 pub(super) fn check(name: &str, value: f64) {
     assert!(
@@ -91,12 +97,59 @@ pub struct Settings {
 #[derive(Clone, Debug, Default)]
 struct Slot {
     steps: u64,
-    /// Tensors of the parameter's shape under PyTorch's names.
+    /// Under PyTorch's names.
     state: Vec<(Cow<'static, str>, Tensor)>,
+    /// The parameter's shape.
+    shape: Shape,
+}
+
+/// One parameter at one step of an optimizer, for [`Base::each`].
+#[derive(Debug)]
+pub struct ParamStep<'a> {
+    /// The parameter's name.
+    pub name: &'a str,
+    /// The learning rate, the weight decay and the number of the step.
+    pub settings: Settings,
+    /// The parameter's value, which the step changes.
+    pub weight: &'a mut Tensor,
+    /// Its gradient, of the same shape.
+    pub gradient: &'a Tensor,
+    slot: &'a mut Slot,
+}
+
+impl ParamStep<'_> {
+    /// What is remembered of the parameter under a name, of any shape: zeros at first. It is saved with the optimizer.
+    ///
+    /// # Panics
+    /// When it was remembered with another shape.
+    #[track_caller]
+    pub fn state(&mut self, name: &'static str, shape: impl AsRef<[usize]>) -> &mut Tensor {
+        let shape = Shape::new(shape.as_ref());
+        let known = self.slot.state.iter().position(|(other, _)| other == name);
+        let at = known.unwrap_or_else(|| {
+            self.slot.state.push((Cow::Borrowed(name), Tensor::zeros(&shape)));
+            self.slot.state.len() - 1
+        });
+        let tensor = &mut self.slot.state[at].1;
+        check_state(self.name, &shape, name, tensor);
+        tensor
+    }
+}
+
+#[track_caller]
+fn check_state(param: &str, shape: &Shape, name: &str, tensor: &Tensor) {
+    assert!(
+        tensor.shape() == shape,
+        "optimizer: {param} needs {name} {shape}, and has one of shape {}; a new model needs a new optimizer",
+        tensor.shape()
+    );
 }
 
 /// The name of the number of steps among a parameter's saved tensors, as in PyTorch.
 const STEP: &str = "step";
+
+/// The name of the list of what is saved of a parameter, by which a missing part is noticed.
+const SLOT: &str = "slot";
 
 impl Base {
     /// For an optimizer of this name, with this learning rate and no weight decay.
@@ -123,7 +176,7 @@ impl Base {
     /// names, which start as zeros; and the buffers, as the forward pass asked for.
     ///
     /// # Panics
-    /// When the loss does not reach a parameter, or a parameter's shape is not that of its state.
+    /// When the loss does not reach a parameter, a parameter's shape is not that of its state, or two have one name.
     #[track_caller]
     pub fn update<F: UpdateFn<N> + Send, const N: usize>(
         &mut self,
@@ -132,24 +185,7 @@ impl Base {
         gradients: &Gradients,
         mut formula: impl FnMut(Settings) -> F,
     ) {
-        let mut rows = Vec::new();
-        let mut unreached = Vec::new();
-        for (name, param) in model.params_mut() {
-            if param.is_frozen() {
-                continue;
-            }
-            match gradients.of(param) {
-                // A gradient that was broadcast has all its elements in one place.
-                Some(gradient) => rows.push((name, param, gradient.contiguous())),
-                None => unreached.push(name),
-            }
-        }
-        assert!(
-            unreached.is_empty(),
-            "optimizer: the loss does not reach {}; freeze what is not to be trained, or step only the part of the \
-             model that is",
-            unreached.join(", ")
-        );
+        let mut rows = rows(model, gradients);
         // All slots are held at once, for writing.
         let mut slots: Vec<Slot> =
             rows.iter().map(|(name, ..)| self.slots.remove(name).unwrap_or_default()).collect();
@@ -166,6 +202,32 @@ impl Base {
         update_buffers(model, gradients);
     }
 
+    /// Calls `f` with every parameter that is not frozen, in the model's order, for rules that are not elementwise: those
+    /// that look at norms, rows or columns, and remember tensors of other shapes. And changes the buffers, as the forward
+    /// pass asked for. [`Base::update`] is the faster way where a rule is elementwise.
+    ///
+    /// # Panics
+    /// When the loss does not reach a parameter, or `f` gives a parameter another shape.
+    #[track_caller]
+    pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, mut f: impl FnMut(ParamStep<'_>)) {
+        for (name, param, gradient) in rows(model, gradients) {
+            let mut slot = self.slots.remove(&name).unwrap_or_default();
+            slot.steps += 1;
+            slot.shape = param.value().shape().clone();
+            let settings = self.settings(&name, param, slot.steps);
+            let (weight, gradient) = (param.value_mut(), &gradient);
+            f(ParamStep { name: &name, settings, weight, gradient, slot: &mut slot });
+            assert!(
+                *weight.shape() == slot.shape,
+                "optimizer: the step gave {name}, of shape {}, the shape {}",
+                slot.shape,
+                weight.shape()
+            );
+            self.slots.insert(name, slot);
+        }
+        update_buffers(model, gradients);
+    }
+
     /// The number of steps that the parameter of this name has made.
     pub fn steps(&self, name: &str) -> u64 {
         self.slots.get(name).map_or(0, |slot| slot.steps)
@@ -177,6 +239,7 @@ impl Base {
         state.put("lr", self.lr);
         state.put("weight_decay", self.weight_decay);
         for (name, slot) in &self.slots {
+            state.put(join(name, SLOT), slot.describe(&slot.shape, true));
             state.put_tensor(join(name, STEP), count_to_tensor(slot.steps));
             for (kind, tensor) in &slot.state {
                 state.put_tensor(join(name, kind), tensor.clone());
@@ -190,9 +253,18 @@ impl Base {
         if saved != self.name {
             return Err(StateError::new(format!("it is the state of {saved}, not of {}", self.name)));
         }
-        let (lr, weight_decay) = (state.get("lr")?, state.get("weight_decay")?);
+        if let Some(name) = named_twice(model.params().iter().map(|(name, _)| &name[..])) {
+            return Err(StateError::new(format!("the model names two parameters {name}")));
+        }
+        let rate = |name: &str| match state.get::<f64>(name) {
+            Ok(value) if value >= 0.0 && value.is_finite() => Ok(value),
+            Ok(value) => Err(StateError::new(format!("{name} is {value}; it must be at least 0 and finite"))),
+            Err(error) => Err(error),
+        };
+        let (lr, weight_decay) = (rate("lr")?, rate("weight_decay")?);
         let params: BTreeMap<String, &Param> = model.params().into_iter().collect();
         let mut slots: BTreeMap<String, Slot> = BTreeMap::new();
+        let mut counted: Vec<&str> = Vec::new();
         let mut faults = Vec::new();
         for (key, tensor) in state.tensors() {
             // No name of a state has a dot.
@@ -201,15 +273,35 @@ impl Base {
             match params.get(name) {
                 None => faults.push(format!("{key} is of no parameter of the model")),
                 Some(_) if kind == STEP => match tensor_to_count(tensor) {
-                    Some(count) => slot.steps = count,
+                    Some(count) => {
+                        slot.steps = count;
+                        counted.push(name);
+                    }
                     None => faults.push(format!("{key} is no number of steps")),
                 },
-                Some(param) if param.value().shape() != tensor.shape() => faults.push(format!(
-                    "{key} has shape {} in the saved state, {} in the model",
-                    tensor.shape(),
-                    param.value().shape()
-                )),
                 Some(_) => slot.state.push((Cow::Owned(kind.to_owned()), tensor.clone())),
+            }
+        }
+        for (name, param) in &params {
+            let shape = param.value().shape();
+            match (state.get::<String>(&join(name, SLOT)), slots.get_mut(name)) {
+                (Err(_), None) => {}
+                (Err(_), Some(_)) => faults.push(format!("{} is missing", join(name, SLOT))),
+                (Ok(saved), slot) => {
+                    let of = saved.split(':').next().unwrap_or_default();
+                    let has_count = counted.contains(&&name[..]);
+                    let found =
+                        slot.as_ref().map_or("nothing".into(), |slot| slot.describe(shape, has_count));
+                    if of != shape.to_string() {
+                        faults
+                            .push(format!("{name} has shape {of} in the saved state, {shape} in the model"));
+                    } else if found != saved {
+                        faults.push(format!("of {name} {saved} was saved, and there is {found}"));
+                    }
+                    if let Some(slot) = slot {
+                        slot.shape = shape.clone();
+                    }
+                }
             }
         }
         if !faults.is_empty() {
@@ -221,6 +313,15 @@ impl Base {
 }
 
 impl Slot {
+    /// A line that lists what is saved of the parameter, by which a missing part is noticed.
+    fn describe(&self, shape: &Shape, has_count: bool) -> String {
+        let mut parts: Vec<String> =
+            self.state.iter().map(|(name, tensor)| format!("{name} {}", tensor.shape())).collect();
+        parts.extend(has_count.then(|| STEP.to_owned()));
+        parts.sort_unstable();
+        format!("{shape}: {}", parts.join(", "))
+    }
+
     /// The tensors of these names; zeros where there are none yet.
     #[track_caller]
     fn state<const N: usize>(
@@ -235,17 +336,43 @@ impl Slot {
             let of = |name| (Cow::Borrowed(name), find(name).unwrap_or_else(|| Tensor::zeros(value.shape())));
             self.state = names.map(of).into();
         }
+        self.shape = value.shape().clone();
         let all: &mut [_; N] = self.state[..].as_mut().try_into().expect("made of N names");
         for (name, tensor) in &*all {
-            assert!(
-                tensor.shape() == value.shape(),
-                "optimizer: {param} has shape {}, its {name} {}; a new model needs a new optimizer",
-                value.shape(),
-                tensor.shape()
-            );
+            check_state(param, value.shape(), name, tensor);
         }
         all.each_mut().map(|(_, tensor)| tensor.as_mut_slice())
     }
+}
+
+/// The parameters that are to be changed, with their gradients.
+#[track_caller]
+fn rows<'m>(model: &'m mut dyn Module, gradients: &Gradients) -> Vec<(String, &'m mut Param, Tensor)> {
+    gradients.check_mode();
+    let (mut rows, mut unreached) = (Vec::new(), Vec::new());
+    for (name, param) in model.params_mut() {
+        if param.is_frozen() {
+            continue;
+        }
+        match gradients.of(param) {
+            // A gradient that was broadcast has all its elements in one place.
+            Some(gradient) => rows.push((name, param, gradient.contiguous())),
+            None => unreached.push(name),
+        }
+    }
+    assert!(
+        unreached.is_empty(),
+        "optimizer: the loss does not reach {}; freeze what is not to be trained, or step only the part of the \
+         model that is",
+        unreached.join(", ")
+    );
+    let names_twice = named_twice(rows.iter().map(|(name, ..)| &name[..]));
+    assert!(
+        names_twice.is_none(),
+        "optimizer: the model names two parameters {}; each needs a state of its own",
+        names_twice.unwrap_or_default()
+    );
+    rows
 }
 
 /// f32s hold whole numbers to 2^24; two of them a number of steps that no run reaches.

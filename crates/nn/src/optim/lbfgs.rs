@@ -66,7 +66,8 @@ impl Lbfgs {
     /// several times an iteration, and buffers change at each, as in PyTorch.
     ///
     /// # Panics
-    /// When the loss at the start is not finite.
+    /// When the loss at the start is not finite; when the gradients are of a tape on which nobody decided whether it trains; when
+    /// the tolerance is negative or NaN, or the history 0.
     #[track_caller]
     pub fn step<M: Module>(&self, model: &mut M, mut closure: impl FnMut(&M) -> (f32, Gradients)) -> Minimum {
         let mut x: Vec<f64> = flatten(model).iter().map(f64::from).collect();
@@ -77,6 +78,7 @@ impl Lbfgs {
         let found = self.minimize(&mut x, |x| {
             put(model, x);
             let (loss, gradients) = closure(model);
+            gradients.check_mode();
             update_buffers(model, &gradients);
             (loss.into(), flatten_gradients(model, &gradients).iter().map(f64::from).collect())
         });
@@ -96,10 +98,16 @@ impl Lbfgs {
     /// ```
     ///
     /// # Panics
-    /// When the function's value at the start is not finite.
+    /// When the function's value at the start is not finite; when the tolerance is negative or NaN, or the history 0.
     #[track_caller]
     pub fn minimize(&self, x: &mut [f64], f: impl FnMut(&[f64]) -> (f64, Vec<f64>)) -> Minimum {
-        let mut search = Search { f, evaluations: 0 };
+        assert!(
+            self.tolerance >= 0.0 && self.history > 0,
+            "lbfgs: a tolerance of {} and a history of {} steps; it needs at least 0 and 1",
+            self.tolerance,
+            self.history
+        );
+        let mut search = LineSearch { f, evaluations: 0 };
         let mut here = search.at(x.to_vec(), 0.0, &vec![0.0; x.len()]);
         assert!(here.value.is_finite(), "lbfgs: the loss at the start is {}", here.value);
         let mut steps: VecDeque<Step> = VecDeque::new();
@@ -188,7 +196,7 @@ fn direction(steps: &VecDeque<Step>, gradient: &[f64]) -> Vec<f64> {
     q
 }
 
-struct Search<F> {
+struct LineSearch<F> {
     f: F,
     evaluations: usize,
 }
@@ -200,7 +208,7 @@ const CURVATURE: f64 = 0.9;
 /// More evaluations on one line find nothing that rounding does not hide.
 const EVALUATIONS: usize = 25;
 
-impl<F: FnMut(&[f64]) -> (f64, Vec<f64>)> Search<F> {
+impl<F: FnMut(&[f64]) -> (f64, Vec<f64>)> LineSearch<F> {
     fn at(&mut self, x: Vec<f64>, t: f64, direction: &[f64]) -> Point {
         self.evaluations += 1;
         let (value, gradient) = (self.f)(&x);

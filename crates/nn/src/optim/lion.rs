@@ -1,6 +1,6 @@
 //! Lion.
 
-use super::{Base, Optimizer, adam::check_betas, has_base};
+use super::{Base, Optimizer, has_base, has_betas};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{
@@ -38,15 +38,7 @@ impl Lion {
         Lion { betas: (0.9, 0.99), base: Base::new("lion", lr) }
     }
 
-    /// With these β₁ and β₂.
-    ///
-    /// # Panics
-    /// Unless both are in 0..1.
-    #[track_caller]
-    pub fn betas(self, b1: f64, b2: f64) -> Lion {
-        check_betas("lion", b1, b2);
-        Lion { betas: (b1, b2), ..self }
-    }
+    has_betas!("lion");
 }
 
 impl Optimizer for Lion {

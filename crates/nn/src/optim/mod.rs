@@ -15,37 +15,50 @@
 //! | [`Lion`] | `w (1 - lr λ)` | average of g | X. Chen and others, 2023 |
 //! | [`Lbfgs`] | none | the last steps, within one call | J. Nocedal, 1980 |
 
-mod adadelta;
-mod adagrad;
-mod adam;
 mod base;
 mod clip;
-mod lbfgs;
-mod lion;
-mod nadam;
-mod rmsprop;
-mod sgd;
 
-pub use adadelta::AdaDelta;
-pub use adagrad::AdaGrad;
-pub use adam::{Adam, AdamW};
-pub use base::{Base, Group, Settings};
+pub use base::{Base, Group, ParamStep, Settings};
 pub use clip::{clip_grad_norm, clip_grad_value, grad_norm};
-pub use lbfgs::{Lbfgs, Minimum};
-pub use lion::Lion;
-pub use nadam::NAdam;
-pub use rmsprop::RmsProp;
-pub use sgd::Sgd;
+
+/// Each file of this folder with the optimizers in it. What stands here is also in `gradus_nn` and in the prelude.
+macro_rules! optimizers {
+    ($($file:ident: $($Name:ident),+;)*) => {
+        $(mod $file;)*
+
+        /// The optimizers, for `use gradus_nn::optim::optimizers::*`.
+        pub mod optimizers {
+            $(#[doc(no_inline)] pub use super::$file::{$($Name),+};)*
+        }
+
+        $(pub use $file::{$($Name),+};)*
+    };
+}
+
+optimizers! {
+    adadelta: AdaDelta;
+    adagrad: AdaGrad;
+    adam: Adam, AdamW;
+    lbfgs: Lbfgs;
+    lion: Lion;
+    nadam: NAdam;
+    rmsprop: RmsProp;
+    sgd: Sgd;
+}
+
+pub use lbfgs::Minimum;
 
 use crate::{
     module::Module,
-    state::{State, StateError},
+    save::{State, StateError},
 };
 use gradus_autograd::Gradients;
 
 /// A rule that changes parameters by their gradients.
 ///
-/// All parameters are changed in place, in one parallel pass. An optimizer of your own is a formula and a [`Base`]:
+/// All parameters are changed in place, in one parallel pass. An optimizer of your own is a formula and a [`Base`]; one that
+/// is not elementwise takes parameter by parameter, see [`Base::each`]. In gradus it is a file of this folder and a line in
+/// `optim/mod.rs`.
 ///
 /// ```
 /// use gradus_autograd::prelude::*;
@@ -88,13 +101,19 @@ use gradus_autograd::Gradients;
 /// SignSgd { base: Base::new("sign_sgd", 0.5) }.step(&mut w, &gradients);
 /// assert_eq!(w.value().to_vec(), [0.5, -1.5]);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no optimizer",
+    note = "an optimizer is a value such as `Adam::new(0.001)`, or a `Box<dyn Optimizer>`; one of your own implements \
+            `gradus_nn::Optimizer` with a `Base`. `Lbfgs`, which computes the loss several times a step, is none"
+)]
 pub trait Optimizer {
     /// One step: changes every parameter of the model that is not frozen, in place, and makes the changes of buffers that
     /// the forward pass asked for.
     ///
     /// # Panics
     /// When the loss does not reach a parameter: it would silently never be trained. Freeze it, or leave it out of
-    /// the module that is given here.
+    /// the module that is given here. When the gradients are of a tape on which nobody decided whether it trains, and the
+    /// model needs to know: see [`Tape::new`](gradus_autograd::Tape::new).
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients);
 
@@ -162,12 +181,77 @@ pub trait Optimizer {
     /// Goes on from a saved state. When it fails nothing is changed.
     ///
     /// # Errors
-    /// When the state is that of another kind of optimizer, or its names and shapes are not the model's; all that does
-    /// not fit is named.
+    /// When the state is that of another kind of optimizer, its learning rate or weight decay is negative or not finite,
+    /// its names and shapes are not the model's, or part of what was saved is missing; all that does not fit is named.
     fn restore(&mut self, state: &State, model: &dyn Module) -> Result<(), StateError> {
         self.base_mut().restore(state, model)
     }
 }
+
+impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
+    #[track_caller]
+    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        (**self).step(model, gradients);
+    }
+
+    fn base(&self) -> &Base {
+        (**self).base()
+    }
+
+    fn base_mut(&mut self) -> &mut Base {
+        (**self).base_mut()
+    }
+
+    fn lr(&self) -> f64 {
+        (**self).lr()
+    }
+
+    #[track_caller]
+    fn set_lr(&mut self, lr: f64) {
+        (**self).set_lr(lr);
+    }
+
+    fn state(&self) -> State {
+        (**self).state()
+    }
+
+    fn restore(&mut self, state: &State, model: &dyn Module) -> Result<(), StateError> {
+        (**self).restore(state, model)
+    }
+}
+
+/// The builder of β₁ and β₂.
+macro_rules! has_betas {
+    ($name:literal) => {
+        /// With these β₁ and β₂.
+        ///
+        /// # Panics
+        /// Unless both are in 0..1.
+        #[track_caller]
+        pub fn betas(self, b1: f64, b2: f64) -> Self {
+            $crate::optim::base::check_share($name, "β₁", b1);
+            $crate::optim::base::check_share($name, "β₂", b2);
+            Self { betas: (b1, b2), ..self }
+        }
+    };
+}
+use has_betas;
+
+/// The builder of ε.
+macro_rules! has_epsilon {
+    () => {
+        /// With this ε.
+        ///
+        /// # Panics
+        /// When it is negative or not finite.
+        #[track_caller]
+        pub fn epsilon(self, epsilon: f64) -> Self {
+            $crate::optim::base::check("epsilon", epsilon);
+            Self { epsilon, ..self }
+        }
+    };
+}
+use has_epsilon;
 
 /// The accessors that every optimizer with a field `base` writes alike.
 macro_rules! has_base {

@@ -1,10 +1,6 @@
 //! NAdam.
 
-use super::{
-    Base, Optimizer,
-    adam::{AVERAGES, check_betas},
-    has_base,
-};
+use super::{Base, Optimizer, adam::AVERAGES, has_base, has_betas, has_epsilon};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{
@@ -59,20 +55,9 @@ impl NAdam {
         }
     }
 
-    /// With these β₁ and β₂.
-    ///
-    /// # Panics
-    /// Unless both are in 0..1.
-    #[track_caller]
-    pub fn betas(self, b1: f64, b2: f64) -> NAdam {
-        check_betas("nadam", b1, b2);
-        NAdam { betas: (b1, b2), ..self }
-    }
+    has_betas!("nadam");
 
-    /// With this ε.
-    pub fn epsilon(self, epsilon: f64) -> NAdam {
-        NAdam { epsilon, ..self }
-    }
+    has_epsilon!();
 }
 
 impl Optimizer for NAdam {

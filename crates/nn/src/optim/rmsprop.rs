@@ -1,6 +1,6 @@
 //! RMSprop.
 
-use super::{Base, Optimizer, has_base};
+use super::{Base, Optimizer, Settings, base::check_share, has_base, has_epsilon};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{
@@ -10,8 +10,9 @@ use gradus_tensor::{
 
 /// RMSprop (G. Hinton, 2012): `g ← g + λ w`, `h ← α h + (1 - α) g²`, `w ← w - lr g / (√h + ε)`.
 ///
-/// With momentum μ: `b ← μ b + g / (√h + ε)`, `w ← w - lr b`. Centered (A. Graves, 2013): an average of g is kept as well,
-/// `a ← α a + (1 - α) g`, and √(h - a²) stands for √h.
+/// With momentum μ: `b ← μ b + g / (√h + ε)`, `w ← w - lr b`. Centered (A. Graves, 2013): √v stands for √h, with the
+/// gradient's mean and variance `v ← α v + α (1 - α) (g - a)²`, `a ← α a + (1 - α) g`. PyTorch keeps h and takes v = h - a²,
+/// which is the same number where it does not cancel; the mean's square is far greater where gradients keep their sign.
 ///
 /// PyTorch's form and defaults; the book's code has ε = 1e-7.
 ///
@@ -53,7 +54,7 @@ impl RmsProp {
     /// Unless 0 <= alpha < 1.
     #[track_caller]
     pub fn alpha(self, alpha: f64) -> RmsProp {
-        assert!((0.0..1.0).contains(&alpha), "rmsprop: α is {alpha}; it must be in 0..1");
+        check_share("rmsprop", "α", alpha);
         RmsProp { alpha, ..self }
     }
 
@@ -63,7 +64,7 @@ impl RmsProp {
     /// Unless 0 <= momentum < 1.
     #[track_caller]
     pub fn momentum(self, momentum: f64) -> RmsProp {
-        assert!((0.0..1.0).contains(&momentum), "rmsprop: momentum is {momentum}; it must be in 0..1");
+        check_share("rmsprop", "momentum", momentum);
         RmsProp { momentum, ..self }
     }
 
@@ -72,27 +73,28 @@ impl RmsProp {
         RmsProp { centered: true, ..self }
     }
 
-    /// With this ε.
-    pub fn epsilon(self, epsilon: f64) -> RmsProp {
-        RmsProp { epsilon, ..self }
-    }
+    has_epsilon!();
 }
 
 impl Optimizer for RmsProp {
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
         let RmsProp { alpha, epsilon, momentum, centered, .. } = *self;
-        let formula = |settings: super::Settings| RmsPropStep {
+        let formula = |settings: Settings| RmsPropStep {
             alpha: [alpha as f32, (1.0 - alpha) as f32],
+            spread: (alpha * (1.0 - alpha)) as f32,
             lr: settings.lr as f32,
             epsilon: epsilon as f32,
             decay: settings.weight_decay as f32,
             momentum: momentum as f32,
-            centered: if centered { 1.0 } else { 0.0 },
         };
-        if centered || momentum != 0.0 {
-            let names = ["square_avg", "momentum_buffer", "grad_avg"];
-            self.base.update(names, model, gradients, |settings| Full(formula(settings)));
+        if centered {
+            // Not PyTorch's square_avg: its state would be taken for a variance.
+            let names = ["grad_var", "momentum_buffer", "grad_avg"];
+            self.base.update(names, model, gradients, |settings| Centered(formula(settings)));
+        } else if momentum != 0.0 {
+            let names = ["square_avg", "momentum_buffer"];
+            self.base.update(names, model, gradients, |settings| WithMomentum(formula(settings)));
         } else {
             self.base.update(["square_avg"], model, gradients, formula);
         }
@@ -109,8 +111,8 @@ struct RmsPropStep {
     epsilon: f32,
     decay: f32,
     momentum: f32,
-    /// 1 where the average gradient is taken off, else 0.
-    centered: f32,
+    /// α (1 - α)
+    spread: f32,
 }
 
 impl UpdateFn<1> for RmsPropStep {
@@ -122,20 +124,33 @@ impl UpdateFn<1> for RmsPropStep {
     }
 }
 
-/// With momentum, centered, or both.
 #[derive(Clone, Copy)]
-struct Full(RmsPropStep);
+struct WithMomentum(RmsPropStep);
 
-impl UpdateFn<3> for Full {
+impl UpdateFn<2> for WithMomentum {
     #[inline(always)]
-    fn eval<S: Simd>(self, g: Lane<S>, w: Lane<S>, [h, b, a]: [Lane<S>; 3]) -> (Lane<S>, [Lane<S>; 3]) {
+    fn eval<S: Simd>(self, g: Lane<S>, w: Lane<S>, [h, b]: [Lane<S>; 2]) -> (Lane<S>, [Lane<S>; 2]) {
         let rule = self.0;
         let g = w.mul_add(rule.decay, g);
         let h = h.mul_add(rule.alpha[0], g * g * rule.alpha[1]);
-        let a = a.mul_add(rule.alpha[0], g * rule.alpha[1]);
-        // Where all gradients were equal, rounding can make the variance negative.
-        let variance = (h - a * a * rule.centered).at_least(0.0);
-        let b = b.mul_add(rule.momentum, g / (variance.sqrt() + rule.epsilon));
-        (b.mul_add(-rule.lr, w), [h, b, a])
+        let b = b.mul_add(rule.momentum, g / (h.sqrt() + rule.epsilon));
+        (b.mul_add(-rule.lr, w), [h, b])
+    }
+}
+
+/// With or without momentum.
+#[derive(Clone, Copy)]
+struct Centered(RmsPropStep);
+
+impl UpdateFn<3> for Centered {
+    #[inline(always)]
+    fn eval<S: Simd>(self, g: Lane<S>, w: Lane<S>, [v, b, a]: [Lane<S>; 3]) -> (Lane<S>, [Lane<S>; 3]) {
+        let rule = self.0;
+        let g = w.mul_add(rule.decay, g);
+        let far = g - a;
+        let v = v.mul_add(rule.alpha[0], far * far * rule.spread);
+        let a = far.mul_add(rule.alpha[1], a);
+        let b = b.mul_add(rule.momentum, g / (v.sqrt() + rule.epsilon));
+        (b.mul_add(-rule.lr, w), [v, b, a])
     }
 }

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent, with momentum.
 
-use super::{Base, Optimizer, has_base};
+use super::{Base, Optimizer, base::check_share, has_base};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{
@@ -59,7 +59,7 @@ impl Sgd {
     /// Unless 0 <= momentum < 1.
     #[track_caller]
     pub fn momentum(self, momentum: f64) -> Sgd {
-        assert!((0.0..1.0).contains(&momentum), "sgd: momentum is {momentum}; it must be in 0..1");
+        check_share("sgd", "momentum", momentum);
         Sgd { momentum, ..self }
     }
 

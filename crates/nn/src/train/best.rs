@@ -3,14 +3,15 @@
 use super::{Callback, Epoch};
 use crate::{
     module::Module,
-    state::{State, StateError},
-    weights,
+    save::{self, State, StateError},
 };
 use gradus_tensor::Tensor;
 use std::collections::BTreeMap;
 
 /// Watches a metric: remembers the parameters of the epoch in which it was best, and ends the training when it has not
 /// become better for some epochs.
+///
+/// A metric that is NaN is no improvement, not even on none.
 ///
 /// The metric must be one of validation examples: on the examples that are trained on, over-fitting looks best.
 ///
@@ -51,7 +52,12 @@ impl KeepBest {
     }
 
     /// Ends the training when so many epochs in a row were no better than the best.
+    ///
+    /// # Panics
+    /// When it is 0.
+    #[track_caller]
     pub fn patience(self, epochs: u64) -> KeepBest {
+        assert!(epochs > 0, "keep_best: a patience of 0 epochs would end the training at once");
         KeepBest { patience: Some(epochs), ..self }
     }
 
@@ -67,7 +73,7 @@ impl KeepBest {
     #[track_caller]
     pub fn restore_model(&self, model: &mut dyn Module) {
         if let Some(best) = &self.best
-            && let Err(faults) = weights::set_params(model, best.params.clone())
+            && let Err(faults) = save::set_params(model, best.params.clone(), true, "the best")
         {
             panic!("restore_model: {faults}")
         }
@@ -90,14 +96,18 @@ impl KeepBest {
     /// Goes on from a saved state. When it fails nothing is changed.
     ///
     /// # Errors
-    /// When something is missing from the state.
+    /// When something is missing from the state, or the best value is NaN.
     pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
         let waited = state.get("waited")?;
         let params = state.tensors().clone();
-        self.best = match params.is_empty() {
+        let best = match params.is_empty() {
             true => None,
             false => Some(Best { value: state.get("value")?, epoch: state.get("epoch")?, params }),
         };
+        if best.as_ref().is_some_and(|best| best.value.is_nan()) {
+            return Err(StateError::new("value is NaN, which is never the best"));
+        }
+        self.best = best;
         self.waited = waited;
         Ok(())
     }
@@ -106,6 +116,7 @@ impl KeepBest {
 impl<M: Module> Callback<M> for KeepBest {
     /// # Panics
     /// When the epoch has no such metric: a callback that puts it in must come before.
+    #[track_caller]
     fn on_epoch(&mut self, epoch: &mut Epoch<'_, M>) {
         let Some(value) = epoch.record.get(&self.metric) else {
             panic!(
@@ -114,12 +125,9 @@ impl<M: Module> Callback<M> for KeepBest {
             )
         };
         let better = match &self.best {
-            // Anything is better than NaN.
-            Some(best) if !best.value.is_nan() => match self.greatest {
-                true => value > best.value,
-                false => value < best.value,
-            },
-            _ => true,
+            Some(best) if self.greatest => value > best.value,
+            Some(best) => value < best.value,
+            None => !value.is_nan(),
         };
         if better {
             let params = epoch.model.params().into_iter().map(|(name, param)| (name, param.value().clone()));

@@ -3,6 +3,7 @@
 mod best;
 mod diagnosis;
 mod history;
+mod objective;
 mod search;
 mod shards;
 mod statistics;
@@ -11,7 +12,8 @@ mod trainer;
 pub use best::KeepBest;
 pub use diagnosis::{Diagnosis, Fit, Trend, diagnose_accuracy, diagnose_loss};
 pub use history::{History, Record};
-pub use search::{Range, Search, Settings, Trial};
+pub use objective::loss;
+pub use search::{Distribution, HyperParams, RandomSearch, Trial};
 pub use shards::shard_gradients;
 pub use statistics::{Flow, Statistics, dead_units, gradient_flow};
 pub use trainer::Trainer;
@@ -22,13 +24,19 @@ use crate::optim::Optimizer;
 /// nothing.
 ///
 /// A closure that takes an `&mut Epoch<'_, M>` is one: it is called after every epoch.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no callback for a trainer of `{M}`",
+    note = "a closure is one if its argument has its type: `|epoch: &mut Epoch<'_, Net>| ..`"
+)]
 pub trait Callback<M> {
     /// After a batch.
+    #[track_caller]
     fn on_batch(&mut self, progress: &Progress) {
         let _ = progress;
     }
 
-    /// After an epoch.
+    /// After an epoch. Its record is in the history also when this panics.
+    #[track_caller]
     fn on_epoch(&mut self, epoch: &mut Epoch<'_, M>);
 }
 
@@ -47,7 +55,7 @@ pub struct Progress {
     pub batch: usize,
     /// The number of batches in the epoch.
     pub batches: usize,
-    /// The loss of this batch.
+    /// The loss of this batch; NaN when all its labels are ignored.
     pub loss: f64,
 }
 

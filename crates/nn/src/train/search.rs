@@ -1,12 +1,12 @@
 //! The search for hyper-parameters: random settings, judged on validation examples (book, section 6.5).
 
-use crate::data::{Dataset, Targets};
+use crate::data::{Dataset, Examples};
 use gradus_tensor::Rng;
 use std::ops::Index;
 
 /// Where a hyper-parameter is drawn from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Range {
+pub enum Distribution {
     /// Evenly between two numbers.
     Uniform(f64, f64),
     /// With even logarithms between two positive numbers: for learning rates, whose size is what is sought.
@@ -15,35 +15,35 @@ pub enum Range {
     Choice(Vec<f64>),
 }
 
-impl Range {
+impl Distribution {
     fn draw(&self, rng: &mut Rng) -> f64 {
         let unit = (rng.bits() >> 11) as f64 / (1u64 << 53) as f64;
         match self {
-            Range::Uniform(low, high) => low + (high - low) * unit,
-            Range::LogUniform(low, high) => {
+            Distribution::Uniform(low, high) => low + (high - low) * unit,
+            Distribution::LogUniform(low, high) => {
                 (low.ln() + (high.ln() - low.ln()) * unit).exp().clamp(*low, *high)
             }
-            Range::Choice(values) => values[rng.below(values.len())],
+            Distribution::Choice(values) => values[rng.below(values.len())],
         }
     }
 }
 
 /// One draw of all hyper-parameters. Index it by name.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub struct HyperParams {
     values: Vec<(String, f64)>,
     /// A seed of this trial's own.
     pub seed: u64,
 }
 
-impl Settings {
-    /// All of them with their names, in the order of [`Search::range`].
+impl HyperParams {
+    /// All of them with their names, in the order of [`RandomSearch::range`].
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.values.iter().map(|(name, value)| (&name[..], *value))
     }
 }
 
-impl Index<&str> for Settings {
+impl Index<&str> for HyperParams {
     type Output = f64;
 
     #[track_caller]
@@ -59,7 +59,7 @@ impl Index<&str> for Settings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
     /// What was tried.
-    pub settings: Settings,
+    pub params: HyperParams,
     /// Its score: greater is better.
     pub score: f64,
 }
@@ -69,34 +69,34 @@ pub struct Trial {
 ///
 /// ```
 /// use gradus_autograd::prelude::*;
-/// use gradus_nn::{Linear, Optimizer, Sgd, data::digits, metrics::{accuracy, predict}, train::{Range, Search, Trainer}};
+/// use gradus_nn::{Linear, Optimizer, Sgd, data::digits, metrics::{accuracy, predict}, train::{Distribution, RandomSearch, Trainer}};
 ///
 /// let mut rng = Rng::seed(0);
 /// let digits = digits::load().map_inputs(|images| images.reshape([1797, 64]));
 /// let (train, test) = digits.split(500, &mut rng);
-/// let trials = Search::new(1)
-///     .range("lr", Range::LogUniform(1e-6, 1.0))
-///     .range("weight_decay", Range::LogUniform(1e-8, 1e-4))
-///     .run(&train, 0.2, 8, |settings, train, validation| {
-///         let mut net = Linear::new(64, 10, &mut Rng::seed(settings.seed));
-///         let sgd = Sgd::new(settings["lr"]).weight_decay(settings["weight_decay"]);
-///         let mut trainer = Trainer::new(sgd, 50, settings.seed);
+/// let trials = RandomSearch::new(1)
+///     .range("lr", Distribution::LogUniform(1e-6, 1.0))
+///     .range("weight_decay", Distribution::LogUniform(1e-8, 1e-4))
+///     .run(&train, 0.2, 8, |params, train, validation| {
+///         let mut net = Linear::new(64, 10, &mut Rng::seed(params.seed));
+///         let sgd = Sgd::new(params["lr"]).weight_decay(params["weight_decay"]);
+///         let mut trainer = Trainer::new(sgd, 50, params.seed);
 ///         trainer.fit(&mut net, train, 5, |y, labels| y.cross_entropy(labels), &mut []);
 ///         accuracy(&predict(&net, validation.inputs(), 100), validation.labels())
 ///     });
-/// assert!(trials[0].score > 0.7 && trials[0].settings["lr"] > 1e-3, "{trials:?}");
+/// assert!(trials[0].score > 0.7 && trials[0].params["lr"] > 1e-3, "{trials:?}");
 /// # let _ = test; // kept for the model that is chosen in the end
 /// ```
 #[derive(Clone, Debug)]
-pub struct Search {
-    ranges: Vec<(String, Range)>,
+pub struct RandomSearch {
+    ranges: Vec<(String, Distribution)>,
     seed: u64,
 }
 
-impl Search {
+impl RandomSearch {
     /// No ranges yet. The seed decides the draws and the split.
-    pub fn new(seed: u64) -> Search {
-        Search { ranges: Vec::new(), seed }
+    pub fn new(seed: u64) -> RandomSearch {
+        RandomSearch { ranges: Vec::new(), seed }
     }
 
     /// Adds a hyper-parameter.
@@ -104,11 +104,11 @@ impl Search {
     /// # Panics
     /// When there is nothing to draw from, or the logarithm of an end does not exist.
     #[track_caller]
-    pub fn range(mut self, name: &str, range: Range) -> Search {
+    pub fn range(mut self, name: &str, range: Distribution) -> RandomSearch {
         let valid = match &range {
-            Range::Uniform(low, high) => low <= high && (high - low).is_finite(),
-            Range::LogUniform(low, high) => 0.0 < *low && low <= high && high.is_finite(),
-            Range::Choice(values) => !values.is_empty(),
+            Distribution::Uniform(low, high) => low <= high && (high - low).is_finite(),
+            Distribution::LogUniform(low, high) => 0.0 < *low && low <= high && high.is_finite(),
+            Distribution::Choice(values) => !values.is_empty(),
         };
         assert!(valid, "search: {name} cannot be drawn from {range:?}");
         self.ranges.push((name.to_owned(), range));
@@ -124,12 +124,12 @@ impl Search {
     /// # Panics
     /// When the share leaves no example to train on or to judge by.
     #[track_caller]
-    pub fn run<T: Targets>(
+    pub fn run<T: Examples, I: Examples>(
         &self,
-        data: &Dataset<T>,
+        data: &Dataset<T, I>,
         validation_share: f64,
         trials: usize,
-        mut score: impl FnMut(&Settings, &Dataset<T>, &Dataset<T>) -> f64,
+        mut score: impl FnMut(&HyperParams, &Dataset<T, I>, &Dataset<T, I>) -> f64,
     ) -> Vec<Trial> {
         let held_back = (data.len() as f64 * validation_share).round() as usize;
         assert!(
@@ -142,9 +142,9 @@ impl Search {
         let mut all: Vec<Trial> = (0..trials)
             .map(|_| {
                 let values = self.ranges.iter().map(|(name, range)| (name.clone(), range.draw(&mut rng)));
-                let settings = Settings { values: values.collect(), seed: rng.bits() };
-                let score = score(&settings, &train, &validation);
-                Trial { settings, score }
+                let params = HyperParams { values: values.collect(), seed: rng.bits() };
+                let score = score(&params, &train, &validation);
+                Trial { params, score }
             })
             .collect();
         // A stable sort: equal scores stay in the order in which they were tried.
@@ -165,12 +165,12 @@ mod tests {
 
     #[test]
     fn draws_stay_in_their_ranges_and_fill_them() {
-        let search = Search::new(3)
-            .range("a", Range::Uniform(-1.0, 3.0))
-            .range("b", Range::LogUniform(1e-6, 1e-2))
-            .range("c", Range::Choice(vec![16.0, 32.0]));
+        let search = RandomSearch::new(3)
+            .range("a", Distribution::Uniform(-1.0, 3.0))
+            .range("b", Distribution::LogUniform(1e-6, 1e-2))
+            .range("c", Distribution::Choice(vec![16.0, 32.0]));
         let trials = search.run(&data(), 0.2, 400, |_, _, _| 0.0);
-        let column = |name: &str| trials.iter().map(|trial| trial.settings[name]).collect::<Vec<f64>>();
+        let column = |name: &str| trials.iter().map(|trial| trial.params[name]).collect::<Vec<f64>>();
         let below = |name: &str, x: f64| column(name).iter().filter(|&&value| value < x).count();
         assert!(column("a").iter().all(|x| (-1.0..3.0).contains(x)));
         assert!(column("b").iter().all(|x| (1e-6..=1e-2).contains(x)));
@@ -183,13 +183,13 @@ mod tests {
     #[test]
     fn trials_are_ranked_on_one_split_and_repeat_with_their_seed() {
         let run = || {
-            let search = Search::new(5).range("x", Range::Uniform(0.0, 1.0));
+            let search = RandomSearch::new(5).range("x", Distribution::Uniform(0.0, 1.0));
             let mut splits = Vec::new();
-            let trials = search.run(&data(), 0.2, 20, |settings, train, validation| {
+            let trials = search.run(&data(), 0.2, 20, |params, train, validation| {
                 assert_eq!((train.len(), validation.len()), (40, 10));
                 splits.push(validation.labels().clone());
                 assert!(train.labels().iter().all(|label| !validation.labels().as_slice().contains(&label)));
-                if settings["x"] < 0.2 { f64::NAN } else { -(settings["x"] - 0.5).abs() }
+                if params["x"] < 0.2 { f64::NAN } else { -(params["x"] - 0.5).abs() }
             });
             assert!(splits.iter().all(|split| *split == splits[0]));
             trials
@@ -198,18 +198,18 @@ mod tests {
         let count = trials.iter().filter(|trial| !trial.score.is_nan()).count();
         assert!(count < 20 && trials[count..].iter().all(|trial| trial.score.is_nan()));
         assert!(trials[..count].windows(2).all(|pair| pair[0].score >= pair[1].score));
-        assert!(run().iter().zip(&trials).all(|(a, b)| a.settings == b.settings));
+        assert!(run().iter().zip(&trials).all(|(a, b)| a.params == b.params));
     }
 
     #[test]
     #[should_panic = "search: lr cannot be drawn from LogUniform(0.0, 1.0)"]
     fn impossible_ranges_panic() {
-        let _ = Search::new(0).range("lr", Range::LogUniform(0.0, 1.0));
+        let _ = RandomSearch::new(0).range("lr", Distribution::LogUniform(0.0, 1.0));
     }
 
     #[test]
     #[should_panic = "search: no range was given for lr"]
     fn unknown_names_panic() {
-        Search::new(0).run(&data(), 0.2, 1, |settings, _, _| settings["lr"]);
+        RandomSearch::new(0).run(&data(), 0.2, 1, |params, _, _| params["lr"]);
     }
 }

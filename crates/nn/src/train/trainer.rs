@@ -1,18 +1,21 @@
 //! The trainer: epochs of mini-batches, and all that a run needs to go on later bit for bit.
 
-use super::{Callback, Epoch, History, Progress, Record, shard_gradients};
+use super::{
+    Callback, Epoch, History, Progress, Record,
+    objective::{Objective, OfModel, OfOutputs},
+    shards::{batch_gradients, find_anomaly},
+};
 use crate::{
-    data::{Dataset, Targets},
+    data::{Dataset, Examples},
     layer::Layer,
     module::Module,
     optim::{Optimizer, clip_grad_norm},
+    save::{self, State, StateError},
     schedule::Schedule,
-    state::{State, StateError},
-    weights,
 };
-use gradus_autograd::Var;
-use gradus_tensor::{Rng, Tensor};
-use std::fmt;
+use gradus_autograd::{Gradients, Tape, Var};
+use gradus_tensor::{OrFail, Rng, Tensor, list};
+use std::{fmt, rc::Rc};
 
 /// Trains layers with an optimizer, on mini-batches in random order.
 ///
@@ -45,8 +48,11 @@ pub struct Trainer<O> {
     batch: usize,
     clip_norm: Option<f64>,
     shards: usize,
+    accumulate: usize,
+    drop_last: bool,
+    allow_nan: bool,
     schedule: Option<Box<dyn Schedule>>,
-    augment: Option<Box<Augment>>,
+    augment: Option<Rc<Augment>>,
     rng: Rng,
     steps: u64,
     history: History,
@@ -67,6 +73,9 @@ impl<O: Optimizer> Trainer<O> {
             batch,
             clip_norm: None,
             shards: 1,
+            accumulate: 1,
+            drop_last: false,
+            allow_nan: false,
             schedule: None,
             augment: None,
             rng: Rng::seed(seed),
@@ -75,8 +84,13 @@ impl<O: Optimizer> Trainer<O> {
         }
     }
 
-    /// Clips the gradients of every batch by their global norm, and records the mean norm before as `grad_norm`.
+    /// Clips the gradients of every step by their global norm, and records the mean norm before as `grad_norm`.
+    ///
+    /// # Panics
+    /// When it is not positive.
+    #[track_caller]
     pub fn clip_norm(self, max_norm: f64) -> Trainer<O> {
+        assert!(max_norm > 0.0, "trainer: the greatest norm is {max_norm}; it must be positive");
         Trainer { clip_norm: Some(max_norm), ..self }
     }
 
@@ -87,27 +101,59 @@ impl<O: Optimizer> Trainer<O> {
     #[track_caller]
     pub fn shards(self, shards: usize) -> Trainer<O> {
         assert!(shards > 0, "trainer: a batch is at least one shard");
+        // Each needs a seed.
+        list::<u64>("trainer: shards", shards).or_fail();
         Trainer { shards, ..self }
     }
 
-    /// Sets the learning rate of every batch by a schedule, whose steps are batches, from the first of the run.
+    /// Takes a step of the optimizer only after so many batches, with the mean of their gradients: as if they were one batch,
+    /// in the memory that one of them needs. The last step of an epoch has the batches that are left.
+    ///
+    /// # Panics
+    /// When it is 0.
+    #[track_caller]
+    pub fn accumulate(self, batches: usize) -> Trainer<O> {
+        assert!(batches > 0, "trainer: a step needs the gradients of at least one batch");
+        Trainer { accumulate: batches, ..self }
+    }
+
+    /// Leaves out the last batch of an epoch if it is smaller than the others: other examples each time. For models with
+    /// batch normalisation, which a batch of one example has no statistics for.
+    pub fn drop_last(self) -> Trainer<O> {
+        Trainer { drop_last: true, ..self }
+    }
+
+    /// Goes on where a loss or a gradient is NaN or infinite, instead of panicking: for callbacks that handle it
+    /// themselves. It also saves the reading of all gradients once a batch.
+    pub fn allow_nan(self) -> Trainer<O> {
+        Trainer { allow_nan: true, ..self }
+    }
+
+    /// Sets the learning rate of every step by a schedule, whose steps are those of the optimizer, from the first of the run.
     pub fn schedule(self, schedule: impl Schedule + 'static) -> Trainer<O> {
         Trainer { schedule: Some(Box::new(schedule)), ..self }
     }
 
     /// Changes the inputs of every batch, as the functions of [`augment`](crate::data::augment) do.
     pub fn augment(self, augment: impl Fn(&Tensor, &mut Rng) -> Tensor + 'static) -> Trainer<O> {
-        Trainer { augment: Some(Box::new(augment)), ..self }
+        Trainer { augment: Some(Rc::new(augment)), ..self }
     }
 
-    /// Trains for `epochs` more epochs, or until a callback stops it. `loss` is a mean over the examples of a batch.
+    /// Trains for `epochs` more epochs, or until a callback stops it. `loss` is a mean over the examples of a batch; a closure
+    /// that is kept in a variable before needs [`train::loss`](super::loss).
     ///
-    /// Every epoch is recorded in the history: its mean `loss`, the `lr` of its last batch, and what callbacks put in.
+    /// Every epoch is recorded in the history: its mean `loss`, the `lr` of its last step, and what callbacks put in.
     ///
     /// # Panics
-    /// When there are no examples, or the loss does not reach a parameter.
+    /// When there are no examples, or the loss does not reach a parameter. What panics in a layer is said at the line of this
+    /// call, or at that of your own layer or loss in which it happens.
+    ///
+    /// When a loss or a gradient is NaN or infinite: the message names the operation and the line where it was born. The
+    /// model has then the parameters, and the trainer the history, from before this batch; what callbacks have saved
+    /// is untouched. [`Trainer::allow_nan`] goes on instead. A batch in which every label is ignored has no loss, and is
+    /// no reason to stop.
     #[track_caller]
-    pub fn fit<M: Layer + Sync, T: Targets>(
+    pub fn fit<M: Layer + Sync, T: Examples>(
         &mut self,
         model: &mut M,
         train: &Dataset<T>,
@@ -115,61 +161,169 @@ impl<O: Optimizer> Trainer<O> {
         loss: impl for<'t> Fn(Var<'t>, &T) -> Var<'t> + Sync,
         callbacks: &mut [&mut dyn Callback<M>],
     ) {
+        let augment = self.augment.clone();
+        let prepare = |inputs: Tensor, rng: &mut Rng| match &augment {
+            Some(augment) => augment(&inputs, rng),
+            None => inputs,
+        };
+        self.run(model, train, epochs, &OfOutputs(loss), &prepare, callbacks);
+    }
+
+    /// [`Trainer::fit`] for models of several inputs, of words, or that are called in another way: `loss` records the loss
+    /// of a batch from the model, the tape, the inputs and the targets.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// use gradus_nn::{Adam, Embedding, Linear, data::Dataset, module, train::Trainer};
+    ///
+    /// /// How much somebody likes something, by who and what they are.
+    /// struct Taste { people: Embedding, things: Embedding }
+    /// module!(Taste { people, things });
+    ///
+    /// impl Taste {
+    ///     fn forward<V: Value>(&self, at: Place<V>, people: &Indices, things: &Indices) -> V {
+    ///         (self.people.forward(at, people) * self.things.forward(at, things)).sum_axes(1, false)
+    ///     }
+    /// }
+    ///
+    /// let rng = &mut Rng::seed(0);
+    /// let mut taste = Taste { people: Embedding::new(4, 2, rng), things: Embedding::new(4, 2, rng) };
+    /// let pairs = || (0..16).map(|i| (i / 4, i % 4));
+    /// let inputs = (pairs().map(|(who, _)| who).collect::<Indices>(), pairs().map(|(_, what)| what).collect::<Indices>());
+    /// let likes: Vec<f32> = pairs().map(|(who, what)| if (who < 2) == (what < 2) { 1.0 } else { -1.0 }).collect();
+    /// let data = Dataset::new(inputs, Tensor::new(likes, [16]));
+    ///
+    /// let mut trainer = Trainer::new(Adam::new(0.05), 4, 1);
+    /// trainer.fit_with(
+    ///     &mut taste,
+    ///     &data,
+    ///     60,
+    ///     |taste, tape, (people, things), likes| {
+    ///         taste.forward(tape.place(), people, things).mse_loss(&tape.constant(likes))
+    ///     },
+    ///     &mut [],
+    /// );
+    /// assert!(trainer.history().column("loss")[59] < 0.01);
+    /// ```
+    ///
+    /// # Panics
+    /// As `fit`; and when there is an augmentation, which is for the inputs of `fit`: change these in the loss, with
+    /// randomness from `tape.place().draw()`.
+    #[track_caller]
+    pub fn fit_with<M: Module + Sync, I: Examples, T: Examples>(
+        &mut self,
+        model: &mut M,
+        train: &Dataset<T, I>,
+        epochs: u64,
+        loss: impl for<'t> Fn(&M, &'t Tape, &I, &T) -> Var<'t> + Sync,
+        callbacks: &mut [&mut dyn Callback<M>],
+    ) {
+        assert!(
+            self.augment.is_none(),
+            "fit_with: an augmentation is for the inputs of fit; change the inputs in the loss"
+        );
+        self.run(model, train, epochs, &OfModel(loss), &|inputs, _| inputs, callbacks);
+    }
+
+    #[track_caller]
+    fn run<M: Module + Sync, I: Examples, T: Examples>(
+        &mut self,
+        model: &mut M,
+        train: &Dataset<T, I>,
+        epochs: u64,
+        objective: &impl Objective<M, I, T>,
+        prepare: &dyn Fn(I, &mut Rng) -> I,
+        callbacks: &mut [&mut dyn Callback<M>],
+    ) {
         assert!(!train.is_empty(), "fit: there are no examples");
-        let last = self.epochs() + epochs;
+        let last = self.epochs().saturating_add(epochs);
         while self.epochs() < last {
-            let record = self.epoch(model, train, &loss, callbacks);
-            let mut epoch = Epoch {
+            let record = self.epoch(model, train, objective, prepare, callbacks);
+            let epoch = Epoch {
                 number: self.epochs() + 1,
                 model: &*model,
                 record,
                 optimizer: &mut self.optimizer,
                 stopped: false,
             };
-            callbacks.iter_mut().for_each(|callback| callback.on_epoch(&mut epoch));
-            let (record, stopped) = (epoch.record, epoch.stopped);
-            self.history.push(record);
-            if stopped {
+            let mut ended = Ended { epoch, history: &mut self.history };
+            for callback in callbacks.iter_mut() {
+                callback.on_epoch(&mut ended.epoch);
+            }
+            if ended.epoch.stopped {
                 break;
             }
         }
     }
 
     #[track_caller]
-    fn epoch<M: Layer + Sync, T: Targets>(
+    fn epoch<M: Module + Sync, I: Examples, T: Examples>(
         &mut self,
         model: &mut M,
-        train: &Dataset<T>,
-        loss: &(impl for<'t> Fn(Var<'t>, &T) -> Var<'t> + Sync),
+        train: &Dataset<T, I>,
+        objective: &impl Objective<M, I, T>,
+        prepare: &dyn Fn(I, &mut Rng) -> I,
         callbacks: &mut [&mut dyn Callback<M>],
     ) -> Record {
-        let batches = train.batches(self.batch, &mut self.rng);
-        let (count, mut loss_sum, mut norm_sum) = (batches.len(), 0.0, 0.0);
+        let mut batches = train.batches(self.batch, &mut self.rng);
+        if self.drop_last {
+            batches = batches.drop_last();
+        }
+        let count = batches.len();
+        assert!(
+            count > 0,
+            "fit: {} examples are less than a batch of {}, which drop_last leaves out",
+            train.len(),
+            self.batch
+        );
+        let (mut loss_sum, mut weight_sum, mut norm_sum, mut steps) = (0.0, 0.0, 0.0, 0.0);
+        let mut held = None;
         for (i, (inputs, targets)) in batches.enumerate() {
-            let inputs = match &self.augment {
-                Some(augment) => augment(&inputs, &mut self.rng),
-                None => inputs,
-            };
+            let inputs = prepare(inputs, &mut self.rng);
             if let Some(schedule) = &self.schedule {
                 self.optimizer.set_lr(schedule.lr(self.steps));
             }
             let seeds: Vec<u64> = (0..self.shards).map(|_| self.rng.bits()).collect();
-            let (batch_loss, mut gradients) = shard_gradients(model, &inputs, &targets, &seeds, loss);
-            if let Some(max_norm) = self.clip_norm {
-                norm_sum += clip_grad_norm(model, &mut gradients, max_norm);
+            let examples = (&inputs, &targets);
+            let batch = batch_gradients(objective, model, examples, &seeds, !self.allow_nan);
+            if let Some(shard) = batch.faulty {
+                let anomaly = find_anomaly(objective, model, examples, &seeds, shard);
+                panic!(
+                    "fit: the loss of batch {} of {count} in epoch {} is {}{}; {}\nThe parameters are those from before \
+                     this batch. Trainer::allow_nan goes on instead.",
+                    i + 1,
+                    self.epochs() + 1,
+                    batch.loss,
+                    if batch.loss.is_finite() { ", and a gradient is not finite" } else { "" },
+                    anomaly.as_deref().unwrap_or("where that was born was not found"),
+                );
             }
-            self.optimizer.step(model, &gradients);
-            self.steps += 1;
-            loss_sum += batch_loss * inputs.size(0) as f64;
+            if batch.weight > 0.0 {
+                loss_sum += batch.loss * batch.weight;
+                weight_sum += batch.weight;
+            }
+            let (weight, mut gradients) = mean(held.take(), batch.weight, batch.gradients);
+            if (i + 1) % self.accumulate == 0 || i + 1 == count {
+                if let Some(max_norm) = self.clip_norm {
+                    norm_sum += clip_grad_norm(model, &mut gradients, max_norm);
+                }
+                self.optimizer.step(model, &gradients);
+                self.steps += 1;
+                steps += 1.0;
+            } else {
+                held = Some((weight, gradients));
+            }
             let progress =
-                Progress { epoch: self.epochs() + 1, batch: i + 1, batches: count, loss: batch_loss };
-            callbacks.iter_mut().for_each(|callback| callback.on_batch(&progress));
+                Progress { epoch: self.epochs() + 1, batch: i + 1, batches: count, loss: batch.loss };
+            for callback in callbacks.iter_mut() {
+                callback.on_batch(&progress);
+            }
         }
         let mut record = Record::default();
-        record.put("loss", loss_sum / train.len() as f64);
+        record.put("loss", loss_sum / weight_sum);
         record.put("lr", self.optimizer.lr());
         if self.clip_norm.is_some() {
-            record.put("grad_norm", norm_sum / count as f64);
+            record.put("grad_norm", norm_sum / steps);
         }
         record
     }
@@ -224,13 +378,37 @@ impl<O: Optimizer> Trainer<O> {
     pub fn restore(&mut self, state: &State, model: &mut dyn Module) -> Result<(), StateError> {
         let rng = state.rng("rng")?;
         let (steps, history) = (state.get("steps")?, History::from_csv(&state.get::<String>("history")?)?);
-        weights::check_params(model, state.part("model").tensors()).map_err(StateError::new)?;
+        save::check_params(model, state.part("model").tensors(), true, "the file")
+            .map_err(StateError::new)?;
         // The last that can fail; what has no name of a part fails here too.
         self.optimizer.restore(&state.part("optimizer"), model)?;
         state.restore_model("model", model).expect("checked above");
         (self.rng, self.steps, self.history) = (rng, steps, history);
         Ok(())
     }
+}
+
+/// An epoch whose record goes into the history whatever its callbacks do.
+struct Ended<'a, M> {
+    epoch: Epoch<'a, M>,
+    history: &'a mut History,
+}
+
+impl<M> Drop for Ended<'_, M> {
+    fn drop(&mut self) {
+        self.history.push(std::mem::take(&mut self.epoch.record));
+    }
+}
+
+/// The mean of gradients, by what each was a mean over.
+fn mean(held: Option<(f64, Gradients)>, weight: f64, mut gradients: Gradients) -> (f64, Gradients) {
+    let Some((before, mut sum)) = held else { return (weight, gradients) };
+    let all = before + weight;
+    if all > 0.0 {
+        sum.scale((before / all) as f32);
+        gradients.scale((weight / all) as f32);
+    }
+    (all, sum.merge(gradients))
 }
 
 impl<O: fmt::Debug> fmt::Debug for Trainer<O> {

@@ -69,7 +69,7 @@ fn a_random_search_finds_the_learning_rates_that_work() {
     let trials = rows::search(&few, &[100; 2], 30, 320);
     assert_eq!(trials.len(), 30);
     // From 1e-6 to 1e-2: without a connection the five best would all lie in the upper quarter once in a thousand times.
-    assert!(trials[..5].iter().all(|trial| trial.settings["lr"] > 1e-3), "{:?}", &trials[..5]);
+    assert!(trials[..5].iter().all(|trial| trial.params["lr"] > 1e-3), "{:?}", &trials[..5]);
     assert!(trials[0].score > trials[29].score + 0.3);
 }
 

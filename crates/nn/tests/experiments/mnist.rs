@@ -149,13 +149,13 @@ fn search() {
         || rows::search(&few, &[100; 6], 100, 200),
         |trials| {
             let line = |trial: &gradus_nn::train::Trial| {
-                let (lr, decay) = (trial.settings["lr"], trial.settings["weight_decay"]);
+                let (lr, decay) = (trial.params["lr"], trial.params["weight_decay"]);
                 format!("\n  {:.3} at lr {lr:.2e}, weight decay {decay:.1e}", trial.score)
             };
             trials[..10].iter().map(line).collect()
         },
     );
-    assert!(trials.len() == 100 && (1e-3..=1e-2).contains(&trials[0].settings["lr"]));
+    assert!(trials.len() == 100 && (1e-3..=1e-2).contains(&trials[0].params["lr"]));
 }
 
 /// Row 100.

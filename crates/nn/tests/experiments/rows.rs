@@ -8,7 +8,7 @@ use gradus_nn::{
     init::Fan,
     metrics::{accuracy, predict},
     optim::Group,
-    train::{Epoch, KeepBest, Range, Search, Trainer, Trial},
+    train::{Distribution, Epoch, KeepBest, RandomSearch, Trainer, Trial},
 };
 
 /// Flat examples to train on and to judge by.
@@ -95,9 +95,9 @@ pub(crate) fn dropout(data: &Data, lr: f64, steps: usize) -> [Outcome; 2] {
 
 /// The book's search over learning rate and weight decay; a fifth of the examples is held back to judge by.
 pub(crate) fn search(train_data: &Dataset, hidden: &[usize], trials: usize, steps: usize) -> Vec<Trial> {
-    let search = Search::new(3)
-        .range("weight_decay", Range::LogUniform(1e-8, 1e-4))
-        .range("lr", Range::LogUniform(1e-6, 1e-2));
+    let search = RandomSearch::new(3)
+        .range("weight_decay", Distribution::LogUniform(1e-8, 1e-4))
+        .range("lr", Distribution::LogUniform(1e-6, 1e-2));
     search.run(train_data, 0.2, trials, |settings, train_data, validation| {
         let data = Data { train: train_data.clone(), test: validation.clone() };
         let net = MultiLayerNet::new(data.inputs(), hidden, Init::KaimingNormal, settings.seed);

@@ -4,5 +4,6 @@ pub(crate) mod conv;
 pub mod fold;
 pub mod map;
 pub(crate) mod matmul;
+pub(crate) mod moments;
 pub(crate) mod transpose;
 pub mod update;

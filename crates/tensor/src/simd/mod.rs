@@ -67,7 +67,7 @@
 //! Those with a star were measured over all 2³² inputs, the others over all with 2⁻¹² <= |x| < 2⁸ and every 997th beyond;
 //! `tests/accuracy.rs` holds all to these numbers, on a sample in every run and over all inputs where it is asked to.
 //! Zeros, infinities, NaN, subnormal arguments and results are as in C. What tends to zero at -∞ while x grows (gelu, silu,
-//! mish) gives -0.0 there.
+//! mish) gives 0.0 there.
 //!
 //! # Differences between instruction sets
 //! [`Lane::mul_add`] rounds once where the processor has a fused multiply-add and twice on the portable path, where

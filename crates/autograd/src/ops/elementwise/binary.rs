@@ -5,7 +5,8 @@ use gradus_tensor::shape::broadcast;
 use std::ops::Range;
 
 /// A row names the operation and gives the formula, the precision, the function on tensors (`forward`) and in f64 (`reference`,
-/// asking `branches` at kinks), the rule, and the range of the samples of each input.
+/// asking `branches` at kinks), the rule, one for the plain sweep where the general one takes many passes (`fused`), and the
+/// range of the samples of each input.
 macro_rules! pairs {
     ($(
         $(#[$doc:meta])*
@@ -14,6 +15,7 @@ macro_rules! pairs {
             forward: $forward:expr,
             reference: |$a:ident, $b:ident, $branches:ident| $reference:expr,
             rule: |$cx:ident| $rule:block,
+            $(fused: |$fcx:ident| $fused:block,)?
             samples: $a_range:expr, $b_range:expr $(,)?
         }
     )*) => {
@@ -55,6 +57,8 @@ macro_rules! pairs {
 
                 fn backward<V: Value>(&self, $cx: &mut Backward<'_, V>, _: &()) $rule
 
+                $(fn backward_fused(&self, $fcx: &mut Backward<'_, Tensor>, _: &()) $fused)?
+
                 #[allow(unused)]
                 fn reference(&self, inputs: &[&Array], $branches: &mut Branches<'_>) -> Vec<Array> {
                     vec![inputs[0].zip(inputs[1], |$a, $b| $reference)]
@@ -89,8 +93,15 @@ fn winners_share<V: Value>(g: &V, loses: &V, ties: &V) -> V {
     ties.select_where(&(g * 0.5), g).masked_fill(loses, 0.0)
 }
 
+/// A factor of a strong product, but 0 where it is infinite or NaN and the other one, a zero, has won.
+fn unless_beaten<V: Value>(factor: &V, by: &V) -> V {
+    let place = factor.place();
+    let finite = factor.abs().lt(&place.constant(f32::INFINITY));
+    by.not_equals(&place.constant(0.0)).logical_or(&finite).select_where(factor, &place.constant(0.0))
+}
+
 /// [`strong_mul`](Binary::strong_mul) of two numbers.
-pub(super) fn strong_product(a: f32, b: f32) -> f32 {
+pub(in crate::ops) fn strong_product(a: f32, b: f32) -> f32 {
     if a == 0.0 || b == 0.0 { 0.0 } else { a * b }
 }
 
@@ -163,14 +174,24 @@ pairs! {
 
     /// The product in which a zero on either side wins, over infinity and NaN too; it is what chain rules multiply
     /// with, so that a branch that was not taken gets a gradient of exactly 0 through a function that is singular there.
+    ///
+    /// Where a zero has won over infinity or NaN, it counts for nothing in the gradients too: both are 0.
     strong_mul => StrongMul {
         formula: "y = 0 where a = 0 or b = 0, else a b; da = g b; db = g a, both strong", precision: Precision::Ulps(0.5),
         forward: each(|a, b| strong_product(a, b)),
         reference: |a, b, branches| if a == 0.0 || b == 0.0 { 0.0 } else { a * b },
         rule: |cx| {
             let ([a, b], g) = (cx.inputs(), cx.cotangent());
-            cx.add(0, || g.strong_mul(b));
-            cx.add(1, || g.strong_mul(a));
+            cx.add(0, || g.strong_mul(&unless_beaten(b, a)));
+            cx.add(1, || g.strong_mul(&unless_beaten(a, b)));
+        },
+        fused: |cx| {
+            let ([a, b], g) = (cx.inputs(), cx.cotangent());
+            let unless_beaten = |factor: &Tensor, by: &Tensor| {
+                factor.zip(by, |factor, by| if by == 0.0 && !factor.is_finite() { 0.0 } else { factor })
+            };
+            cx.add(0, || g.zip(&unless_beaten(b, a), strong_product));
+            cx.add(1, || g.zip(&unless_beaten(a, b), strong_product));
         },
         samples: -2.0..2.0, -2.0..2.0,
     }
@@ -192,10 +213,11 @@ pairs! {
         },
         rule: |cx| {
             let ([a, b], g) = (cx.inputs(), cx.cotangent());
-            let square = a.square() + b.square();
-            let square = square.masked_fill(&square.equals(&g.place().constant(0.0)), 1.0);
-            cx.add(0, || g.strong_mul(&(b / &square)));
-            cx.add(1, || -g.strong_mul(&(a / &square)));
+            // Divided twice: the square of the radius leaves f32 long before the radius does.
+            let radius = a.hypot(b);
+            let radius = radius.masked_fill(&radius.logical_not(), 1.0);
+            cx.add(0, || g.strong_mul(&(b / &radius / &radius)));
+            cx.add(1, || -g.strong_mul(&(a / &radius / &radius)));
         },
         samples: -2.0..2.0, -2.0..2.0,
     }

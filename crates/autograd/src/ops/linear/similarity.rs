@@ -1,7 +1,14 @@
 //! Lengths of vectors, the distances and the angles between them.
 
-use crate::{op::prelude::*, ops::methods::*};
-use gradus_tensor::shape::resolve_axis;
+use super::CosineSimilarity;
+use crate::{
+    op::prelude::*,
+    ops::{methods::*, reduce::deviations, units::units},
+};
+use gradus_tensor::{
+    Axes,
+    shape::{broadcast, resolve_axis},
+};
 
 /// Lengths of vectors along an axis, the distances and the angles between them.
 pub trait Similarity: Value {
@@ -36,12 +43,12 @@ pub trait Similarity: Value {
         let axis = resolve_axis("renorm", axis, &shape).or_fail() as isize;
         let others: Vec<isize> = (0..shape.rank() as isize).filter(|&other| other != axis).collect();
         let norms = self.vector_norm(p, others, true);
-        let factors = at.constant(most) / (&norms + 1e-7);
-        self * norms.gt(&at.constant(most)).select_where(&factors, &at.constant(1.0))
+        let drawn_in = self / (&norms + 1e-7) * most;
+        norms.gt(&at.constant(most)).select_where(&drawn_in, self)
     }
 
     /// The cosine of the angle between vectors along an axis, which goes away: `y = a·b / (max(|a|, ε) max(|b|, ε))`, ε
-    /// being 1e-8: with the zero vector it is 0. The two broadcast.
+    /// being 1e-8: with the zero vector it is 0. It lies between -1 and 1. The two broadcast.
     ///
     /// # Panics
     /// When the shapes do not broadcast or there is no such axis.
@@ -53,9 +60,16 @@ pub trait Similarity: Value {
     /// ```
     #[track_caller]
     fn cosine_similarity(&self, other: &Self, axis: isize) -> Self {
-        let lengths =
-            self.norm_axes(axis, true).clamp_min(1e-8) * other.norm_axes(axis, true).clamp_min(1e-8);
-        (self * other / lengths).sum_axes(axis, false)
+        let joint = broadcast("cosine_similarity", &self.shape(), &other.shape()).or_fail();
+        let axis = resolve_axis("cosine_similarity", axis, &joint).or_fail();
+        // Each has the whole vectors; on other axes broadcasting need not repeat them.
+        let whole = |x: &Self| {
+            let shape = x.shape();
+            let ones = vec![1; joint.rank() - shape.rank()];
+            let wanted = Shape::new(&[&ones, &shape[..]].concat()).with(axis, joint[axis]);
+            if wanted == shape { x.clone() } else { x.broadcast_to(wanted) }
+        };
+        Self::apply(CosineSimilarity { axis: axis as isize }, &[&whole(self), &whole(other)])
     }
 
     /// The distances between vectors on the last axis, which goes away: `y = |a - b + 1e-6|`. The two broadcast.
@@ -99,7 +113,7 @@ pub trait Similarity: Value {
         let &[_, n] = &shape[..] else {
             ShapeError::new(format!("cov: shape {shape} is not [variables, observations]")).fail()
         };
-        let deviations = self - self.mean_axes(1, true);
+        let deviations = deviations(self, &Axes::from(1));
         deviations.matmul(&deviations.t()) / n.saturating_sub(correction) as f32
     }
 
@@ -110,9 +124,17 @@ pub trait Similarity: Value {
     /// When this is no matrix.
     #[track_caller]
     fn corrcoef(&self) -> Self {
-        let cov = self.cov(0);
-        let deviations = cov.diag(0).sqrt();
-        cov / deviations.outer(&deviations)
+        let shape = self.shape();
+        if shape.rank() != 2 {
+            ShapeError::new(format!("corrcoef: shape {shape} is not [variables, observations]")).fail()
+        }
+        let deviations = deviations(self, &Axes::from(1));
+        let deviations = match units(&deviations.to_tensor(), &Axes::from(1), 0.0) {
+            Some(units) => deviations * self.place().constant(units),
+            None => deviations,
+        };
+        let directions = &deviations / deviations.norm_axes(1, true);
+        directions.matmul(&directions.t())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Losses of what is said about classes.
 
-use super::{CrossEntropy, CrossEntropyOptions, Reduction, check_labels, same_shape};
+use super::{CrossEntropy, CrossEntropyOptions, Reduction, check_labels, check_unit, same_shape};
 use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::Indices;
 
@@ -60,7 +60,13 @@ pub trait ClassLoss: Value {
     /// ```
     #[track_caller]
     fn cross_entropy_with(&self, labels: &Indices, options: CrossEntropyOptions) -> Self {
-        Self::apply(CrossEntropy { labels: labels.clone(), options }, &[self])
+        let op = CrossEntropy { labels: labels.clone(), options };
+        let mean_over = op.mean_over();
+        let loss = Self::apply(op, &[self]);
+        if let Some(weight) = mean_over {
+            self.place().weigh(weight);
+        }
+        loss
     }
 
     /// The cross-entropy between the softmax of these logits and target probabilities of the same shape
@@ -68,8 +74,10 @@ pub trait ClassLoss: Value {
     ///
     /// `y = -Σ t ln softmax(x) / n; dx = g (softmax(x) Σ t - t) / n`
     ///
+    /// A row's targets add up to 1 as a rule; where they do not, the row counts as often as they do.
+    ///
     /// # Panics
-    /// When the shapes differ or have less than two axes.
+    /// When the shapes differ or have less than two axes, or a target is not in 0..=1.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
@@ -92,6 +100,7 @@ pub trait ClassLoss: Value {
             ))
             .fail()
         }
+        check_unit("soft_cross_entropy", "targets", targets);
         // Strong: a class of probability 0 counts for nothing, also where its logarithm is -inf.
         reduction.of(-targets.strong_mul(&self.log_softmax(1)).sum_axes(1, false))
     }
@@ -153,7 +162,10 @@ pub trait ClassLoss: Value {
         let chosen = self.gather(1, &Indices::new(named, shape.with(1, 1))).squeeze(1);
         let rows = -self.place().constant(weights).strong_mul(&chosen);
         match options.reduction {
-            Reduction::Mean => rows.sum() / total,
+            Reduction::Mean => {
+                self.place().weigh(total.into());
+                rows.sum() / total
+            }
             Reduction::Sum | Reduction::None => options.reduction.of(rows),
         }
     }

@@ -37,15 +37,23 @@ impl CrossEntropy {
         self.options.class_weights.as_ref().map_or(1.0, |weights| weights.get([class]))
     }
 
+    /// The weight of all rows that count, where the loss is a mean over them. Labels that are no classes, which are refused
+    /// later, weigh nothing.
+    pub(super) fn mean_over(&self) -> Option<f64> {
+        let counts = |&label: &i32| Some(label) != self.options.ignore_index;
+        let labels = self.labels.as_slice().iter().filter(|label| counts(label));
+        (self.options.reduction == Reduction::Mean).then(|| match &self.options.class_weights {
+            None => labels.count() as f64,
+            Some(weights) => {
+                let weights = weights.to_vec();
+                labels.map(|&label| weights.get(label as usize).map_or(0.0, |&w| f64::from(w))).sum()
+            }
+        })
+    }
+
     /// What the sum over rows is multiplied with. Where nothing counts the mean is NaN, but its gradient is to be 0.
     fn scale(&self) -> f64 {
-        match self.options.reduction {
-            Reduction::Sum | Reduction::None => 1.0,
-            Reduction::Mean => {
-                let labels = (0..self.labels.numel()).filter_map(|row| self.label(row));
-                1.0 / labels.map(|label| f64::from(self.class_weight(label))).sum::<f64>()
-            }
-        }
+        1.0 / self.mean_over().unwrap_or(1.0)
     }
 
     /// [`scale`](CrossEntropy::scale) of the gradient.

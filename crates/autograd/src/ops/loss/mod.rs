@@ -85,6 +85,22 @@ fn same_shape<V: Value>(op: &str, x: &V, target: &V) -> Shape {
     shape
 }
 
+/// Refuses what is not in 0..=1. It reads the numbers once, which is little beside the logarithms that follow. NaN passes: a
+/// model that has diverged is found by its loss.
+#[track_caller]
+fn check_unit<V: Value>(op: &str, what: &str, x: &V) {
+    let x = x.to_tensor();
+    // Rounding may have brought a mean of targets beyond 1.
+    let outside = |x: f32| !x.is_nan() && !(0.0..=1.0 + 1e-6).contains(&x);
+    let found = match x.as_slice() {
+        Some(elements) => elements.iter().copied().find(|&x| outside(x)),
+        None => x.iter().find(|&x| outside(x)),
+    };
+    if let Some(number) = found {
+        ShapeError::new(format!("{op}: {number} is among the {what}, which must be in 0..=1")).fail()
+    }
+}
+
 /// An error for the first label that is neither one of the classes nor the one to ignore.
 fn check_labels(op: &str, labels: &Indices, ignore: Option<i32>, classes: usize) -> Result<(), ShapeError> {
     let wrong =

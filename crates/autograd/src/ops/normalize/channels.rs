@@ -1,7 +1,10 @@
 //! Batch and group normalisation: channels, or groups of them, each brought to mean 0 and variance 1.
 
-use super::{normalized, tangent};
-use crate::{op::prelude::*, ops::methods::*};
+use super::{normalized, standardized, tangent};
+use crate::{
+    op::prelude::*,
+    ops::{methods::*, reduce::deviations},
+};
 use gradus_tensor::{Axes, ChannelNorm, StatisticsOver};
 
 /// Each channel of `[n, c, ..]` brought to mean 0 and variance 1 over all images, then scaled by a second input and
@@ -46,6 +49,11 @@ fn not_channels(rank: usize) -> Vec<usize> {
     (0..rank).filter(|&axis| axis != 1).collect()
 }
 
+/// The same as axes to reduce over.
+fn over_channels(rank: usize) -> Axes {
+    not_channels(rank).into_iter().map(|axis| axis as isize).collect::<Vec<_>>().into()
+}
+
 /// `w z + b` by channel.
 fn scaled(z: Array, inputs: &[&Array]) -> Array {
     let shaped = |v: &Array| Array::new(v.data().to_vec(), by_channel(v.data().len(), z.shape().len()));
@@ -69,14 +77,15 @@ impl BatchNorm {
 
     /// What the cotangents of the statistics send to x.
     fn through_statistics<V: Value>(cx: &mut Backward<'_, V>) {
-        let (x, mean) = (cx.input_list()[0], cx.outputs()[1]);
-        let (shape, channels) = (x.shape(), mean.shape().numel());
+        let x = cx.input_list()[0];
+        let (shape, channels) = (x.shape(), x.shape()[1]);
         let (column, n) = (by_channel(channels, shape.rank()), shape.numel() as f32 / channels as f32);
         if let Some(g) = cx.cotangent_of(1) {
             cx.add(0, || (g.reshape(&column) / n).broadcast_to(&shape));
         }
         if let Some(g) = cx.cotangent_of(2) {
-            cx.add(0, || (x - mean.reshape(&column)) * (g.reshape(&column) * 2.0 / n));
+            let axes = over_channels(shape.rank());
+            cx.add(0, || deviations(x, &axes) * (g.reshape(&column) * 2.0 / n));
         }
     }
 }
@@ -86,7 +95,8 @@ impl Op for BatchNorm {
     const FORMULA: &'static str = "y = w z + b, z = (x - μ) / √(σ² + eps) by channel; μ = mean x; σ² = mean (x - μ)²; \
         dx = (h - mean h - z mean (h z)) / √(σ² + eps) + gμ / n + 2 gσ² (x - μ) / n, h = g w; dw = Σ g z; db = Σ g";
     const PRECISION: Precision = Precision::UlpsOfLargest(16.0);
-    type Saved = ();
+    /// Of each channel the mean, the rest that it lacks, and the factor 1 / √(σ² + eps).
+    type Saved = Tensor;
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         check("batch_norm", inputs)?;
@@ -100,20 +110,19 @@ impl Op for BatchNorm {
         Ok(vec![Shape::new(x), channels.clone(), channels].into())
     }
 
-    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let outputs = self.norm().apply(inputs[0], inputs.get(1).copied(), inputs.get(2).copied());
-        (outputs.to_vec().into(), ())
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Tensor) {
+        let [y, mean, variance, statistics] =
+            self.norm().apply(inputs[0], inputs.get(1).copied(), inputs.get(2).copied());
+        (vec![y, mean, variance].into(), statistics)
     }
 
-    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &Tensor) {
         if let Some(g) = cx.cotangent_of(0) {
-            let (inputs, outputs) = (cx.input_list(), cx.outputs());
+            let inputs = cx.input_list();
             let (x, rank) = (inputs[0], inputs[0].shape().rank());
             let column = by_channel(x.shape()[1], rank);
-            let axes: Axes =
-                not_channels(rank).into_iter().map(|axis| axis as isize).collect::<Vec<_>>().into();
-            let scale = (outputs[2].reshape(&column) + self.eps).rsqrt();
-            let z = (x - outputs[1].reshape(&column)) * &scale;
+            let axes = over_channels(rank);
+            let [z, scale] = standardized(x, &axes, true, self.eps);
             cx.add(0, || {
                 let h = inputs.get(1).map_or_else(|| g.clone(), |w| &g * w.reshape(&column));
                 tangent(&h, &z, &axes, true) * &scale
@@ -128,10 +137,9 @@ impl Op for BatchNorm {
         BatchNorm::through_statistics(cx);
     }
 
-    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, _: &()) {
+    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, statistics: &Tensor) {
         if let Some(g) = cx.cotangent_of(0) {
-            let (inputs, outputs) = (cx.input_list(), cx.outputs());
-            let statistics = [outputs[1], outputs[2]];
+            let inputs = cx.input_list();
             let gradients = self.norm().gradients(inputs[0], inputs.get(1).copied(), statistics, &g);
             inputs.iter().zip(gradients).enumerate().for_each(|(i, (_, gradient))| cx.add(i, || gradient));
         }
@@ -196,8 +204,8 @@ impl Op for GroupNorm {
     const FORMULA: &'static str = "y = w z + b, z = (x - μ) / √(σ² + eps) by group of channels of an image; \
         dx = (h - mean h - z mean (h z)) / √(σ² + eps), h = g w; dw = Σ g z; db = Σ g";
     const PRECISION: Precision = Precision::UlpsOfLargest(16.0);
-    /// Mean and variance of each group.
-    type Saved = [Tensor; 2];
+    /// Of each group the mean, the rest that it lacks, and the factor 1 / √(σ² + eps).
+    type Saved = Tensor;
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         check("group_norm", inputs)?;
@@ -211,19 +219,17 @@ impl Op for GroupNorm {
         Ok(Shape::new(x).into())
     }
 
-    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, [Tensor; 2]) {
-        let [y, mean, variance] =
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Tensor) {
+        let [y, _, _, statistics] =
             self.norm().apply(inputs[0], inputs.get(1).copied(), inputs.get(2).copied());
-        (y.into(), [mean, variance])
+        (y.into(), statistics)
     }
 
-    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &[Tensor; 2]) {
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &Tensor) {
         let (inputs, g) = (cx.input_list(), cx.cotangent());
         let (x, shape) = (inputs[0].reshape(self.grouped(&inputs[0].shape())), inputs[0].shape());
         let column = by_channel(shape[1], shape.rank());
-        let d = &x - x.mean_axes(2, true);
-        let scale = (d.square().mean_axes(2, true) + self.eps).rsqrt();
-        let z = d * &scale;
+        let [z, scale] = standardized(&x, &Axes::from(2), true, self.eps);
         cx.add(0, || {
             let h = inputs.get(1).map_or_else(|| g.clone(), |w| &g * w.reshape(&column));
             (tangent(&h.reshape(x.shape()), &z, &Axes::from(2), true) * &scale).reshape(&shape)
@@ -237,9 +243,9 @@ impl Op for GroupNorm {
         }
     }
 
-    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, [mean, variance]: &[Tensor; 2]) {
+    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, statistics: &Tensor) {
         let (inputs, g) = (cx.input_list(), cx.cotangent());
-        let gradients = self.norm().gradients(inputs[0], inputs.get(1).copied(), [mean, variance], &g);
+        let gradients = self.norm().gradients(inputs[0], inputs.get(1).copied(), statistics, &g);
         inputs.iter().zip(gradients).enumerate().for_each(|(i, (_, gradient))| cx.add(i, || gradient));
     }
 

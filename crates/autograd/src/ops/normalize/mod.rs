@@ -10,7 +10,10 @@ pub use log_softmax::LogSoftmax;
 pub use rows::{LayerNorm, RmsNorm};
 pub use softmax::Softmax;
 
-use crate::{op::prelude::*, ops::methods::*};
+use crate::{
+    op::prelude::*,
+    ops::{methods::*, reduce::deviations, units::units},
+};
 use channels::by_channel;
 use gradus_tensor::Axes;
 
@@ -234,6 +237,21 @@ fn affine<V: Value, O: Op, const M: usize>(op: O, x: &V, weight: Option<&V>, bia
         (Some(weight), Some(bias)) => V::apply_n(op, &[x, weight, bias]),
         (None, Some(bias)) => V::apply_n(op, &[x, &x.place().constant(Tensor::ones(bias.shape())), bias]),
     }
+}
+
+/// Of x over the axes, in operations: z = (x - μ) / √(σ² + eps), and 1 / √(σ² + eps). Without centering μ is 0.
+fn standardized<V: Value>(x: &V, axes: &Axes, centered: bool, eps: f32) -> [V; 2] {
+    let d = if centered { deviations(x, axes) } else { x.clone() };
+    let Some(units) = units(&d.to_tensor(), axes, eps.sqrt()) else {
+        let scale = (d.square().mean_axes(axes.clone(), true) + eps).rsqrt();
+        return [d * &scale, scale];
+    };
+    // The root of as much more, times as much.
+    let summand = d.place().constant(units.map(|unit| (f64::from(unit).powi(2) * f64::from(eps)) as f32));
+    let units = d.place().constant(units);
+    let d = d * &units;
+    let scale = (d.square().mean_axes(axes.clone(), true) + summand).rsqrt();
+    [d * &scale, scale * units]
 }
 
 /// The part of `h` that changes z, which is x normalised over the axes: without what is along one or along z. With the

@@ -1,7 +1,7 @@
 //! Layer and RMS normalisation: rows over the last axes, each brought to one scale.
 
-use super::{normalized, tangent};
-use crate::{op::prelude::*, ops::methods::*};
+use super::{normalized, standardized, tangent};
+use crate::op::prelude::*;
 use gradus_tensor::{Axes, RowNorm};
 
 /// Rows over the last axes brought to mean 0 and variance 1, then scaled by a second input and shifted by a third,
@@ -48,9 +48,7 @@ fn backward<V: Value>(norm: RowNorm, cx: &mut Backward<'_, V>) {
     let (inputs, g) = (cx.input_list(), cx.cotangent());
     let x = inputs[0];
     let axes: Axes = (-(norm.axes as isize)..0).collect::<Vec<isize>>().into();
-    let d = if norm.centered { x - x.mean_axes(axes.clone(), true) } else { x.clone() };
-    let scale = (d.square().mean_axes(axes.clone(), true) + norm.eps).rsqrt();
-    let z = d * &scale;
+    let [z, scale] = standardized(x, &axes, norm.centered, norm.eps);
     cx.add(0, || {
         let h = inputs.get(1).map_or_else(|| g.clone(), |&weight| &g * weight);
         tangent(&h, &z, &axes, norm.centered) * &scale
@@ -108,7 +106,7 @@ impl Op for LayerNorm {
     const FORMULA: &'static str = "y = w z + b, z = (x - μ) / √(σ² + eps) over the last axes; \
         dx = (h - mean h - z mean (h z)) / √(σ² + eps), h = g w; dw = Σ g z; db = Σ g";
     const PRECISION: Precision = Precision::UlpsOfLargest(16.0);
-    /// Of each row the mean, and the factor 1 / √(σ² + eps).
+    /// Of each row the mean, the rest that it lacks, and the factor 1 / √(σ² + eps).
     type Saved = Tensor;
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
@@ -179,7 +177,7 @@ impl Op for RmsNorm {
     const FORMULA: &'static str = "y = w z, z = x / √(mean x² + eps) over the last axes; \
         dx = (h - z mean (h z)) / √(mean x² + eps), h = g w; dw = Σ g z";
     const PRECISION: Precision = Precision::UlpsOfLargest(16.0);
-    /// Of each row 0, and the factor 1 / √(mean x² + eps).
+    /// Of each row 0, 0, and the factor 1 / √(mean x² + eps).
     type Saved = Tensor;
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {

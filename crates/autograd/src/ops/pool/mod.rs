@@ -10,9 +10,9 @@ pub use plane::{PlaneGather, PlaneScatter};
 
 use crate::{
     op::prelude::*,
-    ops::{conv::with_height, elementwise::Powf, methods::*},
+    ops::{conv::with_height, methods::*},
 };
-use gradus_tensor::{Indices, Pool2d, PoolWindow, check_windows};
+use gradus_tensor::{Conv2dOptions, Indices, Pool2d, PoolShape, PoolWindow, check_windows};
 
 /// Pooling of images `[n, c, h, w]`, each channel for itself.
 ///
@@ -95,6 +95,9 @@ pub trait Pooling: Value {
     /// Puts elements back where [`max_pool2d_with_indices`](Pooling::max_pool2d_with_indices) found them, into images of
     /// height and width `size` that are zero elsewhere: `y[n, c, indices[n, c, i, j]] += x[n, c, i, j]`.
     ///
+    /// Where windows overlap and name one pixel, their elements are added up, as in every reverse of a gather, so that this is
+    /// the adjoint of the pooling. PyTorch keeps one of them, on several threads not always the same one.
+    ///
     /// # Panics
     /// When the indices have another shape than this, or one lies outside an image.
     ///
@@ -106,7 +109,7 @@ pub trait Pooling: Value {
     /// ```
     #[track_caller]
     fn max_unpool2d(&self, indices: &Indices, size: [usize; 2]) -> Self {
-        let (shape, pixels) = (self.shape(), size[0] * size[1]);
+        let (shape, pixels) = (self.shape(), size[0].saturating_mul(size[1]));
         if shape != *indices.shape() {
             ShapeError::new(format!(
                 "max_unpool2d: input {shape} and indices {} differ in shape",
@@ -301,9 +304,12 @@ pub trait Pooling: Value {
     #[track_caller]
     fn lp_pool2d(&self, p: f32, kernel: [usize; 2], stride: [usize; 2]) -> Self {
         assert!(p > 0.0 && p.is_finite(), "lp_pool2d: the order p must be positive and finite, not {p}");
-        let elements = (kernel[0] * kernel[1]) as f32;
-        let means = self.abs().powf(p).avg_pool2d(kernel, stride, [0, 0], false, true);
-        Self::apply(Powf(1.0 / f64::from(p)), &[&(means * elements)])
+        let windows = Pool2d::Sliding { kernel, stride, padding: [0; 2], dilation: [1; 2], ceil_mode: false };
+        let PoolShape { images, channels, output: [height, width], .. } =
+            windows.shape("lp_pool2d", &self.shape()).or_fail();
+        let patches = self.unfold(kernel, Conv2dOptions { stride, ..Conv2dOptions::default() });
+        let elements = patches.reshape([images, channels, kernel[0] * kernel[1], height * width]);
+        elements.vector_norm(p, 2, false).reshape([images, channels, height, width])
     }
 
     /// [`lp_pool2d`](Pooling::lp_pool2d) of rows `[n, c, length]`, as images of height 1.

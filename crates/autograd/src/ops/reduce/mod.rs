@@ -1,8 +1,10 @@
 //! Reductions over axes: sums, means, products, extrema, variances, norms; and the same cumulated along an axis.
 
 mod cumsum;
+mod deviations;
 mod extremum;
 mod logsumexp;
+mod norm;
 mod scan;
 mod sum;
 mod variance;
@@ -10,14 +12,17 @@ mod variance;
 pub use cumsum::CumSum;
 pub use extremum::{Max, Min};
 pub use logsumexp::LogSumExp;
+pub use norm::VectorNorm;
 pub use sum::Sum;
-pub use variance::Variance;
+pub use variance::{StandardDeviation, Variance};
+
+pub(in crate::ops) use deviations::deviations;
 
 use crate::{
     op::prelude::*,
     ops::{
         arithmetic::Mul,
-        elementwise::{Logaddexp, Maximum, Minimum, Powf},
+        elementwise::{Logaddexp, Maximum, Minimum},
         methods::*,
     },
 };
@@ -248,17 +253,18 @@ pub trait Reduce: Value {
         y.reshape(reduced(&shape, &axes, keepdims))
     }
 
-    /// The variance of all elements, as a scalar: see [`var_axes`](Reduce::var_axes).
+    /// The variance of all elements, as a scalar, with correction 1 as in PyTorch. Along axes, or with another correction:
+    /// [`var_axes`](Reduce::var_axes).
     #[track_caller]
-    fn var(&self, correction: usize) -> Self {
-        self.var_axes(Axes::all(), correction, false)
+    fn var(&self) -> Self {
+        self.var_axes(Axes::all(), 1, false)
     }
 
     /// Variances over axes, with correction 1 estimates of their source's, with 0 the elements' own.
     ///
     /// `y = Σ (x - μ)² / (n - correction); dx = 2 g (x - μ) / (n - correction)`
     ///
-    /// Where n is not larger than the correction y is NaN, or inf.
+    /// Where n is not larger than the correction y is NaN, or inf, and the gradient NaN or infinite.
     ///
     /// # Panics
     /// When an axis is out of range or named twice.
@@ -267,7 +273,7 @@ pub trait Reduce: Value {
     /// use gradus_autograd::prelude::*;
     /// let tape = Tape::new();
     /// let x = tape.var([1.0, 3.0]);
-    /// let y = x.var(0);
+    /// let y = x.var_axes(0, 0, false);
     /// assert_eq!((y.item(), y.backward()[x].to_vec()), (1.0, vec![-1.0, 1.0]));
     /// ```
     #[track_caller]
@@ -275,23 +281,32 @@ pub trait Reduce: Value {
         Self::apply(Variance { axes: axes.into(), correction, keepdims }, &[self])
     }
 
-    /// The standard deviation of all elements, as a scalar: see [`std_axes`](Reduce::std_axes).
+    /// The standard deviation of all elements, as a scalar, with correction 1 as in PyTorch. Along axes, or with another
+    /// correction: [`std_axes`](Reduce::std_axes).
+    ///
+    /// There is no argument that could be taken for an axis or for a correction:
+    ///
+    /// ```compile_fail
+    /// use gradus_autograd::prelude::*;
+    /// Tensor::ones([2, 3]).std(1);
+    /// ```
     #[track_caller]
-    fn std(&self, correction: usize) -> Self {
-        self.std_axes(Axes::all(), correction, false)
+    fn std(&self) -> Self {
+        self.std_axes(Axes::all(), 1, false)
     }
 
     /// Standard deviations over axes: the square roots of the variances.
     ///
     /// `y = √var; dx = g (x - μ) / (y (n - correction))`
     ///
-    /// Where all elements are equal the gradient is 0.
+    /// Where all elements are equal the gradient is 0. Where n is not larger than the correction y is NaN, or inf, and the
+    /// gradient NaN. Squares of deviations may leave the range of f32, their root stays right.
     ///
     /// # Panics
     /// When an axis is out of range or named twice.
     #[track_caller]
     fn std_axes(&self, axes: impl Into<Axes>, correction: usize, keepdims: bool) -> Self {
-        self.var_axes(axes, correction, keepdims).sqrt()
+        Self::apply(StandardDeviation { axes: axes.into(), correction, keepdims }, &[self])
     }
 
     /// The Euclidean norm of all elements, as a scalar: see [`norm_axes`](Reduce::norm_axes).
@@ -304,7 +319,7 @@ pub trait Reduce: Value {
     ///
     /// `y = √(Σ x²); dx = g x / y`
     ///
-    /// At the zero vector the gradient is 0. Elements beyond about 1e19 overflow in the squares.
+    /// At the zero vector the gradient is 0. Squares of elements may leave the range of f32, the norm stays right.
     ///
     /// # Panics
     /// When an axis is out of range or named twice.
@@ -319,12 +334,12 @@ pub trait Reduce: Value {
     /// ```
     #[track_caller]
     fn norm_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
-        self.square().sum_axes(axes, keepdims).sqrt()
+        Self::apply(VectorNorm { p: 2.0, axes: axes.into(), keepdims }, &[self])
     }
 
     /// Norms of vectors over axes, of any order p.
     ///
-    /// `y = (Σ |x|^p)^(1/p)`; for p = ∞ it is max |x|, for p = -∞ it is min |x|, and for p = 0 the number of elements
+    /// `y = (Σ |x|^p)^(1/p); dx = g sign x (|x| / y)^(p-1)`; for p = ∞ it is max |x|, for p = -∞ it is min |x|, and for p = 0 the number of elements
     /// that are not 0, through which no gradient flows
     ///
     /// Elements that are 0 get the gradient 0, in the zero vector and with p = 1 too; equal largest elements share theirs
@@ -345,13 +360,9 @@ pub trait Reduce: Value {
         match p {
             0.0 => self.logical_not().logical_not().sum_axes(axes, keepdims),
             1.0 => self.abs().sum_axes(axes, keepdims),
-            2.0 => self.norm_axes(axes, keepdims),
             f32::INFINITY => self.abs().max_axes(axes, keepdims).clamp_min(0.0), // -inf over nothing
             f32::NEG_INFINITY => self.abs().min_axes(axes, keepdims),
-            _ => {
-                let sum = self.abs().powf(p).sum_axes(axes, keepdims);
-                Self::apply(Powf(1.0 / f64::from(p)), &[&sum])
-            }
+            _ => Self::apply(VectorNorm { p, axes: axes.into(), keepdims }, &[self]),
         }
     }
 
@@ -407,13 +418,14 @@ pub trait Reduce: Value {
     }
 
     /// Along an axis the logarithm of the sum of exponentials up to each place: `y_i = ln(e^x_0 + .. + e^x_i)`. It does
-    /// not overflow.
+    /// not overflow. Elements that are -inf have gradient 0, as in [`logsumexp`](Reduce::logsumexp).
     ///
     /// # Panics
     /// When there is no such axis.
     #[track_caller]
     fn logcumsumexp(&self, axis: isize) -> Self {
-        scan("logcumsumexp", self, axis, Logaddexp)
+        let nothing = self.place().constant(f32::NEG_INFINITY);
+        scan("logcumsumexp", &self.masked_fill(&self.equals(&nothing), f32::NEG_INFINITY), axis, Logaddexp)
     }
 
     /// The logarithm of the sum of exponentials of all elements: see [`logsumexp_axes`](Reduce::logsumexp_axes).

@@ -42,6 +42,7 @@ impl Op for BroadcastTo {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity("broadcast_to", inputs);
+        self.0.clone().checked("broadcast_to")?;
         check("broadcast_to", x, &self.0)?;
         Ok(self.0.clone().into())
     }

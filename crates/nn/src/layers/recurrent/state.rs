@@ -1,6 +1,6 @@
 //! What a recurrent layer carries from one piece of a sequence to the next.
 
-use crate::state::{State, StateError};
+use crate::save::{State, StateError};
 use gradus_autograd::{Place, Value};
 use gradus_tensor::Tensor;
 
@@ -17,7 +17,7 @@ use gradus_tensor::Tensor;
 ///
 /// let mut rng = Rng::seed(0);
 /// let mut lstm = Lstm::new(3, 3, &mut rng);
-/// let (mut adam, mut tape) = (Adam::new(0.01), Tape::new());
+/// let (mut adam, mut tape) = (Adam::new(0.01), Tape::training(1));
 /// let long = Tensor::randn([2, 40, 3], &mut rng); // [n, steps, inputs]
 ///
 /// let mut state: Option<RecurrentState<Tensor>> = None;

@@ -15,6 +15,7 @@ macro_rules! unary {
 
         impl Tensor {$(
             $(#[$doc])*
+            #[track_caller]
             pub fn $name(&self $($(, $constant: f32)*)?) -> Tensor {
                 self.unary($Formula $(($($constant),*))?)
             }
@@ -157,6 +158,7 @@ binary! {
 
 impl Tensor {
     /// x^p for each element.
+    #[track_caller]
     pub fn powf(&self, p: f32) -> Tensor {
         self.with_scalar(p, Pow)
     }

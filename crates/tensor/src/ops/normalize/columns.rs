@@ -1,9 +1,10 @@
 //! Channels of one element an image: batch normalisation of a matrix, whose columns are gone over row by row.
 
-use super::for_each;
+use super::{Moments, for_each};
 use crate::{
     Isa,
     array::Tensor,
+    kernels::moments::{is_sure_about, moments},
     simd::{
         Kernel, Simd, dispatch,
         vectors::{read_padded, write_clipped},
@@ -17,10 +18,21 @@ const MOST_BLOCKS: usize = 32;
 /// Rows in a block, at least.
 const BLOCK_ROWS: usize = 16;
 
-/// The mean and the variance of each column.
-pub(super) fn statistics(x: &Tensor) -> (Vec<f32>, Vec<f32>) {
-    let mean = x.sum_axes(0, false) / x.size(0) as f32;
-    (mean.to_vec(), x.var_axes(0, 0, false).to_vec())
+/// The mean and the variance of each column; `eps` is what will be added to the variance.
+pub(super) fn statistics(x: &Tensor, eps: f32) -> Vec<Moments> {
+    let (rows, columns) = (x.size(0), x.size(1));
+    let mean = x.sum_axes(0, false) / rows as f32;
+    let variance = x.var_axes(0, 0, false);
+    let x = x.as_slice().expect("arranged contiguously");
+    let of_column = |(column, (mean, variance)): (usize, (f32, f32))| {
+        if is_sure_about(mean, variance, eps) {
+            return Moments { mean: mean.into(), variance: variance.into() };
+        }
+        let elements: Vec<f32> = x[column..].iter().step_by(columns).copied().collect();
+        let [mean, squares] = moments(&elements);
+        Moments { mean, variance: squares / rows as f64 }
+    };
+    mean.iter().zip(variance.iter()).enumerate().map(of_column).collect()
 }
 
 /// Of each column the sums of `g` and of `g (x - mean)`.

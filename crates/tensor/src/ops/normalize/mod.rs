@@ -10,6 +10,13 @@ pub use rows::RowNorm;
 
 use crate::{array::Tensor, threads::share};
 
+/// Mean and variance.
+#[derive(Clone, Copy, Debug)]
+struct Moments {
+    mean: f64,
+    variance: f64,
+}
+
 /// Calls `f` for every item of an iterator of so many, on all threads if there is work on enough elements.
 fn for_each<T: Send>(work: usize, count: usize, items: impl Iterator<Item = T> + Send, f: impl Fn(T) + Sync) {
     if work < 2 * share::ELEMENTWISE { items.for_each(f) } else { share::for_each_item(count, items, f) }

@@ -27,6 +27,7 @@ enum Reduction {
     Max,
     Min,
     Variance { correction: usize },
+    Norm,
     LogSumExp,
 }
 
@@ -40,6 +41,7 @@ impl Reduction {
             Reduction::Max => groups.fold(simd, Max, NO_SHIFT, out),
             Reduction::Min => groups.fold(simd, Min, NO_SHIFT, out),
             Reduction::Variance { correction } => moments::variance(simd, groups, correction, out),
+            Reduction::Norm => moments::norm(simd, groups, out),
             Reduction::LogSumExp => logsumexp::logsumexp(simd, groups, out),
         }
     }

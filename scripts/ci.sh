@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# All that a change must pass, in one command: formatting, lints and docs without a warning, the README's test command, all
+# features, the kernels under every instruction set and on one thread, and crates that can be packed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$1"; }
+
+step "formatting, lints, docs"
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --all-features -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
+
+step "the tests"
+cargo test --workspace
+
+step "what the features bring"
+cargo test -p gradus-nn --all-features
+cargo test -p gradus-check --all-features
+
+step "the kernels under each instruction set, and on one thread"
+for isa in portable avx2 avx512; do
+    GRADUS_ISA=$isa cargo test -p gradus-tensor --tests
+done
+RAYON_NUM_THREADS=1 cargo test -p gradus-tensor --tests
+
+step "the crates as they are published"
+cargo package --workspace --no-verify --allow-dirty
+
+# The version that Cargo.toml promises, where it is installed.
+promised=$(sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' Cargo.toml)
+toolchain=$(rustup toolchain list 2>/dev/null | grep -oE "^$promised[^ ]*" | head -n 1 || true)
+if [ -n "$toolchain" ]; then
+    step "Rust $promised"
+    cargo "+$toolchain" check --workspace
+else
+    step "Rust $promised is not installed: not checked"
+fi
