@@ -211,10 +211,6 @@ impl Op for Fragile {
     fn samples(_: &mut Gen) -> Vec<Sample<Fragile>> {
         vec![]
     }
-
-    fn error_cases() -> Vec<ErrorCase<Fragile>> {
-        vec![]
-    }
 }
 
 fn fragile<'t>(x: &Var<'t>) -> Var<'t> {

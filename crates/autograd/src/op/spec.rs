@@ -13,7 +13,7 @@ use std::fmt;
 pub struct Spec {
     /// Its name.
     pub name: &'static str,
-    /// Its formula.
+    /// Its formula; empty where it declares none.
     pub formula: &'static str,
     pub(crate) samples: fn(&mut Gen) -> Vec<AnySample>,
     pub(crate) error_cases: fn() -> Vec<AnyErrorCase>,
@@ -72,6 +72,9 @@ impl Spec {
 
 impl fmt::Debug for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.formula)
+        match self.formula {
+            "" => f.write_str(self.name),
+            formula => write!(f, "{}: {formula}", self.name),
+        }
     }
 }

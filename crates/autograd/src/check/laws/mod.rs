@@ -441,9 +441,15 @@ fn within(precision: Precision, term: f64, y: &Tensor, exact: &Array) -> Result<
         let equal = y == exact as f32 as f64 || y.is_nan() && exact.is_nan();
         if !(equal || (y - exact).abs() <= allowed) {
             let off = (y - exact).abs() / ulp(exact);
-            return Err(format!(
-                "element {i}: {y:e} is not {exact:e}: {off:.2} ulps, {precision:?} is stated"
-            ));
+            let found = format!("element {i}: {y:e} is not {exact:e}: {off:.2} ulps");
+            return Err(match precision {
+                Precision::DEFAULT => format!(
+                    "{found}; the default precision, {precision:?}, is not met: if the forward is as good as f32 allows, \
+                     state another, `const PRECISION: Precision = ..`: Ulps(..) of each element, \
+                     UlpsOfLargest(..) where sums may cancel"
+                ),
+                _ => format!("{found}, {precision:?} is stated"),
+            });
         }
     }
     Ok(())

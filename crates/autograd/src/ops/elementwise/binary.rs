@@ -45,7 +45,7 @@ macro_rules! pairs {
                 type Saved = ();
 
                 fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-                    let [a, b] = arity(stringify!($name), inputs);
+                    let [a, b] = arity::<Self, _>(inputs);
                     Ok(broadcast(stringify!($name), a, b)?.into())
                 }
 

@@ -80,7 +80,7 @@ macro_rules! unary {
                 type Saved = ();
 
                 fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-                    let [x] = arity(stringify!($name), inputs);
+                    let [x] = arity::<Self, _>(inputs);
                     Ok(Shape::new(x).into())
                 }
 
@@ -128,10 +128,6 @@ macro_rules! unary {
                     $($(let $p: Range<f32> = $drawn;)+)?
                     let op = $Op $(($(g.rng().uniform($p.start, $p.end).into()),+))?;
                     vec![Sample::new(op, [x])]
-                }
-
-                fn error_cases() -> Vec<ErrorCase<$Op>> {
-                    vec![] // any shape will do
                 }
             }
         )*
