@@ -1,6 +1,7 @@
 //! What an operation is: everything about it declared in one place.
 
 pub mod examples;
+mod pointwise;
 pub mod prelude;
 pub mod reference;
 mod rule;
@@ -8,6 +9,7 @@ pub(crate) mod spec;
 mod step;
 pub(crate) mod window;
 
+pub use pointwise::Pointwise;
 pub use rule::Backward;
 pub use spec::Spec;
 pub(crate) use step::{Recorded, Step};

@@ -45,6 +45,14 @@ impl<'a, V: Value> Backward<'a, V> {
         self.cotangents[output].take()
     }
 
+    /// The whole rule of an operation of `N` inputs and one output: from inputs, output and cotangent to the gradients of all
+    /// inputs. They are computed whether anybody wants them or not, which [`add`](Backward::add) does not.
+    #[track_caller]
+    pub fn send<const N: usize>(&mut self, rule: impl FnOnce([&'a V; N], &'a V, V) -> [V; N]) {
+        let gradients = rule(self.inputs(), self.output(), self.cotangent());
+        gradients.into_iter().enumerate().for_each(|(input, gradient)| self.add(input, || gradient));
+    }
+
     /// Whether anybody wants the gradient of this input.
     pub fn needs(&self, input: usize) -> bool {
         self.needs[input]

@@ -27,7 +27,7 @@ pub(crate) struct AnySample {
 pub(crate) struct AnyErrorCase {
     pub(crate) step: Box<dyn Step>,
     pub(crate) shapes: Vec<Vec<usize>>,
-    pub(crate) message: &'static str,
+    pub(crate) message: String,
 }
 
 impl Spec {

@@ -60,7 +60,7 @@ pub fn laws(spec: &Spec, seed: u64, size: usize) -> Result<(), Violation> {
         let shapes: Vec<&[usize]> = case.shapes.iter().map(|s| &s[..]).collect();
         let said = match case.step.infer(&shapes) {
             Ok(shapes) => format!("accepted, with shapes {:?}", shapes.0),
-            Err(error) if error.to_string().starts_with(case.message) => continue,
+            Err(error) if error.to_string().starts_with(&case.message) => continue,
             Err(error) => error.to_string(),
         };
         let detail = format!("inputs {shapes:?} should say {:?}; they said {said:?}", case.message);
