@@ -63,9 +63,13 @@ fn every_operation_is_in_the_list() {
     for path in sources(&ops_folder()) {
         let text = fs::read_to_string(&path).unwrap();
         let of = |heads: [&str; 2]| heads.map(|head| text.matches(head).count()).iter().sum::<usize>();
-        let implementations = of(["impl Op for ", "impl Pointwise for "]) - of(["impl Op for $", "impl Pointwise for $"]);
+        let implementations =
+            of(["impl Op for ", "impl Pointwise for "]) - of(["impl Op for $", "impl Pointwise for $"]);
         let constants = text.matches("const NAME: &'static str = \"").count();
-        assert_eq!(implementations, constants, "{path:?}: each implementation for a type writes its NAME out");
+        assert_eq!(
+            implementations, constants,
+            "{path:?}: each implementation for a type writes its NAME out"
+        );
         written.extend(text.lines().filter_map(declared).map(String::from));
     }
     let listed: BTreeSet<&str> = ops::ALL.iter().map(|spec| spec.name).collect();

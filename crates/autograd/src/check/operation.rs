@@ -7,6 +7,7 @@ use super::{
 };
 use crate::op::Spec;
 use crate::op::examples::Gen;
+use crate::replay::surrogate_note;
 use std::{panic::Location, time::Instant};
 
 /// How many seeds samples are drawn with, for each size of shapes.
@@ -26,6 +27,7 @@ pub fn check_op(spec: &Spec) -> Report {
     let mut rows: Vec<Row> = Vec::new();
     // Of each law that is broken the first sample, which is among the smallest.
     let mut broken: Vec<Violation> = Vec::new();
+    let mut is_surrogate = false;
     for (seed, size) in (0..SEEDS).flat_map(|seed| (0..=5).map(move |size| (seed, size))) {
         if let Err(violation) = laws(spec, seed, size)
             && broken.iter().all(|other| other.law != violation.law)
@@ -33,6 +35,7 @@ pub fn check_op(spec: &Spec) -> Report {
             broken.push(violation);
         }
         for sample in (spec.samples)(&mut Gen::new(seed, size)) {
+            is_surrogate |= sample.is_surrogate();
             let check = GradCheck { seed, ..GradCheck::default() };
             let found = check.step(&*sample.step, &sample.inputs, line).unwrap_or_default();
             for (i, row) in found.into_iter().enumerate() {
@@ -45,8 +48,12 @@ pub fn check_op(spec: &Spec) -> Report {
             }
         }
     }
-    let broken = broken.iter().map(Violation::to_string).collect();
-    let notes = vec![format!("{} samples of each of 6 sizes", SEEDS)];
+    let mut broken: Vec<String> = broken.iter().map(Violation::to_string).collect();
+    if rows.is_empty() {
+        broken.push(format!("{} declares no samples with inputs, so there is nothing to check", spec.name));
+    }
+    let mut notes = vec![format!("{} samples of each of 6 sizes", SEEDS)];
+    notes.extend(is_surrogate.then(|| surrogate_note(spec.name, "")));
     Report { rows, broken, notes, seed: 0, seconds: start.elapsed().as_secs_f64() }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     Op,
     examples::Gen,
+    reference::{Array, Branches},
     step::{Recorded, Step},
 };
 use gradus_tensor::{Shape, Tensor};
@@ -22,6 +23,16 @@ pub struct Spec {
 pub(crate) struct AnySample {
     pub(crate) step: Box<dyn Step>,
     pub(crate) inputs: Vec<Tensor>,
+}
+
+impl AnySample {
+    /// Whether the reference declares a surrogate.
+    pub(crate) fn is_surrogate(&self) -> bool {
+        let inputs: Vec<Array> = self.inputs.iter().map(Array::from).collect();
+        let mut branches = Branches::recording();
+        self.step.reference(&inputs.iter().collect::<Vec<_>>(), &mut branches);
+        branches.is_surrogate()
+    }
 }
 
 pub(crate) struct AnyErrorCase {
