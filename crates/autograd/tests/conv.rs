@@ -176,7 +176,7 @@ fn messages_name_the_method_that_was_called() {
     let w = w.transpose(0, 1);
     assert_eq!(
         refused(&|| up(None, &w, 0, 2)),
-        "conv_transpose2d: [1, 3, 8, 8] by [3, 4, 3, 3]: height: the output padding of 2 must be less than the stride of 2"
+        "conv_transpose2d: [1, 3, 8, 8] by [3, 4, 3, 3]: height: the output padding of 2 must be less than the stride of 2 or the dilation of 1"
     );
     assert!(refused(&|| up(None, &w, 9, 0)).contains("cuts away all of 17 elements"));
     assert_eq!(
@@ -210,4 +210,69 @@ fn the_weight_gradient_of_many_images_is_the_sum_of_theirs() {
         let apart = (0..images).map(|n| gradient(n..n + 1)).reduce(|sum, own| sum + own).unwrap();
         assert_eq!(gradient(0..images), apart);
     }
+}
+
+/// PyTorch takes an output padding that is less than the stride or the dilation. What lies beyond the last element that a kernel
+/// reaches is zero, and sends nothing back; with a padding the whole output moves.
+#[test]
+fn an_output_padding_may_be_less_than_the_dilation_alone() {
+    let options = |padding| Conv1dOptions { dilation: [3], padding: [padding], ..Default::default() };
+    let tape = Tape::new();
+    let (x, w) = (tape.var([[[1.0, 10.0]]]), tape.var([[[1.0, 2.0]]]));
+    let y = x.conv_transpose1d(&w, None, 2, options(0));
+    assert_eq!(y.value().to_vec(), [1.0, 10.0, 0.0, 2.0, 20.0, 0.0, 0.0]);
+    let moved = x.conv_transpose1d(&w, None, 2, options(1));
+    assert_eq!(moved.value().to_vec(), [10.0, 0.0, 2.0, 20.0, 0.0]);
+    let cotangent = Tensor::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0], [1, 1, 7]);
+    let gradients = y.backward_from(cotangent);
+    // x_i meets y_i with the first element of the kernel and y_(i + 3) with the second.
+    assert_eq!(gradients[x].to_vec(), [1.0 + 2.0 * 8.0, 2.0 + 2.0 * 16.0]);
+    assert_eq!(gradients[w].to_vec(), [1.0 + 10.0 * 2.0, 8.0 + 10.0 * 16.0]);
+    let w = Tensor::ones([1, 1, 1, 1, 2]);
+    let volume = Tensor::ones([1, 1, 1, 1, 1]);
+    let options = Conv3dOptions { dilation: [2, 2, 3], ..Default::default() };
+    let y = volume.conv_transpose3d(&w, Some(&Tensor::from([0.5])), [1, 1, 2], options);
+    assert_eq!(y.shape(), &[1, 1, 2, 2, 6]);
+    assert_eq!(y.slice(2, ..1).slice(3, ..1).to_vec(), [1.5, 0.5, 0.5, 1.5, 0.5, 0.5]);
+    assert_eq!(y.sum().item(), 2.0 + 24.0 * 0.5);
+}
+
+/// No channels on one side: the sentence on channels, not a division by zero while it is made.
+#[test]
+fn images_without_channels_are_refused_with_the_sentence() {
+    let message = |f: &dyn Fn() -> Tensor| {
+        let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(f()))).unwrap_err();
+        *payload.downcast::<String>().unwrap()
+    };
+    let said =
+        message(&|| Tensor::ones([1, 0, 4]).conv1d(&Tensor::ones([2, 3, 2]), None, Conv1dOptions::default()));
+    assert!(
+        said.starts_with("conv1d: channels differ: [1, 0, 1, 4] * [2, 3, 1, 2]: the input has 0"),
+        "{said}"
+    );
+    let said = message(&|| {
+        Tensor::ones([1, 0, 4, 4]).conv2d(&Tensor::ones([2, 3, 2, 2]), None, Conv2dOptions::default())
+    });
+    assert!(
+        said.starts_with("conv2d: channels differ: [1, 0, 4, 4] * [2, 3, 2, 2]: the input has 0"),
+        "{said}"
+    );
+    let said = message(&|| {
+        Tensor::ones([1, 0, 4, 4, 4]).conv3d(&Tensor::ones([2, 3, 2, 2, 2]), None, Conv3dOptions::default())
+    });
+    assert!(said.starts_with("conv3d: channels differ: [1, 0, 4, 4, 4] * [2, 3, 2, 2, 2]"), "{said}");
+    let said = message(&|| {
+        let options = Conv2dOptions { groups: 0, ..Default::default() };
+        Tensor::ones([1, 1, 4, 4]).conv2d(&Tensor::ones([1, 1, 2, 2]), None, options)
+    });
+    assert!(said.contains("there must be at least one group"), "{said}");
+}
+
+/// Documented, and other than in PyTorch, which keeps one of the elements.
+#[test]
+fn unpooling_of_windows_that_overlap_adds_up() {
+    let x = Tensor::from([[[[1.0, 9.0, 2.0]]]]);
+    let (y, winners) = x.max_pool2d_with_indices([1, 2], [1, 1], [0, 0], [1, 1], false);
+    assert_eq!((y.to_vec(), winners.as_slice()), (vec![9.0, 9.0], &[1, 1][..]));
+    assert_eq!(y.max_unpool2d(&winners, [1, 3]).to_vec(), [0.0, 18.0, 0.0]);
 }

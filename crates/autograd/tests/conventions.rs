@@ -61,17 +61,18 @@ fn kinks_and_singular_points() -> Vec<Convention> {
         |x| x.atanh() => [[1.0, INF, INF], [-1.0, -INF, INF]];
         |x| x.erfc() => [[INF, 0.0, 0.0], [-INF, 2.0, 0.0]];
         |x| x.erfinv() => [[1.0, INF, INF], [-1.0, -INF, INF], [0.0, 0.0, 0.886_226_95]];
-        |x| x.sinc() => [[0.0, 1.0, 0.0], [1.0, 0.0, -1.0], [-2.0, 0.0, -0.5]];
-        |x| x.lgamma() => [[0.0, INF, -INF], [INF, INF, INF]];
-        |x| x.digamma() => [[0.0, -INF, INF]];
+        |x| x.sinc() => [[0.0, 1.0, 0.0], [1.0, 0.0, -1.0], [-2.0, 0.0, -0.5], [INF, 0.0, 0.0], [-INF, 0.0, 0.0]];
+        |x| x.lgamma() => [[0.0, INF, -INF], [INF, INF, INF], [-3.0, INF, NAN], [-1e10, INF, NAN], [-INF, INF, NAN]];
+        |x| x.digamma() => [[0.0, -INF, INF], [-0.0, INF, INF], [-3.0, NAN, INF], [-1e10, NAN, INF], [INF, INF, 0.0], [-INF, NAN, NAN]];
+        |x| x.polygamma(1) => [[0.0, INF, -INF], [-3.0, INF, NAN], [INF, 0.0, 0.0], [-INF, NAN, NAN]];
         |x| x.reciprocal() => [[0.0, INF, -INF], [-0.0, -INF, -INF]];
         |x| x.sigmoid() => [[0.0, 0.5, 0.25], [1000.0, 1.0, 0.0], [-1000.0, 0.0, 0.0]];
         |x| x.tanh() => [[0.0, 0.0, 1.0], [1000.0, 1.0, 0.0], [-1000.0, -1.0, 0.0]];
-        |x| x.softplus() => [[1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0]];
-        |x| x.gelu() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0], [-100.0, 0.0, 0.0]];
-        |x| x.gelu_tanh() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0]];
-        |x| x.silu() => [[0.0, 0.0, 0.5], [1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0]];
-        |x| x.mish() => [[0.0, 0.0, 0.6], [1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0]];
+        |x| x.softplus() => [[1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
+        |x| x.gelu() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0], [-100.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
+        |x| x.gelu_tanh() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0], [2e13, 2e13, 1.0], [-2e13, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
+        |x| x.silu() => [[0.0, 0.0, 0.5], [1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
+        |x| x.mish() => [[0.0, 0.0, 0.6], [1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
         |x| x.celu(2.0) => [[0.0, 0.0, 1.0], [-INF, -2.0, 0.0], [3.0, 3.0, 1.0]];
         |x| x.selu() => [[0.0, 0.0, 1.7580993], [1.0, 1.050701, 1.050701]];
         |x| x.softsign() => [[0.0, 0.0, 1.0], [INF, 1.0, 0.0], [-INF, -1.0, 0.0]];
@@ -79,7 +80,7 @@ fn kinks_and_singular_points() -> Vec<Convention> {
         |x| x.hardtanh(-1.0, 1.0) => [[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0], [NAN, NAN, 0.0]];
         |x| x.relu6() => [[0.0, 0.0, 0.0], [6.0, 6.0, 0.0], [3.0, 3.0, 1.0]];
         |x| x.hardsigmoid() => [[3.0, 1.0, 0.0], [-3.0, 0.0, 0.0]];
-        |x| x.hardswish() => [[3.0, 3.0, 1.0], [-3.0, 0.0, 0.0]];
+        |x| x.hardswish() => [[3.0, 3.0, 1.0], [-3.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
         |x| x.threshold(1.0, 1.0) => [[1.0, 1.0, 0.0], [2.0, 2.0, 1.0], [NAN, NAN, 1.0]];
         |x| x.logsigmoid() => [[1000.0, 0.0, 0.0], [-1000.0, -1000.0, 1.0]];
         |x| x.hardshrink(0.5) => [[0.5, 0.0, 0.0], [-0.5, 0.0, 0.0], [NAN, NAN, 1.0]];
@@ -98,8 +99,9 @@ fn kinks_and_singular_points() -> Vec<Convention> {
         |x| x.vector_norm(1.0, Axes::all(), false) => [[0.0, 0.0, 0.0], [-2.0, 2.0, -1.0]];
         |x| x.vector_norm(3.0, Axes::all(), false) => [[0.0, 0.0, 0.0]];
         |x| x.vector_norm(INF, Axes::all(), false) => [[0.0, 0.0, 0.0], [-2.0, 2.0, -1.0]];
-        |x| x.std(0) => [[3.0, 0.0, 0.0]];
+        |x| x.std_axes(Axes::all(), 0, false) => [[3.0, 0.0, 0.0]];
         |x| x.logsumexp() => [[-INF, -INF, 0.0], [1000.0, 1000.0, 1.0]];
+        |x| x.reshape([1]).logcumsumexp(0) => [[-INF, -INF, 0.0], [1000.0, 1000.0, 1.0]];
         |x| x.max() => [[NAN, NAN, 1.0], [-INF, -INF, 1.0]];
     }
 }
@@ -193,7 +195,7 @@ fn powers_of_two_variables() {
 fn functions_of_two_variables() {
     type Pair = for<'t> fn(&Var<'t>, &Var<'t>) -> Var<'t>;
     // a, b, y, by a, by b
-    let table: [(&str, Pair, &[[f32; 5]]); 7] = [
+    let table: [(&str, Pair, &[[f32; 5]]); 8] = [
         (
             "atan2",
             |a, b| a.atan2(b),
@@ -229,7 +231,23 @@ fn functions_of_two_variables() {
         (
             "xlogy",
             |a, b| a.xlogy(b),
-            &[[0.0, 0.0, 0.0, -INF, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0], [2.0, 1.0, 0.0, 0.0, 2.0]],
+            &[
+                [0.0, 0.0, 0.0, 0.0, 0.0],
+                [0.0, -1.0, 0.0, 0.0, 0.0],
+                [0.0, 1.0, 0.0, 0.0, 0.0],
+                [2.0, 1.0, 0.0, 0.0, 2.0],
+                [2.0, 0.0, -INF, -INF, INF],
+            ],
+        ),
+        (
+            "strong_mul",
+            |a, b| a.strong_mul(b),
+            &[
+                [0.0, INF, 0.0, 0.0, 0.0],
+                [NAN, 0.0, 0.0, 0.0, 0.0],
+                [0.0, 2.0, 0.0, 2.0, 0.0],
+                [2.0, INF, INF, INF, 2.0],
+            ],
         ),
         (
             "logaddexp",
@@ -250,7 +268,14 @@ fn functions_of_two_variables() {
             assert!(same(value.item(), y), "{name}({a}, {b}) is {}, not {y}", value.item());
             let swept = value.backward();
             let found = [va, vb].map(|v| swept.get(v).map_or(0.0, |g| g.item()));
-            assert!(same(found[0], by_a) && same(found[1], by_b), "{name}({a}, {b}): gradients {found:?}");
+            let recorded = value.grad(&[va, vb]);
+            let recorded = [0, 1].map(|i: usize| recorded[i].map_or(0.0, |g| g.item()));
+            for found in [found, recorded] {
+                assert!(
+                    same(found[0], by_a) && same(found[1], by_b),
+                    "{name}({a}, {b}): gradients {found:?}"
+                );
+            }
         }
     }
 }
@@ -478,21 +503,21 @@ fn norms_and_statistics() -> Vec<OfVector> {
         |v| v.vector_norm(3.0, 0, false) => [
             (&[INF, 1.0], INF, &[NAN, 0.0]),
         ];
-        |v| v.std(0) => [
+        |v| v.std_axes(Axes::all(), 0, false) => [
             (&[-3e-25, 3e-25], 3e-25, &[-0.5, 0.5]),
             (&[-3e30, 3e30], 3e30, &[-0.5, 0.5]),
             (&[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 0.0, &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
             (&[INF, 1.0], NAN, &[NAN, NAN]),
         ];
-        |v| v.std(1) => [
+        |v| v.std() => [
             (&[2.0], NAN, &[NAN]),
         ];
-        |v| v.var(0) => [
+        |v| v.var_axes(Axes::all(), 0, false) => [
             (&[-3e30, 3e30], INF, &[-3e30, 3e30]),
             (&[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 0.0, &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
             (&[NAN, 1.0], NAN, &[NAN, NAN]),
         ];
-        |v| v.var(1) => [
+        |v| v.var() => [
             (&[2.0], NAN, &[NAN]),
         ];
     }

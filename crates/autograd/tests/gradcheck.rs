@@ -4,7 +4,7 @@ mod common;
 
 use common::crooked::Crooked;
 use gradus_autograd::{
-    check::{GradCheck, Verdict, gradcheck, numerical_gradient},
+    check::{Differencing, GradCheck, Verdict, gradcheck, numerical_gradient},
     prelude::*,
 };
 
@@ -86,4 +86,23 @@ fn numerical_differentiation_the_books_way() {
     let x = Tensor::from([3.0, 4.0]);
     let found = numerical_gradient(|x| x.square().sum().item(), &x, 1e-2);
     assert!((found.get([0]) - 6.0).abs() < 2e-3 && (found.get([1]) - 8.0).abs() < 2e-3, "{found}");
+}
+
+#[test]
+fn a_step_that_leads_nowhere_is_refused() {
+    let message = |f: &dyn Fn()| {
+        let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).unwrap_err();
+        *payload.downcast::<String>().unwrap()
+    };
+    let x = Tensor::scalar(1.0);
+    for h in [0.0, -0.5, f32::NAN, f32::INFINITY] {
+        let said = message(&|| drop(numerical_gradient(|x| x.item(), &x, h)));
+        assert_eq!(said, format!("numerical gradient: the step must be positive and finite, not {h}"));
+        for formula in Differencing::ALL {
+            let said = message(&|| drop(formula.gradient(|x| x.item(), &x, h)));
+            assert!(said.starts_with("numerical gradient: the step"), "{said}");
+            let said = message(&|| drop(formula.gradient_f64(|x| x.square(), &x, h.into())));
+            assert!(said.starts_with("numerical gradient: the step"), "{said}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Initial values of weights.
 
-use gradus_tensor::{Rng, Tensor};
+use gradus_tensor::{OrFail, Rng, Shape, Tensor};
 
 /// How a weight of shape `[out, in, ..]` gets its initial values.
 ///
@@ -126,6 +126,7 @@ impl Fan {
     }
 }
 
+#[track_caller]
 fn uniform(shape: &[usize], bound: f32, rng: &mut Rng) -> Tensor {
     match bound > 0.0 {
         true => Tensor::uniform(shape, -bound, bound, rng),
@@ -145,6 +146,7 @@ fn truncated(rng: &mut Rng) -> f32 {
 /// The Gram-Schmidt process on normal vectors, which gives every orthogonal matrix the same chance.
 #[track_caller]
 fn orthogonal(shape: &[usize], rng: &mut Rng) -> Tensor {
+    Shape::new(shape).affordable("init").or_fail();
     let (rows, columns) = (fan_rows(shape), fan_in(shape) as usize);
     let (count, len) = (rows.min(columns), rows.max(columns));
     let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(count);
@@ -179,12 +181,12 @@ fn fan_rows(shape: &[usize]) -> usize {
 #[track_caller]
 pub(crate) fn fan_in(shape: &[usize]) -> f32 {
     fan_rows(shape);
-    shape[1..].iter().product::<usize>() as f32
+    shape[1..].iter().fold(1, |product: usize, &n| product.saturating_mul(n)) as f32
 }
 
 #[track_caller]
 fn fan_out(shape: &[usize]) -> f32 {
-    (fan_rows(shape) * shape[2..].iter().product::<usize>()) as f32
+    shape[2..].iter().fold(fan_rows(shape), |product, &n| product.saturating_mul(n)) as f32
 }
 
 #[cfg(test)]

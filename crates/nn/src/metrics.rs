@@ -1,7 +1,7 @@
 //! Metrics: how good predictions are, computed on plain tensors.
 
 use crate::layer::Layer;
-use gradus_tensor::{Indices, Tensor};
+use gradus_tensor::{Indices, OrFail, Tensor, list};
 use std::fmt;
 
 /// A layer's outputs for inputs `[n, ...]`, computed in batches of `batch` examples, on plain tensors: nothing is recorded.
@@ -136,7 +136,9 @@ impl ConfusionMatrix {
     #[track_caller]
     pub fn new(classes: usize) -> ConfusionMatrix {
         assert!(classes > 0, "confusion matrix: there must be at least one class");
-        ConfusionMatrix { classes, counts: vec![0; classes * classes] }
+        let mut counts = list("confusion matrix", classes.saturating_mul(classes)).or_fail();
+        counts.resize(classes * classes, 0);
+        ConfusionMatrix { classes, counts }
     }
 
     /// Counts guesses, such as `scores.argmax(-1)`, with their labels. What has a negative label, such as the -100 that

@@ -257,7 +257,11 @@ fn impossible_settings_are_refused() {
         (|| _ = Embedding::new(5, 0, &mut rng()), "embedding: 5 vectors of 0"),
         (
             || _ = Embedding::new(5, 1, &mut rng()).padding_index(5),
-            "embedding: the padding's index 5 is not below 5",
+            "embedding: the padding's index 5 is out of range for a table of 5 rows",
+        ),
+        (
+            || _ = Embedding::new(5, 1, &mut rng()).padding_index(-6),
+            "embedding: the padding's index -6 is out of range for a table of 5 rows",
         ),
         (|| _ = Unflatten::new(1, []), "unflatten: an axis becomes at least one"),
         (|| _ = PRelu::new(0), "prelu: 0 slopes"),
@@ -323,4 +327,19 @@ fn batches_of_the_wrong_shape_name_the_layer() {
     assert!(alone.starts_with("batch_norm1d: shape [1, 2] has one element a channel"), "{alone}");
     let unknown = message(|| drop(Embedding::new(3, 2, rng).forward(eager(), &Indices::from([3]))));
     assert!(unknown.contains('3'), "{unknown}");
+}
+
+/// -1 and n - 1 name one row, in the layer's setting and among the indices: it stays zero and gets no gradient.
+#[test]
+fn the_padding_row_of_an_embedding_counts_from_either_end() {
+    for padding in [-1, 2] {
+        for index in [-1, 2] {
+            let layer = Embedding::new(3, 2, &mut Rng::seed(0)).padding_index(padding);
+            assert_eq!(layer.weight.value().select(0, -1).to_vec(), [0.0, 0.0]);
+            let tape = Tape::new();
+            let y = layer.forward(tape.place(), &Indices::from([0, index, -2]));
+            let gradient = &y.sum().backward()[&layer.weight];
+            assert_eq!(gradient.to_vec(), [1.0, 1.0, 1.0, 1.0, 0.0, 0.0], "padding {padding}, index {index}");
+        }
+    }
 }

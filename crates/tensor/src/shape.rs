@@ -1,6 +1,6 @@
 //! Shapes, axes, and the rules by which shapes combine.
 
-use crate::error::ShapeError;
+use crate::{error::ShapeError, limit};
 use smallvec::SmallVec;
 use std::{fmt, ops::Deref};
 
@@ -27,11 +27,22 @@ impl Shape {
         fits.then_some(if is_empty { 0 } else { len })
     }
 
-    /// The shape, or an error of `op` when it has more elements than memory can hold.
-    pub(crate) fn checked(self, op: &str) -> Result<Shape, ShapeError> {
+    /// The shape, or an error of `op` when it has more elements than any memory can hold. Every rule that makes a shape of
+    /// given numbers ends here. It multiplies by [`usize::saturating_mul`]: what overflows stays too large until then.
+    pub fn checked(self, op: &str) -> Result<Shape, ShapeError> {
         match self.checked_len() {
             Some(_) => Ok(self),
             None => Err(self.too_large(op)),
+        }
+    }
+
+    /// The shape of a tensor to be made, or an error of `op` when the machine's memory cannot hold it: what a rule asks before
+    /// it makes lists as long as the result.
+    pub fn affordable(self, op: &str) -> Result<Shape, ShapeError> {
+        match self.checked_len() {
+            None => Err(self.too_large(op)),
+            Some(len) if !limit::is_affordable(len) => Err(limit::refusal(op, &self, len)),
+            Some(_) => Ok(self),
         }
     }
 
@@ -41,8 +52,20 @@ impl Shape {
     }
 
     /// The number of elements: the product of the sizes, 1 for a scalar.
+    ///
+    /// # Panics
+    /// When it is no `usize`.
+    #[track_caller]
     pub fn numel(&self) -> usize {
-        self.iter().product()
+        let mut numel = 1usize;
+        for &n in self.iter() {
+            match numel.checked_mul(n) {
+                Some(product) => numel = product,
+                None if self.is_empty() => return 0,
+                None => self.too_large("numel").fail(),
+            }
+        }
+        numel
     }
 
     /// The number of axes.
@@ -54,6 +77,27 @@ impl Shape {
     /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.contains(&0)
+    }
+
+    /// The sizes, taken apart: `let [rows, columns] = shape.dims();`.
+    ///
+    /// # Panics
+    /// When there are not N axes.
+    ///
+    /// ```
+    /// # use gradus_tensor::Shape;
+    /// let [n, channels, height, width] = Shape::from([8, 3, 28, 28]).dims();
+    /// assert_eq!((n, channels, height * width), (8, 3, 784));
+    /// ```
+    #[track_caller]
+    pub fn dims<const N: usize>(&self) -> [usize; N] {
+        match self[..].try_into() {
+            Ok(sizes) => sizes,
+            Err(_) => {
+                let axes = if self.rank() == 1 { "axis" } else { "axes" };
+                ShapeError::new(format!("dims: shape {self} has {} {axes}, not {N}", self.rank())).fail()
+            }
+        }
     }
 
     /// The same shape with the size of one axis replaced.
@@ -178,6 +222,15 @@ pub fn resolve_index(op: &str, index: isize, axis: usize, shape: &[usize]) -> Re
         ShapeError::new(format!(
             "{op}: index {index} is out of range for axis {axis} of shape {shape:?}, {hint}"
         ))
+    })
+}
+
+/// The position that a new axis gets in front of one of the axes of `shape` or behind the last; `-1` is behind the last.
+pub(crate) fn new_axis(op: &str, axis: isize, shape: &Shape) -> Result<usize, ShapeError> {
+    let rank = shape.rank();
+    from_either_end(axis, rank + 1).ok_or_else(|| {
+        let range = format!("use -{}..={rank}", rank + 1);
+        ShapeError::new(format!("{op}: axis {axis} is out of range for shape {shape}: {range}"))
     })
 }
 
@@ -323,7 +376,7 @@ pub fn matmul(a: &[usize], b: &[usize]) -> Result<Shape, ShapeError> {
     }
     let batch = |s: &[usize]| Shape::new(&s[..s.len().saturating_sub(2)]);
     let batch = broadcast("matmul: batch axes", &batch(a), &batch(b))?;
-    Ok(batch.iter().copied().chain(rows).chain(columns).collect())
+    batch.iter().copied().chain(rows).chain(columns).collect::<Shape>().checked("matmul")
 }
 
 /// The shape of `x Wᵀ + b`: `[.., in]` with a weight `[out, in]` and a bias `[out]` gives `[.., out]`.
@@ -347,7 +400,7 @@ pub fn linear(x: &[usize], weight: &[usize], bias: Option<&[usize]>) -> Result<S
             "linear: the bias has shape {bias:?}, the weight {weight:?} wants [{outputs}]"
         )));
     }
-    Ok(Shape::new(x).with(x.len() - 1, outputs))
+    Shape::new(x).with(x.len() - 1, outputs).checked("linear")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the pool counts, and that it keeps its promises. One test, because all threads share the counters.
 
-use gradus_tensor::{Rng, Tensor, memory};
+use gradus_tensor::{Rng, ShapeError, Tensor, memory};
 use std::sync::mpsc;
 
 #[test]
@@ -10,6 +10,7 @@ fn the_pool() {
     what_other_threads_free_is_used_again();
     threads_that_end_leave_nothing_behind();
     a_steady_loop_asks_the_system_for_nothing();
+    what_is_refused_leaves_no_trace();
 }
 
 const MB: usize = 1 << 20;
@@ -95,4 +96,20 @@ fn a_steady_loop_asks_the_system_for_nothing() {
     let before = memory::stats().allocations;
     (0..200).for_each(|_| step());
     assert_eq!(memory::stats().allocations, before);
+}
+
+/// An allocation that cannot succeed changes nothing in the pool and leaves the program running.
+fn what_is_refused_leaves_no_trace() {
+    let before = memory::stats();
+    for _ in 0..3 {
+        let refused = ShapeError::catch(|| Tensor::zeros([1 << 29, 1 << 29])).unwrap_err().to_string();
+        assert!(
+            refused.starts_with(
+                "tensor: shape [536870912, 536870912] takes 1152921504606846976 bytes (1.0 EiB), more than the "
+            ),
+            "{refused}"
+        );
+    }
+    assert_eq!(memory::stats(), before);
+    assert_eq!(Tensor::ones([3]).sum().item(), 3.0);
 }

@@ -14,6 +14,9 @@ use std::fmt;
 /// In f32 this is rough: with values around 1 and the book's `h` of 1e-4 it is right to about three digits. Other formulas,
 /// and f64, are methods of [`Differencing`]. To check a gradient use [`gradcheck`](super::gradcheck()).
 ///
+/// # Panics
+/// Unless `h` is positive and finite.
+///
 /// ```
 /// use gradus_autograd::{check::numerical_gradient, prelude::*};
 ///
@@ -21,6 +24,7 @@ use std::fmt;
 /// let gradient = numerical_gradient(|x| (x * x).sum().item(), &x, 1e-2);
 /// assert!((gradient.get([0]) - 6.0).abs() < 1e-2 && (gradient.get([1]) - 8.0).abs() < 1e-2);
 /// ```
+#[track_caller]
 pub fn numerical_gradient(f: impl FnMut(&Tensor) -> f32, x: &Tensor, h: f32) -> Tensor {
     Differencing::Central.gradient(f, x, h)
 }
@@ -64,6 +68,9 @@ impl Differencing {
 
     /// The gradient of `f` at `x` in f32.
     ///
+    /// # Panics
+    /// Unless `h` is positive and finite.
+    ///
     /// ```
     /// use gradus_autograd::{check::Differencing, prelude::*};
     ///
@@ -72,7 +79,9 @@ impl Differencing {
     /// assert!(off(Differencing::Forward, 1e-3) > 1e-3);
     /// assert!(off(Differencing::Central6, 0.1) < 1e-4);
     /// ```
+    #[track_caller]
     pub fn gradient(self, mut f: impl FnMut(&Tensor) -> f32, x: &Tensor, h: f32) -> Tensor {
+        check_step(h.into());
         let mut moved = x.clone();
         let values = x.to_vec();
         let mut gradient = Vec::with_capacity(values.len());
@@ -91,13 +100,18 @@ impl Differencing {
     /// The gradient of `f` at `x` in f64, through the references of its operations. An output with several elements is
     /// summed.
     ///
+    /// # Panics
+    /// Unless `h` is positive and finite.
+    ///
     /// ```
     /// use gradus_autograd::{check::Differencing, prelude::*};
     ///
     /// let gradient = Differencing::Central6.gradient_f64(|x| x.exp(), &Tensor::from([1.0]), 1e-2);
     /// assert!((gradient.data()[0] - 1f64.exp()).abs() < 1e-12);
     /// ```
+    #[track_caller]
     pub fn gradient_f64(self, f: impl for<'t> Fn(Var<'t>) -> Var<'t>, x: &Tensor, h: f64) -> Array {
+        check_step(h);
         let tape = Tape::new();
         let var = tape.var(x.clone());
         let output = f(var);
@@ -122,6 +136,11 @@ impl Differencing {
         };
         Array::new(gradient, replay.base(x.id()).shape())
     }
+}
+
+#[track_caller]
+fn check_step(h: f64) {
+    assert!(h > 0.0 && h.is_finite(), "numerical gradient: the step must be positive and finite, not {h}");
 }
 
 impl fmt::Display for Differencing {

@@ -216,6 +216,34 @@ impl From<Vec<Tensor>> for Outputs {
 #[derive(Debug)]
 pub struct Shapes(pub(crate) SmallVec<[Shape; 1]>);
 
+impl Shapes {
+    /// Themselves, or an error of `op` when one has more elements than any memory can hold: here ends the shape rule of every
+    /// operation.
+    pub(crate) fn checked(self, op: &str) -> Result<Shapes, ShapeError> {
+        match self.0.iter().find(|shape| shape.checked_len().is_none()) {
+            None => Ok(self),
+            Some(shape) => Err(shape.clone().checked(op).expect_err("it has no number of elements")),
+        }
+    }
+}
+
+/// Runs a forward or a backward rule of the operation `op` on inputs of these shapes. What fails in it, such as an allocation,
+/// comes back as an error, which the caller reports at the user's line.
+#[inline]
+pub(crate) fn guarded(op: &str, inputs: &[&[usize]], run: impl FnOnce()) -> Result<(), ShapeError> {
+    ShapeError::catch(run).map_err(|error| named(op, inputs, &error))
+}
+
+#[cold]
+fn named(op: &str, inputs: &[&[usize]], error: &ShapeError) -> ShapeError {
+    let text = error.to_string();
+    if text.starts_with(op) {
+        return error.clone();
+    }
+    let shapes: Vec<String> = inputs.iter().map(|shape| format!("{shape:?}")).collect();
+    ShapeError::new(format!("{op} of {}: {text}", shapes.join(" and ")))
+}
+
 impl From<Shape> for Shapes {
     fn from(shape: Shape) -> Shapes {
         Shapes(smallvec![shape])

@@ -132,7 +132,8 @@ pub trait GridSampling: Value {
             true => 2.0 * at as f64 / (size - 1) as f64 - 1.0,
             false => (2 * at + 1) as f64 / size as f64 - 1.0,
         };
-        let places = Tensor::from_fn([h * w, 3], |index| match index[1] {
+        Shape::from([n, h, w, 2]).affordable("affine_grid").or_fail();
+        let places = Tensor::from_fn([h.saturating_mul(w), 3], |index| match index[1] {
             0 => place(index[0] % w, w) as f32,
             1 => place(index[0] / w, h) as f32,
             _ => 1.0,

@@ -75,11 +75,13 @@ pub trait Resizing: Value {
     #[track_caller]
     fn pixel_shuffle(&self, factor: usize) -> Self {
         let shape = self.shape();
+        let square = factor.saturating_mul(factor);
         match shape[..] {
-            [n, channels, h, w] if factor > 0 && channels % (factor * factor) == 0 => {
-                let c = channels / (factor * factor);
+            [n, channels, h, w] if factor > 0 && channels % square == 0 => {
+                let (c, high, wide) = (channels / square, h.saturating_mul(factor), w.saturating_mul(factor));
+                let whole = Shape::from([n, c, high, wide]).checked("pixel_shuffle").or_fail();
                 let apart = self.reshape([n, c, factor, factor, h, w]).permute([0, 1, 4, 2, 5, 3]);
-                apart.reshape([n, c, h * factor, w * factor])
+                apart.reshape(whole)
             }
             _ => ShapeError::new(format!(
                 "pixel_shuffle: shape {shape} by {factor}: it needs four axes, and channels in multiples of the square"
@@ -105,8 +107,10 @@ pub trait Resizing: Value {
         match shape[..] {
             [n, c, h, w] if factor > 0 && h % factor == 0 && w % factor == 0 => {
                 let (h, w) = (h / factor, w / factor);
+                let channels = c.saturating_mul(factor).saturating_mul(factor);
+                let whole = Shape::from([n, channels, h, w]).checked("pixel_unshuffle").or_fail();
                 let apart = self.reshape([n, c, h, factor, w, factor]).permute([0, 1, 3, 5, 2, 4]);
-                apart.reshape([n, c * factor * factor, h, w])
+                apart.reshape(whole)
             }
             _ => ShapeError::new(format!(
                 "pixel_unshuffle: shape {shape} by {factor}: it needs four axes, and height and width in multiples"

@@ -9,8 +9,9 @@ use crate::{
     tape::{Tape, few::List, node::Node, var::Var},
     value::Value,
 };
-use gradus_tensor::Tensor;
+use gradus_tensor::{OrFail, ShapeError, Tensor};
 use smallvec::{SmallVec, smallvec};
+use std::panic::Location;
 
 /// Which rule an ordinary sweep runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +142,14 @@ fn reached<G>(tape: &Tape, id: usize, gradients: &[Option<G>]) -> bool {
     gradients[id..].iter().take(node.outputs as usize).any(Option::is_some)
 }
 
+/// What failed in the backward rule of a step that was recorded at this line, such as an allocation.
+#[cold]
+fn of_rule(step: &dyn Step, line: &Location<'_>, error: &ShapeError) -> ShapeError {
+    ShapeError::new(format!("backward of {} at {}:{}: {error}", step.name(), line.file(), line.line()))
+}
+
 /// Runs the backward rule of the step at `id`, if there is one and a cotangent has come to it.
+#[track_caller]
 fn sweep_node(
     nodes: &[Node],
     id: usize,
@@ -174,7 +182,8 @@ fn sweep_node(
     };
     let (inputs, outputs) = (inputs.as_slice(), values.as_slice());
     let mut cx = Backward { inputs, outputs, cotangents, needs: needs.as_slice(), results, checked };
-    step.backward_tensors(&mut cx, rule == Rule::Fused);
+    let done = ShapeError::catch(|| step.backward_tensors(&mut cx, rule == Rule::Fused));
+    done.map_err(|error| of_rule(&**step, node.location, &error)).or_fail();
     for cotangent in cotangents {
         *cotangent = None;
     }
@@ -195,6 +204,7 @@ fn accumulate(slot: &mut Option<Tensor>, gradient: Tensor) {
 }
 
 /// Runs the rule of record of the step at `id` on variables, so that the gradient is recorded too.
+#[track_caller]
 fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [Option<Var<'t>>]) {
     let (step, ids, outputs, location) = {
         let mut nodes = tape.nodes.write();
@@ -227,10 +237,13 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         checked: tape.checked.get(),
     };
     let _line = tape.at_line(location);
-    if let Some(step) = &step.step {
-        step.backward_vars(&mut cx);
-    }
+    let done = match &step.step {
+        Some(rule) => ShapeError::catch(|| rule.backward_vars(&mut cx))
+            .map_err(|error| of_rule(&**rule, location, &error)),
+        None => Ok(()),
+    };
     drop(step);
+    done.or_fail();
     for ((&input, result), value) in ids.iter().zip(results).zip(&input_vars) {
         let Some(result) = result else { continue };
         let shape = value.shape();
@@ -276,6 +289,7 @@ fn collect(tape: &Tape, mut gradients: Vec<Option<Tensor>>) -> Gradients {
     let updates = tape.updates.borrow().clone();
     let mut found = Gradients {
         tape: Some(tape.id_and_generation()),
+        scopes: tape.scopes.ended(),
         updates,
         weight: tape.weight.get(),
         undecided: tape.undecided(),

@@ -3,10 +3,11 @@
 mod checkpoint;
 pub(crate) mod few;
 pub(crate) mod node;
+mod scope;
 pub(crate) mod var;
 
 use crate::{
-    op::{Op, Outputs, Recorded, Step},
+    op::{Op, Outputs, Recorded, Step, guarded},
     tape::{checkpoint::Segments, few::List, var::Var},
     value::{
         Place,
@@ -15,6 +16,7 @@ use crate::{
 };
 use gradus_tensor::{OrFail, ShapeError, Tensor};
 use node::{Node, Nodes, push};
+use scope::Scopes;
 use smallvec::{SmallVec, smallvec};
 use std::{
     cell::{Cell, RefCell},
@@ -66,6 +68,8 @@ pub struct Tape {
     pub(crate) updates: RefCell<Vec<BufferUpdate>>,
     /// What checkpoints recorded.
     pub(crate) segments: RefCell<Segments>,
+    /// Which scopes have ended.
+    pub(crate) scopes: Scopes,
     /// What looks at the values from a position on before a sweep or before a checkpoint drops them, if anybody does.
     pub(crate) inspector: Cell<Option<Inspector>>,
     /// While a gradient is recorded: the line of the operation that it is a gradient of.
@@ -105,6 +109,7 @@ impl Tape {
             weight: Cell::new(None),
             updates: RefCell::default(),
             segments: RefCell::default(),
+            scopes: Scopes::default(),
             inspector: Cell::new(None),
             origin: Cell::new(None),
             checked: Cell::new(false),
@@ -254,6 +259,7 @@ impl Tape {
         self.params.get_mut().clear();
         self.updates.get_mut().clear();
         self.segments.get_mut().clear();
+        self.scopes.clear();
         self.asked.set(None);
         self.weight.set(None);
         self.generation.set(self.generation.get() + 1);
@@ -285,6 +291,7 @@ impl Tape {
         let Some(first) = inputs.first() else { panic!("{}: an operation needs an input", step.name()) };
         let tape = first.tape();
         for other in inputs {
+            other.check_alive();
             assert!(
                 std::ptr::eq(tape, other.tape()),
                 "{}: the inputs live on different tapes: {} and {}",
@@ -299,9 +306,11 @@ impl Tape {
             let value = |k: usize| nodes[inputs[k].id() as usize].value();
             let values = List::new(inputs.len(), value(0), value);
             let shapes = List::new(inputs.len(), &[][..], |k| &values.as_slice()[k].shape()[..]);
-            step.infer(shapes.as_slice())?;
+            step.infer(shapes.as_slice())?.checked(step.name())?;
             needs = inputs.iter().any(|x| nodes[x.id() as usize].needs);
-            step.forward(values.as_slice())
+            let mut outputs = None;
+            guarded(step.name(), shapes.as_slice(), || outputs = Some(step.forward(values.as_slice())))?;
+            outputs.expect("the forward ran to its end")
         };
         let mut nodes = tape.nodes.write();
         let id = nodes.len() as u32;

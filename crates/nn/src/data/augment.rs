@@ -2,7 +2,7 @@
 //!
 //! All take images `[n, c, h, w]`, and each image is changed by a draw of its own.
 
-use gradus_tensor::{Rng, Tensor};
+use gradus_tensor::{OrFail, Rng, Shape, Tensor, list};
 
 /// Each image shifted by up to `pixels` up or down and left or right, with zeros where it has gone.
 ///
@@ -35,13 +35,16 @@ pub fn shift(images: &Tensor, pixels: usize, rng: &mut Rng) -> Tensor {
 #[track_caller]
 pub fn crop(images: &Tensor, [h, w]: [usize; 2], padding: usize, rng: &mut Rng) -> Tensor {
     let [n, c, full_h, full_w] = sizes("crop", images);
+    let padded = |size: usize| size.saturating_add(padding.saturating_mul(2));
     assert!(
-        h <= full_h + 2 * padding && w <= full_w + 2 * padding,
+        h <= padded(full_h) && w <= padded(full_w),
         "crop: a part of {h} by {w} pixels is larger than images of {full_h} by {full_w} with {padding} around them"
     );
+    let most = isize::MAX as usize / 4;
+    assert!(padding <= most, "crop: {padding} pixels around images of {full_h} by {full_w} are too many");
     rearranged(images, [n, c, h, w], || {
-        let top = rng.below(full_h + 2 * padding - h + 1) as isize - padding as isize;
-        let left = rng.below(full_w + 2 * padding - w + 1) as isize - padding as isize;
+        let top = rng.below(padded(full_h) - h + 1) as isize - padding as isize;
+        let left = rng.below(padded(full_w) - w + 1) as isize - padding as isize;
         move |row, column| (row as isize + top, column as isize + left)
     })
 }
@@ -74,6 +77,7 @@ fn sizes(op: &str, images: &Tensor) -> [usize; 4] {
 }
 
 /// Images of this shape; `draw` is called once an image and tells where each pixel comes from: 0 from outside.
+#[track_caller]
 fn rearranged<F: Fn(usize, usize) -> (isize, isize)>(
     images: &Tensor,
     [n, c, h, w]: [usize; 4],
@@ -82,7 +86,8 @@ fn rearranged<F: Fn(usize, usize) -> (isize, isize)>(
     let (full_h, full_w) = (images.shape()[2], images.shape()[3]);
     let images = images.contiguous();
     let from = images.as_slice().expect("made contiguous above");
-    let mut elements = Vec::with_capacity(n * c * h * w);
+    let shape = Shape::from([n, c, h, w]).affordable("crop").or_fail();
+    let mut elements = list("crop", shape.numel()).or_fail();
     for image in 0..n {
         let source = draw();
         for plane in 0..c {
@@ -97,7 +102,7 @@ fn rearranged<F: Fn(usize, usize) -> (isize, isize)>(
             }
         }
     }
-    Tensor::new(elements, [n, c, h, w])
+    Tensor::new(elements, shape)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use gradus_autograd::prelude::*;
 pub struct Embedding {
     /// `[count, size]`.
     pub weight: Param,
-    /// The index that fills sequences up: its row gets no gradient.
+    /// The index that fills sequences up, from the back if it is negative: its row gets no gradient.
     pub padding_index: Option<i32>,
 }
 
@@ -53,17 +53,21 @@ impl Embedding {
         Embedding { weight: Param::new(init.weight([count, size], rng)), padding_index: None }
     }
 
-    /// The same table with a row of zeros that no gradient changes, for the index that fills sequences up.
+    /// The same table with a row of zeros that no gradient changes, for the index that fills sequences up; -1 is the last.
     ///
     /// # Panics
     /// When the table has no such row.
     #[track_caller]
-    pub fn padding_index(mut self, index: usize) -> Embedding {
+    pub fn padding_index(mut self, index: i32) -> Embedding {
         let [count, size] = [0, 1].map(|axis| self.weight.value().size(axis));
-        assert!(index < count, "embedding: the padding's index {index} is not below {count}");
-        let row = Indices::from([index as i32]);
+        let in_range = (-(count as i64)..count as i64).contains(&i64::from(index));
+        assert!(
+            in_range,
+            "embedding: the padding's index {index} is out of range for a table of {count} rows"
+        );
+        let row = Indices::from([index]);
         *self.weight.value_mut() = self.weight.value().index_copy(0, &row, &Tensor::zeros([1, size]));
-        Embedding { padding_index: Some(index as i32), ..self }
+        Embedding { padding_index: Some(index), ..self }
     }
 
     /// The vectors of these indices.

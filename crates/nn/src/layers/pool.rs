@@ -191,8 +191,9 @@ impl MaxUnpool2d {
         let shape = x.shape();
         assert!(shape.rank() == 4, "max_unpool2d: shape {shape} has not four axes: [n, c, h, w]");
         let size = [0, 1].map(|axis| {
-            let end = shape[2 + axis].saturating_sub(1) * self.stride[axis] + self.kernel[axis];
-            end.saturating_sub(2 * self.padding[axis])
+            let last = shape[2 + axis].saturating_sub(1).saturating_mul(self.stride[axis]);
+            let end = last.saturating_add(self.kernel[axis]);
+            end.saturating_sub(self.padding[axis].saturating_mul(2))
         });
         self.forward_to(x, indices, size)
     }

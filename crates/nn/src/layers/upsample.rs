@@ -86,7 +86,7 @@ impl Layer for Upsample {
         let shape = x.shape();
         assert!(shape.rank() == 4, "upsample: shape {shape} has not four axes: [n, c, h, w]");
         let size = match self.size {
-            UpsampleSize::Times([h, w]) => [shape[2] * h, shape[3] * w],
+            UpsampleSize::Times([h, w]) => [shape[2].saturating_mul(h), shape[3].saturating_mul(w)],
             UpsampleSize::Exactly(size) => size,
         };
         x.interpolate(3, size[1], self.how).interpolate(2, size[0], self.how)

@@ -22,6 +22,7 @@ const BLOCK: usize = 512;
 
 impl Tensor {
     /// A contiguous copy.
+    #[track_caller]
     pub(crate) fn copied(&self) -> Tensor {
         let axes = merge_axes(self.shape().iter().copied().zip(self.layout.strides.iter().copied()));
         Tensor::written(self.shape().clone(), |out| {

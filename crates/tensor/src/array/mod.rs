@@ -4,12 +4,15 @@ mod construct;
 pub(crate) mod copy;
 mod format;
 pub(crate) mod layout;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 pub(crate) mod strided;
 pub(crate) mod views;
 
 use crate::{
     array::{layout::Layout, strided::Positions},
     error::{OrFail, ShapeError},
+    limit::{self, list},
     memory::buffer::Buffer,
     shape::Shape,
 };
@@ -56,7 +59,7 @@ impl Tensor {
     #[track_caller]
     pub(crate) fn written(shape: Shape, write: impl FnOnce(&mut [f32])) -> Tensor {
         let Some(len) = shape.checked_len() else { shape.too_large("tensor").fail() };
-        let mut buffer = Buffer::new(len);
+        let Some(mut buffer) = Buffer::new(len) else { limit::refusal("tensor", &shape, len).fail() };
         write(buffer.get_mut().expect("a new buffer has one owner"));
         Tensor { buffer, layout: Layout::contiguous(shape) }
     }
@@ -102,6 +105,21 @@ impl Tensor {
         self.layout.shape[crate::shape::resolve_axis("size", axis, self.shape()).or_fail()]
     }
 
+    /// The sizes of the axes, taken apart: `let [n, features] = x.dims();`.
+    ///
+    /// # Panics
+    /// When there are not N axes.
+    ///
+    /// ```
+    /// # use gradus_tensor::Tensor;
+    /// let [n, features] = Tensor::zeros([32, 10]).dims();
+    /// assert_eq!((n, features), (32, 10));
+    /// ```
+    #[track_caller]
+    pub fn dims<const N: usize>(&self) -> [usize; N] {
+        self.shape().dims()
+    }
+
     /// The one element of a tensor that has just one.
     ///
     /// # Panics
@@ -145,10 +163,15 @@ impl Tensor {
     }
 
     /// The elements in row-major order, copied.
+    #[track_caller]
     pub fn to_vec(&self) -> Vec<f32> {
         match self.as_slice() {
             Some(elements) => elements.to_vec(),
-            None => self.iter().collect(),
+            None => {
+                let mut elements = list("to_vec", self.numel()).or_fail();
+                elements.extend(self.iter());
+                elements
+            }
         }
     }
 
@@ -166,6 +189,7 @@ impl Tensor {
 
     /// The elements for writing, in row-major order. Copies them first when the buffer is shared or they do not lie
     /// in that order.
+    #[track_caller]
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         if !(self.buffer.is_unique() && self.layout.is_contiguous()) {
             *self = self.copied();
@@ -200,6 +224,7 @@ impl Tensor {
     }
 
     /// The same elements in row-major order without gaps: this tensor if it is so already, else a copy.
+    #[track_caller]
     pub fn contiguous(&self) -> Tensor {
         if self.is_contiguous() { self.clone() } else { self.copied() }
     }

@@ -7,7 +7,7 @@ use crate::{
         strided::Positions,
     },
     error::{OrFail, ShapeError},
-    shape::{Shape, from_either_end, resolve_axis, resolve_index},
+    shape::{Shape, new_axis, resolve_axis, resolve_index},
 };
 
 impl Tensor {
@@ -38,6 +38,7 @@ impl Tensor {
     pub const INFER: usize = usize::MAX;
 
     /// One axis with all elements, in row-major order.
+    #[track_caller]
     pub fn flatten(&self) -> Tensor {
         self.reshape([self.numel()])
     }
@@ -103,7 +104,7 @@ impl Tensor {
     #[track_caller]
     pub fn unslice(&self, axis: isize, slice: impl Into<Slice>, size: usize) -> Tensor {
         let axis = resolve_axis("unslice", axis, self.shape()).or_fail();
-        let whole = Layout::contiguous(self.shape().with(axis, size));
+        let whole = Layout::contiguous(self.shape().with(axis, size).checked("unslice").or_fail());
         let part = whole.slice(axis, &slice.into()).or_fail();
         if &part.shape != self.shape() {
             ShapeError::new(format!(
@@ -156,12 +157,7 @@ impl Tensor {
     /// When the result has no such position.
     #[track_caller]
     pub fn unsqueeze(&self, axis: isize) -> Tensor {
-        let Some(axis) = from_either_end(axis, self.rank() + 1) else {
-            let (shape, rank) = (self.shape(), self.rank());
-            let range = format!("use -{}..={rank}", rank + 1);
-            ShapeError::new(format!("unsqueeze: axis {axis} is out of range for shape {shape}: {range}"))
-                .fail()
-        };
+        let axis = new_axis("unsqueeze", axis, self.shape()).or_fail();
         self.view(self.layout.unsqueeze(axis))
     }
 

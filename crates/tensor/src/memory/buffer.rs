@@ -27,13 +27,13 @@ unsafe impl Send for Buffer {}
 unsafe impl Sync for Buffer {}
 
 impl Buffer {
-    /// Room for `len` elements with unspecified values, and one owner.
-    pub(crate) fn new(len: usize) -> Buffer {
+    /// Room for `len` elements with unspecified values, and one owner; `None` when there is no memory for them.
+    pub(crate) fn new(len: usize) -> Option<Buffer> {
         let class = memory::class_of(len);
-        let header = memory::take(class);
+        let header = memory::take(class, len)?;
         // SAFETY: the allocation is at least a header long, aligned for it, and nobody else has it.
         unsafe { header.write(Header { owners: AtomicUsize::new(1), len, class }) };
-        Buffer(header)
+        Some(Buffer(header))
     }
 
     fn header(&self) -> &Header {
@@ -109,12 +109,10 @@ fn allocation(class: usize) -> Layout {
     Layout::from_size_align(bytes, align_of::<Header>()).expect("sizes are checked when a shape is made")
 }
 
-/// Asks the system for an allocation of this class, with all elements 0.
-pub(crate) fn allocate(class: usize) -> NonNull<Header> {
-    let layout = allocation(class);
+/// Asks the system for an allocation of this class, with all elements 0; `None` when it refuses.
+pub(crate) fn allocate(class: usize) -> Option<NonNull<Header>> {
     // SAFETY: the layout has a size above 0, the header.
-    let fresh = NonNull::new(unsafe { alloc::alloc_zeroed(layout) });
-    fresh.unwrap_or_else(|| alloc::handle_alloc_error(layout)).cast::<Header>()
+    NonNull::new(unsafe { alloc::alloc_zeroed(allocation(class)) }.cast::<Header>())
 }
 
 /// Gives an allocation back to the system.

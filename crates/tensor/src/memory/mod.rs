@@ -5,6 +5,7 @@
 
 pub(crate) mod buffer;
 
+use crate::limit;
 use buffer::Header;
 use std::{
     cell::RefCell,
@@ -136,9 +137,9 @@ fn count_shared(bytes: isize) {
     PEAK.fetch_max(live, Relaxed);
 }
 
-/// A recycled allocation of this class if there is one, else a fresh one.
+/// A recycled allocation of this class if there is one, else a fresh one, if there is memory for `len` elements.
 #[inline]
-pub(crate) fn take(class: usize) -> NonNull<Header> {
+pub(crate) fn take(class: usize, len: usize) -> Option<NonNull<Header>> {
     if class < LOCAL_CLASSES {
         // A thread that is ending has no lists any more.
         let local = LOCAL.try_with(|local| {
@@ -151,12 +152,17 @@ pub(crate) fn take(class: usize) -> NonNull<Header> {
             list.pop()
         });
         if let Ok(found) = local {
-            return found.unwrap_or_else(|| fresh(class));
+            let header = found.or_else(|| fresh(class, len));
+            if header.is_none() {
+                count_shared(-(bytes_of(class) as isize));
+            }
+            return header;
         }
     }
-    count_shared(bytes_of(class) as isize);
     let found = shared().class(class).pop();
-    found.unwrap_or_else(|| fresh(class))
+    let header = found.or_else(|| fresh(class, len))?;
+    count_shared(bytes_of(class) as isize);
+    Some(header)
 }
 
 /// Keeps an allocation that has lost its last owner.
@@ -194,11 +200,19 @@ fn spill(list: &mut Vec<NonNull<Header>>, class: usize) {
     shared().class(class).extend(list.drain(..most_kept(class) / 2));
 }
 
+/// An allocation from the system. Before it is refused, what waits in the pool is given back.
 #[cold]
-fn fresh(class: usize) -> NonNull<Header> {
+fn fresh(class: usize, len: usize) -> Option<NonNull<Header>> {
+    if !limit::is_affordable(len) {
+        return None;
+    }
+    let header = buffer::allocate(class).or_else(|| {
+        trim();
+        buffer::allocate(class)
+    })?;
     FROM_SYSTEM.fetch_add(bytes_of(class), Relaxed);
     ALLOCATIONS.fetch_add(1, Relaxed);
-    buffer::allocate(class)
+    Some(header)
 }
 
 /// What the pool has done so far: see [`stats`].

@@ -4,10 +4,8 @@
 
 use crate::{
     array::Tensor,
-    kernels::{
-        functions,
-        map::{BinaryFn, Operand},
-    },
+    kernels::map::{BinaryFn, Operand},
+    ops::elementwise::functions,
     simd::{Lane, Simd},
 };
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
@@ -70,6 +68,7 @@ macro_rules! operators {
 
         impl $Trait<f32> for &Tensor {
             type Output = Tensor;
+            #[track_caller]
             fn $method(self, other: f32) -> Tensor {
                 self.with_scalar(other, functions::$Trait)
             }
@@ -77,6 +76,7 @@ macro_rules! operators {
 
         impl $Trait<f32> for Tensor {
             type Output = Tensor;
+            #[track_caller]
             fn $method(self, other: f32) -> Tensor {
                 match self.is_reusable() {
                     true => self.into_binary(Operand::Scalar(other), functions::$Trait),
@@ -87,6 +87,7 @@ macro_rules! operators {
 
         impl $Trait<&Tensor> for f32 {
             type Output = Tensor;
+            #[track_caller]
             fn $method(self, other: &Tensor) -> Tensor {
                 other.with_scalar(self, Swapped(functions::$Trait))
             }
@@ -94,6 +95,7 @@ macro_rules! operators {
 
         impl $Trait<Tensor> for f32 {
             type Output = Tensor;
+            #[track_caller]
             fn $method(self, other: Tensor) -> Tensor {
                 match other.is_reusable() {
                     true => other.into_binary(Operand::Scalar(self), Swapped(functions::$Trait)),
@@ -113,6 +115,7 @@ operators! {
 
 impl Neg for &Tensor {
     type Output = Tensor;
+    #[track_caller]
     fn neg(self) -> Tensor {
         self.unary(functions::Neg)
     }
@@ -120,6 +123,7 @@ impl Neg for &Tensor {
 
 impl Neg for Tensor {
     type Output = Tensor;
+    #[track_caller]
     fn neg(self) -> Tensor {
         self.into_unary(functions::Neg)
     }

@@ -4,6 +4,7 @@ use crate::{
     ShapeError,
     array::{Tensor, strided::AxisView},
     error::OrFail,
+    limit::list,
     shape::{Shape, resolve_axis},
     threads::share,
 };
@@ -37,9 +38,9 @@ impl Interpolation {
     pub fn blends(self, input: usize, output: usize) -> impl ExactSizeIterator<Item = Blend> {
         (0..output).map(move |i| {
             let place = match self {
-                Interpolation::Nearest => (i * input / output) as f64,
+                Interpolation::Nearest => (i as u128 * input as u128 / output as u128) as f64,
                 Interpolation::Linear { align_corners: true } => {
-                    (i * (input - 1)) as f64 / (output - 1).max(1) as f64
+                    (i as f64 * (input - 1) as f64) / (output - 1).max(1) as f64
                 }
                 Interpolation::Linear { align_corners: false } => {
                     ((i as f64 + 0.5) * input as f64 / output as f64 - 0.5).max(0.0)
@@ -59,7 +60,7 @@ impl Interpolation {
                 "{op}: axis {axis} of shape {x:?} to {size} elements: neither size may be 0"
             )));
         }
-        Ok((Shape::new(x).with(axis, size), axis))
+        Ok((Shape::new(x).with(axis, size).affordable(op)?, axis))
     }
 }
 
@@ -81,7 +82,7 @@ impl Tensor {
     pub fn interpolate(&self, axis: isize, size: usize, how: Interpolation) -> Tensor {
         let (shape, axis) = Interpolation::shape("interpolate", self.shape(), axis, size).or_fail();
         let AxisView { n, inner, .. } = AxisView::new(self.shape(), axis);
-        let blends = weights(how, n, size);
+        let blends = weights("interpolate", how, n, size).or_fail();
         let source = self.contiguous();
         let x = source.as_slice().expect("made contiguous");
         Tensor::written(shape, |y| {
@@ -120,7 +121,7 @@ impl Tensor {
     pub fn interpolate_grad(&self, axis: isize, size: usize, how: Interpolation) -> Tensor {
         let (shape, axis) = Interpolation::shape("interpolate_grad", self.shape(), axis, size).or_fail();
         let AxisView { n, inner, .. } = AxisView::new(self.shape(), axis);
-        let blends = weights(how, size, n);
+        let blends = weights("interpolate_grad", how, size, n).or_fail();
         let source = self.contiguous();
         let g = source.as_slice().expect("made contiguous");
         Tensor::written(shape, |dx| {
@@ -143,7 +144,11 @@ impl Tensor {
 }
 
 /// Of each blend both places, and what is taken of each.
-fn weights(how: Interpolation, input: usize, output: usize) -> Vec<(usize, usize, [f32; 2])> {
+fn weights(op: &str, how: Interpolation, input: usize, output: usize) -> Result<Vec<Weight>, ShapeError> {
     let weight = |Blend { first, second, share }| (first, second, [(1.0 - share) as f32, share as f32]);
-    how.blends(input, output).map(weight).collect()
+    let mut weights = list(op, output)?;
+    weights.extend(how.blends(input, output).map(weight));
+    Ok(weights)
 }
+
+type Weight = (usize, usize, [f32; 2]);

@@ -12,7 +12,7 @@ pub use unfold::{Fold, Unfold};
 pub use weight_grad::Conv2dWeightGrad;
 
 use crate::{op::prelude::*, ops::methods::*};
-use gradus_tensor::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvShape, check_conv_bias};
+use gradus_tensor::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvShape, Padding, check_conv_bias};
 use std::ops::Range;
 
 /// Convolutions, in one dimension to three, and transposed. Weights have PyTorch's layouts.
@@ -86,8 +86,8 @@ pub trait Convolution: Value {
     /// the same formula: `output_padding` chooses among the sizes that a convolution with this stride maps to `h`.
     ///
     /// # Panics
-    /// When the channels do not fit the weight or the groups, the output padding is not less than the stride, the
-    /// padding cuts everything away, the bias is not one number an output channel, or a size is 0 where it must not be.
+    /// When the channels do not fit the weight or the groups, the output padding is less than neither stride nor
+    /// dilation, the padding cuts everything away, the bias is not one number an output channel, or a size is 0 where it must not be.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
@@ -238,7 +238,13 @@ fn transposed<V: Value>(
     options: Conv2dOptions,
 ) -> V {
     let shape = ConvShape::of_transposed(op, &x.shape(), &w.shape(), output_padding, options).or_fail();
-    let y = V::apply(Conv2dInputGrad { size: shape.input, options }, &[w, x]);
+    let (sizes, places) = (x.shape(), shape.output);
+    let zeros = [places[0] - sizes[2], places[1] - sizes[3]];
+    let x = match zeros {
+        [0, 0] => x.clone(),
+        [rows, columns] => x.pad([(0, 0), (0, 0), (0, rows), (0, columns)], Padding::Constant(0.0)),
+    };
+    let y = V::apply(Conv2dInputGrad { size: shape.input, options }, &[w, &x]);
     let Some(bias) = bias else { return y };
     check_conv_bias(op, &bias.shape(), shape.in_channels).or_fail();
     y + bias.reshape([shape.in_channels, 1, 1])

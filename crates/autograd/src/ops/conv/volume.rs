@@ -16,6 +16,7 @@ pub(super) fn conv3d<V: Value>(x: &V, weight: &V, bias: Option<&V>, options: Con
     }
     let (n, c, h, w) = (xs[0], xs[1], xs[3], xs[4]);
     let (outputs, kernel, groups) = (ws[0], ws[2], options.groups);
+    [n, depth, kernel, c, h, w].into_iter().collect::<Shape>().affordable("conv3d").or_fail();
     // The layers of the input that the kernel's layers meet, for each layer of the output: [n, depth, kernel, c, h, w].
     let (border, x) = (options.padding[0], x.transpose(1, 2));
     let x = match border {
@@ -53,6 +54,7 @@ pub(super) fn conv_transpose3d<V: Value>(
     if let Some(bias) = bias {
         check_conv_bias(op, &bias.shape(), outputs).or_fail();
     }
+    [n, layers_in, outputs, kernel, rows, columns].into_iter().collect::<Shape>().affordable(op).or_fail();
     // What each layer of the input gives to the layers of the kernel, which then lie on layers of the output.
     let x = x.transpose(1, 2).reshape([n * layers_in, xs[1], xs[3], xs[4]]);
     let weight = weight.reshape([ws[0], ws[1] * kernel, ws[3], ws[4]]);
@@ -60,8 +62,9 @@ pub(super) fn conv_transpose3d<V: Value>(
     let y = transposed(op, &x, &weight, None, [of_rows, of_columns], of_layers(options));
     let y = y.reshape([n, layers_in, outputs, kernel, rows, columns]).permute([0, 2, 1, 3, 4, 5]);
     let border = options.padding[0];
-    let whole = [n, outputs, depth + 2 * border, rows, columns];
-    let sums = IndexAdd { axis: 2, indices: layers(layers_in, kernel, &options), shape: whole.into() };
+    let whole = [n, outputs, depth.saturating_add(border.saturating_mul(2)), rows, columns];
+    let whole = Shape::from(whole).checked(op).or_fail();
+    let sums = IndexAdd { axis: 2, indices: layers(layers_in, kernel, &options), shape: whole };
     let y = V::apply(sums, &[&y]).slice(2, border..border + depth);
     match bias {
         Some(bias) => y + bias.reshape([outputs, 1, 1, 1]),

@@ -15,6 +15,11 @@ const GELU_SCALE: f64 = FRAC_1_SQRT_2 * FRAC_2_SQRT_PI;
 /// The weight of the cube in the approximation of gelu.
 const GELU_CUBE: f64 = 0.044715;
 
+/// x times a gate that closes where x is very negative: 0, the limit, where it is closed, at -∞ too.
+fn gated(x: f64, gate: f64) -> f64 {
+    if gate == 0.0 { 0.0 } else { x * gate }
+}
+
 unary! {
     /// Activation functions, element by element.
     ///
@@ -42,7 +47,7 @@ unary! {
     /// The rectifier; its derivative at 0 is 0, as in the book.
     relu => Relu {
         formula: "y = max(x, 0); dx = g where x > 0, else 0", ulps: 0.0,
-        reference: |x, b| if b.test(x > 0.0) { x } else { 0.0 },
+        reference: |x, b| if b.test(x > 0.0) || x.is_nan() { x } else { 0.0 },
         derivative: |x, y, k| x.is_positive(),
         slope: |x| if x > 0.0 { 1.0 } else { 0.0 },
         samples: -2.0..2.0,
@@ -76,10 +81,10 @@ unary! {
     /// "Gaussian error linear units", 2016), in the exact form.
     gelu => Gelu {
         formula: "y = x Φ(x); dx = g (Φ(x) + x Φ'(x))", ulps: 4.0,
-        reference: |x, b| 0.5 * x * special::erfc(-x * FRAC_1_SQRT_2),
+        reference: |x, b| gated(x, 0.5 * special::erfc(-x * FRAC_1_SQRT_2)),
         derivative: |x, y, k| {
             let density = k(0.5 * GELU_SCALE) * (x.square() * -0.5).exp();
-            x.normal_cdf() + x * density
+            x.normal_cdf() + x.strong_mul(&density)
         },
         samples: -3.0..3.0,
     }
@@ -89,12 +94,13 @@ unary! {
         formula: "y = x (1 + t) / 2 with t = tanh u, u = √(2/π) (x + 0.044715 x³); \
                   dx = g ((1 + t) / 2 + x (1 - t²) u' / 2)",
         ulps: 16.0,
-        reference: |x, b| 0.5 * x * (1.0 + (GELU_SCALE * (x + GELU_CUBE * x.powi(3))).tanh()),
+        // (1 + tanh u) / 2 = 1 / (1 + e^-2u), which does not cancel.
+        reference: |x, b| gated(x, 1.0 / (1.0 + (-2.0 * GELU_SCALE * (x + GELU_CUBE * x.powi(3))).exp())),
         derivative: |x, y, k| {
             let square = x.square();
             let t = (k(GELU_SCALE) * (x * (k(GELU_CUBE) * square.clone() + 1.0))).tanh();
             let inner = k(GELU_SCALE) * (k(3.0 * GELU_CUBE) * square + 1.0);
-            (&t + 1.0) * 0.5 + x * inner * (k(0.5) - t.square() * 0.5)
+            (&t + 1.0) * 0.5 + (x * inner).strong_mul(&(k(0.5) - t.square() * 0.5))
         },
         samples: -3.0..3.0,
     }
@@ -103,10 +109,10 @@ unary! {
     /// 2017).
     silu => Silu {
         formula: "y = x s with s = sigmoid(x); dx = g (s + y (1 - s))", ulps: 4.0,
-        reference: |x, b| x / (1.0 + (-x).exp()),
+        reference: |x, b| gated(x, 1.0 / (1.0 + (-x).exp())),
         derivative: |x, y, k| {
             let s = x.sigmoid();
-            (k(1.0) - s.clone()) * y + s
+            (k(1.0) - s.clone()).strong_mul(y) + s
         },
         samples: -4.0..4.0,
     }
@@ -122,10 +128,10 @@ unary! {
     /// x tanh(softplus(x)) (D. Misra, "Mish: a self regularized non-monotonic activation function", 2019).
     mish => Mish {
         formula: "y = x t with t = tanh(ln(1 + e^x)); dx = g (t + x (1 - t²) sigmoid(x))", ulps: 4.0,
-        reference: |x, b| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh(),
+        reference: |x, b| gated(x, (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh()),
         derivative: |x, y, k| {
             let t = x.softplus().tanh();
-            (k(1.0) - t.square()) * x * x.sigmoid() + t
+            (k(1.0) - t.square()).strong_mul(x).strong_mul(&x.sigmoid()) + t
         },
         samples: -4.0..4.0,
     }
@@ -136,7 +142,7 @@ unary! {
         formula: "y = x where x > 0, else alpha (e^(x/alpha) - 1); dx = g where x > 0, else g (y/alpha + 1)", ulps: 2.5,
         forward: |x| if x > 0.0 { x } else { alpha * (x / alpha).exp_m1() },
         reference: |x, b| if b.test(x > 0.0) { x } else { alpha * (x / alpha).exp_m1() },
-        derivative: |x, y, k| x.is_positive().select_where(&x.place().constant(1.0), &(k(1.0 / alpha) * y.clone() + 1.0)),
+        derivative: |x, y, k| x.is_positive().select_where(&x.place().constant(1.0), &(y / alpha as f32 + 1.0)),
         slope: |y| if y > 0.0 { 1.0 } else { y / alpha + 1.0 },
         samples: -2.0..2.0,
     }
@@ -145,7 +151,11 @@ unary! {
     softsign => Softsign {
         formula: "y = x / (1 + |x|); dx = g / (1 + |x|)²", ulps: 1.5,
         forward: |x| if x.is_infinite() { x.signum() } else { x / (1.0 + x.abs()) },
-        reference: |x, b| if b.test(x > 0.0) { x / (1.0 + x) } else { x / (1.0 - x) },
+        reference: |x, b| match b.test(x > 0.0) {
+            _ if x.is_infinite() => x.signum(),
+            true => x / (1.0 + x),
+            false => x / (1.0 - x),
+        },
         derivative: |x, y, k| k(1.0) / (x.abs() + 1.0).square(),
         slope: |x| 1.0 / ((1.0 + x.abs()) * (1.0 + x.abs())),
         samples: -2.0..2.0,

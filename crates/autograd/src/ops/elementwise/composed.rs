@@ -78,7 +78,8 @@ pub trait Composed: Value {
         self + (end - self) * weight
     }
 
-    /// x ln y, and 0 wherever x is 0: `dx = g ln y; dy = g x / y`. The two broadcast.
+    /// x ln y, and 0 wherever x is 0: `dx = g ln y; dy = g x / y`. Where x is 0 and the logarithm is no number, both gradients
+    /// are 0. The two broadcast.
     ///
     /// # Panics
     /// When the shapes do not broadcast.
@@ -168,7 +169,8 @@ pub trait Composed: Value {
     /// -3 the derivative is 0, at 3 it is 1.
     #[track_caller]
     fn hardswish(&self) -> Self {
-        self * self.hardsigmoid()
+        // Strong: 0 at -∞, as everywhere below -3.
+        self.strong_mul(&self.hardsigmoid())
     }
 
     /// x above a threshold and `value` up to it: `dx = g` where x > threshold, else 0.

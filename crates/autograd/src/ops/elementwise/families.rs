@@ -61,20 +61,21 @@ orders! {
 
 /// Functions whose derivatives are functions of the same kind.
 pub trait Families: Value {
-    /// The function of ideal filters, `y = sin(πx) / (πx)`, and 1 at 0.
+    /// The function of ideal filters, `y = sin(πx) / (πx)`, and 1 at 0; at ±inf 0, its limit.
     #[track_caller]
     fn sinc(&self) -> Self {
         Self::apply(Sinc { order: 0 }, &[self])
     }
 
-    /// The derivative ψ of the logarithm of the gamma function: `y = Γ'(x) / Γ(x)`. Its poles are 0 and the negative whole
-    /// numbers.
+    /// The derivative ψ of the logarithm of the gamma function: `y = Γ'(x) / Γ(x)`. At its poles it is -inf at 0, inf at -0,
+    /// and NaN at the negative whole numbers, where the two sides differ, and at -inf, as in PyTorch.
     #[track_caller]
     fn digamma(&self) -> Self {
         self.polygamma(0)
     }
 
-    /// The derivative of an order of [`digamma`](Families::digamma).
+    /// The derivative of an order of [`digamma`](Families::digamma). At the poles it is inf for odd orders, its limit, and for
+    /// even ones as `digamma`.
     #[track_caller]
     fn polygamma(&self, order: u32) -> Self {
         Self::apply(Polygamma { order }, &[self])

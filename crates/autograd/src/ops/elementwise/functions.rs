@@ -178,7 +178,7 @@ unary! {
         samples: -3.0..3.0,
     }
 
-    /// The logarithm of the gamma function's magnitude; inf at its poles, 0 and the negative whole numbers.
+    /// The logarithm of the gamma function's magnitude; inf at its poles, 0 and the negative whole numbers, and at ±inf.
     lgamma => Lgamma {
         formula: "y = ln |Γ(x)|; dx = g ψ(x)", ulps: 0.5,
         forward: |x| special::ln_gamma(x.into()) as f32,
@@ -202,7 +202,8 @@ unary! {
 
     /// The nearest value between two bounds; `high` wins where `low` lies above it.
     ///
-    /// The gradient passes from one bound to the other, both included, as in PyTorch.
+    /// The gradient passes from one bound to the other, both included: what lies on a bound may still leave it. (PyTorch
+    /// passes none on the bounds.)
     clamp(low in -1.5..-0.5, high in 0.5..1.5) => Clamp {
         formula: "y = min(max(x, low), high); dx = g where low ≤ x ≤ high, else 0", ulps: 0.0,
         reference: |x, b| match b.choose(if x > high { 2 } else if x < low { 1 } else { 0 }) {

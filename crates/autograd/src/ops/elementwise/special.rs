@@ -60,8 +60,18 @@ fn sin_pi(x: f64) -> f64 {
     (PI * beside).sin()
 }
 
+/// The derivative of an order n of sin in πx, sin(πx + nπ/2); exactly 0 at its zeros, for huge x too.
+fn sin_pi_derivative(n: i32, x: f64) -> f64 {
+    // Beside so large a number a quarter would be lost; whole turns may be left out before.
+    let x = if x.abs() < 1e15 { x } else { x - 2.0 * (x / 2.0).round() };
+    sin_pi(x + 0.5 * f64::from(n))
+}
+
 /// The derivative of an order n of sin(πx) / (πx).
 pub(crate) fn sinc(order: u32, x: f64) -> f64 {
+    if x.is_infinite() {
+        return 0.0;
+    }
     let (n, z) = (order as i32, PI * x);
     let of_z = if z.abs() <= 2.0 + f64::from(n) {
         // Σ (-1)^k z^m / (m! (m + n + 1)) over the m = 2k - n that are not negative.
@@ -77,7 +87,7 @@ pub(crate) fn sinc(order: u32, x: f64) -> f64 {
         sum
     } else {
         // (z f)⁽ⁿ⁾ = z f⁽ⁿ⁾ + n f⁽ⁿ⁻¹⁾, and z f is the sine, whose derivatives are sines a quarter turn on.
-        (0..=n).fold(0.0, |before, n| (sin_pi(x + 0.5 * f64::from(n)) - f64::from(n) * before) / z)
+        (0..=n).fold(0.0, |before, n| (sin_pi_derivative(n, x) - f64::from(n) * before) / z)
     };
     of_z * PI.powi(n)
 }
@@ -88,7 +98,7 @@ const BERNOULLI: [f64; 7] =
 /// From here on the asymptotic series with these numbers is as good as f64.
 const FAR: f64 = 20.0;
 
-/// ln |Γ(x)|, inf at its poles.
+/// ln |Γ(x)|, inf at its poles, and at -inf as in C.
 pub(crate) fn ln_gamma(x: f64) -> f64 {
     if x == f64::INFINITY || x <= 0.0 && x == x.floor() {
         return f64::INFINITY;
@@ -107,9 +117,21 @@ pub(crate) fn ln_gamma(x: f64) -> f64 {
     (far - 0.5) * far.ln() - far + 0.5 * (2.0 * PI).ln() + series.sum::<f64>() - product.ln()
 }
 
-/// The derivative of an order n of the digamma function ψ = (ln Γ)'.
+/// The derivative of an order n of the digamma function ψ = (ln Γ)'. At a pole it is inf where n is odd; where n is even, and
+/// the sides differ, that of the side of ±0, and NaN at negative whole numbers; NaN at -inf.
 pub(crate) fn polygamma(order: u32, x: f64) -> f64 {
     let n = order as i32;
+    if x == 0.0 && n % 2 == 0 {
+        return (-f64::INFINITY).copysign(-x);
+    }
+    if x < 0.0 {
+        return match x == x.floor() {
+            true if x.is_infinite() || n % 2 == 0 => f64::NAN,
+            true => f64::INFINITY,
+            // ψ⁽ⁿ⁾(x) = (-1)ⁿ ψ⁽ⁿ⁾(1 - x) - π (d/dx)ⁿ cot πx.
+            false => (if n % 2 == 0 { 1.0 } else { -1.0 }) * polygamma(order, 1.0 - x) - cotangent(n, x),
+        };
+    }
     let factorial = |k: i32| (1..=k).map(f64::from).product::<f64>();
     let sign = if n % 2 == 0 { -1.0 } else { 1.0 };
     // ψ⁽ⁿ⁾(x) = ψ⁽ⁿ⁾(x + 1) + (-1)ⁿ⁺¹ n! / xⁿ⁺¹, up to where the asymptotic series holds.
@@ -124,6 +146,22 @@ pub(crate) fn polygamma(order: u32, x: f64) -> f64 {
     };
     let series = (1i32..).zip(BERNOULLI).map(|(k, b)| b * ratio(k) / far.powi(2 * k + n));
     sign * (sum + first + 0.5 * factorial(n) / far.powi(n + 1) + series.sum::<f64>())
+}
+
+/// The derivative of an order n of π cot πx.
+fn cotangent(n: i32, x: f64) -> f64 {
+    let c = sin_pi_derivative(1, x) / sin_pi(x);
+    // A polynomial P in c = cot πx: (d/dx) P(c) = -π (1 + c²) P'(c). All terms of one have one sign at a c.
+    let mut polynomial = vec![0.0, 1.0];
+    for _ in 0..n {
+        let mut next = vec![0.0; polynomial.len() + 1];
+        for (k, &p) in polynomial.iter().enumerate().skip(1) {
+            next[k - 1] -= p * k as f64;
+            next[k + 1] -= p * k as f64;
+        }
+        polynomial = next;
+    }
+    PI.powi(n + 1) * polynomial.iter().rev().fold(0.0, |sum, p| sum * c + p)
 }
 
 #[cfg(test)]
@@ -215,5 +253,53 @@ mod tests {
         close(polygamma(2, 1.0), -2.0 * APERY);
         close(polygamma(3, 1.0), PI.powi(4) / 15.0);
         assert_eq!(polygamma(0, 0.0), f64::NEG_INFINITY);
+    }
+
+    /// Values of mpmath 1.3, `mp.dps = 40; psi(n, x)`.
+    #[test]
+    fn derivatives_of_gamma_left_of_zero() {
+        for (n, x, known) in [
+            (0, -0.5, 0.036489973978576521),
+            (0, -1.25, 3.7141391202135278),
+            (0, -100.3125, 6.7124115557624199),
+            (0, -1000000.5, 13.815511557963816),
+            (0, -8388607.5, 15.942385152878743),
+            (0, -4194303.75, 12.107645378333649),
+            (0, 2f64.powi(-24) - 1.0, -16777215.577215507),
+            (0, -1e-30, 1e30),
+            (1, -0.5, 8.9348022005446793),
+            (1, -2.75, 19.433868949488464),
+            (1, -1000000.25, 19.739207802179467),
+            (1, -1e-30, 1e60),
+            (2, -0.375, 29.057344543766246),
+            (2, -1000.25, 124.02510572269784),
+            (3, -3.625, 345.69728338593405),
+            (3, -8388607.5, 194.81818206800487),
+            (4, -0.25, 24473.199394184583),
+            (5, -10.4375, 20923.810130414269),
+        ] {
+            close(polygamma(n, x), known);
+        }
+    }
+
+    #[test]
+    fn poles_and_infinities() {
+        // The side of a zero; where the sides differ, nothing; where they agree, their limit.
+        assert_eq!((polygamma(0, 0.0), polygamma(0, -0.0)), (f64::NEG_INFINITY, f64::INFINITY));
+        assert_eq!((polygamma(2, 0.0), polygamma(2, -0.0)), (f64::NEG_INFINITY, f64::INFINITY));
+        for x in [-1.0, -3.0, -1e8, -1e10, -3e38, f64::MIN] {
+            assert!(polygamma(0, x).is_nan() && polygamma(2, x).is_nan(), "{x:e}");
+            assert_eq!((polygamma(1, x), polygamma(3, x)), (f64::INFINITY, f64::INFINITY));
+            assert_eq!(ln_gamma(x), f64::INFINITY);
+        }
+        for n in 0..4 {
+            assert!(polygamma(n, f64::NEG_INFINITY).is_nan() && polygamma(n, f64::NAN).is_nan());
+            let limit = if n == 0 { f64::INFINITY } else { 0.0 };
+            assert_eq!(polygamma(n, f64::INFINITY), limit);
+            assert_eq!((sinc(n, f64::INFINITY), sinc(n, f64::NEG_INFINITY)), (0.0, 0.0));
+        }
+        // cos πx / x at whole numbers, so large that half of one is lost beside them.
+        assert_eq!(sinc(0, 1e17), 0.0);
+        close(sinc(1, 1e17) * 1e17, 1.0);
     }
 }

@@ -338,11 +338,11 @@ pub trait Indexing: Value {
         sums / self.place().constant(counts)
     }
 
-    /// [`embedding`](Indexing::embedding) with a row that fills up: indices equal to `padding` give its row, but send no
-    /// gradient to it.
+    /// [`embedding`](Indexing::embedding) with a row that fills up: indices of row `padding` give it, but send no gradient
+    /// to it. Both count from the back where they are negative, so -1 and `n - 1` name one row.
     ///
     /// # Panics
-    /// As `embedding`.
+    /// As `embedding`, and when there is no such row.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
@@ -354,7 +354,16 @@ pub trait Indexing: Value {
     #[track_caller]
     fn embedding_with_padding(&self, indices: &Indices, padding: i32) -> Self {
         let rows = self.embedding(indices);
-        let is_padding = indices.iter().map(|index| if index == padding { 1.0 } else { 0.0 });
+        let n = self.shape()[0] as i64;
+        let from_front = |index: i32| if index < 0 { i64::from(index) + n } else { i64::from(index) };
+        let padding_row = from_front(padding);
+        if !(0..n).contains(&padding_row) {
+            ShapeError::new(format!(
+                "embedding: the padding's index {padding} is out of range for a table of {n} rows"
+            ))
+            .fail()
+        }
+        let is_padding = indices.iter().map(|index| f32::from(from_front(index) == padding_row));
         let mask = Tensor::new(is_padding.collect::<Vec<f32>>(), indices.shape()).unsqueeze(-1);
         let at = self.place();
         at.constant(mask).select_where(&at.constant(rows.to_tensor()), &rows)

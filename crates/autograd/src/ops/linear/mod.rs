@@ -114,7 +114,8 @@ pub trait Products: Value {
         let (&[m, n], &[p, q]) = (&a[..], &b[..]) else {
             ShapeError::new(format!("kron: {a} and {b}: both sides must be matrices")).fail()
         };
-        (self.reshape([m, 1, n, 1]) * other.reshape([1, p, 1, q])).reshape([m * p, n * q])
+        let whole = Shape::from([m.saturating_mul(p), n.saturating_mul(q)]).checked("kron").or_fail();
+        (self.reshape([m, 1, n, 1]) * other.reshape([1, p, 1, q])).reshape(whole)
     }
 
     /// The vectors that stand upright on two others of three elements, on the last axis (the cross product).

@@ -58,7 +58,8 @@ losses! {
         same_shape("huber_loss", x, target);
         assert!(delta > 0.0, "huber_loss: delta must be positive, not {delta}");
         let d = (x - target).abs();
-        let near = d.clamp_max(delta);
+        // No bound would give an infinite error an infinite part to lose.
+        let near = d.clamp_max(delta.min(f32::MAX));
         (d - &near * 0.5) * near
     }
 
@@ -74,7 +75,12 @@ losses! {
         assert!(beta >= 0.0, "smooth_l1_loss: beta must not be negative, but is {beta}");
         match beta {
             0.0 => (x - target).abs(),
-            _ => x.huber_loss_with(target, beta, Reduction::None) / beta,
+            _ => {
+                // Divided before it is multiplied: a square, or a product with beta, may overflow or be lost.
+                let d = (x - target).abs();
+                let near = &d * 0.5 * (&d / beta);
+                d.lt(&x.place().constant(beta)).select_where(&near, &(d - 0.5 * beta.min(f32::MAX)))
+            }
         }
     }
 
@@ -120,7 +126,8 @@ losses! {
     ///
     /// `y = -Σ (t ln x + (1 - t) ln(1 - x)) / n; dx = g ((1 - t)/(1 - x) - t/x) / n`
     ///
-    /// A probability of 0 or 1 that the target shares adds 0; one that it excludes makes the loss infinite. Prefer
+    /// A probability of 0 or 1 that the target shares adds 0, with gradient 0; one that it excludes makes the loss infinite,
+    /// where PyTorch ends at 100. Prefer
     /// [`binary_cross_entropy_with_logits`](ElementLoss::binary_cross_entropy_with_logits) to a sigmoid and this.
     ///
     /// # Panics
@@ -136,7 +143,10 @@ losses! {
         check_unit("binary_cross_entropy", "targets", targets);
         check_unit("binary_cross_entropy", "probabilities", x);
         let if_true = targets.strong_mul(&x.log());
-        -(if_true + (c(1.0) - targets.clone()).strong_mul(&(-x).log1p()))
+        let losses = -(if_true + (c(1.0) - targets.clone()).strong_mul(&(-x).log1p()));
+        // Only 0 and 1 are their squares.
+        let settled = x.equals(targets).logical_and(&x.equals(&x.square()));
+        losses.masked_fill(&settled, 0.0)
     }
 
     /// The divergence of S. Kullback and R. A. Leibler from log-probabilities, this value, to target probabilities: the mean
@@ -145,7 +155,7 @@ losses! {
     ///
     /// `y = Σ t (ln t - x) / n; dx = -g t / n`
     ///
-    /// A target of 0 counts for nothing.
+    /// A target of 0 counts for nothing: 0 ln 0 is 0, and so is its gradient.
     ///
     /// # Panics
     /// When the shapes differ.
@@ -163,7 +173,8 @@ losses! {
     /// When the shapes differ.
     poisson_nll_loss, poisson_nll_loss_with(counts: &Self) |x| {
         same_shape("poisson_nll_loss", x, counts);
-        x.exp() - counts * x
+        // Strong: a count of 0 under a mean of 0, whose logarithm is -∞, costs nothing.
+        x.exp() - counts.strong_mul(x)
     }
 
     /// The negative log-likelihood of targets under normal distributions with this mean and a variance each, but for a
@@ -177,7 +188,8 @@ losses! {
         same_shape("gaussian_nll_loss", x, target);
         same_shape("gaussian_nll_loss", x, variance);
         let variance = variance.clamp_min(1e-6);
-        (variance.log() + (x - target).square() / variance) * 0.5
+        // The square of the error alone may overflow.
+        (variance.log() + ((x - target) / variance.sqrt()).square()) * 0.5
     }
 
     /// The mean of what scores lack to a margin of 1 on the side, -1 or 1, where their target is.

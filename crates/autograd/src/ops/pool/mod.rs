@@ -95,6 +95,9 @@ pub trait Pooling: Value {
     /// Puts elements back where [`max_pool2d_with_indices`](Pooling::max_pool2d_with_indices) found them, into images of
     /// height and width `size` that are zero elsewhere: `y[n, c, indices[n, c, i, j]] += x[n, c, i, j]`.
     ///
+    /// Where windows overlap and name one pixel, their elements are added up, as in every reverse of a gather, so that this is
+    /// the adjoint of the pooling. PyTorch keeps one of them, on several threads not always the same one.
+    ///
     /// # Panics
     /// When the indices have another shape than this, or one lies outside an image.
     ///
@@ -106,7 +109,7 @@ pub trait Pooling: Value {
     /// ```
     #[track_caller]
     fn max_unpool2d(&self, indices: &Indices, size: [usize; 2]) -> Self {
-        let (shape, pixels) = (self.shape(), size[0] * size[1]);
+        let (shape, pixels) = (self.shape(), size[0].saturating_mul(size[1]));
         if shape != *indices.shape() {
             ShapeError::new(format!(
                 "max_unpool2d: input {shape} and indices {} differ in shape",

@@ -42,6 +42,7 @@ impl Op for BroadcastTo {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity::<Self, _>(inputs);
+        self.0.clone().checked(Self::NAME)?;
         check(Self::NAME, x, &self.0)?;
         Ok(self.0.clone().into())
     }

@@ -30,7 +30,7 @@ impl Op for Concat {
                 )));
             }
         }
-        Ok(Shape::new(first).with(axis, inputs.iter().map(|x| x[axis]).sum()).into())
+        Ok(Shape::new(first).with(axis, inputs.iter().map(|x| x[axis]).fold(0, usize::saturating_add)).into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {

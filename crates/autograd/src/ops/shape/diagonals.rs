@@ -49,7 +49,7 @@ pub trait Diagonals: Value {
         let row_axis = resolve_axis("diagonal", row_axis, &shape).or_fail();
         let column_axis = resolve_axis("diagonal", column_axis, &shape).or_fail();
         let (rows, columns) = (shape[row_axis] as isize, shape[column_axis] as isize);
-        if row_axis == column_axis || offset < -rows || offset > columns {
+        if row_axis == column_axis || !(-rows..=columns).contains(&offset) {
             ShapeError::new(format!(
                 "diagonal: axes {row_axis} and {column_axis} of shape {shape} have no diagonal {offset}"
             ))
@@ -82,9 +82,10 @@ pub trait Diagonals: Value {
         let shape = self.shape();
         match shape[..] {
             [n] => {
-                let size = n + diagonal.unsigned_abs();
+                let size = n.saturating_add(diagonal.unsigned_abs());
+                let square = Shape::from([size, size]).checked("diag").or_fail();
                 let slice = places(diagonal, size as isize, n as isize);
-                Self::apply(Unslice { axis: 0, slice, size: size * size }, &[self]).reshape([size, size])
+                Self::apply(Unslice { axis: 0, slice, size: square.numel() }, &[self]).reshape(square)
             }
             [_, _] => self.diagonal(diagonal, 0, 1),
             _ => ShapeError::new(format!("diag: shape {shape} is neither a vector nor a matrix")).fail(),

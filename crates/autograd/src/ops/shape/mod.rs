@@ -17,7 +17,7 @@ pub use reshape::Reshape;
 pub use slice::{SliceAxis, Unslice};
 
 use crate::{op::prelude::*, ops::methods::*};
-use gradus_tensor::{Padding, Slice, resolve_reshape, shape::resolve_axis};
+use gradus_tensor::{Padding, Slice, list, resolve_reshape, shape::resolve_axis};
 
 /// Other shapes for the same elements, parts of a value, and values put together.
 pub trait Shaping: Value {
@@ -249,7 +249,7 @@ pub trait Shaping: Value {
     fn split(&self, sizes: &[usize], axis: isize) -> Vec<Self> {
         let shape = self.shape();
         let position = resolve_axis("split", axis, &shape).or_fail();
-        if sizes.iter().sum::<usize>() != shape[position] {
+        if sizes.iter().try_fold(0usize, |sum, &size| sum.checked_add(size)) != Some(shape[position]) {
             ShapeError::new(format!("split: sizes {sizes:?} do not add up to axis {axis} of shape {shape}"))
                 .fail()
         }
@@ -294,7 +294,8 @@ pub trait Shaping: Value {
         let n = shape[resolve_axis("chunk", axis, &shape).or_fail()];
         assert!(chunks > 0, "chunk: an axis cannot be cut into 0 pieces");
         let size = n.div_ceil(chunks).max(1);
-        let sizes: Vec<usize> = (0..n.max(1)).step_by(size).map(|start| size.min(n - start)).collect();
+        let mut sizes: Vec<usize> = list("chunk", n.div_ceil(size)).or_fail();
+        sizes.extend((0..n.max(1)).step_by(size).map(|start| size.min(n - start)));
         self.split(&sizes, axis)
     }
 
@@ -312,7 +313,7 @@ pub trait Shaping: Value {
     fn unbind(&self, axis: isize) -> Vec<Self> {
         let shape = self.shape();
         let n = shape[resolve_axis("unbind", axis, &shape).or_fail()];
-        let mut parts = Vec::with_capacity(n);
+        let mut parts = list("unbind", n).or_fail();
         for index in 0..n as isize {
             parts.push(self.select(axis, index));
         }
@@ -342,11 +343,15 @@ pub trait Shaping: Value {
             ShapeError::new(format!("pad: {widths:?} must have one pair for each axis of shape {shape}"))
                 .fail()
         }
+        let size = |(&n, &(before, after)): (&usize, &(usize, usize))| {
+            n.saturating_add(before).saturating_add(after)
+        };
+        let padded = shape.iter().zip(widths).map(size).collect::<Shape>().checked("pad").or_fail();
         let mut y = self.clone();
         for (axis, &(before, after)) in widths.iter().enumerate().filter(|(_, width)| **width != (0, 0)) {
             let (n, axis) = (shape[axis], axis as isize);
             if let Padding::Constant(_) = padding {
-                let op = Unslice { axis, slice: (before..before + n).into(), size: before + n + after };
+                let op = Unslice { axis, slice: (before..before + n).into(), size: padded[axis as usize] };
                 y = Self::apply(op, &[&y]);
             } else {
                 // Which element stands at each place, by padding the positions themselves.
@@ -405,6 +410,7 @@ pub trait Shaping: Value {
             }
             places.push(offset);
         }
+        let shape = shape.affordable("as_strided").or_fail();
         for (&size, &stride) in shape.iter().zip(strides) {
             let steps = |&at: &usize| (0..size as isize).map(move |i| at.wrapping_add_signed(i * stride));
             places = places.iter().flat_map(steps).collect();
@@ -471,7 +477,8 @@ pub trait Shaping: Value {
         let pairs = || counts.iter().zip(&sizes);
         let apart: Vec<usize> = pairs().flat_map(|(_, &n)| [1, n]).collect();
         let repeated: Vec<usize> = pairs().flat_map(|(&count, &n)| [count, n]).collect();
-        let whole: Vec<usize> = pairs().map(|(&count, &n)| count * n).collect();
+        let whole: Shape = pairs().map(|(&count, &n)| count.saturating_mul(n)).collect();
+        let whole = whole.checked("repeat").or_fail();
         self.reshape(apart).broadcast_to(repeated).reshape(whole)
     }
 
@@ -502,9 +509,9 @@ pub trait Shaping: Value {
         let shape = self.shape();
         let axis = resolve_axis("repeat_interleave", axis, &shape).or_fail();
         let repeated = shape.insert(axis + 1, count);
-        self.unsqueeze(axis as isize + 1)
-            .broadcast_to(repeated)
-            .reshape(shape.with(axis, shape[axis] * count))
+        let whole = shape.with(axis, shape[axis].saturating_mul(count));
+        let whole = whole.checked("repeat_interleave").or_fail();
+        self.unsqueeze(axis as isize + 1).broadcast_to(repeated).reshape(whole)
     }
 }
 

@@ -6,6 +6,7 @@ use gradus_autograd::{
     ops::recurrence::{Cell, Recurrence},
     prelude::*,
 };
+use gradus_tensor::{OrFail, ShapeError};
 
 /// The parameters of a cell, of one layer and one direction. The gates of a weight lie one below the other.
 #[derive(Clone, Debug)]
@@ -22,6 +23,7 @@ pub(super) struct CellParams {
 
 impl CellParams {
     /// With PyTorch's initial values: uniform between plus and minus 1 / √hidden.
+    #[track_caller]
     pub(super) fn new(
         cell: Cell,
         inputs: usize,
@@ -31,14 +33,16 @@ impl CellParams {
         rng: &mut Rng,
     ) -> CellParams {
         let init = Init::Uniform(1.0 / (hidden as f32).sqrt());
-        let rows = cell.gates() * hidden;
+        let rows = cell.gates().saturating_mul(hidden);
         let mut param = |shape: &[usize]| Param::new(init.weight(shape, rng));
-        CellParams {
+        // What fails in a closure would point here.
+        let params = ShapeError::catch(|| CellParams {
             weight_ih: param(&[rows, inputs]),
             weight_hh: param(&[rows, projected.unwrap_or(hidden)]),
             biases: bias.then(|| [param(&[rows]), param(&[rows])]),
             weight_hr: projected.map(|projected| param(&[projected, hidden])),
-        }
+        });
+        params.or_fail()
     }
 
     /// How many inputs and how many elements of the hidden state there are.

@@ -7,6 +7,7 @@ use gradus_autograd::{
     ops::recurrence::{Cell, Recurrence},
     prelude::*,
 };
+use gradus_tensor::{OrFail, ShapeError};
 use std::sync::Arc;
 
 /// What can be chosen for a recurrent layer, as in PyTorch but for `batch_first`, which is the default here.
@@ -86,10 +87,11 @@ impl Stack {
         }
         let (directions, outputs) = (if bidirectional { 2 } else { 1 }, proj_size.unwrap_or(hidden));
         let params = (0..layers).map(|layer| {
-            let inputs = if layer == 0 { inputs } else { directions * outputs };
+            let inputs = if layer == 0 { inputs } else { outputs.saturating_mul(directions) };
             (0..directions).map(|_| CellParams::new(cell, inputs, hidden, bias, proj_size, rng)).collect()
         });
-        Stack { cell, options, params: params.collect() }
+        // What fails in a closure would point here.
+        Stack { cell, options, params: ShapeError::catch(|| params.collect()).or_fail() }
     }
 
     #[track_caller]

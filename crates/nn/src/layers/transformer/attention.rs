@@ -152,8 +152,8 @@ impl MultiheadAttention {
             "multihead_attention: size {size} in {heads} heads: both must be at least 1, and the heads divide the size"
         );
         MultiheadAttention {
-            in_proj_weight: Param::new(Init::XavierUniform.weight([3 * size, size], rng)),
-            in_proj_bias: Some(Param::new(Tensor::zeros([3 * size]))),
+            in_proj_weight: Param::new(Init::XavierUniform.weight([size.saturating_mul(3), size], rng)),
+            in_proj_bias: Some(Param::new(Tensor::zeros([size.saturating_mul(3)]))),
             out_proj: Linear::with_init(size, size, Init::FanInUniform, rng),
             heads,
             dropout: 0.0,

@@ -3,6 +3,7 @@
 use super::{planes::Planes, shape::ConvShape};
 use crate::{
     kernels::conv::{CHUNK, dots, multiply},
+    limit,
     memory::buffer::Buffer,
     threads::share,
 };
@@ -199,7 +200,10 @@ struct Scratch(Buffer);
 
 impl Scratch {
     fn new(len: usize) -> Scratch {
-        Scratch(Buffer::new(len))
+        match Buffer::new(len) {
+            Some(buffer) => Scratch(buffer),
+            None => limit::refusal("conv2d", &[len].into(), len).fail(),
+        }
     }
 
     fn get(&mut self) -> &mut [f32] {

@@ -98,8 +98,9 @@ impl<const N: usize> ConvOptions<N> {
                 .map_err(|e| ShapeError::new(format!("{op}: {x:?} by {w:?}: {}: {e}", axes[axis])))?;
         }
         // What the convolution that this transposes refuses, with the roles of input and output exchanged.
-        let image = [&[x[0], w[1] * self.groups], &output[..]].concat();
+        let image = [&[x[0], w[1].saturating_mul(self.groups)], &output[..]].concat();
         self.output(op, &image, w)?;
+        Shape::new(&image).checked(op)?;
         Ok(output)
     }
 
@@ -145,7 +146,7 @@ impl ConvShape {
     /// The sizes for an input and a weight of these shapes, or why they do not fit. `op` begins the messages.
     pub fn new(op: &str, x: &[usize], w: &[usize], options: Conv2dOptions) -> Result<ConvShape, ShapeError> {
         let output = options.output(op, x, w)?;
-        Ok(ConvShape {
+        let shape = ConvShape {
             images: x[0],
             in_channels: x[1],
             out_channels: w[0],
@@ -153,7 +154,12 @@ impl ConvShape {
             kernel: [w[2], w[3]],
             output,
             options,
-        })
+        };
+        // Two of the three may be made of a caller's sizes.
+        for made in [shape.x(), shape.w(), shape.y()] {
+            made.checked(op)?;
+        }
+        Ok(shape)
     }
 
     /// The sizes for a weight, a gradient by the output and images of size `input`.
@@ -166,7 +172,7 @@ impl ConvShape {
     ) -> Result<ConvShape, ShapeError> {
         let images = images_of(op, g)?;
         let group_channels = w.get(1).copied().unwrap_or(0);
-        let x = [images, group_channels * options.groups, input[0], input[1]];
+        let x = [images, group_channels.saturating_mul(options.groups), input[0], input[1]];
         ConvShape::new(op, &x, w, options)?.with_output(op, g)
     }
 
@@ -186,7 +192,8 @@ impl ConvShape {
 
     /// The sizes of the convolution whose gradient by the input is the transposed convolution of `x` by `w`: `x` has the
     /// shape of its output, and the result that of its input, of height `(h - 1) stride + dilation (kh - 1) + 1 +
-    /// output_padding - 2 padding` and a width by the same formula.
+    /// output_padding - 2 padding` and a width by the same formula. Where the output padding is not less than the stride the
+    /// output is larger than `x`, which has to be filled up with zeros at the end.
     pub fn of_transposed(
         op: &str,
         x: &[usize],
@@ -194,8 +201,8 @@ impl ConvShape {
         output_padding: [usize; 2],
         options: Conv2dOptions,
     ) -> Result<ConvShape, ShapeError> {
-        let input = options.transposed_output(op, x, w, output_padding)?;
-        ConvShape::of_input_grad(op, w, x, input, options)
+        let [rows, columns] = options.transposed_output(op, x, w, output_padding)?;
+        ConvShape::new(op, &[x[0], w[1].saturating_mul(options.groups), rows, columns], w, options)
     }
 
     /// This, if the output has the shape `g`.
@@ -238,7 +245,8 @@ impl ConvShape {
 
     /// Multiply-adds of the convolution; each of its adjoints has as many.
     pub(crate) fn work(&self) -> usize {
-        self.y().numel() * self.group_inputs() * self.kernel[0] * self.kernel[1]
+        let sizes = [self.group_inputs(), self.kernel[0], self.kernel[1]];
+        sizes.into_iter().fold(self.y().numel(), usize::saturating_mul)
     }
 }
 
@@ -263,17 +271,20 @@ fn check_channels(op: &str, x: &[usize], w: &[usize], groups: usize) -> Result<(
             )));
         }
     }
-    if group_channels * groups == channels {
+    if group_channels.checked_mul(groups) == Some(channels) {
         return Ok(());
     }
     let mut text = format!(
         "{op}: channels differ: {x:?} * {w:?}: the input has {channels}, \
          the weight is for {group_channels} in each of {groups} groups"
     );
-    if group_channels > 0 && channels % group_channels == 0 && out_channels % (channels / group_channels) == 0
+    let fitting = channels.checked_div(group_channels).filter(|&fitting| fitting > 0);
+    if let Some(fitting) = fitting
+        && channels % group_channels == 0
+        && out_channels % fitting == 0
     {
-        text += &format!("; hint: groups = {} would fit", channels / group_channels);
-    } else if out_channels * groups == channels {
+        text += &format!("; hint: groups = {fitting} would fit");
+    } else if out_channels.checked_mul(groups) == Some(channels) && channels > 0 {
         let mut swapped = w.to_vec();
         swapped.swap(0, 1);
         text += &format!("; hint: weight.transpose(0, 1) would be {swapped:?}");
@@ -340,9 +351,9 @@ impl Window {
     /// The size of the axis that a transposed convolution makes of `size` elements.
     fn transposed_size(&self, size: usize, output_padding: usize) -> Result<usize, String> {
         let &Window { kernel, stride, padding, dilation } = self;
-        if output_padding >= stride {
+        if output_padding >= stride.max(dilation) {
             return Err(format!(
-                "the output padding of {output_padding} must be less than the stride of {stride}"
+                "the output padding of {output_padding} must be less than the stride of {stride} or the dilation of {dilation}"
             ));
         }
         if size == 0 || kernel == 0 {
@@ -392,6 +403,10 @@ mod tests {
         assert_eq!(transposed(2, 1, 2, 0, 0), Ok(3));
         assert_eq!(transposed(2, 1, 2, 0, 1), Ok(4));
         assert!(transposed(2, 3, 2, 0, 2).unwrap_err().contains("less than the stride of 2"));
+        // As PyTorch: what is less than the dilation will do too.
+        let dilated = Window { kernel: 2, stride: 1, padding: 0, dilation: 3 };
+        assert_eq!(dilated.transposed_size(2, 2), Ok(7));
+        assert!(dilated.transposed_size(2, 3).unwrap_err().contains("or the dilation of 3"));
         assert!(transposed(1, 2, 1, 1, 0).unwrap_err().contains("cuts away all of 2"));
     }
 

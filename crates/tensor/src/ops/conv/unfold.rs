@@ -21,7 +21,9 @@ impl UnfoldShape {
         options: Conv2dOptions,
     ) -> Result<UnfoldShape, ShapeError> {
         let kernel = [1, x.get(1).copied().unwrap_or(0), height, width];
-        ConvShape::new(op, x, &kernel, Conv2dOptions { groups: 1, ..options }).map(UnfoldShape)
+        let shape = UnfoldShape(ConvShape::new(op, x, &kernel, Conv2dOptions { groups: 1, ..options })?);
+        shape.columns().checked(op)?;
+        Ok(shape)
     }
 
     /// The sizes for columns of a shape that are folded to images of height and width `size`.
@@ -32,7 +34,7 @@ impl UnfoldShape {
         kernel: [usize; 2],
         options: Conv2dOptions,
     ) -> Result<UnfoldShape, ShapeError> {
-        let taps = kernel[0] * kernel[1];
+        let taps = kernel[0].saturating_mul(kernel[1]);
         let &[images, rows, _] = columns else {
             return Err(ShapeError::new(format!(
                 "{op}: the columns have shape {columns:?}, not [images, channels · {taps}, patches]"
@@ -57,7 +59,8 @@ impl UnfoldShape {
     /// The shape of the columns.
     pub fn columns(&self) -> Shape {
         let ConvShape { images, in_channels, kernel, output, .. } = self.0;
-        [images, in_channels * kernel[0] * kernel[1], output[0] * output[1]].into()
+        let rows = in_channels.saturating_mul(kernel[0]).saturating_mul(kernel[1]);
+        [images, rows, output[0].saturating_mul(output[1])].into()
     }
 
     /// The outputs along an axis whose kernel element `k` lies on the image, and the position of the first one's.

@@ -1,12 +1,13 @@
 //! Elementwise passes over tensors of any layout: they split the work, broadcast, and call a kernel on runs.
 
-mod functions;
+pub mod functions;
 
 use crate::{
     Isa,
     array::{Tensor, layout::Layout, strided::Coalesced},
     error::OrFail,
     kernels::map::{self, BinaryFn, Operand, UnaryFn, map, map_inplace, zip},
+    limit,
     shape::{Shape, broadcast},
     threads::share,
 };
@@ -14,6 +15,7 @@ use std::ops::Range;
 
 impl Tensor {
     /// `f` of each element.
+    #[track_caller]
     pub(crate) fn unary(&self, f: impl UnaryFn + Sync) -> Tensor {
         match self.as_slice() {
             Some(x) => Tensor::written(self.shape().clone(), |out| {
@@ -26,6 +28,7 @@ impl Tensor {
     }
 
     /// Like [`Tensor::unary`], in the same buffer when nobody shares it.
+    #[track_caller]
     pub(crate) fn into_unary(mut self, f: impl UnaryFn + Sync) -> Tensor {
         if !(self.is_unique() && self.is_contiguous()) {
             return self.unary(f);
@@ -42,6 +45,7 @@ impl Tensor {
     }
 
     /// `f` of each element and a scalar.
+    #[track_caller]
     pub(crate) fn with_scalar(&self, scalar: f32, f: impl BinaryFn + Sync) -> Tensor {
         match self.as_slice() {
             Some(x) => Tensor::written(self.shape().clone(), |out| {
@@ -54,6 +58,7 @@ impl Tensor {
     }
 
     /// Each element replaced by `f` of it and an operand that fits; in place when nobody shares the buffer.
+    #[track_caller]
     pub(crate) fn apply_binary(&mut self, other: Operand<'_>, f: impl BinaryFn + Sync) {
         share::for_each_chunk(self.as_mut_slice(), share::ELEMENTWISE, &|start, out| {
             let part = match other {
@@ -65,6 +70,7 @@ impl Tensor {
     }
 
     /// [`Tensor::apply_binary`] as an expression.
+    #[track_caller]
     pub(crate) fn into_binary(mut self, other: Operand<'_>, f: impl BinaryFn + Sync) -> Tensor {
         self.apply_binary(other, f);
         self
@@ -87,6 +93,7 @@ impl Tensor {
     /// Each element replaced by `f` of it.
     ///
     /// For a function of your own; the functions that this crate has as methods are vectorised by hand.
+    #[track_caller]
     pub fn map(&self, f: impl Fn(f32) -> f32 + Sync) -> Tensor {
         let mut result = if self.is_reusable() { self.copied() } else { self.contiguous() };
         let out = result.as_mut_slice();
@@ -124,6 +131,10 @@ fn broadcast_runs(
         });
     }
     let shape = broadcast(op, a.shape(), b.shape()).or_fail();
+    if !limit::is_affordable(shape.numel()) {
+        let both = format!("{op}: shapes {} and {}", a.shape(), b.shape());
+        limit::refusal(&both, &shape, shape.numel()).fail()
+    }
     if shape.is_empty() {
         return Tensor::zeros(shape);
     }

@@ -3,8 +3,8 @@
 use crate::{Indices, ShapeError, array::Tensor, error::OrFail, shape::resolve_axis, threads::share};
 
 impl Tensor {
-    /// The elements sorted along an axis, and where each stood. Equal elements keep their order; NaN comes last, whether
-    /// the order is ascending or `descending`.
+    /// The elements sorted along an axis, and where each stood. Equal elements keep their order. NaN counts as larger
+    /// than every number: it comes last in ascending order and first in `descending`.
     ///
     /// # Panics
     /// When there is no such axis.
@@ -22,7 +22,7 @@ impl Tensor {
     }
 
     /// The `k` largest elements along an axis in descending order, and where each stood: the first `k` of a descending
-    /// [`Tensor::sort`].
+    /// [`Tensor::sort`], NaN before all.
     ///
     /// # Panics
     /// When there is no such axis, or it has fewer than `k` elements.
@@ -88,14 +88,15 @@ fn first_of_row(row: &[f32], descending: bool, values: &mut [f32], places: &mut 
     }
 }
 
-/// A number that orders like `x`: the same for both zeros, the greatest for NaN.
+/// A number that orders like `x`: the same for both zeros, NaN beyond infinity.
 fn key(x: f32, descending: bool) -> u32 {
-    if x.is_nan() {
-        return u32::MAX;
-    }
     // Adding 0 makes -0 a 0.
     let bits = (x + 0.0).to_bits();
     // Negative numbers order backwards and below the others.
-    let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+    let ascending = match x.is_nan() {
+        true => u32::MAX,
+        false if bits >> 31 == 1 => !bits,
+        false => bits | 1 << 31,
+    };
     if descending { !ascending } else { ascending }
 }

@@ -86,7 +86,9 @@ pub fn plane_scatter_shape(
     [height, width]: [usize; 2],
 ) -> Result<Shape, ShapeError> {
     match x {
-        &[images, channels, _, _] if x == indices => Ok([images, channels, height, width].into()),
+        &[images, channels, _, _] if x == indices => {
+            Shape::from([images, channels, height, width]).checked("plane_scatter")
+        }
         _ => Err(ShapeError::new(format!(
             "plane_scatter: input {x:?} and indices {indices:?} must have one shape of four axes"
         ))),

@@ -2,6 +2,7 @@
 
 use crate::{
     error::ShapeError,
+    limit::list,
     ops::conv::{Window, axis_names, check_images},
     shape::Shape,
 };
@@ -84,7 +85,11 @@ impl Pool2d {
         };
         let (rows, columns) = (axis(0)?, axis(1)?);
         let output = [rows.len(), columns.len()];
-        Ok(PoolShape { images, channels, input, output, rows, columns })
+        let shape = PoolShape { images, channels, input, output, rows, columns };
+        // Either may be made of a caller's sizes.
+        shape.x().checked(op)?;
+        shape.y().checked(op)?;
+        Ok(shape)
     }
 
     /// The sizes for a gradient by the output and images of height and width `size`.
@@ -110,11 +115,14 @@ impl Pool2d {
                     return Err(format!("{windows} windows of {input} elements: neither may be 0"));
                 }
                 let window = |w: usize| {
-                    let first = w * input / windows;
-                    let len = ((w + 1) * input).div_ceil(windows) - first;
+                    let (w, input, of) = (w as u128, input as u128, windows as u128);
+                    let first = (w * input / of) as usize;
+                    let len = ((w + 1) * input).div_ceil(of) as usize - first;
                     PoolWindow { first, step: 1, len, with_padding: len }
                 };
-                Ok((0..windows).map(window).collect())
+                let mut found = list("windows", windows).map_err(|e| e.to_string())?;
+                found.extend((0..windows).map(window));
+                Ok(found)
             }
             Pool2d::Sliding { kernel, stride, padding, dilation, ceil_mode } => {
                 let window = Window {
@@ -153,7 +161,11 @@ pub fn check_windows<const N: usize>(
 /// All windows that slide along an axis.
 fn sliding_windows(window: Window, input: usize, ceil_mode: bool) -> Result<Vec<PoolWindow>, String> {
     let output = window.output_size(input, ceil_mode)?;
-    (0..output).map(|w| sliding(window, w, input)).collect()
+    let mut windows = list("windows", output).map_err(|e| e.to_string())?;
+    for w in 0..output {
+        windows.push(sliding(window, w, input)?);
+    }
+    Ok(windows)
 }
 
 /// Sliding window number `w` of an axis.

@@ -7,6 +7,7 @@ use crate::{
         layout::{Layout, Slice},
     },
     error::OrFail,
+    limit::list,
     ops::shape::concat::copy_into,
     shape::Shape,
 };
@@ -81,7 +82,8 @@ impl Tensor {
         for (axis, &(before, after)) in widths.iter().enumerate() {
             if (before, after) != (0, 0) {
                 let n = shape[axis] as isize;
-                let rows: Vec<usize> = (-(before as isize)..n + after as isize).map(|i| wrap(i, n)).collect();
+                let mut rows: Vec<usize> = list("pad", padded[axis]).or_fail();
+                rows.extend((-(before as isize)..n + after as isize).map(|i| wrap(i, n)));
                 result = result.take_rows(axis, &rows);
             }
         }

@@ -23,14 +23,14 @@ impl<S: Simd> Lane<S> {
         self.lt(0.0).select(e, 1.0) / (e + 1.0)
     }
 
-    /// x · sigmoid(x), also called swish; -0.0 at -∞, its limit.
+    /// x · sigmoid(x), also called swish; 0 at -∞, its limit.
     #[inline(always)]
     pub fn silu(self) -> Self {
         let (q, n) = (-self.abs()).at_least(-120.0).exp_reduced();
         self.gate(q, n)
     }
 
-    /// The approximation of [`gelu`](Lane::gelu) by tanh: x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))); -0.0 at -∞, its limit.
+    /// The approximation of [`gelu`](Lane::gelu) by tanh: x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))); 0 at -∞, its limit.
     #[inline(always)]
     pub fn gelu_tanh(self) -> Self {
         // (1 + tanh u) / 2 is sigmoid(2u). Beyond 12 the gate is 0 or 1. In f64, for where the result is small its
@@ -49,7 +49,7 @@ impl<S: Simd> Lane<S> {
         // The power of two comes last: a product with a subnormal factor would have lost its precision.
         let x = self.at_least(-120.0);
         let y = negative.select(x.mul_add(q, x), x) / (e + 1.0);
-        y.scale(negative.select(n, 0.0))
+        self.or_limit(y.scale(negative.select(n, 0.0)))
     }
 
     /// ln(1 + eˣ).
@@ -59,14 +59,20 @@ impl<S: Simd> Lane<S> {
         self.at_least(0.0) + (e * e).mul_add(e.polynomial(LOG1P_TAIL), e)
     }
 
-    /// x · tanh(softplus(x)); -0.0 at -∞, its limit.
+    /// x · tanh(softplus(x)); 0 at -∞, its limit.
     #[inline(always)]
     pub fn mish(self) -> Self {
         // tanh(ln(1 + e)) = (e² + 2e) / (e² + 2e + 2). Below -120 the result is zero.
         let x = self.at_least(-120.0).widen();
         let e = x.exp();
         let p = e * (e + 2.0);
-        (x * (p / (p + 2.0))).narrow()
+        self.or_limit((x * (p / (p + 2.0))).narrow())
+    }
+
+    /// `y`, and 0 where x is -∞: the limit of what tends to zero there, while a number that rounds to zero keeps its sign.
+    #[inline(always)]
+    pub(super) fn or_limit(self, y: Self) -> Self {
+        self.eq(f32::NEG_INFINITY).select(0.0, y)
     }
 
     /// max(0, x); NaN and -0.0 stay as they are.

@@ -77,14 +77,14 @@ impl<S: Simd> Lane<S> {
         self.lt(0.0).select(tail, 1.0 - tail)
     }
 
-    /// x Φ(x); -0.0 at -∞, its limit.
+    /// x Φ(x); 0 at -∞, its limit.
     #[inline(always)]
     pub fn gelu(self) -> Self {
         // Beyond ±14.7 the result is x or zero.
         let t = self.abs().at_most(14.7);
         // -0.0, from which nothing is taken without a sign.
         let limit = self.lt(0.0).select(self.same(-0.0), self);
-        limit - t.normal_tail(t * t.scaled_normal_tail())
+        self.or_limit(limit - t.normal_tail(t * t.scaled_normal_tail()))
     }
 
     /// Φ(-t) exp(t²/2) for 0 <= t <= 14.7.
