@@ -111,7 +111,10 @@ impl Op for CosineSimilarity {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.reduced(&[self.axis as usize], false)
+        // None of an axis that broadcasting repeats.
+        along
+            .reduced(&[self.axis as usize], false)
+            .filter(|window| along.output[window.axis] == along.shape()[along.axis])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<CosineSimilarity>> {
