@@ -215,7 +215,7 @@ pairs! {
         reference: |a, b, branches| a.hypot(b),
         rule: |cx| {
             let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-            let y = y.masked_fill(&y.equals(&g.place().constant(0.0)), 1.0);
+            let y = y.masked_fill(&y.equals(0.0), 1.0);
             cx.add(0, || g.strong_mul(&(a / &y)));
             cx.add(1, || g.strong_mul(&(b / &y)));
         },
@@ -272,7 +272,7 @@ pairs! {
         },
         rule: |cx| {
             let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-            let nothing = y.equals(&g.place().constant(f32::NEG_INFINITY));
+            let nothing = y.equals(f32::NEG_INFINITY);
             cx.add(0, || g.strong_mul(&(a - b).masked_fill(&nothing, f32::NEG_INFINITY).sigmoid()));
             cx.add(1, || g.strong_mul(&(b - a).masked_fill(&nothing, f32::NEG_INFINITY).sigmoid()));
         },

@@ -3,10 +3,10 @@
 
 use crate::op::prelude::*;
 
-/// What a value is compared with: another value, by reference or not, or a number.
+/// What a value is compared with: another value, by reference, or a number.
 #[diagnostic::on_unimplemented(
     message = "a value of type `{V}` cannot be compared with `{Self}`",
-    note = "compare it with a value of its own kind, or with an `f32`: `x.gt(0.5)`"
+    note = "compare it with a reference to a value of its kind, or with an `f32`: `x.gt(&y)`, `x.gt(0.5)`"
 )]
 pub trait Comparand<V: Value> {
     /// It, as a value that lives where `x` does.
@@ -17,12 +17,6 @@ pub trait Comparand<V: Value> {
 impl<V: Value> Comparand<V> for &V {
     fn beside(self, _: &V) -> V {
         self.clone()
-    }
-}
-
-impl<V: Value> Comparand<V> for V {
-    fn beside(self, _: &V) -> V {
-        self
     }
 }
 

@@ -35,7 +35,7 @@ impl CosineSimilarity {
         let at = x.place();
         let Some(units) = units(&x.to_tensor(), &axes, 1.0) else {
             let length = x.norm_axes(axes, true);
-            let long = length.ge(&at.constant(SHORTEST));
+            let long = length.ge(SHORTEST);
             let length = length.clamp_min(SHORTEST);
             return Directions { u: x / &length, scale: length.reciprocal(), long };
         };
