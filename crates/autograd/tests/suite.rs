@@ -16,6 +16,7 @@ mod checkpoint;
 mod compositions;
 mod conv;
 mod conventions;
+mod custom;
 mod dezero;
 mod differences;
 mod functional;
