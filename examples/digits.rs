@@ -29,6 +29,7 @@ use std::{
 };
 
 /// Two convolutions with pooling, two fully connected layers.
+#[derive(Clone)]
 struct ConvNet {
     conv1: Conv2d,
     conv2: Conv2d,
@@ -60,6 +61,7 @@ impl Layer for ConvNet {
 }
 
 /// The book's two-layer net, with ReLU.
+#[derive(Clone)]
 struct TwoLayerNet {
     hidden: Linear,
     output: Linear,

@@ -12,7 +12,8 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     (
         "tensor",
         &[
-            &["error", "isa"],
+            &["within"],
+            &["error"],
             &["limit", "shape", "random"],
             &["simd"],
             &["memory", "threads"],

@@ -19,7 +19,7 @@ pub use op::window::{Along, Window};
 pub use sweep::gradients::{Gradients, Unreached};
 pub use tape::{Tape, var::Var};
 pub use value::{
-    Formula, Imply, Is, Place, Scalar, Value, c, eager,
+    Formula, Imply, Is, Operand, Place, Scalar, Value, c, eager,
     param::{Param, ParamId},
     values::Values,
 };

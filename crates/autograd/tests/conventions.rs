@@ -99,7 +99,7 @@ fn kinks_and_singular_points() -> Vec<Convention> {
         |x| x.vector_norm(1.0, Axes::all(), false) => [[0.0, 0.0, 0.0], [-2.0, 2.0, -1.0]];
         |x| x.vector_norm(3.0, Axes::all(), false) => [[0.0, 0.0, 0.0]];
         |x| x.vector_norm(INF, Axes::all(), false) => [[0.0, 0.0, 0.0], [-2.0, 2.0, -1.0]];
-        |x| x.std(0) => [[3.0, 0.0, 0.0]];
+        |x| x.std_axes(Axes::all(), 0, false) => [[3.0, 0.0, 0.0]];
         |x| x.logsumexp() => [[-INF, -INF, 0.0], [1000.0, 1000.0, 1.0]];
         |x| x.reshape([1]).logcumsumexp(0) => [[-INF, -INF, 0.0], [1000.0, 1000.0, 1.0]];
         |x| x.max() => [[NAN, NAN, 1.0], [-INF, -INF, 1.0]];

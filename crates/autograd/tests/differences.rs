@@ -19,9 +19,11 @@ fn slope(f: Function, x: f32) -> Vec<f32> {
     vec![swept]
 }
 
-/// What is computed, what it gives, the same in words, and what PyTorch gives.
+/// What is computed, what it gives, what it should, the same in words, and what PyTorch gives.
+type Difference = (&'static str, Vec<f32>, Vec<f32>, &'static str, &'static str);
+
 #[rustfmt::skip]
-fn differences() -> Vec<(&'static str, Vec<f32>, Vec<f32>, &'static str, &'static str)> {
+fn differences() -> Vec<Difference> {
     vec![
         ("slope of `x.clamp(0.0, 1.0)` at 0 and 1", [slope(|x| x.clamp(0.0, 1.0), 0.0), slope(|x| x.clamp(0.0, 1.0), 1.0)].concat(), vec![1.0, 1.0], "1, 1", "0, 0"),
         ("slope of `x.clamp_between(0, 1)` at 0 and 1", [slope(between, 0.0), slope(between, 1.0)].concat(), vec![1.0, 1.0], "1, 1", "1/2, 1/2"),

@@ -79,7 +79,7 @@ fn functions_at_every_magnitude() {
                 "{name} at {x:e}: {swept:e} in the sweep, {recorded:e} recorded"
             );
             // The poles of the gamma function fill all that is very negative.
-            if !value.is_nan() && !(name == "lgamma" && x <= -1e7) {
+            if !(value.is_nan() || name == "lgamma" && x <= -1e7) {
                 let second = if x == 0.0 { 0.0 } else { second }; // singular points have no second order
                 assert!(
                     !swept.is_nan() && !second.is_nan(),
@@ -335,7 +335,7 @@ fn quantiles_of_infinities() {
     ];
     for (elements, q, value, gradient) in table {
         let tape = Tape::new();
-        let x = tape.var(Tensor::new(elements.to_vec(), [elements.len()]));
+        let x = tape.var(Tensor::new(elements, [elements.len()]));
         let y = x.quantile(q, 0);
         assert!(same(y.item(), value), "{elements:?} at {q}: {}, not {value}", y.item());
         all_same(&y.backward()[x], gradient);

@@ -27,7 +27,7 @@ pub use gradus_autograd::Param;
 pub use init::Init;
 pub use layer::{DynLayer, Layer, Sequential};
 pub use layers::*;
-pub use module::{Module, Parameters, join, update_buffers};
+pub use module::{Module, Parameters, field, join, update_buffers};
 pub use optim::{Optimizer, optimizers::*};
 pub use save::{load_metadata, load_tensors, save_tensors};
 pub use state::{State, StateError};

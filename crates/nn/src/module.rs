@@ -7,6 +7,12 @@ use std::fmt;
 ///
 /// Parameters, with [buffers](Param::buffer) among them, are visited in the order of the fields, by dotted names such as
 /// `conv1.weight`. Write it for a struct with [`module!`](crate::module!).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no module",
+    label = "it has no parameters that a `Module` could visit",
+    note = "for a struct write `module!(Net {{ hidden, output; classes }})`: the fields with parameters, and those without behind the `;`",
+    note = "modules are layers, `Param`, and `Option`, `Box` and `Vec` of modules"
+)]
 pub trait Module {
     /// Calls `f` with the name and the parameter, for every parameter. `path` goes before the names.
     fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, &'a Param));
@@ -55,8 +61,8 @@ pub fn update_buffers(model: &mut dyn Module, gradients: &Gradients) {
     model.visit_mut("", &mut |_, param| gradients.update_buffer(param));
 }
 
-/// Writes [`Module`] for a struct, which may have a parameter like `<const N: usize>`: names its fields once. Fields after a
-/// `;` hold no parameters. A field that is not named does not compile.
+/// Writes [`Module`] for a struct: names its fields once. Fields after a `;` hold no parameters. A field that is not named
+/// does not compile, and the message names it.
 ///
 /// ```
 /// use gradus_nn::{Linear, Module, module};
@@ -73,24 +79,102 @@ pub fn update_buffers(model: &mut dyn Module, gradients: &Gradients) {
 /// let names: Vec<String> = net.params().into_iter().map(|(name, _)| name).collect();
 /// assert_eq!(names, ["hidden.weight", "hidden.bias", "output.weight", "output.bias"]);
 /// ```
+///
+/// Fields of tuple structs go by their numbers. Type parameters are modules, and may have a bound beside that, for which
+/// the struct asks; constants stand with their type.
+///
+/// ```
+/// use gradus_nn::{Layer, Linear, Module, module};
+///
+/// struct Pair(Linear, Linear, &'static str);
+/// module!(Pair(0, 1; 2));
+///
+/// struct Ensemble<A, B: Layer, const N: usize> {
+///     heads: [Option<A>; N],
+///     body: B,
+/// }
+/// module!(Ensemble<A, B: Layer, const N: usize> { body; heads });
+///
+/// let linear = || Linear::new(1, 1, &mut gradus_tensor::Rng::seed(0));
+/// let net = Ensemble::<Linear, _, 2> { heads: [None, None], body: linear() };
+/// assert_eq!(net.params()[1].0, "body.bias");
+/// assert_eq!(Pair(linear(), linear(), "a pair").params()[3].0, "1.bias");
+/// ```
+///
+/// ```compile_fail,E0063
+/// use gradus_nn::{Linear, module};
+///
+/// struct Net { hidden: Linear, output: Linear }
+/// module!(Net { hidden }); // missing field `output` in initializer of `Net`
+/// ```
 #[macro_export]
 macro_rules! module {
-    ($Type:ident $(<const $N:ident: usize>)? { $($field:ident),* $(,)? $(; $($plain:ident),* $(,)?)? }) => {
-        impl $(<const $N: usize>)? $crate::Module for $Type $(<$N>)? {
+    ($Type:ident { $($fields:tt)* }) => {
+        $crate::module! { @fields [$Type [] []] [] $($fields)* }
+    };
+    ($Type:ident ( $($fields:tt)* )) => {
+        $crate::module! { @fields [$Type [] []] [] $($fields)* }
+    };
+    ($Type:ident < $($rest:tt)*) => {
+        $crate::module! { @generics $Type [] [] $($rest)* }
+    };
+
+    // The parameters of the type, one after the other: how they are declared, and what they are called.
+    (@generics $Type:ident $declared:tt $named:tt > { $($fields:tt)* }) => {
+        $crate::module! { @fields [$Type $declared $named] [] $($fields)* }
+    };
+    (@generics $Type:ident $declared:tt $named:tt > ( $($fields:tt)* )) => {
+        $crate::module! { @fields [$Type $declared $named] [] $($fields)* }
+    };
+    (@generics $Type:ident $declared:tt $named:tt , $($rest:tt)*) => {
+        $crate::module! { @generics $Type $declared $named $($rest)* }
+    };
+    (@generics $Type:ident [$($declared:tt)*] [$($named:tt)*] const $N:ident: $Kind:ident $($rest:tt)*) => {
+        $crate::module! { @generics $Type [$($declared)* const $N: $Kind,] [$($named)* $N,] $($rest)* }
+    };
+    (@generics $Type:ident [$($declared:tt)*] [$($named:tt)*] $T:ident: $Bound:ident $($rest:tt)*) => {
+        $crate::module! { @generics $Type [$($declared)* $T: $Bound + $crate::Module,] [$($named)* $T,] $($rest)* }
+    };
+    (@generics $Type:ident [$($declared:tt)*] [$($named:tt)*] $T:ident $($rest:tt)*) => {
+        $crate::module! { @generics $Type [$($declared)* $T: $crate::Module,] [$($named)* $T,] $($rest)* }
+    };
+
+    // The fields, which may be numbers: those with parameters, and behind a `;` those without.
+    (@fields $type:tt $modules:tt) => {
+        $crate::module! { @impl $type $modules [] }
+    };
+    (@fields $type:tt $modules:tt ; $($plain:tt),* $(,)?) => {
+        $crate::module! { @impl $type $modules [$($plain)*] }
+    };
+    (@fields $type:tt [$($modules:tt)*] $field:tt $(, $($rest:tt)*)?) => {
+        $crate::module! { @fields $type [$($modules)* $field] $($($rest)*)? }
+    };
+    (@fields $type:tt [$($modules:tt)*] $field:tt ; $($rest:tt)*) => {
+        $crate::module! { @fields $type [$($modules)* $field] ; $($rest)* }
+    };
+
+    (@impl [$Type:ident [$($declared:tt)*] [$($named:tt)*]] [$($field:tt)*] [$($plain:tt)*]) => {
+        impl<$($declared)*> $crate::Module for $Type<$($named)*> {
             fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, &'a $crate::Param)) {
-                // Every field by name: one that is forgotten is an error here.
-                let $Type { $($field,)* $($($plain: _,)*)? } = self;
-                $( $crate::Module::visit($field, &$crate::join(path, stringify!($field)), f); )*
+                // Never called: a field that is forgotten is an error here, which names it. A pattern's error would not, as
+                // fields are not of the macro.
+                let _ = || -> Self { $Type { $($field: $crate::field(),)* $($plain: $crate::field(),)* } };
+                $( $crate::Module::visit(&self.$field, &$crate::join(path, stringify!($field)), f); )*
                 let _ = (path, f);
             }
 
             fn visit_mut<'a>(&'a mut self, path: &str, f: &mut dyn FnMut(&str, &'a mut $crate::Param)) {
-                let $Type { $($field,)* $($($plain: _,)*)? } = self;
-                $( $crate::Module::visit_mut($field, &$crate::join(path, stringify!($field)), f); )*
+                $( $crate::Module::visit_mut(&mut self.$field, &$crate::join(path, stringify!($field)), f); )*
                 let _ = (path, f);
             }
         }
     };
+}
+
+/// A field of any type, for a struct that [`module!`](crate::module!) has the compiler check and never makes.
+#[doc(hidden)]
+pub fn field<T>() -> T {
+    unreachable!("module! makes no struct")
 }
 
 /// A name below a path: `conv1` and `weight` give `conv1.weight`.

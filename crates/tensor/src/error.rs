@@ -1,5 +1,6 @@
 //! The error of a wrong shape: one type, one way to panic with it.
 
+use crate::within::named_place;
 use std::{
     cell::Cell,
     fmt,
@@ -14,7 +15,8 @@ thread_local! {
 /// A shape, axis or index that does not fit an operation: a sentence that begins with the operation's name and
 /// says both shapes, the rule, and where it helps a hint.
 ///
-/// Operations panic with this message at the caller's line; the few `try_` forms return it.
+/// Operations panic with this message at the caller's line, and with the [part](crate::Within) of the model that they were
+/// in; the few `try_` forms return it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShapeError(String);
 
@@ -32,7 +34,7 @@ impl ShapeError {
             // Not a panic yet: it will be one at the line of whoever catches it, and be reported from there.
             resume_unwind(Box::new(self.clone()))
         }
-        panic!("{}", self.0)
+        panic!("{}{}", self.0, named_place())
     }
 
     /// Runs `f`, and gives back as an error what fails in it on this thread with a `ShapeError`.

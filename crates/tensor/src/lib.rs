@@ -3,16 +3,18 @@
 mod array;
 mod error;
 mod indices;
-mod isa;
 #[allow(clippy::needless_range_loop)] // tiles and registers are counted
+#[doc(hidden)]
 pub mod kernels;
 mod limit;
 pub mod memory;
 mod ops;
 mod random;
 pub mod shape;
+#[doc(hidden)]
 pub mod simd;
 pub mod threads;
+mod within;
 
 pub use array::{
     Tensor,
@@ -20,9 +22,10 @@ pub use array::{
     views::resolve_reshape,
 };
 pub use error::{OrFail, ShapeError};
-pub use indices::Indices;
-pub use isa::Isa;
+pub use indices::{Indices, Integer};
 pub use limit::list;
+#[doc(hidden)]
+pub use ops::elementwise::functions;
 pub use ops::{
     conv::{
         Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias,
@@ -36,3 +39,5 @@ pub use ops::{
 };
 pub use random::{Rng, RngState};
 pub use shape::{Axes, Shape};
+pub use simd::Isa;
+pub use within::{Part, Within};

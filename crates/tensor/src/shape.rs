@@ -79,6 +79,27 @@ impl Shape {
         self.contains(&0)
     }
 
+    /// The sizes, taken apart: `let [rows, columns] = shape.dims();`.
+    ///
+    /// # Panics
+    /// When there are not N axes.
+    ///
+    /// ```
+    /// # use gradus_tensor::Shape;
+    /// let [n, channels, height, width] = Shape::from([8, 3, 28, 28]).dims();
+    /// assert_eq!((n, channels, height * width), (8, 3, 784));
+    /// ```
+    #[track_caller]
+    pub fn dims<const N: usize>(&self) -> [usize; N] {
+        match self[..].try_into() {
+            Ok(sizes) => sizes,
+            Err(_) => {
+                let axes = if self.rank() == 1 { "axis" } else { "axes" };
+                ShapeError::new(format!("dims: shape {self} has {} {axes}, not {N}", self.rank())).fail()
+            }
+        }
+    }
+
     /// The same shape with the size of one axis replaced.
     pub fn with(&self, axis: usize, size: usize) -> Shape {
         let mut shape = self.clone();
@@ -201,6 +222,15 @@ pub fn resolve_index(op: &str, index: isize, axis: usize, shape: &[usize]) -> Re
         ShapeError::new(format!(
             "{op}: index {index} is out of range for axis {axis} of shape {shape:?}, {hint}"
         ))
+    })
+}
+
+/// The position that a new axis gets in front of one of the axes of `shape` or behind the last; `-1` is behind the last.
+pub(crate) fn new_axis(op: &str, axis: isize, shape: &Shape) -> Result<usize, ShapeError> {
+    let rank = shape.rank();
+    from_either_end(axis, rank + 1).ok_or_else(|| {
+        let range = format!("use -{}..={rank}", rank + 1);
+        ShapeError::new(format!("{op}: axis {axis} is out of range for shape {shape}: {range}"))
     })
 }
 

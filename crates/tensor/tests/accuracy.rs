@@ -5,7 +5,7 @@
 //! `cargo test --release -p gradus-tensor --test accuracy -- --ignored --nocapture --test-threads 1`
 
 use gradus_tensor::Isa;
-use gradus_tensor::kernels::functions::*;
+use gradus_tensor::functions::*;
 use gradus_tensor::kernels::map::{map, zip};
 use rayon::prelude::*;
 use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, PI, TAU};
@@ -56,7 +56,7 @@ cases! {
     log1p: Log1p, f64::ln_1p, 0.6, [1e-4, 0.5];
     sqrt: Sqrt, f64::sqrt, 0.5, [];
     rsqrt: Rsqrt, |x| x.sqrt().recip(), 1.5, [];
-    recip: Recip, f64::recip, 0.5, [2.938736e-39];
+    reciprocal: Reciprocal, f64::recip, 0.5, [2.938736e-39];
     square: Square, |x| x * x, 0.5, [1.8446743e19, 1.0842022e-19, 2.646978e-23];
     sin: Sin, f64::sin, 1.6, [FRAC_PI_4, FRAC_PI_2, PI, TAU, 2e5, 7.729179e28];
     cos: Cos, f64::cos, 1.6, [FRAC_PI_4, FRAC_PI_2, PI, TAU, 2e5, 7.729179e28];

@@ -291,7 +291,7 @@ fn indices_follow_their_rows() {
 fn one_hot_rows() {
     let y = Tensor::one_hot(&Indices::from([1, -1, 0]), 3);
     assert_eq!(y.to_vec(), [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
-    assert_eq!(Tensor::one_hot(&Indices::new([], [0, 2]), 4).shape(), &[0, 2, 4]);
+    assert_eq!(Tensor::one_hot(&Indices::zeros([0, 2]), 4).shape(), &[0, 2, 4]);
     assert_eq!(Tensor::one_hot(&Indices::new([2], []), 3).to_vec(), [0.0, 0.0, 1.0]);
 }
 
@@ -386,7 +386,7 @@ fn positions_of_indices_from_either_end_and_the_first_that_is_out_of_range() {
     let shape = [2, 5];
     let indices = Indices::new([4, -5, 0, -1, 2, 3], [3, 2]);
     assert_eq!(indices.positions("op", 1, &shape).unwrap(), [4, 0, 0, 4, 2, 3]);
-    let none = Indices::new([], [0]);
+    let none = Indices::zeros([0]);
     assert!(none.positions("op", 0, &[0]).unwrap().is_empty());
     for (wrong, first) in
         [([0, 5, -6], 5), ([0, -6, 5], -6), ([i32::MIN, 7, 0], i32::MIN), ([0, 0, i32::MAX], i32::MAX)]

@@ -2,8 +2,8 @@
 //! lies.
 
 use gradus_tensor::Isa;
-use gradus_tensor::kernels::functions::*;
-use gradus_tensor::kernels::map::{BinaryFn, Operand, TernaryFn, UnaryFn, map, map_inplace, zip, zip3};
+use gradus_tensor::functions::*;
+use gradus_tensor::kernels::map::{BinaryFn, Operand, UnaryFn, map, map_inplace, zip};
 use gradus_tensor::simd::{Lane, Simd};
 
 fn isas() -> impl Iterator<Item = Isa> {
@@ -23,19 +23,6 @@ impl BinaryFn for TwiceAndAdd {
     #[inline(always)]
     fn eval<S: Simd>(self, a: Lane<S>, b: Lane<S>) -> Lane<S> {
         a * 2.0 + b
-    }
-}
-
-/// a b - scale · c, exact on the numbers used here.
-#[derive(Clone, Copy)]
-struct MulSub {
-    scale: f32,
-}
-
-impl TernaryFn for MulSub {
-    #[inline(always)]
-    fn eval<S: Simd>(self, a: Lane<S>, b: Lane<S>, c: Lane<S>) -> Lane<S> {
-        a * b - self.scale * c
     }
 }
 
@@ -75,22 +62,9 @@ fn map_computes_every_element_and_nothing_beyond() {
 fn zip_takes_every_mixture_of_operands() {
     for isa in isas() {
         for len in 0..70 {
-            let (a, b, c, before) =
-                (numbers(1.0, len), numbers(100.0, len), numbers(300.0, len), numbers(-50.0, len));
-            for kinds in (0..27).map(|k| [k % 3, k / 3 % 3, k / 9]) {
-                let [ka, kb, kc] = kinds;
-                let mut out = before.clone();
-                zip3(isa, MulSub { scale: 4.0 }, operand(ka, &a), operand(kb, &b), operand(kc, &c), &mut out);
-                for (i, &got) in out.iter().enumerate() {
-                    let [a, b, c] =
-                        [(ka, &a), (kb, &b), (kc, &c)].map(|(k, slice)| element(k, slice, &before, i));
-                    assert_eq!(
-                        got,
-                        a * b - 4.0 * c,
-                        "{isa:?}, length {len}, operands {kinds:?}, element {i}"
-                    );
-                }
-
+            let (a, b, before) = (numbers(1.0, len), numbers(100.0, len), numbers(-50.0, len));
+            for kinds in (0..9).map(|k| [k % 3, k / 3]) {
+                let [ka, kb] = kinds;
                 let mut out = before.clone();
                 zip(isa, TwiceAndAdd, operand(ka, &a), operand(kb, &b), &mut out);
                 for (i, &got) in out.iter().enumerate() {
@@ -145,8 +119,8 @@ fn an_element_has_the_same_bits_wherever_it_lies() {
         ($($f:expr),*) => { $(check_places(stringify!($f), $f);)* };
     }
     check!(
-        Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sqrt, Rsqrt, Recip, Square, Sin, Cos, Tan, Asin, Acos,
-        Atan
+        Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sqrt, Rsqrt, Reciprocal, Square, Sin, Cos, Tan, Asin,
+        Acos, Atan
     );
     check!(
         Sinh, Cosh, Tanh, Asinh, Acosh, Atanh, Erf, NormalCdf, Sigmoid, Gelu, GeluTanh, Silu, Softplus, Mish

@@ -37,6 +37,8 @@ pub struct Hooks<'h> {
 struct Hook<'h> {
     id: u32,
     tape: (u64, u64),
+    /// How many scopes of the tape had ended.
+    scopes: u32,
     action: Action<'h>,
 }
 
@@ -87,7 +89,8 @@ impl<'h> Hooks<'h> {
             "hooks: no gradient flows to the constant {}; make it with tape.var(..)",
             var.describe()
         );
-        self.hooks.push(Hook { id: var.id(), tape: var.tape_and_generation(), action });
+        let scopes = var.tape().scopes.ended();
+        self.hooks.push(Hook { id: var.id(), tape: var.tape_and_generation(), scopes, action });
         self
     }
 
@@ -97,6 +100,10 @@ impl<'h> Hooks<'h> {
         assert!(
             self.hooks.iter().all(|hook| hook.tape == tape.id_and_generation()),
             "backward: a hook is for a variable of another tape, or of an earlier use of this tape"
+        );
+        assert!(
+            self.hooks.iter().all(|hook| tape.scopes.keep(hook.id, hook.scopes)),
+            "backward: a hook is for a variable of a tape.scope that has ended"
         );
     }
 

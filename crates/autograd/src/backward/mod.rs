@@ -138,6 +138,7 @@ impl<'t> Var<'t> {
     pub fn grad_from(self, cotangent: Var<'t>, wrt: &[Var<'t>]) -> Vec<Option<Var<'t>>> {
         let tape = self.tape();
         for var in wrt.iter().chain([&cotangent]) {
+            var.check_alive();
             assert!(std::ptr::eq(tape, var.tape()), "grad: {} lives on another tape", var.describe());
         }
         if let Some(constant) = wrt.iter().find(|var| !tape.nodes.read()[var.id() as usize].needs) {

@@ -15,6 +15,8 @@ use std::{collections::HashMap, fmt, ops::Index, panic::Location};
 pub struct Gradients {
     /// The tape and its generation, which variables must match; `None` for sums over several tapes.
     pub(crate) tape: Option<(u64, u64)>,
+    /// How many scopes of the tape had ended.
+    pub(crate) scopes: u32,
     /// By position on the tape, ascending.
     pub(crate) by_var: Vec<(u32, Option<Tensor>)>,
     /// `None` for a parameter that is on the tape but that the loss does not depend on.
@@ -38,7 +40,12 @@ impl Gradients {
             self.tape == Some(var.tape_and_generation()),
             "gradients: the variable is not of the tape, or the use of the tape, that these gradients came from"
         );
-        match self.by_var.binary_search_by_key(&var.id(), |&(id, _)| id) {
+        let id = var.id();
+        assert!(
+            var.tape().scopes.keep(id, self.scopes),
+            "gradients: they came from a tape.scope that has ended, before the variable was made"
+        );
+        match self.by_var.binary_search_by_key(&id, |&(id, _)| id) {
             Ok(found) => self.by_var[found].1.as_ref(),
             Err(_) => panic!(
                 "gradients: {} is no variable made by tape.var(..) before the sweep; for a constant there is no gradient, \

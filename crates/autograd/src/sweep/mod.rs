@@ -288,6 +288,7 @@ fn collect(tape: &Tape, mut gradients: Vec<Option<Tensor>>) -> Gradients {
     let updates = tape.updates.borrow().clone();
     let mut found = Gradients {
         tape: Some(tape.id_and_generation()),
+        scopes: tape.scopes.ended(),
         updates,
         weight: tape.weight.get(),
         undecided: tape.undecided(),

@@ -57,6 +57,13 @@ impl Segments {
         self.present.clear();
     }
 
+    /// Forgets those that were recorded from a position on.
+    pub(super) fn truncate(&mut self, start: usize) {
+        let kept = self.segments.partition_point(|s| s.nodes.end <= start);
+        self.segments.truncate(kept);
+        self.present.retain(|&s| s < kept);
+    }
+
     fn add(&mut self, range: Range<usize>, kept: Vec<u32>, nodes: &mut [Node]) {
         if !range.is_empty() {
             self.segments.push(Segment { nodes: range, kept, dropped: false });

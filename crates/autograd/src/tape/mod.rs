@@ -3,6 +3,7 @@
 mod checkpoint;
 pub(crate) mod few;
 pub(crate) mod node;
+mod scope;
 pub(crate) mod var;
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
 };
 use gradus_tensor::{OrFail, ShapeError, Tensor};
 use node::{Node, Nodes, push};
+use scope::Scopes;
 use smallvec::{SmallVec, smallvec};
 use std::{
     cell::{Cell, RefCell},
@@ -66,6 +68,8 @@ pub struct Tape {
     pub(crate) updates: RefCell<Vec<BufferUpdate>>,
     /// What checkpoints recorded.
     pub(crate) segments: RefCell<Segments>,
+    /// Which scopes have ended.
+    pub(crate) scopes: Scopes,
     /// What looks at the values from a position on before a sweep or before a checkpoint drops them, if anybody does.
     pub(crate) inspector: Cell<Option<Inspector>>,
     /// While a gradient is recorded: the line of the operation that it is a gradient of.
@@ -103,6 +107,7 @@ impl Tape {
             weight: Cell::new(None),
             updates: RefCell::default(),
             segments: RefCell::default(),
+            scopes: Scopes::default(),
             inspector: Cell::new(None),
             origin: Cell::new(None),
         }
@@ -244,6 +249,7 @@ impl Tape {
         self.params.get_mut().clear();
         self.updates.get_mut().clear();
         self.segments.get_mut().clear();
+        self.scopes.clear();
         self.asked.set(None);
         self.weight.set(None);
         self.generation.set(self.generation.get() + 1);
@@ -275,6 +281,7 @@ impl Tape {
         let Some(first) = inputs.first() else { panic!("{}: an operation needs an input", step.name()) };
         let tape = first.tape();
         for other in inputs {
+            other.check_alive();
             assert!(
                 std::ptr::eq(tape, other.tape()),
                 "{}: the inputs live on different tapes: {} and {}",

@@ -30,6 +30,11 @@ impl Nodes {
     pub(crate) fn clear(&mut self) {
         self.0.get_mut().clear();
     }
+
+    /// Drops the values from a position on, unless somebody reads the list.
+    pub(super) fn truncate(&self, start: usize) -> bool {
+        self.0.try_borrow_mut().map(|mut nodes| nodes.truncate(start)).is_ok()
+    }
 }
 
 /// [`Nodes::push`] for who has borrowed the list already.

@@ -16,11 +16,13 @@ use std::fmt;
 pub struct Var<'t> {
     tape: &'t Tape,
     id: u32,
+    /// How many scopes of the tape had ended when the handle was made.
+    scopes: u32,
 }
 
 impl<'t> Var<'t> {
     pub(crate) fn new(tape: &'t Tape, id: u32) -> Var<'t> {
-        Var { tape, id }
+        Var { tape, id, scopes: tape.scopes.ended() }
     }
 
     /// The tape that it lives on.
@@ -28,8 +30,21 @@ impl<'t> Var<'t> {
         self.tape
     }
 
+    #[inline]
+    #[track_caller]
     pub(crate) fn id(self) -> u32 {
+        self.check_alive();
         self.id
+    }
+
+    /// Refuses a variable whose value a scope has dropped: another one may stand in its place.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn check_alive(self) {
+        assert!(
+            self.tape.scopes.keep(self.id, self.scopes),
+            "the variable was recorded in a tape.scope that has ended: carry its numbers out of the scope, with value() or item()"
+        );
     }
 
     pub(crate) fn tape_and_generation(self) -> (u64, u64) {
@@ -37,13 +52,15 @@ impl<'t> Var<'t> {
     }
 
     /// The numbers: a handle to the same buffer, not a copy.
+    #[track_caller]
     pub fn value(self) -> Tensor {
-        self.tape.nodes.read()[self.id as usize].value().clone()
+        self.tape.nodes.read()[self.id() as usize].value().clone()
     }
 
     /// The sizes of the axes.
+    #[track_caller]
     pub fn shape(self) -> Shape {
-        self.tape.nodes.read()[self.id as usize].value().shape().clone()
+        self.tape.nodes.read()[self.id() as usize].value().shape().clone()
     }
 
     /// The one number of a value that has just one.
@@ -62,12 +79,16 @@ impl<'t> Var<'t> {
     }
 
     /// Whether a gradient flows to it: a variable or a parameter lies under it.
+    #[track_caller]
     pub(crate) fn needs_gradient(self) -> bool {
-        self.tape.nodes.read()[self.id as usize].needs
+        self.tape.nodes.read()[self.id() as usize].needs
     }
 
     /// Shape and place, for messages: `%5 [2, 3] (src/model.rs:14)`.
     pub(crate) fn describe(self) -> String {
+        if !self.tape.scopes.keep(self.id, self.scopes) {
+            return format!("%{} of a scope that has ended", self.id);
+        }
         let nodes = self.tape.nodes.read();
         let node = &nodes[self.id as usize];
         let shape = node.value.as_ref().map_or("released".into(), |value| value.shape().to_string());

@@ -44,6 +44,35 @@ mod sealed {
     impl Sealed for crate::tape::var::Var<'_> {}
 }
 
+/// A value, or a reference to one: what stands on the right of a [`Scalar`].
+pub trait Operand {
+    /// The kind of value.
+    type Kind;
+
+    /// The value itself.
+    fn as_value(&self) -> &Self::Kind;
+}
+
+macro_rules! operand {
+    ($(<$($t:lifetime)?> $Value:ty),*) => {$(
+        impl<$($t)?> Operand for $Value {
+            type Kind = Self;
+            fn as_value(&self) -> &Self {
+                self
+            }
+        }
+
+        impl<$($t)?> Operand for &$Value {
+            type Kind = $Value;
+            fn as_value(&self) -> &$Value {
+                self
+            }
+        }
+    )*};
+}
+
+operand!(<> Tensor, <'t> Var<'t>);
+
 /// The four operators with an `R` on the right and an `O` for the result.
 pub trait Arithmetic<R, O>:
     Add<R, Output = O> + Sub<R, Output = O> + Mul<R, Output = O> + Div<R, Output = O>
@@ -75,18 +104,26 @@ impl<T, R, O> Arithmetic<R, O> for T where
 /// let recorded = swish(&tape.var(x));            // recorded
 /// assert_eq!(plain, recorded.value());
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no value that a formula can be computed on",
+    label = "neither a `Tensor` nor a `Var`, by value",
+    note = "a layer takes its input by value: for `&x` write `x.clone()`, a handle to the same numbers, or just `x` for a `Var`",
+    note = "numbers are made values by `Tensor::from(..)`, `tape.var(..)` and `tape.constant(..)`"
+)]
 pub trait Value:
     Sized
     + Clone
     + Debug
     + sealed::Sealed
     + Neg<Output = Self>
+    + Operand<Kind = Self>
     + Arithmetic<Self, Self>
     + Arithmetic<f32, Self>
     + for<'a> Arithmetic<&'a Self, Self>
     + for<'a> Imply<
         &'a Self,
         T: Neg<Output = Self>
+               + Operand<Kind = Self>
                + Arithmetic<Self, Self>
                + Arithmetic<f32, Self>
                + for<'b> Arithmetic<&'b Self, Self>,
@@ -100,9 +137,43 @@ pub trait Value:
     fn place(&self) -> Place<Self>;
 
     /// The sizes of the axes.
+    #[track_caller]
     fn shape(&self) -> Shape;
 
+    /// The number of axes.
+    #[track_caller]
+    fn rank(&self) -> usize {
+        self.shape().rank()
+    }
+
+    /// The number of elements.
+    #[track_caller]
+    fn numel(&self) -> usize {
+        self.shape().numel()
+    }
+
+    /// The sizes of the axes, taken apart: `let [n, features] = x.dims();`.
+    ///
+    /// # Panics
+    /// When there are not N axes.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// fn pixels<V: Value>(images: &V) -> usize {
+    ///     let [_, _, height, width] = images.dims();
+    ///     height * width
+    /// }
+    ///
+    /// assert_eq!(pixels(&Tape::new().var(Tensor::zeros([8, 3, 28, 28]))), 784);
+    /// ```
+    #[track_caller]
+    fn dims<const N: usize>(&self) -> [usize; N] {
+        self.shape().dims()
+    }
+
     /// The numbers.
+    #[track_caller]
     fn to_tensor(&self) -> Tensor;
 
     /// Applies an operation with `M` outputs.
@@ -237,10 +308,12 @@ impl<'t> Value for Var<'t> {
         self.tape().place()
     }
 
+    #[track_caller]
     fn shape(&self) -> Shape {
         (*self).shape()
     }
 
+    #[track_caller]
     fn to_tensor(&self) -> Tensor {
         self.value()
     }
@@ -291,7 +364,8 @@ impl<'t> Value for Var<'t> {
     fn update_buffer_at(tape: &'t Tape, buffer: &Param, keep: f32, add: Tensor) {
         tape.ask();
         if tape.is_training() {
-            let recording = tape.id_and_generation();
+            let (id, generation) = tape.id_and_generation();
+            let recording = (id, generation, tape.scopes.ended());
             tape.updates.borrow_mut().push(BufferUpdate { buffer: buffer.id(), keep, add, recording });
         }
     }
@@ -306,7 +380,7 @@ impl<'t> Value for Var<'t> {
 #[derive(Clone, Copy, Debug)]
 pub struct Scalar(pub(crate) f64);
 
-/// A scalar for the left of an operator: `c(1.0) - y`, `c(2.0) * x`, `c(1.0) / x` for any `V: Value`.
+/// A scalar for the left of an operator: `c(1.0) - y`, `c(2.0) * x`, `c(1.0) / &x` for any `V: Value`.
 ///
 /// It is rounded to f32 where tensors are computed and keeps its digits where a tape is replayed in f64. A constant
 /// that f32 cannot hold is therefore written with `c`: `c(std::f64::consts::PI) * x`.

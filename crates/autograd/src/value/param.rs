@@ -32,7 +32,7 @@ pub(crate) struct BufferUpdate {
     pub(crate) keep: f32,
     pub(crate) add: Tensor,
     /// The tape and its generation.
-    pub(crate) recording: (u64, u64),
+    pub(crate) recording: (u64, u64, u32),
 }
 
 impl Param {

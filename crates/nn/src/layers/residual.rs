@@ -1,12 +1,9 @@
 //! Layers around which the input flows past.
 
 use super::Identity;
-use crate::{
-    layer::Layer,
-    module::{Module, join},
-};
-use gradus_autograd::{Param, prelude::*};
-use gradus_tensor::ShapeError;
+use crate::{layer::Layer, module};
+use gradus_autograd::prelude::*;
+use gradus_tensor::{Part, ShapeError, Within};
 
 /// A block that adds to its input: `y = block(x) + shortcut(x)` (K. He and others, 2016). The gradient flows back through
 /// the sum undiminished, whatever the block does to it.
@@ -55,25 +52,19 @@ impl<B: Layer, S: Layer> Residual<B, S> {
     }
 }
 
-impl<B: Module, S: Module> Module for Residual<B, S> {
-    fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, &'a Param)) {
-        self.block.visit(&join(path, "block"), f);
-        self.shortcut.visit(&join(path, "shortcut"), f);
-    }
-
-    fn visit_mut<'a>(&'a mut self, path: &str, f: &mut dyn FnMut(&str, &'a mut Param)) {
-        self.block.visit_mut(&join(path, "block"), f);
-        self.shortcut.visit_mut(&join(path, "shortcut"), f);
-    }
-}
+module!(Residual<B, S> { block, shortcut });
 
 impl<B: Layer, S: Layer> Layer for Residual<B, S> {
     /// # Panics
     /// When block and shortcut give different shapes.
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
+        let shortcut = Within::new(Part::Field("shortcut"), self.shortcut.kind());
         let past = self.shortcut.forward(x.clone());
+        drop(shortcut);
+        let block = Within::new(Part::Field("block"), self.block.kind());
         let y = self.block.forward(x);
+        drop(block);
         if y.shape() != past.shape() {
             ShapeError::new(format!(
                 "residual: the block gives shape {}, the shortcut {}; give it a shortcut with the block's shape",

@@ -126,6 +126,52 @@ impl From<f32> for Tensor {
     }
 }
 
+/// One axis.
+impl From<&[f32]> for Tensor {
+    #[track_caller]
+    fn from(elements: &[f32]) -> Tensor {
+        Tensor::new(elements, [elements.len()])
+    }
+}
+
+/// One axis.
+impl From<Vec<f32>> for Tensor {
+    #[track_caller]
+    fn from(elements: Vec<f32>) -> Tensor {
+        Tensor::from(&elements[..])
+    }
+}
+
+/// One axis.
+impl From<&Vec<f32>> for Tensor {
+    #[track_caller]
+    fn from(elements: &Vec<f32>) -> Tensor {
+        Tensor::from(&elements[..])
+    }
+}
+
+/// One axis.
+///
+/// ```
+/// # use gradus_tensor::Tensor;
+/// let squares: Tensor = (0..4).map(|i| (i * i) as f32).collect();
+/// assert_eq!(squares, Tensor::from(vec![0.0, 1.0, 4.0, 9.0]));
+/// ```
+impl FromIterator<f32> for Tensor {
+    #[track_caller]
+    fn from_iter<I: IntoIterator<Item = f32>>(elements: I) -> Tensor {
+        Tensor::from(elements.into_iter().collect::<Vec<f32>>())
+    }
+}
+
+/// One axis.
+impl<'a> FromIterator<&'a f32> for Tensor {
+    #[track_caller]
+    fn from_iter<I: IntoIterator<Item = &'a f32>>(elements: I) -> Tensor {
+        elements.into_iter().copied().collect()
+    }
+}
+
 impl<const N: usize> From<[f32; N]> for Tensor {
     fn from(row: [f32; N]) -> Tensor {
         Tensor::new(row, [N])

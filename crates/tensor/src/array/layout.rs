@@ -5,7 +5,7 @@ use crate::{
     shape::{Shape, resolve_axis, short},
 };
 use smallvec::SmallVec;
-use std::ops::{Range, RangeFrom, RangeFull, RangeTo};
+use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 
 /// Element `[i, j, ..]` lies at `offset + i * strides[0] + j * strides[1] + ..`. A stride may be 0 (broadcast) or
 /// negative (reversed).
@@ -216,7 +216,7 @@ fn is_row_major(shape: &Shape, strides: &[isize]) -> bool {
 
 /// Which elements of an axis to keep: a range, whose ends count from the back when negative, and a step.
 ///
-/// `1..3`, `..-1`, `2..` and `..` are slices; [`step`](Slice::step) takes every n-th element of the range, and
+/// `1..3`, `1..=2`, `..-1`, `..=-2`, `2..` and `..` are slices; [`step`](Slice::step) takes every n-th element of the range, and
 /// walks it from its end when negative, so `Slice::from(..).step(-1)` reverses an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slice {
@@ -276,6 +276,11 @@ fn bound<I: TryInto<isize>>(i: I) -> isize {
     i.try_into().unwrap_or(isize::MAX)
 }
 
+/// The end of a range that includes `last`, which may be the last index, -1, of any axis.
+fn past(last: isize) -> Option<isize> {
+    (last != -1).then(|| last.saturating_add(1))
+}
+
 // Three integer types, so that literals, sizes and signed arithmetic all work without casts.
 macro_rules! slice_from {
     ($($int:ty),*) => {$(
@@ -292,6 +297,16 @@ macro_rules! slice_from {
         impl From<RangeTo<$int>> for Slice {
             fn from(range: RangeTo<$int>) -> Slice {
                 Slice { start: 0, end: Some(bound(range.end)), step: 1 }
+            }
+        }
+        impl From<RangeInclusive<$int>> for Slice {
+            fn from(range: RangeInclusive<$int>) -> Slice {
+                Slice { start: bound(*range.start()), end: past(bound(*range.end())), step: 1 }
+            }
+        }
+        impl From<RangeToInclusive<$int>> for Slice {
+            fn from(range: RangeToInclusive<$int>) -> Slice {
+                Slice { start: 0, end: past(bound(range.end)), step: 1 }
             }
         }
     )*};

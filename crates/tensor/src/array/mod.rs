@@ -103,6 +103,21 @@ impl Tensor {
         self.layout.shape[crate::shape::resolve_axis("size", axis, self.shape()).or_fail()]
     }
 
+    /// The sizes of the axes, taken apart: `let [n, features] = x.dims();`.
+    ///
+    /// # Panics
+    /// When there are not N axes.
+    ///
+    /// ```
+    /// # use gradus_tensor::Tensor;
+    /// let [n, features] = Tensor::zeros([32, 10]).dims();
+    /// assert_eq!((n, features), (32, 10));
+    /// ```
+    #[track_caller]
+    pub fn dims<const N: usize>(&self) -> [usize; N] {
+        self.shape().dims()
+    }
+
     /// The one element of a tensor that has just one.
     ///
     /// # Panics

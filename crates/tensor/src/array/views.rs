@@ -7,7 +7,7 @@ use crate::{
         strided::Positions,
     },
     error::{OrFail, ShapeError},
-    shape::{Shape, from_either_end, resolve_axis, resolve_index},
+    shape::{Shape, new_axis, resolve_axis, resolve_index},
 };
 
 impl Tensor {
@@ -157,12 +157,7 @@ impl Tensor {
     /// When the result has no such position.
     #[track_caller]
     pub fn unsqueeze(&self, axis: isize) -> Tensor {
-        let Some(axis) = from_either_end(axis, self.rank() + 1) else {
-            let (shape, rank) = (self.shape(), self.rank());
-            let range = format!("use -{}..={rank}", rank + 1);
-            ShapeError::new(format!("unsqueeze: axis {axis} is out of range for shape {shape}: {range}"))
-                .fail()
-        };
+        let axis = new_axis("unsqueeze", axis, self.shape()).or_fail();
         self.view(self.layout.unsqueeze(axis))
     }
 

@@ -3,8 +3,10 @@
 //! An element's place in a slice, not the instruction set, decides where it is added in: sums have the same bits on
 //! every instruction set.
 
-use super::vectors::{read, read_partial, write, write_partial};
-use crate::simd::{Lane, Simd};
+use crate::simd::{
+    Lane, Simd,
+    vectors::{read, read_partial, write, write_partial},
+};
 use std::ops::{Add, Mul, Sub};
 
 /// What a fold computes with: a number, or a vector of them.

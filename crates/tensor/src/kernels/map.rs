@@ -1,11 +1,14 @@
-//! Elementwise kernels: a formula in one, two or three numbers, over slices.
+//! Elementwise kernels: a formula in one or two numbers, over slices.
 //!
 //! A formula is a small `Copy` struct with its constants as fields. Each element's result depends on its operands alone,
 //! bit for bit: not on its place in the slice, nor on the slice's length. Nothing here is parallel; whoever has threads
 //! splits the slices.
 
 use crate::Isa;
-use crate::simd::{Kernel, Lane, MAX_LANES, Simd, dispatch};
+use crate::simd::{
+    Kernel, Lane, MAX_LANES, Simd, dispatch,
+    vectors::{read, read_partial, write, write_partial},
+};
 
 /// A formula in one number.
 pub trait UnaryFn: Copy {
@@ -17,12 +20,6 @@ pub trait UnaryFn: Copy {
 pub trait BinaryFn: Copy {
     /// The formula. Implementations must be `#[inline(always)]`.
     fn eval<S: Simd>(self, a: Lane<S>, b: Lane<S>) -> Lane<S>;
-}
-
-/// A formula in three numbers, as backward rules are: cotangent, input and output.
-pub trait TernaryFn: Copy {
-    /// The formula. Implementations must be `#[inline(always)]`.
-    fn eval<S: Simd>(self, a: Lane<S>, b: Lane<S>, c: Lane<S>) -> Lane<S>;
 }
 
 /// What a formula reads.
@@ -84,21 +81,19 @@ pub fn zip<'a, 'b, F: BinaryFn>(
     sweep(isa, Binary(f), [a.into(), b.into()], out);
 }
 
-/// `out[i] = f(a[i], b[i], c[i])`
-///
-/// # Panics
-/// When the lengths differ.
-#[inline]
-#[track_caller]
-pub fn zip3<'a, 'b, 'c, F: TernaryFn>(
-    isa: Isa,
-    f: F,
-    a: impl Into<Operand<'a>>,
-    b: impl Into<Operand<'b>>,
-    c: impl Into<Operand<'c>>,
-    out: &mut [f32],
-) {
-    sweep(isa, Ternary(f), [a.into(), b.into(), c.into()], out);
+/// `out[i] = f(out[i])` within a kernel.
+#[inline(always)]
+pub(crate) fn map_run<S: Simd>(simd: S, f: impl UnaryFn, out: &mut [f32]) {
+    let whole = out.len() - out.len() % S::LANES;
+    let mut i = 0;
+    while i < whole {
+        write(f.eval(read(simd, out, i)), out, i);
+        i += S::LANES;
+    }
+    if whole < out.len() {
+        let rest = &mut out[whole..];
+        write_partial(f.eval(read_partial(simd, rest)), rest);
+    }
 }
 
 /// A formula in `N` numbers: the form in which [`sweep`] sees all of them.
@@ -112,9 +107,6 @@ struct Unary<F>(F);
 #[derive(Clone, Copy)]
 struct Binary<F>(F);
 
-#[derive(Clone, Copy)]
-struct Ternary<F>(F);
-
 impl<F: UnaryFn> Formula<1> for Unary<F> {
     #[inline(always)]
     fn eval<S: Simd>(self, [x]: [Lane<S>; 1]) -> Lane<S> {
@@ -126,13 +118,6 @@ impl<F: BinaryFn> Formula<2> for Binary<F> {
     #[inline(always)]
     fn eval<S: Simd>(self, [a, b]: [Lane<S>; 2]) -> Lane<S> {
         self.0.eval(a, b)
-    }
-}
-
-impl<F: TernaryFn> Formula<3> for Ternary<F> {
-    #[inline(always)]
-    fn eval<S: Simd>(self, [a, b, c]: [Lane<S>; 3]) -> Lane<S> {
-        self.0.eval(a, b, c)
     }
 }
 
@@ -249,8 +234,8 @@ impl<F: Formula<N>, const N: usize> Kernel for Sweep<'_, F, N> {
                 // SAFETY: i + 2 LANES <= row, and every slice has `row` numbers; a scalar has MAX_LANES copies. Nothing
                 // borrows `out` meanwhile: it is only reached through these pointers, and read before it is written.
                 unsafe {
-                    let x = read(simd, &inputs, i, S::LANES);
-                    let y = read(simd, &inputs, i + S::LANES, S::LANES);
+                    let x = vectors(simd, &inputs, i, S::LANES);
+                    let y = vectors(simd, &inputs, i + S::LANES, S::LANES);
                     f.eval(x).store(out.add(i));
                     f.eval(y).store(out.add(i + S::LANES));
                 }
@@ -260,7 +245,7 @@ impl<F: Formula<N>, const N: usize> Kernel for Sweep<'_, F, N> {
                 let count = S::LANES.min(row - i);
                 // SAFETY: as above, for i + count <= row.
                 unsafe {
-                    let x = read(simd, &inputs, i, count);
+                    let x = vectors(simd, &inputs, i, count);
                     f.eval(x).store_partial(out.add(i), count);
                 }
                 i += count;
@@ -274,7 +259,7 @@ impl<F: Formula<N>, const N: usize> Kernel for Sweep<'_, F, N> {
 /// # Safety
 /// Each slice must have these elements.
 #[inline(always)]
-unsafe fn read<S: Simd, const N: usize>(
+unsafe fn vectors<S: Simd, const N: usize>(
     simd: S,
     inputs: &[Input; N],
     i: usize,

@@ -2,11 +2,8 @@
 
 pub(crate) mod conv;
 pub mod fold;
-pub mod functions;
-mod lanes;
 pub mod map;
 pub(crate) mod matmul;
 pub(crate) mod moments;
 pub(crate) mod transpose;
 pub mod update;
-pub(crate) mod vectors;

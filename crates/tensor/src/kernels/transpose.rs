@@ -1,7 +1,7 @@
 //! The copy of a transposed matrix.
 
-use super::lanes::Lanes;
-use crate::isa::Isa;
+use crate::Isa;
+use crate::simd::{Kernel, Simd, dispatch};
 
 /// Rows and columns of a block: those of a cache line, so that every line is read once and written once. Lines whose
 /// distance is a power of two fall into one set of the cache, and do not stay there until they would be needed again.
@@ -19,7 +19,6 @@ pub(crate) fn transpose(
     out: &mut [f32],
     out_stride: usize,
 ) {
-    assert!(isa <= Isa::detect(), "this processor has no {isa:?}");
     if rows == 0 || columns == 0 {
         return;
     }
@@ -30,18 +29,7 @@ pub(crate) fn transpose(
     assert!(fits(reach(rows, stride, columns), x.len()), "transpose: the source is too short");
     assert!(fits(reach(columns, out_stride, rows), out.len()), "transpose: the result is too short");
     let whole = [rows - rows % BLOCK, columns - columns % BLOCK];
-    // SAFETY: the processor has the instruction set; the whole blocks are parts of the two matrices, which lie within
-    // their slices, and a slice for writing is no part of another.
-    unsafe {
-        let (x, out) = (x.as_ptr(), out.as_mut_ptr());
-        match isa {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => avx512(x, stride, whole, out, out_stride),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => avx2(x, stride, whole, out, out_stride),
-            _ => blocks::<super::lanes::Portable>(x, stride, whole, out, out_stride),
-        }
-    }
+    dispatch(isa, Blocks { x: x.as_ptr(), stride, size: whole, out: out.as_mut_ptr(), out_stride });
     for j in 0..columns {
         let first = if j < whole[1] { whole[0] } else { 0 };
         for i in first..rows {
@@ -50,55 +38,33 @@ pub(crate) fn transpose(
     }
 }
 
-/// [`blocks`] with instructions of its own.
-///
-/// # Safety
-/// As for [`blocks`].
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn avx512(x: *const f32, stride: usize, size: [usize; 2], out: *mut f32, out_stride: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { blocks::<super::lanes::Avx512>(x, stride, size, out, out_stride) }
-}
-
-/// [`blocks`] with instructions of its own.
-///
-/// # Safety
-/// As for [`blocks`].
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2(x: *const f32, stride: usize, size: [usize; 2], out: *mut f32, out_stride: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { blocks::<super::lanes::Avx2>(x, stride, size, out, out_stride) }
-}
-
-/// The rows and columns that make whole blocks.
-///
-/// # Safety
-/// The processor has the instruction set; both sizes are multiples of [`BLOCK`]; `x` may be read and `out` written at
-/// every place that [`transpose`] names, and they do not overlap.
-#[inline(always)]
-unsafe fn blocks<L: Lanes>(
+/// The rows and columns that make whole blocks. Both sizes are multiples of [`BLOCK`]; `x` may be read and `out` written
+/// at every place that [`transpose`] names, and they do not overlap.
+struct Blocks {
     x: *const f32,
     stride: usize,
-    [rows, columns]: [usize; 2],
+    size: [usize; 2],
     out: *mut f32,
     out_stride: usize,
-) {
-    for column in (0..columns).step_by(BLOCK) {
-        for row in (0..rows).step_by(BLOCK) {
-            for j in (column..column + BLOCK).step_by(L::COUNT) {
-                for i in (row..row + BLOCK).step_by(L::COUNT) {
-                    // SAFETY: the square lies within the sizes, and a slice is never longer than an `isize` can count.
-                    unsafe {
-                        let from = x.add(i * stride + j);
-                        L::transpose(
-                            from,
-                            stride as isize,
-                            L::COUNT,
-                            out.add(j * out_stride + i),
-                            out_stride,
-                        );
+}
+
+impl Kernel for Blocks {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        const { assert!(BLOCK.is_multiple_of(S::LANES)) };
+        let Blocks { x, stride, size: [rows, columns], out, out_stride } = self;
+        for column in (0..columns).step_by(BLOCK) {
+            for row in (0..rows).step_by(BLOCK) {
+                for j in (column..column + BLOCK).step_by(S::LANES) {
+                    for i in (row..row + BLOCK).step_by(S::LANES) {
+                        // SAFETY: the square lies within the sizes, and a slice is never longer than an `isize` can
+                        // count.
+                        unsafe {
+                            let (from, to) = (x.add(i * stride + j), out.add(j * out_stride + i));
+                            simd.transpose(from, stride as isize, S::LANES, to, out_stride);
+                        }
                     }
                 }
             }

@@ -4,10 +4,8 @@
 
 use crate::{
     array::Tensor,
-    kernels::{
-        functions,
-        map::{BinaryFn, Operand},
-    },
+    kernels::map::{BinaryFn, Operand},
+    ops::elementwise::functions,
     simd::{Lane, Simd},
 };
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};

@@ -7,12 +7,6 @@ use std::arch::x86_64::*;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Avx2(());
 
-/// Runs a kernel with the features switched on.
-#[target_feature(enable = "avx2,fma")]
-pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx2(()))
-}
-
 /// Eight ones and eight zeros: a window into it that starts `8 - count` in is the mask of the first `count` lanes.
 static WINDOW: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -45,10 +39,16 @@ impl sealed::Sealed for Avx2 {}
 impl Simd for Avx2 {
     const LANES: usize = 8;
     const FUSED: bool = true;
+    const TILE_ROWS: usize = 6; // of 16 registers
     type F32 = __m256;
     type I32 = __m256i;
     type F64 = (__m256d, __m256d);
     type Mask = __m256;
+
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run(Avx2(()))
+    }
 
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m256 {
@@ -74,7 +74,49 @@ impl Simd for Avx2 {
         unsafe { _mm256_maskstore_ps(to, first(count), x) }
     }
 
+    #[inline(always)]
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        line_stride: isize,
+        lines: usize,
+        to: *mut f32,
+        stride: usize,
+    ) {
+        // SAFETY: the caller vouches for the memory, the token for the feature.
+        unsafe {
+            let mut r = [_mm256_setzero_ps(); 8];
+            for (i, r) in r.iter_mut().enumerate() {
+                if i < lines {
+                    *r = _mm256_loadu_ps(from.wrapping_offset(i as isize * line_stride));
+                }
+            }
+            // Pairs of lines, then fours: half h of fours[4 * q + c] holds column 4 * h + c of lines 4 * q to 4 * q + 3.
+            let mut fours = [_mm256_setzero_pd(); 8];
+            for q in 0..2 {
+                let pair = |i: usize| {
+                    let (a, b) = (r[4 * q + i], r[4 * q + i + 1]);
+                    (_mm256_castps_pd(_mm256_unpacklo_ps(a, b)), _mm256_castps_pd(_mm256_unpackhi_ps(a, b)))
+                };
+                let ((low0, high0), (low2, high2)) = (pair(0), pair(2));
+                fours[4 * q] = _mm256_unpacklo_pd(low0, low2);
+                fours[4 * q + 1] = _mm256_unpackhi_pd(low0, low2);
+                fours[4 * q + 2] = _mm256_unpacklo_pd(high0, high2);
+                fours[4 * q + 3] = _mm256_unpackhi_pd(high0, high2);
+            }
+            for c in 0..4 {
+                let (top, bottom) = (_mm256_castpd_ps(fours[c]), _mm256_castpd_ps(fours[4 + c]));
+                r[c] = _mm256_permute2f128_ps::<0x20>(top, bottom);
+                r[4 + c] = _mm256_permute2f128_ps::<0x31>(top, bottom);
+            }
+            for (k, r) in r.iter().enumerate() {
+                _mm256_storeu_ps(to.wrapping_add(k * stride), *r);
+            }
+        }
+    }
+
     intrinsics! {
+        prefetch(at: *const f32) -> () = _mm_prefetch::<_MM_HINT_T0>(at.cast());
         splat(x: f32) -> __m256 = _mm256_set1_ps(x);
         add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
         sub(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
@@ -89,6 +131,11 @@ impl Simd for Avx2 {
         neg(a: __m256) -> __m256 = _mm256_xor_ps(a, _mm256_set1_ps(-0.0));
         min(a: __m256, b: __m256) -> __m256 = _mm256_min_ps(a, b);
         max(a: __m256, b: __m256) -> __m256 = _mm256_max_ps(a, b);
+        sum(a: __m256) -> f32 = {
+            let four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+        };
         sqrt(a: __m256) -> __m256 = _mm256_sqrt_ps(a);
         round(a: __m256) -> __m256 = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
         floor(a: __m256) -> __m256 = _mm256_round_ps::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(a);

@@ -7,12 +7,6 @@ use std::arch::x86_64::*;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Avx512(());
 
-/// Runs a kernel with the features switched on.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx512(()))
-}
-
 /// The mask of the first `count` lanes.
 #[inline(always)]
 fn first(count: usize) -> __mmask16 {
@@ -25,10 +19,16 @@ impl sealed::Sealed for Avx512 {}
 impl Simd for Avx512 {
     const LANES: usize = 16;
     const FUSED: bool = true;
+    const TILE_ROWS: usize = 14; // of 32 registers
     type F32 = __m512;
     type I32 = __m512i;
     type F64 = (__m512d, __m512d);
     type Mask = __mmask16;
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run(Avx512(()))
+    }
 
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m512 {
@@ -54,7 +54,57 @@ impl Simd for Avx512 {
         unsafe { _mm512_mask_storeu_ps(to, first(count), x) }
     }
 
+    #[inline(always)]
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        line_stride: isize,
+        lines: usize,
+        to: *mut f32,
+        stride: usize,
+    ) {
+        // SAFETY: the caller vouches for the memory, the token for the feature.
+        unsafe {
+            let mut r = [_mm512_setzero_ps(); 16];
+            for (i, r) in r.iter_mut().enumerate() {
+                if i < lines {
+                    *r = _mm512_loadu_ps(from.wrapping_offset(i as isize * line_stride));
+                }
+            }
+            // Pairs of lines, then fours: lane group g of fours[4 * q + c] holds column 4 * g + c of lines 4 * q to
+            // 4 * q + 3.
+            let mut fours = [_mm512_setzero_pd(); 16];
+            for q in 0..4 {
+                let pair = |i: usize| {
+                    let (a, b) = (r[4 * q + i], r[4 * q + i + 1]);
+                    (_mm512_castps_pd(_mm512_unpacklo_ps(a, b)), _mm512_castps_pd(_mm512_unpackhi_ps(a, b)))
+                };
+                let ((low0, high0), (low2, high2)) = (pair(0), pair(2));
+                fours[4 * q] = _mm512_unpacklo_pd(low0, low2);
+                fours[4 * q + 1] = _mm512_unpackhi_pd(low0, low2);
+                fours[4 * q + 2] = _mm512_unpacklo_pd(high0, high2);
+                fours[4 * q + 3] = _mm512_unpackhi_pd(high0, high2);
+            }
+            // For each c, the four by four transpose of lane groups.
+            for c in 0..4 {
+                let group = |q: usize| _mm512_castpd_ps(fours[4 * q + c]);
+                let even01 = _mm512_shuffle_f32x4::<0x88>(group(0), group(1));
+                let odd01 = _mm512_shuffle_f32x4::<0xdd>(group(0), group(1));
+                let even23 = _mm512_shuffle_f32x4::<0x88>(group(2), group(3));
+                let odd23 = _mm512_shuffle_f32x4::<0xdd>(group(2), group(3));
+                r[c] = _mm512_shuffle_f32x4::<0x88>(even01, even23);
+                r[4 + c] = _mm512_shuffle_f32x4::<0x88>(odd01, odd23);
+                r[8 + c] = _mm512_shuffle_f32x4::<0xdd>(even01, even23);
+                r[12 + c] = _mm512_shuffle_f32x4::<0xdd>(odd01, odd23);
+            }
+            for (k, r) in r.iter().enumerate() {
+                _mm512_storeu_ps(to.wrapping_add(k * stride), *r);
+            }
+        }
+    }
+
     intrinsics! {
+        prefetch(at: *const f32) -> () = _mm_prefetch::<_MM_HINT_T0>(at.cast());
         splat(x: f32) -> __m512 = _mm512_set1_ps(x);
         add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
         sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
@@ -69,6 +119,7 @@ impl Simd for Avx512 {
         neg(a: __m512) -> __m512 = _mm512_xor_ps(a, _mm512_set1_ps(-0.0));
         min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
         max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+        sum(a: __m512) -> f32 = _mm512_reduce_add_ps(a);
         sqrt(a: __m512) -> __m512 = _mm512_sqrt_ps(a);
         round(a: __m512) -> __m512 = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
         floor(a: __m512) -> __m512 = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(a);

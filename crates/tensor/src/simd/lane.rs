@@ -84,6 +84,12 @@ impl<S: Simd> Lane<S> {
         unsafe { self.simd.store_partial(to, self.raw, count) }
     }
 
+    /// All elements added up by halves: the upper half to the lower, until one is left.
+    #[inline(always)]
+    pub fn sum(self) -> f32 {
+        self.simd.sum(self.raw)
+    }
+
     /// `self * b + c`, rounded once where the processor can, else twice.
     #[inline(always)]
     pub fn mul_add(self, b: impl IntoLane<S>, c: impl IntoLane<S>) -> Self {
@@ -153,6 +159,19 @@ impl<S: Simd> Lane<S> {
     #[inline(always)]
     pub fn at_most(self, bound: f32) -> Self {
         self.with(self.simd.min(self.simd.splat(bound), self.raw))
+    }
+
+    /// The nearest value between two constants, which must not be NaN and of which the second wins; NaN in `self` stays
+    /// NaN.
+    #[inline(always)]
+    pub fn clamp(self, low: f32, high: f32) -> Self {
+        self.at_least(low).at_most(high)
+    }
+
+    /// 1 where x > 0, else 0.
+    #[inline(always)]
+    pub fn is_positive(self) -> Self {
+        self.gt(0.0).select(1.0, 0.0)
     }
 
     /// The greater of both, NaN where either is NaN.

@@ -2,7 +2,7 @@
 //!
 //! A kernel is written once, over [`Lane`]: a vector of as many `f32` as the instruction set holds, with operators and
 //! the elementary functions as methods, so that a formula reads like a formula. [`dispatch`] runs it on the chosen
-//! instruction set.
+//! instruction set. All kernels of this crate are written so, from `x + y` to the register tile of the matrix product.
 //!
 //! ```
 //! use gradus_tensor::Isa;
@@ -33,13 +33,21 @@
 //! touches a [`Lane`] carries `#[inline(always)]`, formulas of other crates included, and none of them hands a closure
 //! to an iterator. A forgotten attribute is slow, never wrong.
 //!
+//! A kernel that is one of many, such as a tile of a given size, is called through a pointer instead: a function, generic
+//! over the set, whose body is [`Simd::run`] of the kernel. [`dispatch`] finds the table of such pointers.
+//!
+//! # Instruction sets
+//! One file each: a type, [`Simd`] for it, and in [`Simd::run`] the features to compile for. A new one also needs its name
+//! and how to detect it in [`Isa`], and a line in [`dispatch`]. What a kernel wants to know of a set, it asks the constants
+//! of [`Simd`]: no kernel names a set.
+//!
 //! # Accuracy
 //! The greatest errors in units in the last place, on any instruction set:
 //!
 //! | ulp | functions |
 //! | ---- | --- |
 //! | 0 | relu, sign, floor, ceil, round, trunc, abs |
-//! | 0.5 | sqrt, recip, square, leaky_relu |
+//! | 0.5 | sqrt, reciprocal, square, leaky_relu |
 //! | 0.51 | log2, log10, asinh, acosh, atanh, mish, pow (on a grid) |
 //! | 0.6 | log1p, erf |
 //! | 0.9 | log * |
@@ -74,14 +82,16 @@ mod intrinsics;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod isa;
 mod lane;
 mod math;
 mod portable;
+pub(crate) mod vectors;
 mod wide;
 
+pub use isa::Isa;
 pub use lane::{IntoLane, Lane, Mask};
 
-use crate::Isa;
 use std::fmt::Debug;
 
 /// Work that [`dispatch`] can run on any instruction set.
@@ -101,14 +111,15 @@ pub trait Kernel {
 pub fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     // The set in use is at most the best one, and is looked up in less time.
     assert!(isa <= Isa::current() || isa <= Isa::detect(), "dispatch: this processor has no {isa:?}");
-    match isa {
-        // SAFETY: the assertion above has found the features that `run` is compiled for.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { avx512::run(kernel) },
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { avx2::run(kernel) },
-        _ => kernel.run(portable::Portable),
+    // SAFETY: the assertion above has found the instruction set.
+    unsafe {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => avx512::Avx512::run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => avx2::Avx2::run(kernel),
+            _ => portable::Portable::run(kernel),
+        }
     }
 }
 
@@ -120,7 +131,7 @@ mod sealed {
 }
 
 /// The instructions of one instruction set. A value of such a type is the proof that the processor has them: only
-/// [`dispatch`] makes one, after it has looked.
+/// [`Simd::run`] makes one, for [`dispatch`] after it has looked.
 ///
 /// Formulas use these through [`Lane`] and [`Mask`]; only kernels that handle memory themselves call
 /// them directly. The trait is sealed.
@@ -129,6 +140,9 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     const LANES: usize;
     /// Whether [`Simd::mul_add`] rounds once.
     const FUSED: bool;
+    /// Rows of a tile of sums two vectors wide, as many as leave registers for two vectors and one element of the
+    /// operands.
+    const TILE_ROWS: usize;
 
     /// A vector of `f32`.
     type F32: Copy;
@@ -138,6 +152,12 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     type F64: Copy;
     /// One truth value for each `f32`.
     type Mask: Copy;
+
+    /// Runs a kernel in a function that is compiled for the instruction set.
+    ///
+    /// # Safety
+    /// The processor must have it.
+    unsafe fn run<K: Kernel>(kernel: K) -> K::Output;
 
     /// All elements `x`.
     fn splat(self, x: f32) -> Self::F32;
@@ -161,6 +181,21 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     /// # Safety
     /// `count` values at `to` must be writable.
     unsafe fn store_partial(self, to: *mut f32, x: Self::F32, count: usize);
+    /// Asks for the cache line of `at`, which need not be a valid address.
+    fn prefetch(self, at: *const f32);
+    /// Writes `LANES` rows of `LANES` values to `to`, `stride` apart and in ascending order (so rows may overlap: the
+    /// later one wins). Column `i` holds the `LANES` values from `from + i * line_stride` on, or zeros if `i >= lines`.
+    ///
+    /// # Safety
+    /// These values must be readable, and all rows writable.
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        line_stride: isize,
+        lines: usize,
+        to: *mut f32,
+        stride: usize,
+    );
 
     /// `a + b`
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
@@ -180,6 +215,8 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a > b ? a : b`: the second where either is NaN or both are zero.
     fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// All elements added up by halves: the upper half to the lower, until one is left.
+    fn sum(self, a: Self::F32) -> f32;
     /// The square root, correctly rounded.
     fn sqrt(self, a: Self::F32) -> Self::F32;
     /// To the nearest whole number, half to even.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     tape::var::Var,
-    value::{Scalar, Value},
+    value::{Operand, Scalar, Value},
 };
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -68,6 +68,15 @@ macro_rules! operators {
                 Var::apply($left, &[&$x])
             }
         }
+
+        impl<'t> $Trait<&Var<'t>> for f32 {
+            type Output = Var<'t>;
+            #[track_caller]
+            fn $method(self, $x: &Var<'t>) -> Var<'t> {
+                let $s = self;
+                Var::apply($left, &[$x])
+            }
+        }
     )*};
 }
 
@@ -96,11 +105,12 @@ impl<'t> Neg for &Var<'t> {
 
 macro_rules! scalar_on_the_left {
     ($($Trait:ident $method:ident $Op:ident;)*) => {$(
-        impl<V: Value> $Trait<V> for Scalar {
-            type Output = V;
+        // One implementation for values and references: two would conflict, for all that the compiler knows.
+        impl<X: Operand<Kind: Value>> $Trait<X> for Scalar {
+            type Output = X::Kind;
             #[track_caller]
-            fn $method(self, x: V) -> V {
-                V::apply($Op(self.0), &[&x])
+            fn $method(self, x: X) -> X::Kind {
+                X::Kind::apply($Op(self.0), &[x.as_value()])
             }
         }
     )*};

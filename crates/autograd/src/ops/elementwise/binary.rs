@@ -4,7 +4,7 @@ use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::shape::broadcast;
 use std::ops::Range;
 
-/// A row names the operation and gives the formula, the precision, the function on f32s (`forward`) and in f64 (`reference`,
+/// A row names the operation and gives the formula, the precision, the function on tensors (`forward`) and in f64 (`reference`,
 /// asking `branches` at kinks), the rule, one for the plain sweep where the general one takes many passes (`fused`), and the
 /// range of the samples of each input.
 macro_rules! pairs {
@@ -12,7 +12,7 @@ macro_rules! pairs {
         $(#[$doc:meta])*
         $name:ident => $Op:ident {
             formula: $formula:literal, precision: $precision:expr,
-            forward: |$x:ident, $y:ident| $forward:expr,
+            forward: $forward:expr,
             reference: |$a:ident, $b:ident, $branches:ident| $reference:expr,
             rule: |$cx:ident| $rule:block,
             $(fused: |$fcx:ident| $fused:block,)?
@@ -52,7 +52,7 @@ macro_rules! pairs {
                 }
 
                 fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-                    (inputs[0].zip(inputs[1], |$x: f32, $y: f32| $forward).into(), ())
+                    ($forward(inputs[0], inputs[1]).into(), ())
                 }
 
                 fn backward<V: Value>(&self, $cx: &mut Backward<'_, V>, _: &()) $rule
@@ -83,6 +83,11 @@ macro_rules! pairs {
     };
 }
 
+/// A function on f32s as one on tensors, which broadcast.
+fn each(f: impl Fn(f32, f32) -> f32 + Sync) -> impl Fn(&Tensor, &Tensor) -> Tensor {
+    move |a, b| a.zip(b, &f)
+}
+
 /// The gradient of the side that `loses` names where it does not win: all of it where it wins, half of it on a tie.
 fn winners_share<V: Value>(g: &V, loses: &V, ties: &V) -> V {
     ties.select_where(&(g * 0.5), g).masked_fill(loses, 0.0)
@@ -106,7 +111,7 @@ pairs! {
     /// Equal values share the gradient in halves, as they do in [`max`](crate::ops::reduce::Reduce::max).
     maximum => Maximum {
         formula: "y = max(a, b); the larger gets g, the smaller 0, equals g/2 each", precision: Precision::Ulps(0.0),
-        forward: |a, b| if a > b || a.is_nan() { a } else { b },
+        forward: Tensor::maximum,
         reference: |a, b, branches| match branches.choose(if a > b { 0 } else if a < b { 1 } else { 2 }) {
             0 => a,
             1 => b,
@@ -126,7 +131,7 @@ pairs! {
     /// Equal values share the gradient in halves.
     minimum => Minimum {
         formula: "y = min(a, b); the smaller gets g, the larger 0, equals g/2 each", precision: Precision::Ulps(0.0),
-        forward: |a, b| if a < b || a.is_nan() { a } else { b },
+        forward: Tensor::minimum,
         reference: |a, b, branches| match branches.choose(if a < b { 0 } else if a > b { 1 } else { 2 }) {
             0 => a,
             1 => b,
@@ -147,7 +152,7 @@ pairs! {
     /// base has none (NaN), since no real power lies beside a whole one.
     pow => Pow {
         formula: "y = a^b; da = g b a^(b-1); db = g y ln a", precision: Precision::Ulps(4.0),
-        forward: |a, b| a.powf(b),
+        forward: each(|a, b| a.powf(b)),
         reference: |a, b, branches| a.powf(b),
         rule: |cx| {
             let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
@@ -173,7 +178,7 @@ pairs! {
     /// Where a zero has won over infinity or NaN, it counts for nothing in the gradients too: both are 0.
     strong_mul => StrongMul {
         formula: "y = 0 where a = 0 or b = 0, else a b; da = g b; db = g a, both strong", precision: Precision::Ulps(0.5),
-        forward: |a, b| strong_product(a, b),
+        forward: each(|a, b| strong_product(a, b)),
         reference: |a, b, branches| if a == 0.0 || b == 0.0 { 0.0 } else { a * b },
         rule: |cx| {
             let ([a, b], g) = (cx.inputs(), cx.cotangent());
@@ -196,7 +201,7 @@ pairs! {
     atan2 => Atan2 {
         formula: "y = the angle of (b, a); da = g b / (a² + b²); db = -g a / (a² + b²)",
         precision: Precision::Ulps(0.5),
-        forward: |a, b| f64::from(a).atan2(b.into()) as f32,
+        forward: each(|a, b| f64::from(a).atan2(b.into()) as f32),
         reference: |a, b, branches| {
             // The cut where a changes its sign below b = 0 is a jump of the value, not of the function's branch.
             let turn = branches.choose(if b < 0.0 { if a.is_sign_negative() { 2 } else { 1 } } else { 0 });
@@ -220,7 +225,7 @@ pairs! {
     /// The hypotenuse, without overflow in the squares. At (0, 0) both gradients are 0.
     hypot => Hypot {
         formula: "y = √(a² + b²); da = g a / y; db = g b / y", precision: Precision::Ulps(0.5),
-        forward: |a, b| f64::from(a).hypot(b.into()) as f32,
+        forward: each(|a, b| f64::from(a).hypot(b.into()) as f32),
         reference: |a, b, branches| a.hypot(b),
         rule: |cx| {
             let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
@@ -235,10 +240,10 @@ pairs! {
     /// where it jumps, the derivatives are those beside.
     remainder => Remainder {
         formula: "y = a - b floor(a / b); da = g; db = -g floor(a / b)", precision: Precision::Ulps(0.5),
-        forward: |a, b| {
+        forward: each(|a, b| {
             let rest = a % b;
             if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
-        },
+        }),
         reference: |a, b, branches| a - b * branches.hold((a / b).floor()),
         rule: |cx| {
             let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
@@ -252,7 +257,7 @@ pairs! {
     /// divisor, where it jumps, the derivatives are those beside.
     fmod => Fmod {
         formula: "y = a - b trunc(a / b); da = g; db = -g trunc(a / b)", precision: Precision::Ulps(0.5),
-        forward: |a, b| a % b,
+        forward: each(|a, b| a % b),
         reference: |a, b, branches| a - b * branches.hold((a / b).trunc()),
         rule: |cx| {
             let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
@@ -267,14 +272,14 @@ pairs! {
     logaddexp => Logaddexp {
         formula: "y = ln(e^a + e^b); da = g sigmoid(a - b); db = g sigmoid(b - a)",
         precision: Precision::UlpsOfLargest(0.5),
-        forward: |a, b| {
+        forward: each(|a, b| {
             let (low, high) = (f64::from(a.min(b)), f64::from(a.max(b)));
             // Of infinities the difference is NaN.
             if a.is_nan() || b.is_nan() {
                 return f32::NAN;
             }
             if high.is_infinite() { high as f32 } else { (high + (low - high).exp().ln_1p()) as f32 }
-        },
+        }),
         reference: |a, b, branches| {
             let larger = a.max(b);
             if larger.is_infinite() { larger } else { larger + (-(a - b).abs()).exp().ln_1p() }
@@ -291,7 +296,7 @@ pairs! {
     /// The magnitude of one value with the sign of another, that of -0 too. Where the magnitude is 0 the gradient is 0.
     copysign => Copysign {
         formula: "y = |a| sign b; da = g sign a sign b; db = 0", precision: Precision::Ulps(0.0),
-        forward: |a, b| a.copysign(b),
+        forward: each(|a, b| a.copysign(b)),
         reference: |a, b, branches| {
             if branches.test((a < 0.0) == b.is_sign_negative()) { a } else { -a }
         },

@@ -4,6 +4,36 @@
 use crate::op::prelude::*;
 use gradus_tensor::shape::broadcast;
 
+/// What a value is compared with: another value, by reference or not, or a number.
+#[diagnostic::on_unimplemented(
+    message = "a value of type `{V}` cannot be compared with `{Self}`",
+    note = "compare it with a value of its own kind, or with an `f32`: `x.gt(0.5)`"
+)]
+pub trait Comparand<V: Value> {
+    /// It, as a value that lives where `x` does.
+    #[track_caller]
+    fn beside(self, x: &V) -> V;
+}
+
+impl<V: Value> Comparand<V> for &V {
+    fn beside(self, _: &V) -> V {
+        self.clone()
+    }
+}
+
+impl<V: Value> Comparand<V> for V {
+    fn beside(self, _: &V) -> V {
+        self
+    }
+}
+
+impl<V: Value> Comparand<V> for f32 {
+    #[track_caller]
+    fn beside(self, x: &V) -> V {
+        x.place().constant(self)
+    }
+}
+
 macro_rules! steps {
     (functions {$(
         $(#[$doc:meta])*
@@ -15,8 +45,15 @@ macro_rules! steps {
     )*}) => {
         /// Piecewise constant functions and comparisons, element by element. No gradient flows through them.
         ///
-        /// Comparisons broadcast, and give masks for [`select_where`](crate::ops::selection::Selection::select_where);
+        /// Comparisons are with a value or with a number. They broadcast, and give masks for [`select_where`](crate::ops::selection::Selection::select_where);
         /// a comparison with NaN does not hold.
+        ///
+        /// ```
+        /// use gradus_autograd::prelude::*;
+        /// let x = Tensor::from([-1.0, 0.5, 2.0]);
+        /// assert_eq!(x.gt(0.5).to_vec(), [0.0, 0.0, 1.0]);
+        /// assert_eq!(x.le(&x.abs()).to_vec(), [1.0, 1.0, 1.0]);
+        /// ```
         pub trait Comparison: Value {
             $(
                 $(#[$doc])*
@@ -31,15 +68,15 @@ macro_rules! steps {
                 /// # Panics
                 /// When the shapes do not broadcast.
                 #[track_caller]
-                fn $pair_name(&self, other: &Self) -> Self {
-                    Self::apply($PairOp, &[self, other])
+                fn $pair_name(&self, other: impl Comparand<Self>) -> Self {
+                    Self::apply($PairOp, &[self, &other.beside(self)])
                 }
             )*
 
             /// 1 where the mask is 0, else 0.
             #[track_caller]
             fn logical_not(&self) -> Self {
-                self.equals(&self.place().constant(0.0))
+                self.equals(0.0)
             }
         }
 

@@ -253,10 +253,11 @@ pub trait Reduce: Value {
         y.reshape(reduced(&shape, &axes, keepdims))
     }
 
-    /// The variance of all elements, as a scalar: see [`var_axes`](Reduce::var_axes).
+    /// The variance of all elements, as a scalar, with correction 1 as in PyTorch. Along axes, or with another correction:
+    /// [`var_axes`](Reduce::var_axes).
     #[track_caller]
-    fn var(&self, correction: usize) -> Self {
-        self.var_axes(Axes::all(), correction, false)
+    fn var(&self) -> Self {
+        self.var_axes(Axes::all(), 1, false)
     }
 
     /// Variances over axes, with correction 1 estimates of their source's, with 0 the elements' own.
@@ -272,7 +273,7 @@ pub trait Reduce: Value {
     /// use gradus_autograd::prelude::*;
     /// let tape = Tape::new();
     /// let x = tape.var([1.0, 3.0]);
-    /// let y = x.var(0);
+    /// let y = x.var_axes(0, 0, false);
     /// assert_eq!((y.item(), y.backward()[x].to_vec()), (1.0, vec![-1.0, 1.0]));
     /// ```
     #[track_caller]
@@ -280,10 +281,18 @@ pub trait Reduce: Value {
         Self::apply(Variance { axes: axes.into(), correction, keepdims }, &[self])
     }
 
-    /// The standard deviation of all elements, as a scalar: see [`std_axes`](Reduce::std_axes).
+    /// The standard deviation of all elements, as a scalar, with correction 1 as in PyTorch. Along axes, or with another
+    /// correction: [`std_axes`](Reduce::std_axes).
+    ///
+    /// There is no argument that could be taken for an axis or for a correction:
+    ///
+    /// ```compile_fail
+    /// use gradus_autograd::prelude::*;
+    /// Tensor::ones([2, 3]).std(1);
+    /// ```
     #[track_caller]
-    fn std(&self, correction: usize) -> Self {
-        self.std_axes(Axes::all(), correction, false)
+    fn std(&self) -> Self {
+        self.std_axes(Axes::all(), 1, false)
     }
 
     /// Standard deviations over axes: the square roots of the variances.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::arena::Scratch;
 use super::panels::{Panels, pieces};
-use super::tile::TileOut;
+use super::tile::Tile;
 use super::{Activation, Product};
 
 /// The sizes of the blocks, in elements.
@@ -42,13 +42,13 @@ const SMALL_B: usize = 1 << 15;
 pub(super) unsafe fn product(product: &Product<'_>, rows: Range<usize>, cols: Range<usize>) {
     let Product { kernels, blocking, a, b, .. } = product;
     let k = a.cols();
-    let (tile_rows, tile_cols) = (even(rows.len(), kernels.tile_rows()), kernels.tile_cols());
+    let (tile_rows, tile_cols) = (even(rows.len(), kernels.tile_rows), kernels.tile_cols());
     let k_block = even(k, blocking.k);
     let m_block = even(rows.len(), blocking.m).next_multiple_of(tile_rows);
     let n_block = even(cols.len(), blocking.n).next_multiple_of(tile_cols);
 
     let pack_a = cols.len() > IN_PLACE_COLUMN_TILES * tile_cols;
-    let row_tiles = rows.len().div_ceil(kernels.tile_rows());
+    let row_tiles = rows.len().div_ceil(kernels.tile_rows);
     let often = if k * b.cols() <= SMALL_B { 2 * IN_PLACE_ROW_TILES } else { IN_PLACE_ROW_TILES };
     let pack_b = b.effective_col_stride() != 1 || row_tiles > often;
 
@@ -95,9 +95,13 @@ unsafe fn tile(
     let last = ks.end == product.a.cols();
     let (a, a_row_stride) = a.walk(&rows, ks.start);
     let (b, _) = b.walk(&cols, ks.start);
-    let tile_out = TileOut {
-        start: out.at(rows.start, cols.start),
-        row_stride: out.row_stride(),
+    let tile = Tile {
+        k: ks.len(),
+        a,
+        a_row_stride,
+        b,
+        out: out.at(rows.start, cols.start),
+        out_row_stride: out.row_stride(),
         cols: cols.len(),
         accumulate: epilogue.accumulate || ks.start > 0,
         bias: match epilogue.bias {
@@ -106,10 +110,10 @@ unsafe fn tile(
         },
         relu: last && matches!(epilogue.activation, Activation::Relu),
     };
-    let tiles = if a_row_stride == 1 { kernels.adjacent_tiles } else { kernels.tiles };
-    let tile = tiles[rows.len() - 1][cols.len().div_ceil(kernels.lanes) - 1];
+    let tiles = if a_row_stride == 1 { &kernels.adjacent_tiles } else { &kernels.tiles };
+    let kernel = tiles[rows.len() - 1][cols.len().div_ceil(kernels.lanes) - 1];
     // SAFETY: the walks cover `ks` of the operands, and the caller vouches for the tile.
-    unsafe { tile(ks.len(), a, a_row_stride, b, &tile_out) };
+    unsafe { kernel(&tile) };
     if let (Activation::Map(map), true) = (epilogue.activation, last) {
         for i in rows {
             // SAFETY: a part of a row of the tile.

@@ -1,6 +1,6 @@
 //! Packing: copies a part of an operand into panels that the register tile reads from front to back.
 
-use crate::kernels::lanes::Lanes;
+use crate::simd::{Kernel, Lane, Simd};
 
 /// The part of an operand that becomes one panel: `lines` rows of A, or columns of B, with `k` elements each.
 #[derive(Clone, Copy)]
@@ -18,25 +18,42 @@ pub(super) struct Lines {
 ///
 /// # Safety
 /// * The processor has the instruction set.
-/// * All elements of `lines` may be read, and `lines.k * width + COUNT` floats written at `panel`.
-/// * `width` is `lines.lines` (at most `COUNT`), or the next multiple of `COUNT` from there.
+/// * All elements of `lines` may be read, and `lines.k * width + LANES` floats written at `panel`.
+/// * `width` is `lines.lines` (at most `LANES`), or the next multiple of `LANES` from there.
 pub(super) type Pack = unsafe fn(lines: &Lines, width: usize, panel: *mut f32);
 
-/// The body of a [`Pack`], to be inlined into a function that enables the instruction set.
+/// The [`Pack`] of an instruction set.
 ///
 /// # Safety
 /// See [`Pack`].
-#[inline(always)]
-pub(super) unsafe fn pack<L: Lanes>(lines: &Lines, width: usize, panel: *mut f32) {
-    // SAFETY: each path reads elements of `lines` only and keeps to the panel (and the `COUNT` floats behind
-    // it).
-    unsafe {
-        if lines.k_stride == 1 {
-            pack_contiguous_lines::<L>(lines, width, panel);
-        } else if lines.line_stride == 1 {
-            pack_adjacent_lines::<L>(lines, width, panel);
-        } else {
-            pack_elements(lines, 0, width, panel);
+pub(super) unsafe fn kernel<S: Simd>(lines: &Lines, width: usize, panel: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe { S::run(Packing { lines, width, panel }) }
+}
+
+/// A panel to write, whose maker has kept the conditions of [`Pack`].
+struct Packing<'a> {
+    lines: &'a Lines,
+    width: usize,
+    panel: *mut f32,
+}
+
+impl Kernel for Packing<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Packing { lines, width, panel } = self;
+        // SAFETY: each path reads elements of `lines` only and keeps to the panel (and the `LANES` floats behind
+        // it).
+        unsafe {
+            if lines.k_stride == 1 {
+                pack_contiguous_lines(simd, lines, width, panel);
+            } else if lines.line_stride == 1 {
+                pack_adjacent_lines(simd, lines, width, panel);
+            } else {
+                pack_elements(lines, 0, width, panel);
+            }
         }
     }
 }
@@ -46,16 +63,16 @@ pub(super) unsafe fn pack<L: Lanes>(lines: &Lines, width: usize, panel: *mut f32
 /// # Safety
 /// See [`Pack`].
 #[inline(always)]
-unsafe fn pack_contiguous_lines<L: Lanes>(lines: &Lines, width: usize, panel: *mut f32) {
-    let whole = lines.k / L::COUNT * L::COUNT;
+unsafe fn pack_contiguous_lines<S: Simd>(simd: S, lines: &Lines, width: usize, panel: *mut f32) {
+    let whole = lines.k / S::LANES * S::LANES;
     // SAFETY: a square lies within the lines. Its rows overlap those of the next steps when the width is
-    // below COUNT, and then only what a later store overwrites, or the COUNT floats behind the panel.
+    // below LANES, and then only what a later store overwrites, or the LANES floats behind the panel.
     unsafe {
-        for p in (0..whole).step_by(L::COUNT) {
-            for i in (0..width).step_by(L::COUNT) {
+        for p in (0..whole).step_by(S::LANES) {
+            for i in (0..width).step_by(S::LANES) {
                 let src = lines.start.wrapping_offset(i as isize * lines.line_stride).wrapping_add(p);
                 let dst = panel.wrapping_add(p * width + i);
-                L::transpose(src, lines.line_stride, lines.lines.saturating_sub(i), dst, width);
+                simd.transpose(src, lines.line_stride, lines.lines.saturating_sub(i), dst, width);
             }
         }
         pack_elements(lines, whole, width, panel);
@@ -67,20 +84,20 @@ unsafe fn pack_contiguous_lines<L: Lanes>(lines: &Lines, width: usize, panel: *m
 /// # Safety
 /// See [`Pack`].
 #[inline(always)]
-unsafe fn pack_adjacent_lines<L: Lanes>(lines: &Lines, width: usize, panel: *mut f32) {
-    let whole = lines.lines / L::COUNT * L::COUNT;
+unsafe fn pack_adjacent_lines<S: Simd>(simd: S, lines: &Lines, width: usize, panel: *mut f32) {
+    let whole = lines.lines / S::LANES * S::LANES;
     let rest = lines.lines - whole;
     let mut src = lines.start;
     let mut dst = panel;
     // SAFETY: reads whole vectors of the lines, then the rest under a mask. The last store of a step may
-    // reach into the next step, which is written later, or into the COUNT floats behind the panel.
+    // reach into the next step, which is written later, or into the LANES floats behind the panel.
     unsafe {
         for _ in 0..lines.k {
-            for i in (0..whole).step_by(L::COUNT) {
-                L::load(src.wrapping_add(i)).store(dst.wrapping_add(i));
+            for i in (0..whole).step_by(S::LANES) {
+                Lane::load(simd, src.wrapping_add(i)).store(dst.wrapping_add(i));
             }
             if rest > 0 {
-                L::load_first(src.wrapping_add(whole), rest).store(dst.wrapping_add(whole));
+                Lane::load_partial(simd, src.wrapping_add(whole), rest).store(dst.wrapping_add(whole));
             }
             src = src.wrapping_offset(lines.k_stride);
             dst = dst.wrapping_add(width);

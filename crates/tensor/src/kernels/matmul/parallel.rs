@@ -28,7 +28,7 @@ pub(super) unsafe fn product(product: &Product<'_>, threads: usize) {
         if m.min(n) <= few && vector::product(product, threads) {
             return;
         }
-        let units = [product.kernels.tile_rows(), product.kernels.tile_cols()];
+        let units = [product.kernels.tile_rows, product.kernels.tile_cols()];
         let grid = grid([m, n, k], units, threads);
         let piece = |axis: usize, len: usize, index: usize| {
             // Whole tiles, as evenly as they go.

@@ -5,7 +5,7 @@ use super::arena::Scratch;
 use super::operand::Mat;
 use super::tile::Walk;
 use super::{Activation, Product};
-use crate::kernels::lanes::Lanes;
+use crate::simd::{Kernel, Lane, Simd};
 use crate::threads::share;
 
 /// Computes `x * B` for a few vectors of `k` contiguous elements, over which `x` walks. `sums` receives the
@@ -16,23 +16,56 @@ use crate::threads::share;
 /// parts; and what the kernel's own description says of the matrix is right.
 pub(super) type VectorMatrix = unsafe fn(vectors: usize, k: usize, x: Walk, b: Walk, sums: &mut [f32]);
 
-/// For columns that are contiguous: dot products. `b` walks over the columns. `R` vectors and four columns at
-/// a time share what is loaded.
+/// For columns that are contiguous: dot products. `b` walks over the columns.
 ///
 /// # Safety
 /// See [`VectorMatrix`].
-#[inline(always)]
-pub(super) unsafe fn contiguous_columns<L: Lanes, const R: usize>(
+pub(super) unsafe fn contiguous_columns<S: Simd>(
     vectors: usize,
     k: usize,
     x: Walk,
     b: Walk,
     sums: &mut [f32],
 ) {
-    let n = sums.len() / vectors;
-    let sums = sums.as_mut_ptr();
-    // SAFETY: there is a column for each of the n sums of a vector.
-    unsafe {
+    // SAFETY: the caller's promise.
+    unsafe { S::run(ContiguousColumns { vectors, k, x, b, sums }) }
+}
+
+/// For rows that are contiguous: adds up multiples of rows. `b` walks over the rows, one for each element of
+/// a vector.
+///
+/// # Safety
+/// See [`VectorMatrix`].
+pub(super) unsafe fn contiguous_rows<S: Simd>(vectors: usize, k: usize, x: Walk, b: Walk, sums: &mut [f32]) {
+    // SAFETY: the caller's promise.
+    unsafe { S::run(ContiguousRows { vectors, k, x, b, sums }) }
+}
+
+/// A product whose maker has kept the conditions of [`contiguous_columns`].
+struct ContiguousColumns<'a> {
+    vectors: usize,
+    k: usize,
+    x: Walk,
+    b: Walk,
+    sums: &'a mut [f32],
+}
+
+impl Kernel for ContiguousColumns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        // So many vectors and four columns at a time share what is loaded.
+        if S::TILE_ROWS > 8 { self.dots::<S, 4>(simd) } else { self.dots::<S, 2>(simd) }
+    }
+}
+
+impl ContiguousColumns<'_> {
+    #[inline(always)]
+    fn dots<S: Simd, const R: usize>(self, simd: S) {
+        let ContiguousColumns { vectors, k, x, b, sums } = self;
+        let n = sums.len() / vectors;
+        let sums = sums.as_mut_ptr();
         let mut i = 0;
         while i < vectors {
             let rows = if i + R <= vectors { R } else { 1 };
@@ -40,13 +73,16 @@ pub(super) unsafe fn contiguous_columns<L: Lanes, const R: usize>(
             let mut j = 0;
             while j < n {
                 let column = b.from(j);
-                let out = sums.add(i * n + j);
-                j += match (rows == R, n - j) {
-                    (true, 4..) => dots::<L, R, 4>(k, vector, column, out, n),
-                    (true, _) => dots::<L, R, 1>(k, vector, column, out, n),
-                    (false, 8..) => dots::<L, 1, 8>(k, vector, column, out, n),
-                    (false, _) => dots::<L, 1, 1>(k, vector, column, out, n),
-                };
+                // SAFETY: there is a column for each of the n sums of a vector.
+                unsafe {
+                    let out = sums.add(i * n + j);
+                    j += match (rows == R, n - j) {
+                        (true, 4..) => dots::<S, R, 4>(simd, k, vector, column, out, n),
+                        (true, _) => dots::<S, R, 1>(simd, k, vector, column, out, n),
+                        (false, 8..) => dots::<S, 1, 8>(simd, k, vector, column, out, n),
+                        (false, _) => dots::<S, 1, 1>(simd, k, vector, column, out, n),
+                    };
+                }
             }
             i += rows;
         }
@@ -59,33 +95,34 @@ pub(super) unsafe fn contiguous_columns<L: Lanes, const R: usize>(
 /// # Safety
 /// As for [`contiguous_columns`]; the sums of two vectors are `out_stride` apart.
 #[inline(always)]
-unsafe fn dots<L: Lanes, const R: usize, const C: usize>(
+unsafe fn dots<S: Simd, const R: usize, const C: usize>(
+    simd: S,
     k: usize,
     x: Walk,
     b: Walk,
     out: *mut f32,
     out_stride: usize,
 ) -> usize {
-    let whole = k / L::COUNT * L::COUNT;
+    let whole = k / S::LANES * S::LANES;
     let rest = k - whole;
     let at = |walk: Walk, i: usize, p: usize| walk.from(i).start.wrapping_add(p);
     // SAFETY: reads `k` elements of each vector and column and writes the sums.
     unsafe {
-        let mut sums = [[L::zero(); C]; R];
-        let step = |sums: &mut [[L; C]; R], xs: [L; R], columns: [L; C]| {
+        let mut sums = [[Lane::splat(simd, 0.0); C]; R];
+        let step = |sums: &mut [[Lane<S>; C]; R], xs: [Lane<S>; R], columns: [Lane<S>; C]| {
             for (row, x) in sums.iter_mut().zip(xs) {
                 for (sum, column) in row.iter_mut().zip(columns) {
                     *sum = x.mul_add(column, *sum);
                 }
             }
         };
-        for p in (0..whole).step_by(L::COUNT) {
-            let xs = std::array::from_fn(|i| L::load(at(x, i, p)));
-            step(&mut sums, xs, std::array::from_fn(|j| L::load(at(b, j, p))));
+        for p in (0..whole).step_by(S::LANES) {
+            let xs = std::array::from_fn(|i| Lane::load(simd, at(x, i, p)));
+            step(&mut sums, xs, std::array::from_fn(|j| Lane::load(simd, at(b, j, p))));
         }
         if rest > 0 {
-            let xs = std::array::from_fn(|i| L::load_first(at(x, i, whole), rest));
-            step(&mut sums, xs, std::array::from_fn(|j| L::load_first(at(b, j, whole), rest)));
+            let xs = std::array::from_fn(|i| Lane::load_partial(simd, at(x, i, whole), rest));
+            step(&mut sums, xs, std::array::from_fn(|j| Lane::load_partial(simd, at(b, j, whole), rest)));
         }
         for (i, row) in sums.into_iter().enumerate() {
             for (j, sum) in row.into_iter().enumerate() {
@@ -96,25 +133,34 @@ unsafe fn dots<L: Lanes, const R: usize, const C: usize>(
     C
 }
 
-/// For rows that are contiguous: adds up multiples of rows. `b` walks over the rows, one for each element of
-/// a vector.
-///
-/// # Safety
-/// See [`VectorMatrix`].
-#[inline(always)]
-pub(super) unsafe fn contiguous_rows<L: Lanes>(vectors: usize, k: usize, x: Walk, b: Walk, sums: &mut [f32]) {
-    let n = sums.len() / vectors;
-    for (i, sums) in sums.chunks_exact_mut(n).enumerate() {
-        let x = x.from(i).start;
-        sums.fill(0.0);
-        let eights = k / 8 * 8;
-        // SAFETY: there are `k` elements of `x` and as many rows.
-        unsafe {
-            for p in (0..eights).step_by(8) {
-                add_rows::<L, 8>(x.add(p), b.from(p), sums);
-            }
-            for p in eights..k {
-                add_rows::<L, 1>(x.add(p), b.from(p), sums);
+/// A product whose maker has kept the conditions of [`contiguous_rows`].
+struct ContiguousRows<'a> {
+    vectors: usize,
+    k: usize,
+    x: Walk,
+    b: Walk,
+    sums: &'a mut [f32],
+}
+
+impl Kernel for ContiguousRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let ContiguousRows { vectors, k, x, b, sums } = self;
+        let n = sums.len() / vectors;
+        for (i, sums) in sums.chunks_exact_mut(n).enumerate() {
+            let x = x.from(i).start;
+            sums.fill(0.0);
+            let eights = k / 8 * 8;
+            // SAFETY: there are `k` elements of `x` and as many rows.
+            unsafe {
+                for p in (0..eights).step_by(8) {
+                    add_rows::<S, 8>(simd, x.add(p), b.from(p), sums);
+                }
+                for p in eights..k {
+                    add_rows::<S, 1>(simd, x.add(p), b.from(p), sums);
+                }
             }
         }
     }
@@ -125,27 +171,27 @@ pub(super) unsafe fn contiguous_rows<L: Lanes>(vectors: usize, k: usize, x: Walk
 /// # Safety
 /// As for [`contiguous_rows`], with `N` elements of one vector.
 #[inline(always)]
-unsafe fn add_rows<L: Lanes, const N: usize>(x: *const f32, b: Walk, sums: &mut [f32]) {
-    let whole = sums.len() / L::COUNT * L::COUNT;
+unsafe fn add_rows<S: Simd, const N: usize>(simd: S, x: *const f32, b: Walk, sums: &mut [f32]) {
+    let whole = sums.len() / S::LANES * S::LANES;
     let rest = sums.len() - whole;
     let at = |p: usize, j: usize| b.from(p).start.wrapping_add(j);
     let out = sums.as_mut_ptr();
     // SAFETY: reads as many elements of each row as there are sums, and changes those.
     unsafe {
-        let factors: [L; N] = std::array::from_fn(|p| L::splat(*x.add(p)));
-        for j in (0..whole).step_by(L::COUNT) {
-            let mut sum = L::load(out.add(j));
+        let factors: [Lane<S>; N] = std::array::from_fn(|p| Lane::splat(simd, *x.add(p)));
+        for j in (0..whole).step_by(S::LANES) {
+            let mut sum = Lane::load(simd, out.add(j));
             for (p, factor) in factors.iter().enumerate() {
-                sum = L::load(at(p, j)).mul_add(*factor, sum);
+                sum = Lane::load(simd, at(p, j)).mul_add(*factor, sum);
             }
             sum.store(out.add(j));
         }
         if rest > 0 {
-            let mut sum = L::load_first(out.add(whole), rest);
+            let mut sum = Lane::load_partial(simd, out.add(whole), rest);
             for (p, factor) in factors.iter().enumerate() {
-                sum = L::load_first(at(p, whole), rest).mul_add(*factor, sum);
+                sum = Lane::load_partial(simd, at(p, whole), rest).mul_add(*factor, sum);
             }
-            sum.store_first(out.add(whole), rest);
+            sum.store_partial(out.add(whole), rest);
         }
     }
 }

@@ -1,20 +1,46 @@
-//! Functions of one argument, element by element.
+//! Functions of one argument, and of two, element by element: formulas, and the methods of tensors that apply them.
 
-use crate::{array::Tensor, kernels::functions};
+use crate::{
+    array::Tensor,
+    kernels::map::{BinaryFn, UnaryFn},
+    simd::{Lane, Simd},
+};
+use std::ops::Neg as _;
 
-macro_rules! methods {
-    ($($(#[$doc:meta])* $name:ident = $Function:ident;)*) => {
+/// Declares formulas in one number. A row gives the method of [`Tensor`], which is also the method of [`Lane`] that
+/// computes it, the name of the formula, and its constants.
+macro_rules! unary {
+    ($($(#[$doc:meta])* $name:ident = $Formula:ident $(($($constant:ident),*))?;)*) => {
+        $(formula!($Formula $(($($constant),*))? = $name);)*
+
         impl Tensor {$(
             $(#[$doc])*
             #[track_caller]
-            pub fn $name(&self) -> Tensor {
-                self.unary(functions::$Function)
+            pub fn $name(&self $($(, $constant: f32)*)?) -> Tensor {
+                self.unary($Formula $(($($constant),*))?)
             }
         )*}
     };
 }
 
-methods! {
+macro_rules! formula {
+    ($Formula:ident $(($($constant:ident),*))? = $name:ident) => {
+        #[doc = concat!("[`Lane::", stringify!($name), "`]")]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $Formula $(($(#[doc = concat!("`", stringify!($constant), "`")] pub formula!(@f32 $constant)),*))?;
+
+        impl UnaryFn for $Formula {
+            #[inline(always)]
+            fn eval<S: Simd>(self, x: Lane<S>) -> Lane<S> {
+                $(let $Formula($($constant),*) = self;)?
+                x.$name($($($constant),*)?)
+            }
+        }
+    };
+    (@f32 $constant:ident) => { f32 };
+}
+
+unary! {
     /// e^x.
     exp = Exp;
     /// 2^x.
@@ -34,7 +60,7 @@ methods! {
     /// 1 / √x.
     rsqrt = Rsqrt;
     /// 1 / x.
-    reciprocal = Recip;
+    reciprocal = Reciprocal;
     /// x².
     square = Square;
     /// The sine, x in radians.
@@ -79,6 +105,12 @@ methods! {
     mish = Mish;
     /// max(x, 0); NaN stays NaN.
     relu = Relu;
+    /// x where x > 0, else `slope` x.
+    leaky_relu = LeakyRelu(slope);
+    /// x where x > 0, else `alpha` (e^x - 1).
+    elu = Elu(alpha);
+    /// The nearest value between two bounds; `high` wins where `low` lies above it. NaN stays NaN.
+    clamp = Clamp(low, high);
     /// |x|.
     abs = Abs;
     /// 1 where x > 0, else 0.
@@ -95,28 +127,57 @@ methods! {
     trunc = Trunc;
 }
 
+// Negation is an operator of tensors.
+formula!(Neg = neg);
+
+/// Declares formulas in two numbers.
+macro_rules! binary {
+    ($($Formula:ident = |$a:ident, $b:ident| $formula:expr;)*) => {$(
+        #[doc = concat!("`", stringify!($formula), "`")]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $Formula;
+
+        impl BinaryFn for $Formula {
+            #[inline(always)]
+            fn eval<S: Simd>(self, $a: Lane<S>, $b: Lane<S>) -> Lane<S> {
+                $formula
+            }
+        }
+    )*};
+}
+
+binary! {
+    Add = |a, b| a + b;
+    Sub = |a, b| a - b;
+    Mul = |a, b| a * b;
+    Div = |a, b| a / b;
+    Pow = |a, b| a.pow(b);
+    Maximum = |a, b| a.maximum(b);
+    Minimum = |a, b| a.minimum(b);
+}
+
 impl Tensor {
     /// x^p for each element.
     #[track_caller]
     pub fn powf(&self, p: f32) -> Tensor {
-        self.with_scalar(p, functions::Pow)
+        self.with_scalar(p, Pow)
     }
 
-    /// The nearest value between two bounds; `high` wins where `low` lies above it. NaN stays NaN.
+    /// The larger of two elements, NaN where either is NaN; the shapes broadcast.
+    ///
+    /// # Panics
+    /// When they do not.
     #[track_caller]
-    pub fn clamp(&self, low: f32, high: f32) -> Tensor {
-        self.unary(functions::Clamp(low, high))
+    pub fn maximum(&self, other: &Tensor) -> Tensor {
+        self.binary("maximum", other, Maximum)
     }
 
-    /// x where x > 0, else `slope` x.
+    /// The smaller of two elements, NaN where either is NaN; the shapes broadcast.
+    ///
+    /// # Panics
+    /// When they do not.
     #[track_caller]
-    pub fn leaky_relu(&self, slope: f32) -> Tensor {
-        self.unary(functions::LeakyRelu(slope))
-    }
-
-    /// x where x > 0, else `alpha` (e^x - 1).
-    #[track_caller]
-    pub fn elu(&self, alpha: f32) -> Tensor {
-        self.unary(functions::Elu(alpha))
+    pub fn minimum(&self, other: &Tensor) -> Tensor {
+        self.binary("minimum", other, Minimum)
     }
 }

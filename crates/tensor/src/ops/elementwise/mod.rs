@@ -1,6 +1,6 @@
 //! Elementwise passes over tensors of any layout: they split the work, broadcast, and call a kernel on runs.
 
-mod functions;
+pub mod functions;
 
 use crate::{
     Isa,

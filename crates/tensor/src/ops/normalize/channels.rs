@@ -4,7 +4,7 @@
 //! a second pass computes the result, which is linear within a run. So is the gradient, for which the first pass takes
 //! sums of products.
 
-use super::{Moments, columns, elements_or, load, store, total};
+use super::{Moments, columns, elements_or};
 use crate::{
     Isa, ShapeError,
     array::Tensor,
@@ -12,7 +12,10 @@ use crate::{
         fold::{SquaredDeviations, Sum, fold_run},
         moments::{is_sure_about, moments},
     },
-    simd::{Kernel, Lane, Simd, dispatch},
+    simd::{
+        Kernel, Lane, Simd, dispatch,
+        vectors::{read_padded, write_clipped},
+    },
     threads::share,
 };
 
@@ -368,13 +371,13 @@ impl Kernel for Products<'_> {
             let mut sums = [[Lane::splat(simd, 0.0); 2]; 2];
             let (mut i, mut k) = (0, 0);
             while i < g.len() {
-                let g = load(simd, g, i);
-                sums[k] = [sums[k][0] + g, g.mul_add(load(simd, x, i) - self.mean, sums[k][1])];
+                let g = read_padded(simd, g, i);
+                sums[k] = [sums[k][0] + g, g.mul_add(read_padded(simd, x, i) - self.mean, sums[k][1])];
                 i += S::LANES;
                 k ^= 1;
             }
-            totals[0] += total(sums[0][0] + sums[1][0]) as f64;
-            totals[1] += total(sums[0][1] + sums[1][1]) as f64;
+            totals[0] += (sums[0][0] + sums[1][0]).sum() as f64;
+            totals[1] += (sums[0][1] + sums[1][1]).sum() as f64;
         }
         totals
     }
@@ -398,7 +401,7 @@ impl Kernel for Scaled<'_> {
             let (factor, summand) = (Lane::splat(simd, factor), Lane::splat(simd, summand));
             let mut i = 0;
             while i < y.len() {
-                store((load(simd, x, i) - mean).mul_add(factor, summand), y, i);
+                write_clipped((read_padded(simd, x, i) - mean).mul_add(factor, summand), y, i);
                 i += S::LANES;
             }
         }
@@ -424,8 +427,8 @@ impl Kernel for Gradient<'_> {
         for (((x, g), dx), &[mean, factor, offset, slope]) in runs.zip(self.of_run) {
             let mut i = 0;
             while i < dx.len() {
-                let rest = (load(simd, x, i) - mean).mul_add(slope, offset);
-                store(load(simd, g, i) * factor - rest, dx, i);
+                let rest = (read_padded(simd, x, i) - mean).mul_add(slope, offset);
+                write_clipped(read_padded(simd, g, i) * factor - rest, dx, i);
                 i += S::LANES;
             }
         }

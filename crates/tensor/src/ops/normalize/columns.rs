@@ -1,11 +1,14 @@
 //! Channels of one element an image: batch normalisation of a matrix, whose columns are gone over row by row.
 
-use super::{Moments, for_each, load, store};
+use super::{Moments, for_each};
 use crate::{
     Isa,
     array::Tensor,
     kernels::moments::{is_sure_about, moments},
-    simd::{Kernel, Simd, dispatch},
+    simd::{
+        Kernel, Simd, dispatch,
+        vectors::{read_padded, write_clipped},
+    },
     threads::share,
 };
 
@@ -99,9 +102,9 @@ impl Kernel for Products<'_> {
         for (x, g) in x.chunks_exact(mean.len()).zip(g.chunks_exact(mean.len())) {
             let mut i = 0;
             while i < mean.len() {
-                let (d, g) = (load(simd, x, i) - load(simd, mean, i), load(simd, g, i));
-                store(load(simd, sum, i) + g, sum, i);
-                store(g.mul_add(d, load(simd, product, i)), product, i);
+                let (d, g) = (read_padded(simd, x, i) - read_padded(simd, mean, i), read_padded(simd, g, i));
+                write_clipped(read_padded(simd, sum, i) + g, sum, i);
+                write_clipped(g.mul_add(d, read_padded(simd, product, i)), product, i);
                 i += S::LANES;
             }
         }
@@ -125,8 +128,8 @@ impl Kernel for Scaled<'_> {
         for (x, y) in x.chunks_exact(mean.len()).zip(y.chunks_exact_mut(mean.len())) {
             let mut i = 0;
             while i < y.len() {
-                let d = load(simd, x, i) - load(simd, mean, i);
-                store(d.mul_add(load(simd, factor, i), load(simd, summand, i)), y, i);
+                let d = read_padded(simd, x, i) - read_padded(simd, mean, i);
+                write_clipped(d.mul_add(read_padded(simd, factor, i), read_padded(simd, summand, i)), y, i);
                 i += S::LANES;
             }
         }
@@ -151,9 +154,9 @@ impl Kernel for Gradient<'_> {
         for ((x, g), dx) in inputs.zip(self.dx.chunks_exact_mut(mean.len())) {
             let mut i = 0;
             while i < dx.len() {
-                let d = load(simd, x, i) - load(simd, mean, i);
-                let rest = d.mul_add(load(simd, slope, i), load(simd, offset, i));
-                store(load(simd, g, i) * load(simd, factor, i) - rest, dx, i);
+                let d = read_padded(simd, x, i) - read_padded(simd, mean, i);
+                let rest = d.mul_add(read_padded(simd, slope, i), read_padded(simd, offset, i));
+                write_clipped(read_padded(simd, g, i) * read_padded(simd, factor, i) - rest, dx, i);
                 i += S::LANES;
             }
         }

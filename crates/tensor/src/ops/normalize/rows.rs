@@ -2,7 +2,7 @@
 //!
 //! A row is read from memory once: it stays in the first cache from its statistics to its result.
 
-use super::{elements_or, for_each, load, store, total};
+use super::{elements_or, for_each};
 use crate::{
     Isa, ShapeError,
     array::Tensor,
@@ -10,7 +10,10 @@ use crate::{
         fold::{SquaredDeviations, Sum, fold_run},
         moments::{is_sure_about, moments, sum_of},
     },
-    simd::{Kernel, Lane, Simd, dispatch},
+    simd::{
+        Kernel, Lane, Simd, dispatch,
+        vectors::{read_padded, write_clipped},
+    },
 };
 
 /// Of each row the mean rounded to f32, the rest of the mean where that matters, and 1 / √(σ² + eps).
@@ -165,8 +168,8 @@ impl Kernel for Forward<'_> {
             statistics.copy_from_slice(&[mean, 0.0, scale]);
             let mut i = 0;
             while i < n {
-                let z = (load(simd, x, i) - mean) * scale;
-                store(z.mul_add(load(simd, weight, i), load(simd, bias, i)), y, i);
+                let z = (read_padded(simd, x, i) - mean) * scale;
+                write_clipped(z.mul_add(read_padded(simd, weight, i), read_padded(simd, bias, i)), y, i);
                 i += S::LANES;
             }
         }
@@ -214,23 +217,23 @@ impl Kernel for Gradients<'_> {
             let mut sums = [Lane::splat(simd, 0.0); 2];
             let mut i = 0;
             while i < n {
-                let z = (load(simd, x, i) - mean) * scale;
-                let h = load(simd, g, i) * load(simd, weight, i);
+                let z = (read_padded(simd, x, i) - mean) * scale;
+                let h = read_padded(simd, g, i) * read_padded(simd, weight, i);
                 sums = [sums[0] + h, h.mul_add(z, sums[1])];
                 i += S::LANES;
             }
             let [along_one, along_z] = sums.map(
                 #[inline(always)]
-                |sum| total(sum) / n as f32,
+                |sum| sum.sum() / n as f32,
             );
             let along_one = if centered { along_one } else { 0.0 };
             let mut i = 0;
             while i < n {
-                let (z, g) = ((load(simd, x, i) - mean) * scale, load(simd, g, i));
-                let h = g * load(simd, weight, i);
-                store((h - along_one - z * along_z) * scale, dx, i);
-                store(g.mul_add(z, load(simd, dw, i)), dw, i);
-                store(load(simd, db, i) + g, db, i);
+                let (z, g) = ((read_padded(simd, x, i) - mean) * scale, read_padded(simd, g, i));
+                let h = g * read_padded(simd, weight, i);
+                write_clipped((h - along_one - z * along_z) * scale, dx, i);
+                write_clipped(g.mul_add(z, read_padded(simd, dw, i)), dw, i);
+                write_clipped(read_padded(simd, db, i) + g, db, i);
                 i += S::LANES;
             }
         }

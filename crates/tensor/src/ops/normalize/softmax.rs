@@ -6,8 +6,7 @@ use crate::{
     error::OrFail,
     kernels::{
         fold::{ExpSum, Max, Sum, fold_run},
-        map::UnaryFn,
-        vectors::map_run,
+        map::{UnaryFn, map_run},
     },
     shape::resolve_axis,
     simd::{Kernel, Lane, Simd, dispatch},

@@ -70,16 +70,18 @@ fn exact_norm(x: &[f32], p: f64) -> f64 {
 }
 
 impl Tensor {
-    /// The variance of all elements, as a scalar: Σ (x - mean)² / (n - correction). With correction 1 it estimates the
-    /// variance of the distribution that the elements were drawn from, with 0 it is that of the elements themselves.
+    /// The variance of all elements, as a scalar: Σ (x - mean)² / (n - 1). It estimates the variance of the distribution
+    /// that the elements were drawn from, as in PyTorch. Along axes, or with another correction than 1:
+    /// [`Tensor::var_axes`].
     ///
-    /// NaN when there are no elements, or one and correction 1.
+    /// NaN when there are fewer than two elements.
     #[track_caller]
-    pub fn var(&self, correction: usize) -> Tensor {
-        self.var_axes(Axes::all(), correction, false)
+    pub fn var(&self) -> Tensor {
+        self.var_axes(Axes::all(), 1, false)
     }
 
-    /// Variances over axes, which become 1 with `keepdims` and go away without: see [`Tensor::var`].
+    /// Variances over axes, which become 1 with `keepdims` and go away without: Σ (x - mean)² / (n - correction). With
+    /// correction 1 they estimate the variance of what the elements were drawn from, with 0 they are that of the elements.
     ///
     /// # Panics
     /// When an axis is out of range or named twice.
@@ -97,10 +99,11 @@ impl Tensor {
         self.computed_again(variance, "var", &axes, |x| exact_variance(x, correction) as f32)
     }
 
-    /// The standard deviation of all elements, as a scalar: the square root of [`Tensor::var`].
+    /// The standard deviation of all elements, as a scalar: the square root of [`Tensor::var`]. Along axes, or with
+    /// another correction than 1: [`Tensor::std_axes`].
     #[track_caller]
-    pub fn std(&self, correction: usize) -> Tensor {
-        self.std_axes(Axes::all(), correction, false)
+    pub fn std(&self) -> Tensor {
+        self.std_axes(Axes::all(), 1, false)
     }
 
     /// Standard deviations over axes, which become 1 with `keepdims` and go away without: the square roots of

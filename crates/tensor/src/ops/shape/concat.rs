@@ -10,8 +10,32 @@ use crate::{
     error::OrFail,
     limit::list,
     ops::elementwise::gather,
-    shape::{from_either_end, resolve_axis},
+    shape::{Shape, new_axis, resolve_axis},
 };
+
+/// Along which axis these shapes are put one after the other, and what shape that gives.
+pub(crate) fn concat_shape(shapes: &[&Shape], axis: isize) -> Result<(usize, Shape), ShapeError> {
+    let Some(&first) = shapes.first() else { return Err(ShapeError::new("concat: there are no tensors")) };
+    let axis = resolve_axis("concat", axis, first)?;
+    let fits = |other: &Shape| first.rank() == other.rank() && first.with(axis, other[axis]) == *other;
+    if let Some(other) = shapes.iter().find(|other| !fits(other)) {
+        return Err(ShapeError::new(format!(
+            "concat: shapes {first} and {other} may differ on axis {axis} only"
+        )));
+    }
+    let total = shapes.iter().map(|shape| shape[axis]).fold(0, usize::saturating_add);
+    Ok((axis, first.with(axis, total).checked("concat")?))
+}
+
+/// At which position the new axis stands along which these shapes are stacked.
+pub(crate) fn stack_axis(shapes: &[&Shape], axis: isize) -> Result<usize, ShapeError> {
+    let Some(&first) = shapes.first() else { return Err(ShapeError::new("stack: there are no tensors")) };
+    let axis = new_axis("stack", axis, first)?;
+    match shapes.iter().find(|&&other| other != first) {
+        Some(other) => Err(ShapeError::new(format!("stack: shapes {first} and {other} differ"))),
+        None => Ok(axis),
+    }
+}
 
 impl Tensor {
     /// Tensors one after the other along an axis, on which alone their sizes may differ.
@@ -26,16 +50,9 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn concat(tensors: &[&Tensor], axis: isize) -> Tensor {
-        let Some(first) = tensors.first() else { ShapeError::new("concat: there are no tensors").fail() };
-        let axis = resolve_axis("concat", axis, first.shape()).or_fail();
-        for tensor in tensors {
-            let (a, b) = (first.shape(), tensor.shape());
-            if a.rank() != b.rank() || a.with(axis, b[axis]) != *b {
-                ShapeError::new(format!("concat: shapes {a} and {b} may differ on axis {axis} only")).fail()
-            }
-        }
-        let total = tensors.iter().map(|t| t.shape()[axis]).fold(0, usize::saturating_add);
-        let layout = Layout::contiguous(first.shape().with(axis, total).checked("concat").or_fail());
+        let shapes: Vec<&Shape> = tensors.iter().map(|tensor| tensor.shape()).collect();
+        let (axis, shape) = concat_shape(&shapes, axis).or_fail();
+        let layout = Layout::contiguous(shape);
         Tensor::written(layout.shape.clone(), |out| {
             let mut end = 0;
             for tensor in tensors {
@@ -58,17 +75,10 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn stack(tensors: &[&Tensor], axis: isize) -> Tensor {
-        let Some(first) = tensors.first() else { ShapeError::new("stack: there are no tensors").fail() };
-        let (shape, rank) = (first.shape(), first.rank());
-        let Some(axis) = from_either_end(axis, rank + 1) else {
-            let range = format!("use -{}..={rank}", rank + 1);
-            ShapeError::new(format!("stack: axis {axis} is out of range for shape {shape}: {range}")).fail()
-        };
-        if let Some(other) = tensors.iter().find(|t| t.shape() != shape) {
-            ShapeError::new(format!("stack: shapes {shape} and {} differ", other.shape())).fail()
-        }
-        let parts: Vec<Tensor> = tensors.iter().map(|t| t.unsqueeze(axis as isize)).collect();
-        Tensor::concat(&parts.iter().collect::<Vec<_>>(), axis as isize)
+        let shapes: Vec<&Shape> = tensors.iter().map(|tensor| tensor.shape()).collect();
+        let axis = stack_axis(&shapes, axis).or_fail() as isize;
+        let parts: Vec<Tensor> = tensors.iter().map(|t| t.unsqueeze(axis)).collect();
+        Tensor::concat(&parts.iter().collect::<Vec<_>>(), axis)
     }
 
     /// Views of parts of these sizes along an axis.

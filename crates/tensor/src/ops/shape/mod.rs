@@ -1,5 +1,5 @@
 //! Tensors put together, taken apart and padded.
 
-mod concat;
+pub(crate) mod concat;
 pub(crate) mod diagonals;
 pub(crate) mod pad;

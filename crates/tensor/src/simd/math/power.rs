@@ -5,7 +5,7 @@ use crate::simd::{Lane, Simd};
 impl<S: Simd> Lane<S> {
     /// 1 / x
     #[inline(always)]
-    pub fn recip(self) -> Self {
+    pub fn reciprocal(self) -> Self {
         1.0 / self
     }
 

@@ -1,7 +1,6 @@
 //! Vectors read from slices and written to them, with the slices' bounds checked.
 
-use super::map::UnaryFn;
-use crate::simd::{Lane, Simd};
+use super::{Lane, Simd};
 
 /// The vector from `at` on.
 #[inline(always)]
@@ -19,6 +18,13 @@ pub(crate) fn read_partial<S: Simd>(simd: S, x: &[f32]) -> Lane<S> {
     unsafe { Lane::load_partial(simd, x.as_ptr(), x.len()) }
 }
 
+/// The vector from `at` on, with zeros behind the end of the slice.
+#[inline(always)]
+pub(crate) fn read_padded<S: Simd>(simd: S, x: &[f32], at: usize) -> Lane<S> {
+    if at + S::LANES <= x.len() { read(simd, x, at) } else { read_partial(simd, &x[at..]) }
+}
+
+/// Writes a vector from `at` on.
 #[inline(always)]
 pub(crate) fn write<S: Simd>(x: Lane<S>, out: &mut [f32], at: usize) {
     let out = &mut out[at..at + S::LANES];
@@ -34,17 +40,8 @@ pub(crate) fn write_partial<S: Simd>(x: Lane<S>, out: &mut [f32]) {
     unsafe { x.store_partial(out.as_mut_ptr(), out.len()) }
 }
 
-/// `out[i] = f(out[i])`
+/// Writes what of a vector, from `at` on, lies within the slice.
 #[inline(always)]
-pub(crate) fn map_run<S: Simd>(simd: S, f: impl UnaryFn, out: &mut [f32]) {
-    let whole = out.len() - out.len() % S::LANES;
-    let mut i = 0;
-    while i < whole {
-        write(f.eval(read(simd, out, i)), out, i);
-        i += S::LANES;
-    }
-    if whole < out.len() {
-        let rest = &mut out[whole..];
-        write_partial(f.eval(read_partial(simd, rest)), rest);
-    }
+pub(crate) fn write_clipped<S: Simd>(x: Lane<S>, out: &mut [f32], at: usize) {
+    if at + S::LANES <= out.len() { write(x, out, at) } else { write_partial(x, &mut out[at..]) }
 }
