@@ -83,6 +83,8 @@ mod pages {
     struct AddingAnOp;
     #[doc = include_str!("../docs/custom-ops.md")]
     struct CustomOps;
+    #[doc = include_str!("../docs/files.md")]
+    struct Files;
     #[doc = include_str!("../docs/training.md")]
     struct Training;
     #[doc = include_str!("../docs/looking-inside.md")]

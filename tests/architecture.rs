@@ -10,6 +10,17 @@ use std::{
 /// The layers of each crate, from the ground up: a file imports from its own layer and from those before it.
 const LAYERS: &[(&str, &[&[&str]])] = &[
     (
+        "check",
+        &[
+            &["estimate", "given", "json", "noise", "rng"],
+            &["ladder", "pattern", "verdict", "ndarray", "nalgebra"],
+            &["report", "scan"],
+            &["slope"],
+            &["calls", "check", "jacobian", "search"],
+            &["argmin", "functions"],
+        ],
+    ),
+    (
         "tensor",
         &[
             &["within"],
@@ -35,10 +46,10 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     (
         "nn",
         &[
-            &["module", "flat", "gradcheck", "init", "decode", "schedule"],
+            &["module", "flat", "gradcheck", "init", "decode"],
             &["layer", "summary"],
             &["layers", "save"],
-            &["data", "metrics", "optim"],
+            &["data", "metrics", "optim", "schedule"],
             &["train"],
         ],
     ),
@@ -64,8 +75,10 @@ fn job(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
     let lines = text.lines().map_while(|line| line.strip_prefix("//! "));
     let about = lines.collect::<Vec<_>>().join(" ");
-    let end = about.find(". ").unwrap_or(about.len() - usize::from(about.ends_with('.')));
-    about[..end].to_owned()
+    // A full stop after a capital belongs to a name.
+    let ends = about.match_indices(". ").map(|(at, _)| at);
+    let end = ends.into_iter().find(|&at| !about[..at].ends_with(|c: char| c.is_uppercase()));
+    about[..end.unwrap_or(about.len() - usize::from(about.ends_with('.')))].to_owned()
 }
 
 /// A line for each file up to two folders deep, and one for each folder below.

@@ -4,7 +4,6 @@
 
 pub mod data;
 pub mod decode;
-mod file;
 mod flat;
 mod gradcheck;
 pub mod init;
@@ -15,12 +14,9 @@ mod module;
 pub mod optim;
 mod save;
 pub mod schedule;
-mod state;
 mod summary;
 pub mod train;
-mod weights;
 
-pub use file::{DataError, write_atomically};
 pub use flat::{flatten, flatten_gradients, unflatten};
 pub use gradcheck::gradcheck_model;
 pub use gradus_autograd::Param;
@@ -29,7 +25,8 @@ pub use layer::{DynLayer, Layer, Sequential};
 pub use layers::*;
 pub use module::{Module, Parameters, field, join, update_buffers};
 pub use optim::{Optimizer, optimizers::*};
-pub use save::{load_metadata, load_tensors, save_tensors};
-pub use state::{State, StateError};
+pub use save::{
+    DataError, LoadOptions, Rename, State, StateError, Unmatched, load, load_metadata, load_state_dict,
+    load_tensors, load_with, save, save_tensors, state_dict, write_atomically,
+};
 pub use summary::{Summary, SummaryRow};
-pub use weights::{load, save};

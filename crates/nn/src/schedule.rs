@@ -15,7 +15,7 @@
 //! assert_eq!(schedule.lr(99), 0.1);
 //! ```
 
-use crate::state::{State, StateError};
+use crate::save::{State, StateError};
 use std::f64::consts::PI;
 
 /// A learning rate for each step.

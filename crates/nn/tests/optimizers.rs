@@ -328,6 +328,34 @@ fn a_model_of_another_shape_needs_a_new_optimizer() {
     adam.step_on(&mut [Param::new([1.0, 2.0, 3.0])].to_vec(), &[Tensor::ones([3])]);
 }
 
+/// Two parameters of one name.
+struct Alike([Param; 2]);
+
+impl Module for Alike {
+    fn visit<'a>(&'a self, _: &str, f: &mut dyn FnMut(&str, &'a Param)) {
+        self.0.iter().for_each(|param| f("weight", param));
+    }
+
+    fn visit_mut<'a>(&'a mut self, _: &str, f: &mut dyn FnMut(&str, &'a mut Param)) {
+        self.0.iter_mut().for_each(|param| f("weight", param));
+    }
+}
+
+#[test]
+fn a_model_that_names_two_parameters_alike_is_refused_before_anything_changes() {
+    let mut model = Alike([Param::new([1.0]), Param::new([2.0])]);
+    let gradients = gradients_of(&model.0, &[Tensor::ones([1]), Tensor::ones([1])]);
+    let mut adam = Adam::new(0.1);
+    let step = std::panic::AssertUnwindSafe(|| adam.step(&mut model, &gradients));
+    let message = *std::panic::catch_unwind(step).unwrap_err().downcast::<String>().unwrap();
+    assert_eq!(message, "optimizer: the model names two parameters weight; each needs a state of its own");
+    assert_eq!(elements(&model.0), [1.0, 2.0]);
+    let (state, mut other) = (Adam::new(0.1).state(), Adam::new(0.7));
+    let error = other.restore(&state, &model).unwrap_err().to_string();
+    assert_eq!(error, "the model names two parameters weight");
+    assert_eq!(other.lr(), 0.7);
+}
+
 #[test]
 fn gradients_of_any_layout_and_size_will_do() {
     // The gradient of a sum is one number, broadcast.

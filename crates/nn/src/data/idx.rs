@@ -1,12 +1,8 @@
 //! The IDX format of the MNIST files: arrays of bytes with their shape, gzipped or not.
 
-use crate::file::{DataError, Reason};
+use crate::save::{DataError, Reason, expansion_limit, read_file, unpack};
 use flate2::bufread::MultiGzDecoder;
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, ErrorKind, Read},
-    path::Path,
-};
+use std::path::Path;
 
 /// An array of bytes, row-major: the pixels of images or their labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,13 +17,10 @@ pub struct Idx {
 /// The code that stands for bytes in the header; the format's others are wider numbers.
 const BYTES: u8 = 8;
 
-/// The most elements that a file may have. No data set of this kind is near it, and a small gzip file cannot fill
-/// the memory.
-const MOST: usize = 1 << 30;
-
 /// Reads an IDX file of bytes. Whether it is gzipped shows in its first bytes; the name does not matter.
 ///
-/// A damaged file is an error, and memory is taken only for what it really holds.
+/// A damaged file is an error, and memory is taken only for what it really holds. A gzipped file may unpack to 64 MiB, or to 100
+/// times its size when that is more.
 ///
 /// ```
 /// use gradus_nn::data::idx;
@@ -40,20 +33,26 @@ const MOST: usize = 1 << 30;
 /// assert_eq!((labels.shape, labels.elements), (vec![3], vec![5, 0, 4]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// When the file cannot be read, is damaged, unpacks to more, or holds elements of another type than bytes.
 pub fn read(path: impl AsRef<Path>) -> Result<Idx, DataError> {
     let path = path.as_ref();
-    let file = File::open(path).map_err(Reason::from);
-    file.and_then(|file| decode(BufReader::new(file))).map_err(|reason| DataError::new(path, reason))
+    let bytes = read_file(path);
+    bytes
+        .and_then(|bytes| decode(&bytes, expansion_limit(bytes.len())))
+        .map_err(|reason| DataError::new(path, reason))
 }
 
-fn decode(mut input: impl BufRead) -> Result<Idx, Reason> {
-    // An empty answer is the end of the file, which `parse` reports.
-    let zipped = input.fill_buf()?.starts_with(&[0x1f]);
-    if zipped { parse(MultiGzDecoder::new(input)) } else { parse(input) }
+fn decode(bytes: &[u8], limit: usize) -> Result<Idx, Reason> {
+    if bytes.first() == Some(&0x1f) {
+        return parse(&unpack(MultiGzDecoder::new(bytes), limit)?);
+    }
+    parse(bytes)
 }
 
-fn parse(mut input: impl Read) -> Result<Idx, Reason> {
-    let [a, b, element_type, rank] = header_word(&mut input)?;
+fn parse(mut bytes: &[u8]) -> Result<Idx, Reason> {
+    let [a, b, element_type, rank] = header_word(&mut bytes)?;
     if [a, b] != [0, 0] {
         return Err(format!("is not an IDX file: it begins with {a:02x} {b:02x}, not with 00 00").into());
     }
@@ -62,28 +61,22 @@ fn parse(mut input: impl Read) -> Result<Idx, Reason> {
     }
     let mut shape = Vec::new();
     for _ in 0..rank {
-        shape.push(u32::from_be_bytes(header_word(&mut input)?) as usize);
+        shape.push(u32::from_be_bytes(header_word(&mut bytes)?) as usize);
     }
-    let len = shape.iter().try_fold(1usize, |len, &n| len.checked_mul(n)).filter(|&len| len <= MOST);
-    let len = len.ok_or_else(|| format!("claims the shape {shape:?}, more than {MOST} elements"))?;
-    // The buffer grows with what arrives. One byte more than expected shows what is there too much, and makes a
-    // gzip reader come to its checksum.
-    let mut elements = Vec::new();
-    input.take(len as u64 + 1).read_to_end(&mut elements)?;
-    match elements.len() {
+    let len = shape.iter().try_fold(1usize, |len, &n| len.checked_mul(n));
+    let len = len.ok_or_else(|| format!("claims the shape {shape:?}, which no file holds"))?;
+    match bytes.len() {
         found if found < len => Err(format!("ends after {found} of {len} elements").into()),
         found if found > len => Err(format!("goes on after its {len} elements").into()),
-        _ => Ok(Idx { shape, elements }),
+        _ => Ok(Idx { shape, elements: bytes.to_vec() }),
     }
 }
 
-fn header_word(input: &mut impl Read) -> Result<[u8; 4], Reason> {
-    let mut word = [0; 4];
-    input.read_exact(&mut word).map_err(|error| match error.kind() {
-        ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "ends within its header"),
-        _ => error,
-    })?;
-    Ok(word)
+/// The next four bytes.
+fn header_word(bytes: &mut &[u8]) -> Result<[u8; 4], Reason> {
+    let (word, rest) = bytes.split_first_chunk().ok_or("ends within its header")?;
+    *bytes = rest;
+    Ok(*word)
 }
 
 #[cfg(test)]
@@ -100,6 +93,10 @@ mod tests {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Idx, Reason> {
+        super::decode(bytes, 1 << 20)
     }
 
     fn reason(bytes: &[u8]) -> String {
@@ -122,8 +119,8 @@ mod tests {
 
     #[test]
     fn empty_arrays_and_scalars_are_arrays() {
-        assert_eq!(decode(&[0, 0, 8, 1, 0, 0, 0, 0][..]).unwrap().shape, [0]);
-        assert_eq!(decode(&[0, 0, 8, 0, 5][..]).unwrap(), Idx { shape: vec![], elements: vec![5] });
+        assert_eq!(decode(&[0, 0, 8, 1, 0, 0, 0, 0]).unwrap().shape, [0]);
+        assert_eq!(decode(&[0, 0, 8, 0, 5]).unwrap(), Idx { shape: vec![], elements: vec![5] });
     }
 
     #[test]
@@ -159,16 +156,17 @@ mod tests {
             let sizes = std::iter::repeat_n(size.to_be_bytes(), rank as usize).flatten();
             [0, 0, 8, rank].into_iter().chain(sizes).collect::<Vec<u8>>()
         };
-        for claim in [header(1, u32::MAX), header(4, u32::MAX), header(255, 2)] {
+        for claim in [header(4, u32::MAX), header(255, 2)] {
             assert!(
-                reason(&claim).starts_with("claims the shape [")
-                    && reason(&zip(&claim)).contains("more than")
+                reason(&claim).starts_with("claims the shape [") && reason(&zip(&claim)).contains("no file")
             );
         }
-        // The largest claim that is believed, without anything behind it.
         let before = peak_memory();
-        assert_eq!(reason(&header(1, MOST as u32)), format!("ends after 0 of {MOST} elements"));
-        assert!(peak_memory() - before < MOST / 2);
+        assert_eq!(reason(&header(1, u32::MAX)), "ends after 0 of 4294967295 elements");
+        assert_eq!(reason(&zip(&header(1, 1 << 30))), "ends after 0 of 1073741824 elements");
+        let bomb = zip(&[&header(1, 2 << 20)[..], &vec![0; 2 << 20]].concat());
+        assert_eq!(reason(&bomb), "unpacks to more than 1048576 bytes");
+        assert!(peak_memory() - before < 512 << 20);
     }
 
     /// The most address space that this process has had, in bytes.

@@ -1,7 +1,7 @@
 //! MNIST, and data sets in its format such as Fashion-MNIST: 28 x 28 pixel images of ten classes.
 
 use super::{Dataset, idx};
-use crate::file::DataError;
+use crate::save::DataError;
 use gradus_tensor::Tensor;
 use std::path::{Path, PathBuf};
 
@@ -21,15 +21,48 @@ const FILES: [&str; 4] = [
 /// assert_eq!((train.len(), test.len()), (60_000, 10_000));
 /// # Ok::<(), gradus_nn::DataError>(())
 /// ```
+///
+/// # Errors
+/// When files are missing, all of which are named, or cannot be read, or do not fit together; see [`idx::read`].
 pub fn load(dir: impl AsRef<Path>) -> Result<(Dataset, Dataset), DataError> {
-    let dir = dir.as_ref();
-    let found = FILES.map(|name| find(dir, name));
-    let missing: Vec<&str> =
-        FILES.iter().zip(&found).filter(|(_, file)| file.is_none()).map(|(&name, _)| name).collect();
-    let [Some(train_images), Some(train_labels), Some(test_images), Some(test_labels)] = &found else {
-        return Err(DataError::new(dir, format!("has no {} (or .gz)", missing.join(", "))));
-    };
+    let sets = files(dir.as_ref(), FILES)?;
+    let [train_images, train_labels, test_images, test_labels] = &sets;
     Ok((pair(train_images, train_labels)?, pair(test_images, test_labels)?))
+}
+
+/// Reads the training set alone, as [`load`] does.
+///
+/// # Errors
+/// As [`load`]: its two files are enough.
+pub fn load_train(dir: impl AsRef<Path>) -> Result<Dataset, DataError> {
+    let [images, labels] = files(dir.as_ref(), [FILES[0], FILES[1]])?;
+    pair(&images, &labels)
+}
+
+/// Reads the test set alone, as [`load`] does.
+///
+/// ```no_run
+/// # use gradus_nn::data::mnist;
+/// assert_eq!(mnist::load_test("data/mnist")?.len(), 10_000);
+/// # Ok::<(), gradus_nn::DataError>(())
+/// ```
+///
+/// # Errors
+/// As [`load`]: its two files are enough.
+pub fn load_test(dir: impl AsRef<Path>) -> Result<Dataset, DataError> {
+    let [images, labels] = files(dir.as_ref(), [FILES[2], FILES[3]])?;
+    pair(&images, &labels)
+}
+
+/// Where the files of these names lie in a directory.
+fn files<const N: usize>(dir: &Path, names: [&str; N]) -> Result<[PathBuf; N], DataError> {
+    let found = names.map(|name| find(dir, name));
+    let missing: Vec<&str> =
+        names.iter().zip(&found).filter(|(_, file)| file.is_none()).map(|(&name, _)| name).collect();
+    match missing.is_empty() {
+        true => Ok(found.map(|file| file.expect("none is missing"))),
+        false => Err(DataError::new(dir, format!("has no {} (or .gz)", missing.join(", ")))),
+    }
 }
 
 fn find(dir: &Path, name: &str) -> Option<PathBuf> {
@@ -112,6 +145,19 @@ mod tests {
         let error = load(dir.path()).unwrap_err();
         assert_eq!(error.path, dir.path());
         assert_eq!(error.reason, "has no train-images-idx3-ubyte, t10k-labels-idx1-ubyte (or .gz)");
+    }
+
+    #[test]
+    fn either_set_is_read_without_the_files_of_the_other() {
+        let dir = dir(small());
+        let remove = |which: usize| fs::remove_file(dir.path().join(FILES[which])).unwrap();
+        remove(0);
+        assert_eq!(load_test(dir.path()).unwrap().labels().as_slice(), [7]);
+        assert!(load_train(dir.path()).unwrap_err().reason.starts_with("has no train-images-idx3-ubyte (or"));
+        fs::write(dir.path().join(FILES[0]), images(3)).unwrap();
+        remove(2);
+        assert_eq!(load_train(dir.path()).unwrap().labels().as_slice(), [9, 0, 4]);
+        assert!(load(dir.path()).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     module::{Module, join, update_buffers},
-    state::{State, StateError},
+    save::{State, StateError, named_twice},
 };
 use gradus_autograd::{Gradients, Param};
 use gradus_tensor::{Shape, Tensor, Update, kernels::update::UpdateFn, update_all};
@@ -176,7 +176,7 @@ impl Base {
     /// names, which start as zeros; and the buffers, as the forward pass asked for.
     ///
     /// # Panics
-    /// When the loss does not reach a parameter, or a parameter's shape is not that of its state.
+    /// When the loss does not reach a parameter, a parameter's shape is not that of its state, or two have one name.
     #[track_caller]
     pub fn update<F: UpdateFn<N> + Send, const N: usize>(
         &mut self,
@@ -252,6 +252,9 @@ impl Base {
         let saved: String = state.get("optimizer")?;
         if saved != self.name {
             return Err(StateError::new(format!("it is the state of {saved}, not of {}", self.name)));
+        }
+        if let Some(name) = named_twice(model.params().iter().map(|(name, _)| &name[..])) {
+            return Err(StateError::new(format!("the model names two parameters {name}")));
         }
         let rate = |name: &str| match state.get::<f64>(name) {
             Ok(value) if value >= 0.0 && value.is_finite() => Ok(value),
@@ -362,6 +365,12 @@ fn rows<'m>(model: &'m mut dyn Module, gradients: &Gradients) -> Vec<(String, &'
         "optimizer: the loss does not reach {}; freeze what is not to be trained, or step only the part of the \
          model that is",
         unreached.join(", ")
+    );
+    let names_twice = named_twice(rows.iter().map(|(name, ..)| &name[..]));
+    assert!(
+        names_twice.is_none(),
+        "optimizer: the model names two parameters {}; each needs a state of its own",
+        names_twice.unwrap_or_default()
     );
     rows
 }

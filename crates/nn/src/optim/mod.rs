@@ -50,7 +50,7 @@ pub use lbfgs::Minimum;
 
 use crate::{
     module::Module,
-    state::{State, StateError},
+    save::{State, StateError},
 };
 use gradus_autograd::Gradients;
 

@@ -3,8 +3,7 @@
 use super::{Callback, Epoch};
 use crate::{
     module::Module,
-    state::{State, StateError},
-    weights,
+    save::{self, State, StateError},
 };
 use gradus_tensor::Tensor;
 use std::collections::BTreeMap;
@@ -74,7 +73,7 @@ impl KeepBest {
     #[track_caller]
     pub fn restore_model(&self, model: &mut dyn Module) {
         if let Some(best) = &self.best
-            && let Err(faults) = weights::set_params(model, best.params.clone())
+            && let Err(faults) = save::set_params(model, best.params.clone(), true, "the best")
         {
             panic!("restore_model: {faults}")
         }

@@ -1,6 +1,6 @@
 //! The history of a training run: the metrics of each epoch, and its logs as CSV and JSON lines.
 
-use crate::state::StateError;
+use crate::save::StateError;
 use std::fmt::Write;
 
 /// The metrics of one epoch, by name, in the order in which they were put in.

@@ -10,9 +10,8 @@ use crate::{
     layer::Layer,
     module::Module,
     optim::{Optimizer, clip_grad_norm},
+    save::{self, State, StateError},
     schedule::Schedule,
-    state::{State, StateError},
-    weights,
 };
 use gradus_autograd::{Gradients, Tape, Var};
 use gradus_tensor::{OrFail, Rng, Tensor, list};
@@ -379,7 +378,8 @@ impl<O: Optimizer> Trainer<O> {
     pub fn restore(&mut self, state: &State, model: &mut dyn Module) -> Result<(), StateError> {
         let rng = state.rng("rng")?;
         let (steps, history) = (state.get("steps")?, History::from_csv(&state.get::<String>("history")?)?);
-        weights::check_params(model, state.part("model").tensors()).map_err(StateError::new)?;
+        save::check_params(model, state.part("model").tensors(), true, "the file")
+            .map_err(StateError::new)?;
         // The last that can fail; what has no name of a part fails here too.
         self.optimizer.restore(&state.part("optimizer"), model)?;
         state.restore_model("model", model).expect("checked above");

@@ -4,6 +4,8 @@ mod construct;
 pub(crate) mod copy;
 mod format;
 pub(crate) mod layout;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 pub(crate) mod strided;
 pub(crate) mod views;
 

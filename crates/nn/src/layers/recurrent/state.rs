@@ -1,6 +1,6 @@
 //! What a recurrent layer carries from one piece of a sequence to the next.
 
-use crate::state::{State, StateError};
+use crate::save::{State, StateError};
 use gradus_autograd::{Place, Value};
 use gradus_tensor::Tensor;
 

@@ -1,12 +1,15 @@
 //! Named tensors in safetensors files, which PyTorch and many others read and write too.
 
-use crate::file::{DataError, Reason, write_atomically};
+use super::{
+    elements::Kind,
+    file::{DataError, Reason, read_file, write_atomically},
+    weights::Rename,
+};
+use ::safetensors::{Dtype, SafeTensors, View};
 use gradus_tensor::Tensor;
-use safetensors::{Dtype, SafeTensors, View, tensor::TensorView};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
-    fs,
     path::Path,
 };
 
@@ -15,6 +18,8 @@ use std::{
 const METADATA_KEY: &str = "gradus";
 /// What the format keeps metadata under, between the tensors.
 const RESERVED_NAME: &str = "__metadata__";
+/// The longest header that the library reads, in bytes.
+const MOST_HEADER: u64 = 100_000_000;
 
 /// Saves tensors under their names, with a text of any kind beside them (empty for none). What was at `path` is
 /// replaced at once, or stays as it was when anything fails. The same tensors and text give the same bytes, in
@@ -39,28 +44,82 @@ pub fn save_tensors<'a>(
     metadata: &str,
 ) -> Result<(), DataError> {
     let path = path.as_ref();
-    let bytes = encode(tensors, metadata).map_err(|reason| DataError::new(path, reason))?;
+    let bytes = encode(tensors, metadata, MOST_HEADER).map_err(|reason| DataError::new(path, reason))?;
     write_atomically(path, bytes)
 }
 
-/// Reads all tensors of a safetensors file. Elements of 16 and 64 bits become f32s, rounded where they must be, and so do
-/// integers of 32 and 64 bits, such as PyTorch's number of batches in a batch normalisation; other types are an error.
+/// Reads all tensors of a safetensors file or, with the feature `pt`, of a file of `torch.save` (`.pt`, `.pth`); which of them
+/// it is shows in its first bytes.
+///
+/// Elements of all kinds become f32s: truth values and whole numbers of 8 to 64 bits, which must be such that an f32 holds
+/// them; floating-point numbers of 8 (F8_E4M3, F8_E5M2, F8_E8M0), 16 (F16, BF16), 32 and 64 bits, rounded where they must be.
+/// Memory is taken for what the file really holds, four bytes an element.
+///
+/// # Errors
+/// When the file cannot be read, is damaged or of another format; or has a tensor of another kind (F4, F6), of a whole number
+/// that an f32 cannot hold, such as 2^24 + 1, or of a finite one beyond an f32's range: the tensor is named.
+///
+/// ```
+/// # use gradus_nn::{load_tensors, save_tensors};
+/// # use gradus_tensor::Tensor;
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("pair.safetensors");
+/// save_tensors(&path, [("a".to_string(), &Tensor::zeros([2, 3])), ("b".to_string(), &Tensor::ones([3]))], "")?;
+/// let names: Vec<String> = load_tensors(&path)?.into_keys().collect();
+/// assert_eq!(names, ["a", "b"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn load_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>, DataError> {
-    let path = path.as_ref();
-    let bytes = fs::read(path).map_err(Reason::from);
-    bytes.and_then(|bytes| decode(&bytes)).map_err(|reason| DataError::new(path, reason))
+    read_tensors(path.as_ref(), &|name| Some(name.to_owned()))
+}
+
+/// Reads the tensors that `rename` gives a name, under that name.
+pub(crate) fn read_tensors(path: &Path, rename: Rename<'_>) -> Result<BTreeMap<String, Tensor>, DataError> {
+    let read = || -> Result<BTreeMap<String, Tensor>, Reason> {
+        let bytes = read_file(path)?;
+        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+            return torch(bytes, rename);
+        }
+        decode(&bytes, rename)
+    };
+    read().map_err(|reason| DataError::new(path, reason))
+}
+
+#[cfg(feature = "pt")]
+fn torch(bytes: Vec<u8>, rename: Rename<'_>) -> Result<BTreeMap<String, Tensor>, Reason> {
+    super::torch::decode(bytes, rename)
+}
+
+#[cfg(not(feature = "pt"))]
+fn torch(_: Vec<u8>, _: Rename<'_>) -> Result<BTreeMap<String, Tensor>, Reason> {
+    Err("looks like a file of torch.save, which is read with gradus's feature \"pt\"; or save it in Python with \
+         safetensors.torch.save_file(model.state_dict(), ..)"
+        .into())
 }
 
 /// Reads the text that [`save_tensors`] put beside the tensors of a file; empty when there is none.
+///
+/// # Errors
+/// When the file cannot be read, or is no safetensors file.
 pub fn load_metadata(path: impl AsRef<Path>) -> Result<String, DataError> {
     let path = path.as_ref();
-    let bytes = fs::read(path).map_err(Reason::from);
+    let bytes = read_file(path);
     bytes.and_then(|bytes| decode_metadata(&bytes)).map_err(|reason| DataError::new(path, reason))
+}
+
+/// Both the tensors and the text of a file, which is opened once: another process may replace it meanwhile.
+pub(crate) fn load_both(path: &Path) -> Result<(BTreeMap<String, Tensor>, String), DataError> {
+    let read = || -> Result<_, Reason> {
+        let bytes = read_file(path)?;
+        Ok((decode(&bytes, &|name| Some(name.to_owned()))?, decode_metadata(&bytes)?))
+    };
+    read().map_err(|reason| DataError::new(path, reason))
 }
 
 fn encode<'a>(
     tensors: impl IntoIterator<Item = (String, &'a Tensor)>,
     metadata: &str,
+    most_header: u64,
 ) -> Result<Vec<u8>, Reason> {
     let mut named = BTreeMap::new();
     for (name, tensor) in tensors {
@@ -73,7 +132,16 @@ fn encode<'a>(
     }
     let metadata =
         (!metadata.is_empty()).then(|| HashMap::from([(METADATA_KEY.to_owned(), metadata.to_owned())]));
-    Ok(safetensors::serialize(named, metadata)?)
+    let bytes = ::safetensors::serialize(named, metadata)?;
+    let header =
+        u64::from_le_bytes(*bytes.first_chunk().expect("the format begins with the header's length"));
+    if header > most_header {
+        return Err(format!(
+            "its names and text take {header} bytes; no reader takes more than {most_header}"
+        )
+        .into());
+    }
+    Ok(bytes)
 }
 
 /// A tensor as the library wants to see it.
@@ -99,15 +167,34 @@ impl View for Saved<'_> {
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, Reason> {
+fn decode(bytes: &[u8], rename: Rename<'_>) -> Result<BTreeMap<String, Tensor>, Reason> {
     let file = SafeTensors::deserialize(bytes)?;
-    let read = |(name, view): (&str, TensorView<'_>)| -> Result<(String, Tensor), Reason> {
-        let elements = elements(&view).map_err(|reason| format!("tensor {name}: {reason}"))?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.iter() {
+        let Some(new_name) = rename(name) else { continue };
+        let elements = kind(view.dtype()).and_then(|kind| kind.decode(view.data(), false));
+        let elements = elements.map_err(|reason| format!("tensor {name}: {reason}"))?;
         let tensor =
             Tensor::try_new(elements, view.shape()).map_err(|error| format!("tensor {name}: {error}"))?;
-        Ok((name.to_owned(), tensor))
-    };
-    file.iter().map(read).collect()
+        insert(&mut tensors, name, new_name, tensor)?;
+    }
+    Ok(tensors)
+}
+
+/// Adds a tensor under its new name.
+pub(crate) fn insert(
+    tensors: &mut BTreeMap<String, Tensor>,
+    name: &str,
+    new_name: String,
+    tensor: Tensor,
+) -> Result<(), String> {
+    match tensors.contains_key(&new_name) {
+        true => Err(format!("tensor {name} becomes a second one of the name {new_name}")),
+        false => {
+            tensors.insert(new_name, tensor);
+            Ok(())
+        }
+    }
 }
 
 fn decode_metadata(bytes: &[u8]) -> Result<String, Reason> {
@@ -115,35 +202,26 @@ fn decode_metadata(bytes: &[u8]) -> Result<String, Reason> {
     Ok(header.metadata().as_ref().and_then(|texts| texts.get(METADATA_KEY)).cloned().unwrap_or_default())
 }
 
-fn elements(view: &TensorView<'_>) -> Result<Vec<f32>, String> {
-    let data = view.data();
-    Ok(match view.dtype() {
-        Dtype::F32 => data.as_chunks().0.iter().map(|&x| f32::from_le_bytes(x)).collect(),
-        Dtype::F64 => data.as_chunks().0.iter().map(|&x| f64::from_le_bytes(x) as f32).collect(),
-        Dtype::F16 => data.as_chunks().0.iter().map(|&x| from_f16(u16::from_le_bytes(x))).collect(),
-        Dtype::I64 => data.as_chunks().0.iter().map(|&x| i64::from_le_bytes(x) as f32).collect(),
-        Dtype::I32 => data.as_chunks().0.iter().map(|&x| i32::from_le_bytes(x) as f32).collect(),
-        Dtype::BF16 => data.as_chunks().0.iter().map(|&x| from_bf16(u16::from_le_bytes(x))).collect(),
-        other => return Err(format!("has elements of type {other}, not floating-point or whole ones")),
+fn kind(dtype: Dtype) -> Result<Kind, String> {
+    Ok(match dtype {
+        Dtype::BOOL => Kind::Bool,
+        Dtype::U8 => Kind::U8,
+        Dtype::I8 => Kind::I8,
+        Dtype::U16 => Kind::U16,
+        Dtype::I16 => Kind::I16,
+        Dtype::U32 => Kind::U32,
+        Dtype::I32 => Kind::I32,
+        Dtype::U64 => Kind::U64,
+        Dtype::I64 => Kind::I64,
+        Dtype::F16 => Kind::F16,
+        Dtype::BF16 => Kind::Bf16,
+        Dtype::F32 => Kind::F32,
+        Dtype::F64 => Kind::F64,
+        Dtype::F8_E4M3 => Kind::F8E4m3,
+        Dtype::F8_E5M2 => Kind::F8E5m2,
+        Dtype::F8_E8M0 => Kind::F8E8m0,
+        other => return Err(format!("has elements of type {other}, which are not read")),
     })
-}
-
-/// A bfloat16 is the upper half of an f32.
-fn from_bf16(bits: u16) -> f32 {
-    f32::from_bits(u32::from(bits) << 16)
-}
-
-/// One sign bit, five of exponent (biased by 15), ten of mantissa.
-fn from_f16(bits: u16) -> f32 {
-    let [sign, exponent, mantissa] = [bits >> 15, bits >> 10 & 0x1f, bits & 0x3ff].map(u32::from);
-    let magnitude = match exponent {
-        // Subnormal: a multiple of 2^-24, which an f32 holds as a normal number.
-        0 => (mantissa as f32 / (1 << 24) as f32).to_bits(),
-        // Infinity and NaN keep their mantissa.
-        0x1f => 0xff << 23 | mantissa << 13,
-        _ => (exponent + 127 - 15) << 23 | mantissa << 13,
-    };
-    f32::from_bits(sign << 31 | magnitude)
 }
 
 #[cfg(test)]
@@ -151,6 +229,14 @@ mod tests {
     use super::*;
     use gradus_tensor::{Rng, Slice};
     use proptest::prelude::*;
+    use std::fs;
+
+    fn encode<'a>(
+        tensors: impl IntoIterator<Item = (String, &'a Tensor)>,
+        metadata: &str,
+    ) -> Result<Vec<u8>, Reason> {
+        super::encode(tensors, metadata, MOST_HEADER)
+    }
 
     fn two_tensors() -> Vec<u8> {
         let (a, b) = (Tensor::from([[1.0, -2.0, 0.5]]), Tensor::scalar(7.0));
@@ -162,6 +248,10 @@ mod tests {
         let header =
             format!(r#"{{"x":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[0,{}]}}}}"#, data.len());
         [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+    }
+
+    fn all(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, Reason> {
+        decode(bytes, &|name| Some(name.to_owned()))
     }
 
     fn bits(tensor: &Tensor) -> Vec<u32> {
@@ -200,7 +290,7 @@ mod tests {
     #[test]
     fn no_tensors_are_a_file_too() {
         let bytes = encode([], "only text").unwrap();
-        assert!(decode(&bytes).unwrap().is_empty());
+        assert!(all(&bytes).unwrap().is_empty());
         assert_eq!(decode_metadata(&bytes).unwrap(), "only text");
     }
 
@@ -262,67 +352,86 @@ mod tests {
     fn every_truncation_is_an_error() {
         let bytes = two_tensors();
         for len in 0..bytes.len() {
-            assert!(decode(&bytes[..len]).is_err(), "the first {len} bytes are no file");
+            assert!(all(&bytes[..len]).is_err(), "the first {len} bytes are no file");
             assert!(decode_metadata(&bytes[..len]).is_err());
         }
-        assert!(decode(&[&bytes[..], &[0]].concat()).is_err(), "a byte too much");
+        assert!(all(&[&bytes[..], &[0]].concat()).is_err(), "a byte too much");
     }
 
     #[test]
     fn hostile_headers_are_errors() {
         let huge = format!("[0,{0},{0}]", usize::MAX);
         for (dtype, shape) in [("F32", huge.as_str()), ("F32", "[1073741824,1073741824]"), ("F32", "[-1]")] {
-            assert!(decode(&file(dtype, shape, &[])).is_err(), "{shape}");
+            assert!(all(&file(dtype, shape, &[])).is_err(), "{shape}");
         }
-        assert!(decode(&file("F32", "[2]", &[0; 4])).is_err());
+        assert!(all(&file("F32", "[2]", &[0; 4])).is_err());
         // Headers said to be longer than the file, the memory, or any number.
         for len in [9, 1 << 40, u64::MAX] {
-            assert!(decode(&[&len.to_le_bytes()[..], b"{}      "].concat()).is_err());
+            assert!(all(&[&len.to_le_bytes()[..], b"{}      "].concat()).is_err());
         }
         let deep = "[".repeat(100_000);
-        assert!(decode(&[&(deep.len() as u64).to_le_bytes(), deep.as_bytes()].concat()).is_err());
-        let bools = decode(&file("BOOL", "[1]", &[0; 1])).unwrap_err();
-        assert_eq!(
-            bools.to_string(),
-            "tensor x: has elements of type BOOL, not floating-point or whole ones"
-        );
+        assert!(all(&[&(deep.len() as u64).to_le_bytes(), deep.as_bytes()].concat()).is_err());
+        // Six bits an element.
+        let packed = all(&file("F6_E2M3", "[4]", &[0; 3])).unwrap_err();
+        assert_eq!(packed.to_string(), "tensor x: has elements of type F6_E2M3, which are not read");
+        let truth = all(&file("BOOL", "[1]", &[7])).unwrap_err();
+        assert_eq!(truth.to_string(), "tensor x: holds 7 as a truth value");
     }
 
     #[test]
-    fn other_floating_point_types_become_f32() {
-        let f64s: Vec<u8> = [1.5, 0.1, 1e300].iter().flat_map(|x: &f64| x.to_le_bytes()).collect();
-        assert_eq!(decode(&file("F64", "[3]", &f64s)).unwrap()["x"].to_vec(), [1.5, 0.1, f32::INFINITY]);
-        // 1, -2 and the largest number of each type.
-        let f16s: Vec<u8> = [0x3c00u16, 0xc000, 0x7bff].iter().flat_map(|x| x.to_le_bytes()).collect();
-        assert_eq!(decode(&file("F16", "[3]", &f16s)).unwrap()["x"].to_vec(), [1.0, -2.0, 65504.0]);
-        let bf16s: Vec<u8> = [0x3f80u16, 0xc000, 0x7f7f].iter().flat_map(|x| x.to_le_bytes()).collect();
-        assert_eq!(
-            decode(&file("BF16", "[3]", &bf16s)).unwrap()["x"].to_vec(),
-            [1.0, -2.0, 255.0 * 2f32.powi(120)]
-        );
+    fn every_kind_is_read_as_the_kind_that_it_says() {
+        // The same byte, or the number 1 or 1.5, in each kind.
+        let cases: [(&str, &[u8], f32); 16] = [
+            ("BOOL", &[1], 1.0),
+            ("U8", &[0xfe], 254.0),
+            ("I8", &[0xfe], -2.0),
+            ("U16", &[0xfe, 0xff], 65534.0),
+            ("I16", &[0xfe, 0xff], -2.0),
+            ("U32", &[0, 0, 0, 0x80], 2147483648.0),
+            ("I32", &[0xfe, 0xff, 0xff, 0xff], -2.0),
+            ("U64", &[0, 0, 0, 0, 0, 0, 0, 0x80], 9223372036854775808.0),
+            ("I64", &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], -2.0),
+            ("F16", &[0x00, 0x3e], 1.5),
+            ("BF16", &[0xc0, 0x3f], 1.5),
+            ("F32", &[0, 0, 0xc0, 0x3f], 1.5),
+            ("F64", &[0, 0, 0, 0, 0, 0, 0xf8, 0x3f], 1.5),
+            ("F8_E4M3", &[0x3c], 1.5),
+            ("F8_E5M2", &[0x3e], 1.5),
+            ("F8_E8M0", &[0x80], 2.0),
+        ];
+        for (dtype, bytes, expected) in cases {
+            assert_eq!(all(&file(dtype, "[1]", bytes)).unwrap()["x"].to_vec(), [expected], "{dtype}");
+        }
+        let great = all(&file("I64", "[1]", &16_777_217i64.to_le_bytes())).unwrap_err();
+        assert_eq!(great.to_string(), "tensor x: holds 16777217, which an f32 cannot hold");
     }
 
     #[test]
-    fn integers_become_f32() {
-        let i64s: Vec<u8> = [5, -3, (1 << 40) + 1].iter().flat_map(|x: &i64| x.to_le_bytes()).collect();
-        assert_eq!(decode(&file("I64", "[3]", &i64s)).unwrap()["x"].to_vec(), [5.0, -3.0, 2f32.powi(40)]);
-        let i32s: Vec<u8> = [-1, 16_777_216].iter().flat_map(|x: &i32| x.to_le_bytes()).collect();
-        assert_eq!(decode(&file("I32", "[2]", &i32s)).unwrap()["x"].to_vec(), [-1.0, 16_777_216.0]);
+    fn some_tensors_are_read_under_other_names() {
+        let bytes = two_tensors();
+        let read = decode(&bytes, &|name| name.strip_prefix("a.").map(str::to_owned)).unwrap();
+        assert_eq!(read.keys().collect::<Vec<_>>(), ["weight"]);
+        let twice = decode(&bytes, &|_| Some("same".to_owned())).unwrap_err().to_string();
+        assert!(twice.ends_with("becomes a second one of the name same"), "{twice}");
+        // What is left out need not be of a kind that is read.
+        assert!(decode(&file("F6_E2M3", "[4]", &[0; 3]), &|_| None).unwrap().is_empty());
     }
 
     #[test]
-    fn every_f16_has_the_value_of_its_definition() {
-        for bits in 0..=u16::MAX {
-            let (exponent, mantissa) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023) / 1024.0);
-            let magnitude = match exponent {
-                0 => mantissa * 2f64.powi(-14),
-                31 if mantissa == 0.0 => f64::INFINITY,
-                31 => f64::NAN,
-                _ => (1.0 + mantissa) * 2f64.powi(exponent - 15),
-            };
-            let value = f64::from(from_f16(bits));
-            assert!(value.abs() == magnitude || value.is_nan() && magnitude.is_nan(), "{bits:#06x}");
-            assert_eq!(value.is_sign_negative(), bits >> 15 == 1, "{bits:#06x}");
+    fn a_header_that_no_reader_takes_is_not_written() {
+        let error = super::encode([], &"x".repeat(1000), 1000).unwrap_err().to_string();
+        assert!(error.contains("no reader takes more than 1000"), "{error}");
+    }
+
+    #[cfg(not(feature = "pt"))]
+    #[test]
+    fn files_of_torch_are_recognised() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.pt");
+        for bytes in [&b"PK\x03\x04rest"[..], b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."] {
+            fs::write(&path, bytes).unwrap();
+            let error = load_tensors(&path).unwrap_err().to_string();
+            assert!(error.contains("feature \"pt\"") && error.contains("save_file"), "{error}");
         }
     }
 
@@ -335,7 +444,7 @@ mod tests {
                 bytes[at] ^= 1 << bit;
             }
             let _ = decode_metadata(&bytes);
-            if let Ok(tensors) = decode(&bytes) {
+            if let Ok(tensors) = all(&bytes) {
                 prop_assert!(tensors.values().map(Tensor::numel).sum::<usize>() * 4 <= bytes.len());
             }
         }

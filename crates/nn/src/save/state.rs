@@ -1,11 +1,7 @@
 //! What is saved of a training run beside its weights: named tensors and named values.
 
-use crate::{
-    file::DataError,
-    module::Module,
-    save::{load_metadata, load_tensors, save_tensors},
-    weights,
-};
+use super::{DataError, safetensors::load_both, save_tensors, weights};
+use crate::module::Module;
 use gradus_tensor::{Rng, RngState, Tensor};
 use std::{
     collections::BTreeMap,
@@ -114,22 +110,26 @@ impl State {
     /// assert_eq!(later.bits(), rng.bits());
     /// # Ok::<(), gradus_nn::StateError>(())
     /// ```
+    ///
+    /// # Panics
+    /// When the model names two parameters alike: one of them would be lost.
+    #[track_caller]
     pub fn put_model(&mut self, name: &str, model: &dyn Module) {
-        let mut part = State::new();
-        for (name, param) in model.params() {
-            part.put_tensor(name, param.value().clone());
+        match weights::state_dict(model) {
+            Ok(tensors) => self.put_part(name, State { tensors, ..State::new() }),
+            Err(fault) => panic!("put_model: {fault}"),
         }
-        self.put_part(name, part);
     }
 
     /// Sets the parameters and buffers that [`State::put_model`] added below this name. Either all of them are set, or the
     /// model stays as it is.
     ///
     /// # Errors
-    /// When the names or shapes are not the model's; all that does not fit is named.
+    /// When the names or shapes are not the model's, and what does not fit is named; or the model names two parameters alike.
     pub fn restore_model(&self, name: &str, model: &mut dyn Module) -> Result<(), StateError> {
         let named = |faults| StateError::new(format!("{name}: {faults}"));
-        weights::set_params(model, self.part(name).tensors).map_err(named)
+        weights::set_params(model, self.part(name).tensors, true, "the file").map_err(named)?;
+        Ok(())
     }
 
     /// Adds where a generator of random numbers stands, below a name.
@@ -183,7 +183,7 @@ impl State {
     /// When the file cannot be read or is none of these.
     pub fn load(path: impl AsRef<Path>) -> Result<State, DataError> {
         let path = path.as_ref();
-        let (tensors, text) = (load_tensors(path)?, load_metadata(path)?);
+        let (tensors, text) = load_both(path)?;
         let mut values = BTreeMap::new();
         for line in text.lines() {
             let Some((name, value)) = line.split_once('=') else {
@@ -222,7 +222,52 @@ fn unescape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::write_atomically, *};
+    use crate::Param;
+    use proptest::prelude::*;
+
+    #[test]
+    fn tensors_and_values_are_of_one_save_while_another_process_saves() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        let bytes: Vec<Vec<u8>> = [1.0, 2.0]
+            .map(|number| {
+                let mut state = State::new();
+                state.put("number", number);
+                state.put_tensor("number", Tensor::full([1000], number as f32));
+                state.save(&path).unwrap();
+                std::fs::read(&path).unwrap()
+            })
+            .into();
+        std::thread::scope(|scope| {
+            let saver = scope.spawn(|| {
+                for i in 0..400 {
+                    write_atomically(&path, &bytes[i % 2]).unwrap();
+                }
+            });
+            while !saver.is_finished() {
+                let state = State::load(&path).unwrap();
+                assert_eq!(state.get::<f32>("number").unwrap(), state.tensors()["number"].get([0]));
+            }
+        });
+    }
+
+    #[test]
+    #[should_panic = "put_model: the model names two parameters weight"]
+    fn a_model_that_names_two_parameters_alike_is_not_saved_by_half() {
+        struct Twice(Param, Param);
+        impl Module for Twice {
+            fn visit<'a>(&'a self, _: &str, f: &mut dyn FnMut(&str, &'a Param)) {
+                f("weight", &self.0);
+                f("weight", &self.1);
+            }
+            fn visit_mut<'a>(&'a mut self, _: &str, f: &mut dyn FnMut(&str, &'a mut Param)) {
+                f("weight", &mut self.0);
+                f("weight", &mut self.1);
+            }
+        }
+        State::new().put_model("model", &Twice(Param::new(1.0), Param::new(2.0)));
+    }
 
     #[test]
     fn values_come_back_bit_for_bit() {
@@ -272,5 +317,30 @@ mod tests {
         let path = dir.path().join("file");
         save_tensors(&path, [], "no assignment").unwrap();
         assert!(State::load(&path).unwrap_err().reason.contains("no assignment"));
+    }
+
+    proptest! {
+        #[test]
+        fn changed_states_never_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("state");
+            let mut state = State::new();
+            state.put("epoch=\n", 3);
+            state.put_tensor("w", Tensor::arange(3));
+            let mut bytes = safetensors_bytes(&state, &path);
+            for (at, value) in flips {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            std::fs::write(&path, bytes).unwrap();
+            if let Err(error) = State::load(&path) {
+                prop_assert_eq!(error.path, path);
+            }
+        }
+    }
+
+    fn safetensors_bytes(state: &State, path: &Path) -> Vec<u8> {
+        state.save(path).unwrap();
+        std::fs::read(path).unwrap()
     }
 }

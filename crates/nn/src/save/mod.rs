@@ -1,0 +1,17 @@
+//! What is written to files and read again: tensors by name, the parameters of a model, the state of a run.
+
+mod elements;
+mod file;
+mod safetensors;
+mod state;
+#[cfg(feature = "pt")]
+mod torch;
+mod weights;
+
+pub use self::safetensors::{load_metadata, load_tensors, save_tensors};
+pub(crate) use elements::{Kind, whole};
+pub use file::{DataError, write_atomically};
+pub(crate) use file::{Reason, expansion_limit, read_file, unpack};
+pub use state::{State, StateError};
+pub use weights::{LoadOptions, Rename, Unmatched, load, load_state_dict, load_with, save, state_dict};
+pub(crate) use weights::{check_params, named_twice, set_params};
