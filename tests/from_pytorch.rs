@@ -18,7 +18,8 @@ fn declared(line: &str) -> Option<&str> {
     let line = line.trim().trim_start_matches("pub ");
     let end = |rest: &str| rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
     let item = ["fn ", "struct ", "enum ", "trait ", "type "].iter().find_map(|kind| line.strip_prefix(kind));
-    let rest = item.or_else(|| [" => ", " = "].iter().any(|row| line.contains(row)).then_some(line))?;
+    let layer = line.starts_with(char::is_uppercase) && line.contains(" = ");
+    let rest = item.or_else(|| (layer || line.contains(" => ")).then_some(line))?;
     Some(&rest[..end(rest)])
 }
 
