@@ -36,7 +36,7 @@ impl Op for Cycle {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("cycle", inputs);
+        let [x] = arity::<Self, _>(inputs);
         Ok(vec![Shape::new(x), Shape::new(x)].into())
     }
 
@@ -68,10 +68,6 @@ impl Op for Cycle {
         let (shape, period) = (g.shape(), g.rng().uniform(1.0, 30.0).into());
         vec![Sample::new(Cycle { period }, [g.normal(shape)])]
     }
-
-    fn error_cases() -> Vec<ErrorCase<Cycle>> {
-        vec![] // any shape will do
-    }
 }
 
 /// How near each point is to each centre: `y[i, j] = exp(-w[j] |x[i] - c[j]|²)`, of three inputs.
@@ -87,7 +83,7 @@ impl Op for Rbf {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        match arity("rbf", inputs) {
+        match arity::<Self, _>(inputs) {
             [&[n, d], &[m, d2], &[m2]] if d == d2 && m == m2 => Ok(Shape::new(&[n, m]).into()),
             [x, centres, widths] => Err(ShapeError::new(format!(
                 "rbf: x {x:?}, centres {centres:?} and widths {widths:?} must be [n, d], [m, d] and [m]"
@@ -177,10 +173,6 @@ impl Op for HastyRbf {
 
     fn samples(g: &mut Gen) -> Vec<Sample<HastyRbf>> {
         Rbf::samples(g).into_iter().map(|sample| Sample::new(HastyRbf, sample.inputs)).collect()
-    }
-
-    fn error_cases() -> Vec<ErrorCase<HastyRbf>> {
-        vec![]
     }
 }
 

@@ -6,7 +6,7 @@
     python scripts/mutants.py --list                # what would be planted
 
 Faults that wrap the results of a rule (a factor, the sign, zeros, a missing sum, ..) are planted at run time by
-crates/autograd/src/check/mutants.rs, in every rule, in every `cargo test`. This script plants those that stand inside a
+crates/autograd/src/check/tests/mutants.rs, in every rule, in every `cargo test`. This script plants those that stand inside a
 rule or a kernel: a term lost among several, operands exchanged, the wrong side of a tie, a vector's tail forgotten.
 
 It works on a copy of the tree under target/mutants. There every rule becomes `match fault { 17 => wrong, _ => right }`,
@@ -346,6 +346,8 @@ def build(files, all_found):
     """Plants, drops what does not compile, and gives the mutants that are left and the test programs."""
     dropped, step = set(), "check"
     write(TREE / "crates/autograd/tests/planted.rs", HARNESS)
+    manifest = TREE / "crates/autograd/Cargo.toml"
+    write(manifest, (ROOT / "crates/autograd/Cargo.toml").read_text() + '\n[[test]]\nname = "planted"\n')
     while True:
         lines = {}
         for path, text in files.items():
@@ -354,8 +356,8 @@ def build(files, all_found):
                 mutated = text + HOOK
             write(TREE / path, mutated)
             lines[path] = at
-        tests = sorted({test.split("/")[1] for test in [LAWS, *OTHER_TESTS, *KERNEL_TESTS]})
-        targets = ["--lib"] if step == "check" else [a for test in tests for a in ("--test", test)]
+        tests = sorted({LAWS, *OTHER_TESTS, *KERNEL_TESTS})
+        targets = ["--lib"] if step == "check" else ["--test", "suite", "--test", "planted"]
         packages = ["-p", "gradus-tensor", "-p", "gradus-autograd"]
         run, messages = cargo(*(["check"] if step == "check" else ["test", "--no-run"]), *packages, *targets)
         errors = [m["message"] for m in messages if m["reason"] == "compiler-message" and m["message"]["level"] == "error"]
@@ -364,7 +366,10 @@ def build(files, all_found):
             continue
         if run.returncode == 0:
             name = lambda m: f"{pathlib.Path(m['manifest_path']).parent.name}/{m['target']['name']}"
-            return dropped, {name(m): m["executable"] for m in messages if m.get("executable")}
+            built = {name(m): m["executable"] for m in messages if m.get("executable")}
+            # A file of tests is a part of its crate's program.
+            part = lambda test: [built[test]] if test in built else [built[test.split("/")[0] + "/suite"], test.split("/")[1] + "::"]
+            return dropped, {test: part(test) for test in tests}
         guilty = {
             id
             for error in errors
@@ -380,7 +385,7 @@ def build(files, all_found):
 
 def run_program(program, seconds=SECONDS, **variables):
     environment = dict(os.environ, RUST_BACKTRACE="0", **variables)
-    arguments = [program, "--nocapture"] if "planted" in os.path.basename(program) else [program]
+    arguments = [*program, "--nocapture"] if "planted" in os.path.basename(program[0]) else program
     try:
         return subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=seconds, cwd=TREE / "crates/autograd")
     except subprocess.TimeoutExpired:

@@ -46,10 +46,10 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     (
         "nn",
         &[
-            &["module", "flat", "gradcheck", "init", "decode", "schedule"],
+            &["module", "flat", "gradcheck", "init", "decode"],
             &["layer", "summary"],
             &["layers", "save"],
-            &["data", "metrics", "optim"],
+            &["data", "metrics", "optim", "schedule"],
             &["train"],
         ],
     ),

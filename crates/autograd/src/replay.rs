@@ -21,6 +21,8 @@ pub(crate) struct Replay<'t> {
     choices: Vec<Vec<u32>>,
     /// By node: the value at the recorded leaves. Constants and leaves are the recorded f32s.
     base: Vec<Array>,
+    /// The nodes of steps whose references declare a surrogate.
+    surrogates: Vec<usize>,
 }
 
 impl<'t> Replay<'t> {
@@ -28,7 +30,12 @@ impl<'t> Replay<'t> {
     pub(crate) fn new(tape: &'t Tape) -> Replay<'t> {
         tape.provide_all();
         let nodes = tape.nodes.read();
-        let mut replay = Replay { choices: vec![Vec::new(); nodes.len()], base: Vec::new(), nodes };
+        let mut replay = Replay {
+            choices: vec![Vec::new(); nodes.len()],
+            base: Vec::new(),
+            surrogates: Vec::new(),
+            nodes,
+        };
         for (id, node) in replay.nodes.iter().enumerate() {
             if node.is_later_output() {
                 continue; // came with the first
@@ -40,6 +47,9 @@ impl<'t> Replay<'t> {
             let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &replay.base[i as usize]).collect();
             let mut branches = Branches::recording();
             let mut outputs = step.reference(&inputs, &mut branches);
+            if branches.is_surrogate() {
+                replay.surrogates.push(id);
+            }
             let natural = branches.into_choices();
             if !natural.is_empty() {
                 // What the f32 inputs choose may be another side than f64 inputs, a rounding away, would.
@@ -56,6 +66,19 @@ impl<'t> Replay<'t> {
     /// The value of a node at the recorded leaves.
     pub(crate) fn base(&self, id: u32) -> &Array {
         &self.base[id as usize]
+    }
+
+    /// A sentence for each step up to a node whose backward is deliberately not the derivative of its forward.
+    pub(crate) fn surrogates(&self, last: u32) -> Vec<String> {
+        let mut sentences: Vec<String> = Vec::new();
+        for &id in self.surrogates.iter().filter(|&&id| id <= last as usize) {
+            let (step, _, line) = self.recorded(id);
+            let sentence = surrogate_note(step.name(), &format!(" at {}:{}", line.file(), line.line()));
+            if !sentences.contains(&sentence) {
+                sentences.push(sentence);
+            }
+        }
+        sentences
     }
 
     /// All values when each step's result is off by a random error within its stated precision: one of the results
@@ -172,6 +195,13 @@ impl<'t> Replay<'t> {
         }
         needed
     }
+}
+
+/// What a report says of an operation whose backward is a surrogate.
+pub(crate) fn surrogate_note(name: &str, place: &str) -> String {
+    format!(
+        "the backward of {name}{place} is a surrogate, checked against what it declares, not against its forward"
+    )
 }
 
 fn recorded_choices(nodes: &[Node], node: &Node, step: &dyn Step) -> Vec<u32> {

@@ -531,7 +531,7 @@ const CLASSES: [(&str, &str, &str); 40] = [
     ("closed forms of activations", "bug_classes", "closed_forms_of_activations"),
     ("padding", "bug_classes", "padding_a_part"),
     ("the order of memory", "bug_classes", "images_stored_with_channels_last"),
-    ("the checker itself", "../src/check/mutants", "the_laws_refuse_every_planted_fault"),
+    ("the checker itself", "../src/check/tests/mutants", "the_laws_refuse_every_planted_fault"),
 ];
 
 #[test]

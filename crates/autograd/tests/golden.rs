@@ -11,10 +11,7 @@ use gradus_autograd::{
     prelude::*,
 };
 
-#[path = "common/numbers.rs"]
-#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
-mod numbers;
-use numbers::Numbers;
+use crate::numbers::Numbers;
 
 /// The formula of a case. What follows the first word of its name is data here, or tells cases of one formula apart.
 fn formula<V: Value>(name: &str, x: &[V]) -> V {

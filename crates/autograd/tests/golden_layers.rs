@@ -2,10 +2,7 @@
 
 use gradus_autograd::prelude::*;
 
-#[path = "common/numbers.rs"]
-#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
-mod numbers;
-use numbers::Numbers;
+use crate::numbers::Numbers;
 
 /// A case of the file.
 #[derive(Default)]

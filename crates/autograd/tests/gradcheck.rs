@@ -1,6 +1,6 @@
 //! The gradient check: passes what is right, and names what is wrong.
 
-mod common;
+use crate::common;
 
 use common::crooked::Crooked;
 use gradus_autograd::{

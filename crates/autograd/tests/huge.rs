@@ -3,10 +3,7 @@
 
 use gradus_autograd::prelude::*;
 
-#[path = "common/panics.rs"]
-#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 /// More than a `usize` holds when it is squared.
 const WIDE: usize = 1 << 32;

@@ -62,9 +62,14 @@ fn every_operation_is_in_the_list() {
     let mut written = Vec::new();
     for path in sources(&ops_folder()) {
         let text = fs::read_to_string(&path).unwrap();
-        let implementations = text.matches("impl Op for ").count() - text.matches("impl Op for $").count();
+        let of = |heads: [&str; 2]| heads.map(|head| text.matches(head).count()).iter().sum::<usize>();
+        let implementations =
+            of(["impl Op for ", "impl Pointwise for "]) - of(["impl Op for $", "impl Pointwise for $"]);
         let constants = text.matches("const NAME: &'static str = \"").count();
-        assert_eq!(implementations, constants, "{path:?}: each `impl Op for X` writes its NAME out");
+        assert_eq!(
+            implementations, constants,
+            "{path:?}: each implementation for a type writes its NAME out"
+        );
         written.extend(text.lines().filter_map(declared).map(String::from));
     }
     let listed: BTreeSet<&str> = ops::ALL.iter().map(|spec| spec.name).collect();
@@ -191,8 +196,13 @@ fn undocumented(text: &str) -> Vec<&str> {
             || line.contains(" => ") && declared(line).is_some()
     };
     let is_documented = |i: &usize| {
-        let above = lines[..*i].iter().rev().find(|line| !line.starts_with("#["));
-        above.is_some_and(|line| line.starts_with("///") || line.starts_with("$(#["))
+        let mut above = &lines[..*i];
+        // Attributes, of one line or of several.
+        while above.last().is_some_and(|line| line.ends_with(']') && !line.starts_with("///")) {
+            let start = above.iter().rposition(|line| line.starts_with("#["));
+            above = &above[..start.unwrap_or(0)];
+        }
+        above.last().is_some_and(|line| line.starts_with("///") || line.starts_with("$(#["))
     };
     (0..lines.len()).filter(|&i| needs(lines[i])).filter(|i| !is_documented(i)).map(|i| lines[i]).collect()
 }
@@ -217,7 +227,12 @@ fn every_file_is_reachable() {
         }
         let declaration = format!("mod {};", module.file_stem().unwrap().to_str().unwrap());
         let parent = fs::read_to_string(module.parent().unwrap().join("mod.rs")).unwrap();
-        assert!(parent.lines().any(|line| line.trim_start_matches("pub ").trim() == declaration), "{path:?}");
+        assert!(
+            parent
+                .lines()
+                .any(|line| line.trim_start_matches("pub(crate) ").trim_start_matches("pub ") == declaration),
+            "{path:?}"
+        );
     }
 }
 

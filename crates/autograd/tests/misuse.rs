@@ -6,10 +6,7 @@ use gradus_autograd::{
     prelude::*,
 };
 
-#[path = "common/panics.rs"]
-#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 /// The panic begins with `message` and points into this file, at the line that `f` stands on.
 macro_rules! panics_here {

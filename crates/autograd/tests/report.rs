@@ -1,6 +1,6 @@
 //! What the gradient check says: reports, bad input, and the tools beside it.
 
-mod common;
+use crate::common;
 
 use common::crooked::{Crooked, Ramp};
 use gradus_autograd::{

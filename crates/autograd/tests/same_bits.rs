@@ -214,7 +214,7 @@ fn methods(folder: &Path, head: fn(&str) -> bool, row: fn(&str) -> Option<&str>)
         let text = fs::read_to_string(&path).unwrap();
         let (mut inside, mut table) = (false, false);
         for line in text.lines() {
-            if !line.starts_with([' ', '}', ')']) {
+            if line.starts_with(char::is_alphabetic) {
                 inside = head(line);
                 table = line.contains("! {") && !line.starts_with("macro_rules!");
             }

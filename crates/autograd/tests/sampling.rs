@@ -7,10 +7,7 @@ use gradus_autograd::{
     prelude::*,
 };
 
-#[path = "common/panics.rs"]
-#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 const PADDINGS: [GridPadding; 3] = [GridPadding::Zeros, GridPadding::Border, GridPadding::Reflection];
 const MODES: [GridMode; 2] = [GridMode::Bilinear, GridMode::Nearest];

@@ -2,10 +2,7 @@
 
 use gradus_autograd::{functional::hvp, prelude::*};
 
-#[path = "common/panics.rs"]
-#[allow(unreachable_pub)] // in one place for all tests
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 /// The panic begins with `message` and points into this file, at the line that `f` stands on.
 macro_rules! panics_here {

@@ -2,7 +2,7 @@
 
 use gradus_autograd::{
     Op,
-    op::examples::{ErrorCase, Gen, Sample},
+    op::examples::{Gen, Sample},
     op::reference::{Array, Branches},
     op::{Backward, Outputs, Shapes},
     ops::loss::{CrossEntropyOptions, NllOptions, Reduction},
@@ -209,10 +209,6 @@ impl Op for Fragile {
     }
 
     fn samples(_: &mut Gen) -> Vec<Sample<Fragile>> {
-        vec![]
-    }
-
-    fn error_cases() -> Vec<ErrorCase<Fragile>> {
         vec![]
     }
 }

@@ -2,10 +2,7 @@
 
 use gradus_autograd::{assert_gradcheck, check::GradCheck, prelude::*};
 
-#[path = "common/panics.rs"]
-#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 /// Whole numbers, so that sums are exact.
 fn whole(shape: [usize; 5], rng: &mut Rng) -> Tensor {

@@ -1,6 +1,6 @@
 //! Right gradients of many kinds of functions are never called wrong, and errors above the error bar are found.
 
-mod support;
+use crate::support;
 
 use gradus_check::{Check, Place, Report, Verdict};
 use support::{Dual, Function, c, gradient, hash, sum, value};

@@ -1,7 +1,6 @@
 //! Random programs: their right gradients are never called wrong, and hardly ever left undecided; planted errors are found.
 
-#[allow(dead_code, reason = "not every test needs all of it")]
-mod support;
+use crate::support;
 
 use gradus_check::{Check, Place, Verdict};
 use support::{Dual, Function, c, gradient, value};

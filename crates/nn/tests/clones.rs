@@ -6,10 +6,7 @@ use gradus_nn::{
     optim::{Adam, Optimizer},
 };
 
-#[path = "../../autograd/tests/common/panics.rs"]
-#[allow(unreachable_pub)] // in one place for all tests
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 fn net(rng: &mut Rng) -> Sequential {
     let inner = Sequential::new().push(Linear::new(8, 8, rng)).push(Relu);

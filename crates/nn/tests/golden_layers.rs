@@ -4,10 +4,7 @@
 use gradus_autograd::prelude::*;
 use gradus_nn::*;
 
-#[path = "../../autograd/tests/common/numbers.rs"]
-#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
-mod numbers;
-use numbers::Numbers;
+use crate::numbers::Numbers;
 use std::collections::BTreeSet;
 
 /// A case of the file: the module's parameters and buffers, an input, a cotangent, and what comes of them.

@@ -7,10 +7,7 @@ use gradus_nn::{
     TransformerOptions, Upsample, data::augment::crop, metrics::ConfusionMatrix, optim::Sgd, train::Trainer,
 };
 
-#[path = "../../autograd/tests/common/panics.rs"]
-#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 const WIDE: usize = 1 << 32;
 const MOST: usize = usize::MAX;

@@ -3,10 +3,7 @@
 use gradus_autograd::prelude::*;
 use gradus_nn::{Conv2d, DynLayer, Flatten, Layer, Linear, MaxPool2d, Relu, Sequential};
 
-#[path = "../../autograd/tests/common/panics.rs"]
-#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 /// What the panic in `f` says, and the line of this file that it points to.
 fn panic_here<R>(f: impl FnOnce() -> R) -> (String, u32) {

@@ -4,10 +4,7 @@ use gradus_autograd::prelude::{Rng, *};
 use gradus_nn::{Gru, Lstm, Module, RecurrentOptions, RecurrentState, Rnn};
 use proptest::prelude::*;
 
-#[path = "../../autograd/tests/common/panics.rs"]
-#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 const INPUTS: usize = 3;
 const HIDDEN: usize = 4;

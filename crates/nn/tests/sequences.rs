@@ -3,10 +3,7 @@
 use gradus_autograd::prelude::*;
 use gradus_nn::{metrics::perplexity, *};
 
-#[path = "../../autograd/tests/common/panics.rs"]
-#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 #[track_caller]
 fn close(found: f32, expected: f64) {

@@ -15,10 +15,7 @@ use gradus_nn::{
 };
 use gradus_tensor::threads::with_threads;
 
-#[path = "../../autograd/tests/common/panics.rs"]
-#[allow(dead_code, unreachable_pub)] // every test file uses a part of it
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 fn flat_digits() -> (Dataset, Dataset) {
     let digits = digits::load().map_inputs(|images| images.reshape([1797, 64]));

@@ -10,7 +10,7 @@ use gradus_tensor::kernels::map::{map, zip};
 use rayon::prelude::*;
 use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, PI, TAU};
 
-mod reference;
+use crate::reference;
 
 /// A function, what it should be, and how far it may be off, in ulps.
 struct Case {

@@ -3,10 +3,7 @@
 
 use gradus_tensor::{Indices, Slice, Tensor};
 
-#[path = "../../autograd/tests/common/panics.rs"]
-#[allow(unreachable_pub)] // in one place for all tests
-mod panics;
-use panics::panic_of;
+use crate::panics::panic_of;
 
 /// The panic says just this and points to the line that `f` stands on.
 macro_rules! says {
@@ -108,6 +105,7 @@ fn indices_refuse_what_does_not_fit() {
     says!("min: shape [0] has no elements", Indices::zeros([0]).min());
 }
 
+#[allow(clippy::reversed_empty_ranges, reason = "an end of -1 is the last index")]
 #[test]
 fn ranges_may_include_their_end() {
     let x = Tensor::arange(5);

@@ -1,6 +1,6 @@
 //! Reductions against naive loops in f64, over all layouts, sizes and numbers of threads.
 
-mod common;
+use crate::common;
 
 use common::{
     Array, flat, indices, lay_out, numbers, recipes, same, shapes, shapes_of_rank, tensors, wild_numbers,
@@ -112,7 +112,11 @@ fn check_all(x: &Tensor, model: &Array, axes: &[isize]) {
     }
     let std = x.std_axes(axes, 1, true);
     let root = x.var_axes(axes, 1, true).iter().map(f32::sqrt).collect::<Vec<_>>();
-    assert!(std.iter().zip(root).all(|(a, b)| same(a, b)), "std is the root of var");
+    // Where the variance underflows or overflows the deviation does not; the root of a rounded variance may be off by a bit.
+    let is_root = |(a, b): (f32, f32)| {
+        same(a, b) || (a - b).abs() <= 2.0 * f32::EPSILON * a || b < 1e-18 || b.is_infinite() && a > 1e19
+    };
+    assert!(std.iter().zip(root).all(is_root), "std is the root of var");
     for result in [x.sum_axes(axes, true), x.max_axes(axes, true), x.var_axes(axes, 0, true)] {
         assert_eq!(result.shape()[..], kept_shape[..]);
         assert!(result.is_contiguous());

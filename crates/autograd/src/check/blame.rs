@@ -55,7 +55,7 @@ impl GradCheck {
         inputs: &[Tensor],
         location: &'static Location<'static>,
     ) -> Option<Vec<Row>> {
-        let tape = Tape::new();
+        let tape = Tape::of_check();
         let vars: Vec<Var<'_>> = inputs.iter().map(|x| tape.var(x.clone())).collect();
         let references: Vec<&Var<'_>> = vars.iter().collect();
         let (_, first, outputs) = Tape::try_record_step(step.fresh(), &references, location).ok()?;

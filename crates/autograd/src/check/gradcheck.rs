@@ -138,7 +138,7 @@ impl GradCheck {
         fn variables<'t>(tape: &'t Tape, inputs: &[Tensor]) -> Vec<Var<'t>> {
             inputs.iter().map(|x| tape.var(x.clone())).collect()
         }
-        let (tape, second) = (Tape::new(), Tape::new());
+        let (tape, second) = (Tape::of_check(), Tape::new());
         let vars = variables(&tape, inputs);
         let output = f(&vars);
         let again = f(&variables(&second, inputs)).value();
@@ -196,27 +196,32 @@ impl GradCheck {
             1 => Tensor::ones(output.shape()),
             _ => Tensor::randn(output.shape(), &mut rng),
         };
+        let was_checked = output.tape().checked.replace(true);
         broken.extend(structure::violations(output, &cotangent, &named));
-        let rows = self.rows(&named, output, cotangent, &mut rng);
-        report(rows, broken, Vec::new())
+        let (rows, notes) = self.rows(&named, output, cotangent, &mut rng);
+        output.tape().checked.set(was_checked);
+        report(rows, broken, notes)
     }
 
-    /// The rows of all orders, with the operations to blame.
+    /// The rows of all orders, with the operations to blame, and what is to be noted.
     fn rows<'t>(
         &self,
         named: &[(String, Var<'t>)],
         output: Var<'t>,
         cotangent: Tensor,
         rng: &mut Rng,
-    ) -> Vec<Row> {
+    ) -> (Vec<Row>, Vec<String>) {
+        let mut notes = Vec::new();
         let vars: Vec<Var<'t>> = named.iter().map(|(_, var)| *var).collect();
-        self.judge(&vars, output, cotangent, rng, |i, mut row, replay| {
+        let rows = self.judge(&vars, output, cotangent, rng, |i, mut row, replay| {
+            notes = replay.surrogates(output.id());
             row.name.clone_from(&named[i].0);
             if matches!(row.verdict, Verdict::WrongFormula | Verdict::PoorPrecision) {
                 row.blame = blame(self, replay, vars[i], output, &row);
             }
             row
-        })
+        });
+        (rows, notes)
     }
 
     /// The rows of one value alone, without the search for whom to blame: what that search checks operations with.
@@ -232,7 +237,7 @@ impl GradCheck {
         output: Var<'t>,
         cotangent: Tensor,
         rng: &mut Rng,
-        finish: impl Fn(usize, Row, &Replay<'_>) -> Row,
+        mut finish: impl FnMut(usize, Row, &Replay<'_>) -> Row,
     ) -> Vec<Row> {
         let mut subjects = vec![Subject::new(1, output, cotangent, vars)];
         if self.second_order {

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     op::{Spec, examples::Gen, spec::AnySample},
+    replay::surrogate_note,
     tape::{Tape, var::Var},
 };
 use gradus_tensor::{Rng, Tensor};
@@ -49,7 +50,7 @@ impl GradCheck {
         // Of each law that is broken the first sample, which is among the smallest.
         let mut laws_broken: Vec<Violation> = Vec::new();
         let mut seeds = Rng::seed(self.seed);
-        let mut drawn = 0;
+        let (mut drawn, mut is_surrogate) = (0, false);
         while drawn < SAMPLES || drawn < MOST_SAMPLES && !rows.iter().all(says_something) {
             for size in 0..=5 {
                 let seed = seeds.bits();
@@ -60,6 +61,7 @@ impl GradCheck {
                     laws_broken.push(violation);
                 }
                 for sample in (spec.samples)(&mut Gen::new(seed, size)) {
+                    is_surrogate |= sample.is_surrogate();
                     let check = GradCheck { seed, ..self.clone() };
                     let found = check.step(&*sample.step, &sample.inputs, line).unwrap_or_default();
                     for (i, row) in found.into_iter().enumerate() {
@@ -83,7 +85,12 @@ impl GradCheck {
         let mut broken: Vec<String> = laws_broken.iter().map(Violation::to_string).collect();
         let untold = rows.iter().filter(|row| row.differenced == 0);
         broken.extend(untold.map(|row| format!("{}: no sample has an element of it", row.name)));
-        let notes = vec![format!("{drawn} samples of each of 6 sizes")];
+        if rows.is_empty() {
+            broken
+                .push(format!("{} declares no samples with inputs, so there is nothing to check", spec.name));
+        }
+        let mut notes = vec![format!("{drawn} samples of each of 6 sizes")];
+        notes.extend(is_surrogate.then(|| surrogate_note(spec.name, "")));
         Report { rows, broken, notes, seed: self.seed, seconds: start.elapsed().as_secs_f64() }
     }
 }

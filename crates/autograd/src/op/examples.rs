@@ -26,13 +26,13 @@ pub struct ErrorCase<O> {
     /// The shapes of the inputs.
     pub shapes: Vec<Vec<usize>>,
     /// How the message begins.
-    pub message: &'static str,
+    pub message: String,
 }
 
 impl<O> ErrorCase<O> {
     /// A case.
-    pub fn new(op: O, shapes: &[&[usize]], message: &'static str) -> ErrorCase<O> {
-        ErrorCase { op, shapes: owned(shapes), message }
+    pub fn new(op: O, shapes: &[&[usize]], message: impl Into<String>) -> ErrorCase<O> {
+        ErrorCase { op, shapes: owned(shapes), message: message.into() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an operation is: everything about it declared in one place.
 
 pub mod examples;
+mod pointwise;
 pub mod prelude;
 pub mod reference;
 mod rule;
@@ -8,6 +9,7 @@ pub(crate) mod spec;
 mod step;
 pub(crate) mod window;
 
+pub use pointwise::Pointwise;
 pub use rule::Backward;
 pub use spec::Spec;
 pub(crate) use step::{Recorded, Step};
@@ -28,11 +30,11 @@ pub trait Op: Debug + Clone + Send + 'static {
     /// The name in error messages and printed tapes; snake case, the name of the method.
     const NAME: &'static str;
 
-    /// The formula of the forward and the backward, in plain text.
-    const FORMULA: &'static str;
+    /// The formula of the forward and the backward, in plain text: `y = ..; dx = ..`. Nothing, if not declared.
+    const FORMULA: &'static str = "";
 
     /// How far the f32 result may be from the f64 reference.
-    const PRECISION: Precision = Precision::Ulps(2.0);
+    const PRECISION: Precision = Precision::DEFAULT;
 
     /// What the forward keeps for the backward beside inputs and outputs; often `()`.
     type Saved: Saved;
@@ -86,8 +88,10 @@ pub trait Op: Debug + Clone + Send + 'static {
     /// Examples for the laws: attributes and inputs over the shapes and values where the operation is defined.
     fn samples(g: &mut Gen) -> Vec<Sample<Self>>;
 
-    /// Inputs that the shape rule must refuse, each with the beginning of its message.
-    fn error_cases() -> Vec<ErrorCase<Self>>;
+    /// Inputs that the shape rule must refuse, each with the beginning of its message. None, if not declared.
+    fn error_cases() -> Vec<ErrorCase<Self>> {
+        Vec::new()
+    }
 }
 
 /// What an operation may save for its backward.
@@ -152,6 +156,11 @@ pub enum Precision {
     /// In units in the last place of the largest term: for sums of many terms, which may cancel. The largest term is
     /// the largest element of the result, or the product of the largest elements of the inputs where that is larger.
     UlpsOfLargest(f64),
+}
+
+impl Precision {
+    /// That of an operation which states none.
+    pub const DEFAULT: Precision = Precision::Ulps(2.0);
 }
 
 /// The outputs of a forward.
@@ -247,11 +256,12 @@ impl From<Vec<Shape>> for Shapes {
     }
 }
 
-/// The shapes of an operation's inputs, for one that always takes `N`.
+/// The shapes of the inputs of operation `O`, which always takes `N`: `let [a, b] = arity::<Self, _>(inputs)`.
 ///
 /// # Panics
 /// When it was given another number of inputs: a mistake of the code that applies it, not of shapes.
 #[track_caller]
-pub fn arity<'a, const N: usize>(op: &str, inputs: &[&'a [usize]]) -> [&'a [usize]; N] {
-    inputs.try_into().unwrap_or_else(|_| panic!("{op}: takes {N} inputs, was given {}", inputs.len()))
+pub fn arity<'a, O: Op, const N: usize>(inputs: &[&'a [usize]]) -> [&'a [usize]; N] {
+    let wrong = |_| panic!("{}: takes {N} inputs, was given {}", O::NAME, inputs.len());
+    inputs.try_into().unwrap_or_else(wrong)
 }

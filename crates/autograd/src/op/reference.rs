@@ -193,6 +193,7 @@ pub struct Branches<'a> {
     taken: Vec<u32>,
     asked: usize,
     flips: usize,
+    is_surrogate: bool,
 }
 
 impl<'a> Branches<'a> {
@@ -228,6 +229,23 @@ impl<'a> Branches<'a> {
         let bits = natural.to_bits();
         let (high, low) = (self.choose((bits >> 32) as u32), self.choose(bits as u32));
         f64::from_bits(u64::from(high) << 32 | u64::from(low))
+    }
+
+    /// The value of a function whose backward is deliberately the derivative of another, `path`, which this declares: while
+    /// branches are frozen, the value recorded and the change that `path` has made since. A gradient check so holds the
+    /// backward to `path`, and notes that it does.
+    pub fn surrogate(&mut self, value: f64, path: f64) -> f64 {
+        self.is_surrogate = true;
+        let flips = self.flips;
+        let offset = self.hold(value - path);
+        // Another distance between the two is no other branch.
+        self.flips = flips;
+        if self.frozen.is_some() { path + offset } else { value }
+    }
+
+    /// Whether the reference has declared a [`surrogate`](Branches::surrogate).
+    pub(crate) fn is_surrogate(&self) -> bool {
+        self.is_surrogate
     }
 
     /// The choices recorded.

@@ -10,6 +10,7 @@ pub struct Backward<'a, V> {
     pub(crate) cotangents: &'a mut [Option<V>],
     pub(crate) needs: &'a [bool],
     pub(crate) results: &'a mut [Option<V>],
+    pub(crate) checked: bool,
 }
 
 impl<'a, V: Value> Backward<'a, V> {
@@ -43,6 +44,21 @@ impl<'a, V: Value> Backward<'a, V> {
     /// The cotangent of one of several outputs; `None` when the loss does not depend on it.
     pub fn cotangent_of(&mut self, output: usize) -> Option<V> {
         self.cotangents[output].take()
+    }
+
+    /// The whole rule of an operation of `N` inputs and one output: from inputs, output and cotangent to the gradients of all
+    /// inputs. They are computed whether anybody wants them or not, which [`add`](Backward::add) does not.
+    #[track_caller]
+    pub fn send<const N: usize>(&mut self, rule: impl FnOnce([&'a V; N], &'a V, V) -> [V; N]) {
+        let gradients = rule(self.inputs(), self.output(), self.cotangent());
+        gradients.into_iter().enumerate().for_each(|(input, gradient)| self.add(input, || gradient));
+    }
+
+    /// Whether a gradient check asks. Checks can judge only what is linear in the cotangent, as all derivatives are; a rule
+    /// that is deliberately not, such as a bound, gives them what it declares as its
+    /// [`surrogate`](super::reference::Branches::surrogate).
+    pub fn is_checked(&self) -> bool {
+        self.checked
     }
 
     /// Whether anybody wants the gradient of this input.

@@ -3,6 +3,7 @@
 use super::{
     Op,
     examples::Gen,
+    reference::{Array, Branches},
     step::{Recorded, Step},
 };
 use gradus_tensor::{Shape, Tensor};
@@ -13,7 +14,7 @@ use std::fmt;
 pub struct Spec {
     /// Its name.
     pub name: &'static str,
-    /// Its formula.
+    /// Its formula; empty where it declares none.
     pub formula: &'static str,
     pub(crate) samples: fn(&mut Gen) -> Vec<AnySample>,
     pub(crate) error_cases: fn() -> Vec<AnyErrorCase>,
@@ -24,10 +25,20 @@ pub(crate) struct AnySample {
     pub(crate) inputs: Vec<Tensor>,
 }
 
+impl AnySample {
+    /// Whether the reference declares a surrogate.
+    pub(crate) fn is_surrogate(&self) -> bool {
+        let inputs: Vec<Array> = self.inputs.iter().map(Array::from).collect();
+        let mut branches = Branches::recording();
+        self.step.reference(&inputs.iter().collect::<Vec<_>>(), &mut branches);
+        branches.is_surrogate()
+    }
+}
+
 pub(crate) struct AnyErrorCase {
     pub(crate) step: Box<dyn Step>,
     pub(crate) shapes: Vec<Vec<usize>>,
-    pub(crate) message: &'static str,
+    pub(crate) message: String,
 }
 
 impl Spec {
@@ -72,6 +83,9 @@ impl Spec {
 
 impl fmt::Debug for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.formula)
+        match self.formula {
+            "" => f.write_str(self.name),
+            formula => write!(f, "{}: {formula}", self.name),
+        }
     }
 }

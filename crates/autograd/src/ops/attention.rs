@@ -99,7 +99,7 @@ pub trait Attention: Value {
         }
         if let Some(bias) = bias {
             scores = scores + bias;
-            finite = Some(bias.not_equals(&self.place().constant(f32::NEG_INFINITY)));
+            finite = Some(bias.not_equals(f32::NEG_INFINITY));
         }
         let causal = is_causal.then(|| {
             let sees = |index: &[usize]| if index[1] <= index[0] { 1.0 } else { 0.0 };

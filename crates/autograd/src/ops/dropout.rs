@@ -110,7 +110,7 @@ impl Op for Dropout {
     type Saved = Tensor;
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("dropout", inputs);
+        let [x] = arity::<Self, _>(inputs);
         if self.channels && x.len() < 2 {
             return Err(ShapeError::new(format!(
                 "dropout: shape {x:?} has no channels: [images, channels, ..]"

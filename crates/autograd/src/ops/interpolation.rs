@@ -186,8 +186,8 @@ impl Op for Interpolate {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("interpolate", inputs);
-        Ok(Interpolation::shape("interpolate", x, self.axis, self.size)?.0.into())
+        let [x] = arity::<Self, _>(inputs);
+        Ok(Interpolation::shape(Self::NAME, x, self.axis, self.size)?.0.into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -196,13 +196,13 @@ impl Op for Interpolate {
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
-        let size = x.shape()[resolve_axis("interpolate", self.axis, &x.shape()).or_fail()];
+        let size = x.shape()[resolve_axis(Self::NAME, self.axis, &x.shape()).or_fail()];
         cx.add(0, || V::apply(InterpolateGrad { axis: self.axis, size, how: self.how }, &[&g]));
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let (shape, axis) = Interpolation::shape("interpolate", x.shape(), self.axis, self.size).or_fail();
+        let (shape, axis) = Interpolation::shape(Self::NAME, x.shape(), self.axis, self.size).or_fail();
         let mut y = Array::full(&shape, 0.0);
         each_blend(&shape, self.axis, x.shape()[axis], self.how, |index, blend, [first, second]| {
             *y.at_mut(index) = (1.0 - blend.share) * x.at(&first) + blend.share * x.at(&second);
@@ -216,7 +216,7 @@ impl Op for Interpolate {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        let axis = resolve_axis("interpolate", self.axis, along.shape()).or_fail();
+        let axis = resolve_axis(Self::NAME, self.axis, along.shape()).or_fail();
         let size = along.shape()[axis];
         if along.axis != axis {
             return along.same();
@@ -264,8 +264,8 @@ impl Op for InterpolateGrad {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("interpolate_grad", inputs);
-        Ok(Interpolation::shape("interpolate_grad", x, self.axis, self.size)?.0.into())
+        let [x] = arity::<Self, _>(inputs);
+        Ok(Interpolation::shape(Self::NAME, x, self.axis, self.size)?.0.into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -274,13 +274,13 @@ impl Op for InterpolateGrad {
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
-        let size = x.shape()[resolve_axis("interpolate_grad", self.axis, &x.shape()).or_fail()];
+        let size = x.shape()[resolve_axis(Self::NAME, self.axis, &x.shape()).or_fail()];
         cx.add(0, || g.interpolate(self.axis, size, self.how));
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let (shape, _) = Interpolation::shape("interpolate_grad", x.shape(), self.axis, self.size).or_fail();
+        let (shape, _) = Interpolation::shape(Self::NAME, x.shape(), self.axis, self.size).or_fail();
         let mut y = Array::full(&shape, 0.0);
         each_blend(x.shape(), self.axis, self.size, self.how, |index, blend, [first, second]| {
             *y.at_mut(&first) += (1.0 - blend.share) * x.at(index);
@@ -295,7 +295,7 @@ impl Op for InterpolateGrad {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.same_but(&[resolve_axis("interpolate_grad", self.axis, along.shape()).or_fail()])
+        along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<InterpolateGrad>> {

@@ -17,6 +17,7 @@ pub mod recurrence;
 pub mod reduce;
 pub mod selection;
 pub mod shape;
+pub mod surrogate;
 mod units;
 
 /// The traits whose methods are the operations on any [`Value`](crate::Value). They come without their names, which
@@ -41,6 +42,7 @@ pub mod methods {
         reduce::Reduce as _,
         selection::Selection as _,
         shape::{Diagonals as _, Shaping as _},
+        surrogate::Surrogates as _,
     };
 }
 
@@ -59,6 +61,9 @@ pub const ALL: &[Spec] = &[
     Spec::of::<arithmetic::DivInto>(),
     Spec::of::<arithmetic::Neg>(),
     Spec::of::<identity::Identity>(),
+    Spec::of::<surrogate::StraightThrough>(),
+    Spec::of::<surrogate::ScaleGradient>(),
+    Spec::of::<surrogate::ClipGradient>(),
     Spec::of::<elementwise::Exp>(),
     Spec::of::<elementwise::Exp2>(),
     Spec::of::<elementwise::Expm1>(),

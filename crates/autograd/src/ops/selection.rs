@@ -68,8 +68,8 @@ impl Op for SelectWhere {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [mask, a, b] = arity("select_where", inputs);
-        Ok(broadcast("select_where", mask, &broadcast("select_where", a, b)?)?.into())
+        let [mask, a, b] = arity::<Self, _>(inputs);
+        Ok(broadcast(Self::NAME, mask, &broadcast(Self::NAME, a, b)?)?.into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {

@@ -90,7 +90,7 @@ pub(crate) fn sweep(
         if has_checkpoints && reached(tape, id, &gradients) {
             tape.segments.borrow_mut().prepare(id, &mut tape.nodes.write());
         }
-        sweep_node(&tape.nodes.read(), id, &mut gradients, rule, watch);
+        sweep_node(&tape.nodes.read(), id, &mut gradients, (rule, tape.checked.get()), watch);
         if release {
             release_passed(&mut tape.nodes.write(), id);
         }
@@ -154,7 +154,7 @@ fn sweep_node(
     nodes: &[Node],
     id: usize,
     gradients: &mut [Option<Tensor>],
-    rule: Rule,
+    (rule, checked): (Rule, bool),
     watch: &mut impl Watch,
 ) {
     let node = &nodes[id];
@@ -181,7 +181,7 @@ fn sweep_node(
         }
     };
     let (inputs, outputs) = (inputs.as_slice(), values.as_slice());
-    let mut cx = Backward { inputs, outputs, cotangents, needs: needs.as_slice(), results };
+    let mut cx = Backward { inputs, outputs, cotangents, needs: needs.as_slice(), results, checked };
     let done = ShapeError::catch(|| step.backward_tensors(&mut cx, rule == Rule::Fused));
     done.map_err(|error| of_rule(&**step, node.location, &error)).or_fail();
     for cotangent in cotangents {
@@ -234,6 +234,7 @@ fn record_node<'t>(tape: &'t Tape, id: usize, wanted: &[bool], gradients: &mut [
         cotangents: &mut cotangents,
         needs: &needs,
         results: &mut results,
+        checked: tape.checked.get(),
     };
     let _line = tape.at_line(location);
     let done = match &step.step {

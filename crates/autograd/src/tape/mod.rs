@@ -74,6 +74,8 @@ pub struct Tape {
     pub(crate) inspector: Cell<Option<Inspector>>,
     /// While a gradient is recorded: the line of the operation that it is a gradient of.
     origin: Cell<Option<&'static Location<'static>>>,
+    /// Whether a gradient check sweeps it, see [`Backward::is_checked`](crate::op::Backward::is_checked).
+    pub(crate) checked: Cell<bool>,
 }
 
 /// How layers that work otherwise in training are to work.
@@ -110,7 +112,15 @@ impl Tape {
             scopes: Scopes::default(),
             inspector: Cell::new(None),
             origin: Cell::new(None),
+            checked: Cell::new(false),
         }
+    }
+
+    /// An empty tape for a gradient check.
+    pub(crate) fn of_check() -> Tape {
+        let tape = Tape::new();
+        tape.checked.set(true);
+        tape
     }
 
     /// An empty tape in training mode. `seed` decides all that is random in the layers, such as dropout's masks.

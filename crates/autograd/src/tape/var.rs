@@ -72,12 +72,6 @@ impl<'t> Var<'t> {
         self.value().item()
     }
 
-    /// The same numbers as a constant of the tape: no gradient flows through it.
-    #[track_caller]
-    pub fn detach(self) -> Var<'t> {
-        self.tape.constant(self.value())
-    }
-
     /// Whether a gradient flows to it: a variable or a parameter lies under it.
     #[track_caller]
     pub(crate) fn needs_gradient(self) -> bool {

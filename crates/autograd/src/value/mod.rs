@@ -176,6 +176,25 @@ pub trait Value:
     #[track_caller]
     fn to_tensor(&self) -> Tensor;
 
+    /// The same numbers as a constant: no gradient flows through it.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// fn square_of_a_half<V: Value>(x: &V) -> V {
+    ///     x * x.detach()
+    /// }
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.var(3.0);
+    /// assert_eq!(square_of_a_half(&x).backward()[x].item(), 3.0); // not 6
+    /// assert_eq!(square_of_a_half(&Tensor::from(3.0)).item(), 9.0);
+    /// ```
+    #[track_caller]
+    fn detach(&self) -> Self {
+        self.place().constant(self.to_tensor())
+    }
+
     /// Applies an operation with `M` outputs.
     ///
     /// # Panics

@@ -3,6 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Mutex,
+    thread,
 };
 
 /// Message, file and line of the panic in `f`. Tests take turns: the hook is the process's.
@@ -11,7 +12,12 @@ pub fn panic_of<R>(f: impl FnOnce() -> R) -> (String, String, u32) {
     static LAST: Mutex<(String, String, u32)> = Mutex::new((String::new(), String::new(), 0));
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
     let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|info| {
+    let here = thread::current().id();
+    std::panic::set_hook(Box::new(move |info| {
+        // Tests on other threads panic too. A worker of this one has no name.
+        if thread::current().id() != here && thread::current().name().is_some() {
+            return;
+        }
         let (payload, place) = (info.payload(), info.location().unwrap());
         let text = payload.downcast_ref::<String>().cloned();
         let text = text.or_else(|| payload.downcast_ref::<&str>().map(|s| s.to_string())).unwrap_or_default();

@@ -100,6 +100,7 @@ impl<O: Op> Faulty<O> {
             cotangents: &mut cotangents,
             needs: &vec![true; inputs.len()],
             results: &mut results,
+            checked: cx.checked,
         });
         results
     }

@@ -80,12 +80,12 @@ struct Mutant {
 impl Mutant {
     fn run<V: Value>(&self, cx: &mut Backward<'_, V>, rule: impl Fn(&dyn Step, &mut Backward<'_, V>)) {
         let given: Vec<Option<V>> = cx.cotangents.iter_mut().map(Option::take).collect();
-        let (outputs, needs) = (cx.outputs, cx.needs);
+        let (outputs, needs, checked) = (cx.outputs, cx.needs, cx.checked);
         let gradients = |step: &dyn Step, inputs: &[&V], cotangents: &[Option<V>]| {
             let mut results = vec![None; inputs.len()];
             let mut cotangents = cotangents.to_vec();
             let (cotangents, results_of) = (&mut cotangents[..], &mut results[..]);
-            rule(step, &mut Backward { inputs, outputs, cotangents, needs, results: results_of });
+            rule(step, &mut Backward { inputs, outputs, cotangents, needs, results: results_of, checked });
             results
         };
         let right = gradients(&*self.step, cx.inputs, &given);

@@ -3,7 +3,6 @@
 mod operators;
 
 use crate::{op::prelude::*, ops::methods::*};
-use gradus_tensor::shape::broadcast;
 
 macro_rules! binary {
     ($($(#[$doc:meta])* $Op:ident $name:literal: $formula:literal,
@@ -12,48 +11,28 @@ macro_rules! binary {
         #[derive(Clone, Copy, Debug)]
         pub struct $Op;
 
-        impl Op for $Op {
+        impl Pointwise for $Op {
             const NAME: &'static str = $name;
             const FORMULA: &'static str = $formula;
             const PRECISION: Precision = Precision::Ulps(0.5);
-            type Saved = ();
+            const INPUTS: usize = 2;
 
-            fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-                let [a, b] = arity($name, inputs);
-                Ok(broadcast($name, a, b)?.into())
-            }
-
-            fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+            fn forward(&self, inputs: &[&Tensor]) -> Tensor {
                 let ($a, $b) = (inputs[0], inputs[1]);
-                (Outputs::from($forward), ())
+                $forward
             }
 
-            fn backward<V: Value>(&self, $cx: &mut Backward<'_, V>, _: &()) $rule
+            fn backward<V: Value>(&self, $cx: &mut Backward<'_, V>) $rule
 
-            fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-                vec![inputs[0].zip(inputs[1], |$a, $b| $forward)]
-            }
-
-            fn reference_update(&self, update: &mut Update<'_>) -> bool {
-                update.elementwise(|[$a, $b], _| $forward)
-            }
-
-            fn window(&self, along: &Along<'_>) -> Option<Window> {
-                along.same()
+            fn reference(&self, x: &[f64], _: &mut Branches<'_>) -> f64 {
+                let ($a, $b) = (x[0], x[1]);
+                $forward
             }
 
             fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
                 let (a, b) = g.broadcast_pair();
                 let range: std::ops::Range<f32> = $range;
                 vec![Sample::new($Op, [g.normal(a), g.values(b, range.start, range.end)])]
-            }
-
-            fn error_cases() -> Vec<ErrorCase<$Op>> {
-                vec![
-                    ErrorCase::new($Op, &[&[2, 3], &[4]], concat!($name, ": shapes [2, 3] and [4] do not broadcast")),
-                    ErrorCase::new($Op, &[&[2, 3], &[2]], concat!($name, ": shapes [2, 3] and [2] do not broadcast")),
-                    ErrorCase::new($Op, &[&[0], &[2]], concat!($name, ": shapes [0] and [2] do not broadcast")),
-                ]
             }
         }
     )*};
@@ -99,49 +78,30 @@ macro_rules! with_scalar {
             pub f64,
         );
 
-        impl Op for $Op {
+        impl Pointwise for $Op {
             const NAME: &'static str = $name;
             const FORMULA: &'static str = $formula;
             const PRECISION: Precision = Precision::Ulps(0.5);
-            type Saved = ();
 
-            fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-                let [x] = arity($name, inputs);
-                Ok(Shape::new(x).into())
-            }
-
-            fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+            fn forward(&self, inputs: &[&Tensor]) -> Tensor {
                 let ($x, $s) = (inputs[0], self.0 as f32);
-                (Outputs::from($forward), ())
+                $forward
             }
 
-            fn backward<V: Value>(&self, $cx: &mut Backward<'_, V>, _: &()) {
+            fn backward<V: Value>(&self, $cx: &mut Backward<'_, V>) {
                 let $s = self.0;
                 $rule
             }
 
-            fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-                let $s = self.0;
-                vec![inputs[0].map(|$x| $forward)]
-            }
-
-            fn reference_update(&self, update: &mut Update<'_>) -> bool {
-                let $s = self.0;
-                update.elementwise(|[$x], _| $forward)
-            }
-
-            fn window(&self, along: &Along<'_>) -> Option<Window> {
-                along.same()
+            fn reference(&self, x: &[f64], _: &mut Branches<'_>) -> f64 {
+                let ($x, $s) = (x[0], self.0);
+                $forward
             }
 
             fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
                 let (shape, scalar) = (g.shape(), g.rng().uniform(0.5, 2.0).into());
                 let range: std::ops::Range<f32> = $range;
                 vec![Sample::new($Op(scalar), [g.values(shape, range.start, range.end)])]
-            }
-
-            fn error_cases() -> Vec<ErrorCase<$Op>> {
-                vec![] // any shape will do
             }
         }
     )*};
@@ -183,44 +143,22 @@ with_scalar! {
 #[derive(Clone, Copy, Debug)]
 pub struct Neg;
 
-impl Op for Neg {
+impl Pointwise for Neg {
     const NAME: &'static str = "neg";
     const FORMULA: &'static str = "y = -x; dx = -g";
     const PRECISION: Precision = Precision::Ulps(0.0);
-    type Saved = ();
+    const EXAMPLES: &'static [Neg] = &[Neg];
 
-    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("neg", inputs);
-        Ok(Shape::new(x).into())
+    fn forward(&self, inputs: &[&Tensor]) -> Tensor {
+        -inputs[0]
     }
 
-    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        (Outputs::from(-inputs[0]), ())
-    }
-
-    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>) {
         let g = cx.cotangent();
         cx.add(0, || -g);
     }
 
-    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        vec![inputs[0].map(|x| -x)]
-    }
-
-    fn reference_update(&self, update: &mut Update<'_>) -> bool {
-        update.elementwise(|[x], _| -x)
-    }
-
-    fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.same()
-    }
-
-    fn samples(g: &mut Gen) -> Vec<Sample<Neg>> {
-        let shape = g.shape();
-        vec![Sample::new(Neg, [g.normal(shape)])]
-    }
-
-    fn error_cases() -> Vec<ErrorCase<Neg>> {
-        vec![] // any shape will do
+    fn reference(&self, x: &[f64], _: &mut Branches<'_>) -> f64 {
+        -x[0]
     }
 }

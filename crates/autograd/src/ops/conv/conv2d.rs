@@ -28,8 +28,8 @@ impl Op for Conv2d {
             [x, w, bias] => (x, w, Some(bias)),
             _ => panic!("conv2d: takes 2 or 3 inputs, was given {}", inputs.len()),
         };
-        let shape = ConvShape::new("conv2d", x, w, self.0)?;
-        bias.map_or(Ok(()), |bias| check_conv_bias("conv2d", bias, shape.out_channels))?;
+        let shape = ConvShape::new(Self::NAME, x, w, self.0)?;
+        bias.map_or(Ok(()), |bias| check_conv_bias(Self::NAME, bias, shape.out_channels))?;
         Ok(shape.y().into())
     }
 
@@ -50,7 +50,7 @@ impl Op for Conv2d {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let (x, w) = (inputs[0], inputs[1]);
-        let shape = ConvShape::new("conv2d", x.shape(), w.shape(), self.0).or_fail();
+        let shape = ConvShape::new(Self::NAME, x.shape(), w.shape(), self.0).or_fail();
         let mut y =
             Array::from_fn(shape.y(), |index| inputs.get(2).map_or(0.0, |bias| bias.at(&index[1..2])));
         each_run(&shape, |wi, xs, ys| {
@@ -62,7 +62,7 @@ impl Op for Conv2d {
 
     fn reference_update(&self, update: &mut Update<'_>) -> bool {
         let (x, w) = (update.inputs()[0], update.inputs()[1]);
-        let shape = ConvShape::new("conv2d", x.shape(), w.shape(), self.0).or_fail();
+        let shape = ConvShape::new(Self::NAME, x.shape(), w.shape(), self.0).or_fail();
         let pixels = shape.output[0] * shape.output[1];
         for (at, change) in update.changes() {
             match update.input() {

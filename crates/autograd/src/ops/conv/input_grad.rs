@@ -28,7 +28,7 @@ impl Op for Conv2dInputGrad {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [w, x] = arity("conv2d_input_grad", inputs);
+        let [w, x] = arity::<Self, _>(inputs);
         Ok(self.shape(w, x)?.x().into())
     }
 

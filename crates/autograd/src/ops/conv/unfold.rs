@@ -55,8 +55,8 @@ impl Op for Unfold {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("unfold", inputs);
-        Ok(UnfoldShape::new("unfold", x, self.kernel, self.options)?.columns().into())
+        let [x] = arity::<Self, _>(inputs);
+        Ok(UnfoldShape::new(Self::NAME, x, self.kernel, self.options)?.columns().into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -70,7 +70,7 @@ impl Op for Unfold {
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let shape = UnfoldShape::new("unfold", inputs[0].shape(), self.kernel, self.options).or_fail();
+        let shape = UnfoldShape::new(Self::NAME, inputs[0].shape(), self.kernel, self.options).or_fail();
         let mut y = Array::full(shape.columns(), 0.0);
         each_element(&shape, |pixel, column| y.data_mut()[column] = inputs[0].data()[pixel]);
         vec![y]
@@ -116,8 +116,8 @@ impl Op for Fold {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("fold", inputs);
-        Ok(UnfoldShape::of_fold("fold", x, self.size, self.kernel, self.options)?.0.x().into())
+        let [x] = arity::<Self, _>(inputs);
+        Ok(UnfoldShape::of_fold(Self::NAME, x, self.size, self.kernel, self.options)?.0.x().into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -131,7 +131,8 @@ impl Op for Fold {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let shape = UnfoldShape::of_fold("fold", x.shape(), self.size, self.kernel, self.options).or_fail();
+        let shape =
+            UnfoldShape::of_fold(Self::NAME, x.shape(), self.size, self.kernel, self.options).or_fail();
         let mut y = Array::full(shape.0.x(), 0.0);
         each_element(&shape, |pixel, column| y.data_mut()[pixel] += x.data()[column]);
         vec![y]

@@ -27,7 +27,7 @@ impl Op for Conv2dWeightGrad {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x, z] = arity("conv2d_weight_grad", inputs);
+        let [x, z] = arity::<Self, _>(inputs);
         Ok(self.shape(x, z)?.w().into())
     }
 

@@ -180,10 +180,7 @@ unary! {
             1 => low,
             _ => high,
         },
-        derivative: |x, y, k| {
-            let bound = |bound: f64| x.place().constant(bound as f32);
-            x.gt(&bound(low)) * x.lt(&bound(high))
-        },
+        derivative: |x, y, k| x.gt(low as f32) * x.lt(high as f32),
         slope: |x| if x > low && x < high { 1.0 } else { 0.0 },
         samples: -2.0..2.0,
     }

@@ -1,7 +1,6 @@
 //! Functions of two arguments, element by element, that are no operators.
 
 use crate::{op::prelude::*, ops::methods::*};
-use gradus_tensor::shape::broadcast;
 use std::ops::Range;
 
 /// A row names the operation and gives the formula, the precision, the function on tensors (`forward`) and in f64 (`reference`,
@@ -40,43 +39,30 @@ macro_rules! pairs {
             #[derive(Clone, Copy, Debug)]
             pub struct $Op;
 
-            impl Op for $Op {
+            impl Pointwise for $Op {
                 const NAME: &'static str = stringify!($name);
                 const FORMULA: &'static str = $formula;
                 const PRECISION: Precision = $precision;
-                type Saved = ();
+                const INPUTS: usize = 2;
 
-                fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-                    let [a, b] = arity(stringify!($name), inputs);
-                    Ok(broadcast(stringify!($name), a, b)?.into())
+                fn forward(&self, inputs: &[&Tensor]) -> Tensor {
+                    $forward(inputs[0], inputs[1])
                 }
 
-                fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-                    ($forward(inputs[0], inputs[1]).into(), ())
-                }
+                fn backward<V: Value>(&self, $cx: &mut Backward<'_, V>) $rule
 
-                fn backward<V: Value>(&self, $cx: &mut Backward<'_, V>, _: &()) $rule
-
-                $(fn backward_fused(&self, $fcx: &mut Backward<'_, Tensor>, _: &()) $fused)?
+                $(fn backward_fused(&self, $fcx: &mut Backward<'_, Tensor>) $fused)?
 
                 #[allow(unused)]
-                fn reference(&self, inputs: &[&Array], $branches: &mut Branches<'_>) -> Vec<Array> {
-                    vec![inputs[0].zip(inputs[1], |$a, $b| $reference)]
-                }
-
-                fn window(&self, along: &Along<'_>) -> Option<Window> {
-                    along.same()
+                fn reference(&self, x: &[f64], $branches: &mut Branches<'_>) -> f64 {
+                    let ($a, $b) = (x[0], x[1]);
+                    $reference
                 }
 
                 fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
                     let (a, b) = g.broadcast_pair();
                     let (in_a, in_b): (Range<f32>, Range<f32>) = ($a_range, $b_range);
                     vec![Sample::new($Op, [g.values(a, in_a.start, in_a.end), g.values(b, in_b.start, in_b.end)])]
-                }
-
-                fn error_cases() -> Vec<ErrorCase<$Op>> {
-                    let message = concat!(stringify!($name), ": shapes [2, 3] and [4] do not broadcast");
-                    vec![ErrorCase::new($Op, &[&[2, 3], &[4]], message)]
                 }
             }
         )*
@@ -229,7 +215,7 @@ pairs! {
         reference: |a, b, branches| a.hypot(b),
         rule: |cx| {
             let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-            let y = y.masked_fill(&y.equals(&g.place().constant(0.0)), 1.0);
+            let y = y.masked_fill(&y.equals(0.0), 1.0);
             cx.add(0, || g.strong_mul(&(a / &y)));
             cx.add(1, || g.strong_mul(&(b / &y)));
         },
@@ -286,7 +272,7 @@ pairs! {
         },
         rule: |cx| {
             let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-            let nothing = y.equals(&g.place().constant(f32::NEG_INFINITY));
+            let nothing = y.equals(f32::NEG_INFINITY);
             cx.add(0, || g.strong_mul(&(a - b).masked_fill(&nothing, f32::NEG_INFINITY).sigmoid()));
             cx.add(1, || g.strong_mul(&(b - a).masked_fill(&nothing, f32::NEG_INFINITY).sigmoid()));
         },

@@ -2,12 +2,11 @@
 //! nothing.
 
 use crate::op::prelude::*;
-use gradus_tensor::shape::broadcast;
 
-/// What a value is compared with: another value, by reference or not, or a number.
+/// What a value is compared with: another value, by reference, or a number.
 #[diagnostic::on_unimplemented(
     message = "a value of type `{V}` cannot be compared with `{Self}`",
-    note = "compare it with a value of its own kind, or with an `f32`: `x.gt(0.5)`"
+    note = "compare it with a reference to a value of its kind, or with an `f32`: `x.gt(&y)`, `x.gt(0.5)`"
 )]
 pub trait Comparand<V: Value> {
     /// It, as a value that lives where `x` does.
@@ -18,12 +17,6 @@ pub trait Comparand<V: Value> {
 impl<V: Value> Comparand<V> for &V {
     fn beside(self, _: &V) -> V {
         self.clone()
-    }
-}
-
-impl<V: Value> Comparand<V> for V {
-    fn beside(self, _: &V) -> V {
-        self
     }
 }
 
@@ -87,42 +80,25 @@ macro_rules! steps {
             #[derive(Clone, Copy, Debug)]
             pub struct $Op;
 
-            impl Op for $Op {
+            impl Pointwise for $Op {
                 const NAME: &'static str = stringify!($name);
                 const FORMULA: &'static str = $formula;
                 const PRECISION: Precision = Precision::Ulps(0.0);
-                type Saved = ();
 
-                fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-                    let [x] = arity(stringify!($name), inputs);
-                    Ok(Shape::new(x).into())
+                fn forward(&self, inputs: &[&Tensor]) -> Tensor {
+                    Tensor::$name(inputs[0])
                 }
 
-                fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-                    (Tensor::$name(inputs[0]).into(), ())
-                }
+                fn backward<V: Value>(&self, _: &mut Backward<'_, V>) {}
 
-                fn backward<V: Value>(&self, _: &mut Backward<'_, V>, _: &()) {}
-
-                fn reference(&self, inputs: &[&Array], $b: &mut Branches<'_>) -> Vec<Array> {
-                    vec![inputs[0].map(|$x| $reference)]
-                }
-
-                fn reference_update(&self, update: &mut Update<'_>) -> bool {
-                    update.elementwise(|[$x], $b| $reference)
-                }
-
-                fn window(&self, along: &Along<'_>) -> Option<Window> {
-                    along.same()
+                fn reference(&self, x: &[f64], $b: &mut Branches<'_>) -> f64 {
+                    let $x = x[0];
+                    $reference
                 }
 
                 fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
                     let shape = g.shape();
                     vec![Sample::new($Op, [g.nonzero(shape, 0.1)])]
-                }
-
-                fn error_cases() -> Vec<ErrorCase<$Op>> {
-                    vec![] // any shape will do
                 }
             }
         )*
@@ -132,43 +108,26 @@ macro_rules! steps {
             #[derive(Clone, Copy, Debug)]
             pub struct $PairOp;
 
-            impl Op for $PairOp {
+            impl Pointwise for $PairOp {
                 const NAME: &'static str = stringify!($pair_name);
                 const FORMULA: &'static str = $pair_formula;
                 const PRECISION: Precision = Precision::Ulps(0.0);
-                type Saved = ();
+                const INPUTS: usize = 2;
 
-                fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-                    let [a, b] = arity(stringify!($pair_name), inputs);
-                    Ok(broadcast(stringify!($pair_name), a, b)?.into())
+                fn forward(&self, inputs: &[&Tensor]) -> Tensor {
+                    inputs[0].zip(inputs[1], |$l, $r| if $holds { 1.0 } else { 0.0 })
                 }
 
-                fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-                    (inputs[0].zip(inputs[1], |$l, $r| if $holds { 1.0 } else { 0.0 }).into(), ())
-                }
+                fn backward<V: Value>(&self, _: &mut Backward<'_, V>) {}
 
-                fn backward<V: Value>(&self, _: &mut Backward<'_, V>, _: &()) {}
-
-                fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
-                    vec![inputs[0].zip(inputs[1], |$l, $r| if branches.test($holds) { 1.0 } else { 0.0 })]
-                }
-
-                fn reference_update(&self, update: &mut Update<'_>) -> bool {
-                    update.elementwise(|[$l, $r], branches| if branches.test($holds) { 1.0 } else { 0.0 })
-                }
-
-                fn window(&self, along: &Along<'_>) -> Option<Window> {
-                    along.same()
+                fn reference(&self, x: &[f64], branches: &mut Branches<'_>) -> f64 {
+                    let ($l, $r) = (x[0], x[1]);
+                    if branches.test($holds) { 1.0 } else { 0.0 }
                 }
 
                 fn samples(g: &mut Gen) -> Vec<Sample<$PairOp>> {
                     let (a, b) = g.broadcast_pair();
                     vec![Sample::new($PairOp, [g.tied(a), g.tied(b)])]
-                }
-
-                fn error_cases() -> Vec<ErrorCase<$PairOp>> {
-                    let message = concat!(stringify!($pair_name), ": shapes [2, 3] and [4] do not broadcast");
-                    vec![ErrorCase::new($PairOp, &[&[2, 3], &[4]], message)]
                 }
             }
         )*

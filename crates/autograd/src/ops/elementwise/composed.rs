@@ -106,7 +106,7 @@ pub trait Composed: Value {
     /// ```
     #[track_caller]
     fn heaviside(&self, at_zero: &Self) -> Self {
-        self.equals(&self.place().constant(0.0)).select_where(at_zero, &self.is_positive())
+        self.equals(0.0).select_where(at_zero, &self.is_positive())
     }
 
     /// The larger of two values, or the one that is not NaN. The two broadcast.
@@ -138,10 +138,9 @@ pub trait Composed: Value {
     /// ```
     #[track_caller]
     fn nan_to_num(&self, nan: f32, above: f32, below: f32) -> Self {
-        let is = |value: f32| self.place().constant(value);
         let finite = self.masked_fill(&self.not_equals(self), nan);
-        let finite = finite.masked_fill(&self.equals(&is(f32::INFINITY)), above);
-        finite.masked_fill(&self.equals(&is(f32::NEG_INFINITY)), below)
+        let finite = finite.masked_fill(&self.equals(f32::INFINITY), above);
+        finite.masked_fill(&self.equals(f32::NEG_INFINITY), below)
     }
 
     /// The exponential linear unit with the scale that keeps activations normalised (G. Klambauer, T. Unterthiner,
@@ -176,7 +175,7 @@ pub trait Composed: Value {
     /// x above a threshold and `value` up to it: `dx = g` where x > threshold, else 0.
     #[track_caller]
     fn threshold(&self, threshold: f32, value: f32) -> Self {
-        self.masked_fill(&self.le(&self.place().constant(threshold)), value)
+        self.masked_fill(&self.le(threshold), value)
     }
 
     /// The logarithm of the sigmoid, which neither overflows nor cancels: `y = -ln(1 + e^-x); dx = g sigmoid(-x)`.
@@ -188,7 +187,7 @@ pub trait Composed: Value {
     /// 0 up to a distance `lambda` from 0, x beyond: `dx = g` where |x| > lambda, else 0.
     #[track_caller]
     fn hardshrink(&self, lambda: f32) -> Self {
-        self.masked_fill(&self.abs().le(&self.place().constant(lambda)), 0.0)
+        self.masked_fill(&self.abs().le(lambda), 0.0)
     }
 
     /// x drawn towards 0 by `lambda`: `y = x - clamp(x, -lambda, lambda); dx = g` where |x| > lambda, else 0.

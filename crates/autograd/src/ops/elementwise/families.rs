@@ -18,42 +18,28 @@ macro_rules! orders {
             pub order: u32,
         }
 
-        impl Op for $Op {
+        impl Pointwise for $Op {
             const NAME: &'static str = stringify!($name);
             const FORMULA: &'static str = $formula;
             const PRECISION: Precision = Precision::Ulps(0.5);
-            type Saved = ();
 
-            fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-                let [x] = arity(stringify!($name), inputs);
-                Ok(Shape::new(x).into())
+            fn forward(&self, inputs: &[&Tensor]) -> Tensor {
+                inputs[0].map(|x| $function(self.order, x.into()) as f32)
             }
 
-            fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-                (inputs[0].map(|x| $function(self.order, x.into()) as f32).into(), ())
-            }
-
-            fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+            fn backward<V: Value>(&self, cx: &mut Backward<'_, V>) {
                 let ([x], g) = (cx.inputs(), cx.cotangent());
                 cx.add(0, || chain(&g, V::apply($Op { order: self.order + 1 }, &[x])));
             }
 
-            fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-                vec![inputs[0].map(|x| $function(self.order, x))]
-            }
-
-            fn window(&self, along: &Along<'_>) -> Option<Window> {
-                along.same()
+            fn reference(&self, x: &[f64], _: &mut Branches<'_>) -> f64 {
+                $function(self.order, x[0])
             }
 
             fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
                 let (shape, range): (_, Range<f32>) = (g.shape(), $samples);
                 let op = $Op { order: g.between(0, 2) as u32 };
                 vec![Sample::new(op, [g.values(shape, range.start, range.end)])]
-            }
-
-            fn error_cases() -> Vec<ErrorCase<$Op>> {
-                vec![] // any shape will do
             }
         }
     )*};

@@ -36,7 +36,7 @@ fn chain<V: Value>(cotangent: &V, slope: impl Borrow<V>) -> V {
 /// - the range that samples of x are drawn from.
 ///
 /// Without `forward` it is the method of `Tensor` with the row's name. For `tanh` the row expands to a unit struct `Tanh`, its
-/// `impl Op`, and a method `tanh` in the trait.
+/// `impl Pointwise`, and a method `tanh` in the trait.
 macro_rules! unary {
     (
         $(#[$about:meta])*
@@ -73,25 +73,19 @@ macro_rules! unary {
                 $(#[doc = concat!("The parameter `", stringify!($p), "`.")] pub f64),+
             ))?;
 
-            impl Op for $Op {
+            impl Pointwise for $Op {
                 const NAME: &'static str = stringify!($name);
                 const FORMULA: &'static str = $formula;
                 const PRECISION: Precision = Precision::Ulps($ulps);
-                type Saved = ();
 
-                fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-                    let [x] = arity(stringify!($name), inputs);
-                    Ok(Shape::new(x).into())
-                }
-
-                fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+                fn forward(&self, inputs: &[&Tensor]) -> Tensor {
                     let $Op $(($($p),+))? = *self;
                     $($(let $p = $p as f32;)+)?
-                    (unary!(@forward inputs[0], $name [$($($p),+)?] $(|$f| $forward)?).into(), ())
+                    unary!(@forward inputs[0], $name [$($($p),+)?] $(|$f| $forward)?)
                 }
 
                 #[allow(unused)]
-                fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+                fn backward<V: Value>(&self, cx: &mut Backward<'_, V>) {
                     let $Op $(($($p),+))? = *self;
                     let $k = |scalar: f64| c(scalar);
                     let ([$dx], $dy, g) = (cx.inputs(), cx.output(), cx.cotangent());
@@ -99,26 +93,16 @@ macro_rules! unary {
                 }
 
                 #[allow(unused)]
-                fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, _: &()) {
+                fn backward_fused(&self, cx: &mut Backward<'_, Tensor>) {
                     let $Op $(($($p),+))? = *self;
                     $($(let $p = $p as f32;)+)?
                     unary!(@fused self, cx, $dx, $dy $(, |$v| $slope)?);
                 }
 
                 #[allow(unused)]
-                fn reference(&self, inputs: &[&Array], $b: &mut Branches<'_>) -> Vec<Array> {
-                    let $Op $(($($p),+))? = *self;
-                    vec![inputs[0].map(|$x| $reference)]
-                }
-
-                #[allow(unused)]
-                fn reference_update(&self, update: &mut Update<'_>) -> bool {
-                    let $Op $(($($p),+))? = *self;
-                    update.elementwise(|[$x], $b| $reference)
-                }
-
-                fn window(&self, along: &crate::Along<'_>) -> Option<crate::Window> {
-                    along.same()
+                fn reference(&self, x: &[f64], $b: &mut Branches<'_>) -> f64 {
+                    let ($Op $(($($p),+))?, $x) = (*self, x[0]);
+                    $reference
                 }
 
                 fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
@@ -128,10 +112,6 @@ macro_rules! unary {
                     $($(let $p: Range<f32> = $drawn;)+)?
                     let op = $Op $(($(g.rng().uniform($p.start, $p.end).into()),+))?;
                     vec![Sample::new(op, [x])]
-                }
-
-                fn error_cases() -> Vec<ErrorCase<$Op>> {
-                    vec![] // any shape will do
                 }
             }
         )*
@@ -143,7 +123,7 @@ macro_rules! unary {
         $x.map(|$f: f32| $forward)
     };
     (@fused $self:ident, $cx:ident, $x:ident, $y:ident) => {
-        $self.backward($cx, &())
+        Pointwise::backward($self, $cx)
     };
     (@fused $self:ident, $cx:ident, $x:ident, $y:ident, |$v:ident| $slope:expr) => {
         let ([$x], $y, g) = ($cx.inputs(), $cx.output(), $cx.cotangent());

@@ -90,8 +90,8 @@ impl Op for Gather {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("gather", inputs);
-        check("gather", self.axis, x, &self.indices)?;
+        let [x] = arity::<Self, _>(inputs);
+        check(Self::NAME, self.axis, x, &self.indices)?;
         Ok(self.indices.shape().clone().into())
     }
 
@@ -107,8 +107,8 @@ impl Op for Gather {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let axis = resolve_axis("gather", self.axis, x.shape()).or_fail();
-        let mut positions = self.indices.positions("gather", axis, x.shape()).or_fail().into_iter();
+        let axis = resolve_axis(Self::NAME, self.axis, x.shape()).or_fail();
+        let mut positions = self.indices.positions(Self::NAME, axis, x.shape()).or_fail().into_iter();
         vec![Array::from_fn(self.indices.shape(), |index| {
             x.at(&place(index, axis, positions.next().expect("one for each index")))
         })]
@@ -120,7 +120,7 @@ impl Op for Gather {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.same_but(&[resolve_axis("gather", self.axis, along.shape()).or_fail()])
+        along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Gather>> {
@@ -158,8 +158,8 @@ impl Op for ScatterAdd {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("scatter_add", inputs);
-        check_sent("scatter_add", self.axis, &self.shape, &self.indices, x)?;
+        let [x] = arity::<Self, _>(inputs);
+        check_sent(Self::NAME, self.axis, &self.shape, &self.indices, x)?;
         Ok(self.shape.clone().into())
     }
 
@@ -174,8 +174,8 @@ impl Op for ScatterAdd {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let axis = resolve_axis("scatter_add", self.axis, &self.shape).or_fail();
-        let positions = self.indices.positions("scatter_add", axis, &self.shape).or_fail();
+        let axis = resolve_axis(Self::NAME, self.axis, &self.shape).or_fail();
+        let positions = self.indices.positions(Self::NAME, axis, &self.shape).or_fail();
         let (mut y, mut positions) = (Array::full(&self.shape, 0.0), positions.into_iter());
         Array::from_fn(x.shape(), |index| {
             *y.at_mut(&place(index, axis, positions.next().expect("one for each index"))) += x.at(index);
@@ -190,7 +190,7 @@ impl Op for ScatterAdd {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.same_but(&[resolve_axis("scatter_add", self.axis, along.shape()).or_fail()])
+        along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<ScatterAdd>> {

@@ -52,9 +52,9 @@ impl Op for IndexSelect {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("index_select", inputs);
-        let axis = resolve_axis("index_select", self.axis, x)?;
-        self.indices.check_range("index_select", axis, x)?;
+        let [x] = arity::<Self, _>(inputs);
+        let axis = resolve_axis(Self::NAME, self.axis, x)?;
+        self.indices.check_range(Self::NAME, axis, x)?;
         Ok(selected(x, axis, &self.indices).into())
     }
 
@@ -65,14 +65,14 @@ impl Op for IndexSelect {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
         let shape = x.shape();
-        let axis = resolve_axis("index_select", self.axis, &shape).or_fail();
+        let axis = resolve_axis(Self::NAME, self.axis, &shape).or_fail();
         cx.add(0, || V::apply(IndexAdd { axis, indices: self.indices.clone(), shape }, &[&g]));
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let axis = resolve_axis("index_select", self.axis, x.shape()).or_fail();
-        let positions = self.indices.positions("index_select", axis, x.shape()).or_fail();
+        let axis = resolve_axis(Self::NAME, self.axis, x.shape()).or_fail();
+        let positions = self.indices.positions(Self::NAME, axis, x.shape()).or_fail();
         vec![Array::from_fn(selected(x.shape(), axis, &self.indices), |index| {
             x.at(&place(index, axis, &self.indices, &positions))
         })]
@@ -84,7 +84,7 @@ impl Op for IndexSelect {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        let axis = resolve_axis("index_select", self.axis, along.shape()).or_fail();
+        let axis = resolve_axis(Self::NAME, self.axis, along.shape()).or_fail();
         beside(along, axis, 1, self.indices.shape().rank())
     }
 
@@ -117,9 +117,9 @@ impl Op for IndexAdd {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("index_add", inputs);
-        resolve_axis("index_add", self.axis as isize, &self.shape)?;
-        self.indices.check_range("index_add", self.axis, &self.shape)?;
+        let [x] = arity::<Self, _>(inputs);
+        resolve_axis(Self::NAME, self.axis as isize, &self.shape)?;
+        self.indices.check_range(Self::NAME, self.axis, &self.shape)?;
         let parts = selected(&self.shape, self.axis, &self.indices);
         if parts[..] != *x {
             let (axis, shape) = (self.axis, &self.shape);
@@ -142,7 +142,7 @@ impl Op for IndexAdd {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let positions = self.indices.positions("index_add", self.axis, &self.shape).or_fail();
+        let positions = self.indices.positions(Self::NAME, self.axis, &self.shape).or_fail();
         let mut y = Array::full(&self.shape, 0.0);
         Array::from_fn(x.shape(), |index| {
             *y.at_mut(&place(index, self.axis, &self.indices, &positions)) += x.at(index);

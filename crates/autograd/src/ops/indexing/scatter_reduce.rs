@@ -154,7 +154,7 @@ impl Op for ScatterExtremum {
     type Saved = [Tensor; 3];
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x, source] = arity(Self::NAME, inputs);
+        let [x, source] = arity::<Self, _>(inputs);
         gather::check_sent(Self::NAME, self.axis, x, &self.indices, source)?;
         Ok(Shape::new(x).into())
     }

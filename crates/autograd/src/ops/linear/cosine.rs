@@ -35,7 +35,7 @@ impl CosineSimilarity {
         let at = x.place();
         let Some(units) = units(&x.to_tensor(), &axes, 1.0) else {
             let length = x.norm_axes(axes, true);
-            let long = length.ge(&at.constant(SHORTEST));
+            let long = length.ge(SHORTEST);
             let length = length.clamp_min(SHORTEST);
             return Directions { u: x / &length, scale: length.reciprocal(), long };
         };
@@ -61,14 +61,14 @@ impl Op for CosineSimilarity {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [a, b] = arity("cosine_similarity", inputs);
+        let [a, b] = arity::<Self, _>(inputs);
         let axis = self.axis as usize;
         if a.len() != b.len() || axis >= a.len() || a[axis] != b[axis] {
             return Err(ShapeError::new(format!(
                 "cosine_similarity: {a:?} and {b:?} have no vectors of one length on axis {axis}"
             )));
         }
-        let joint = broadcast("cosine_similarity", a, b)?;
+        let joint = broadcast(Self::NAME, a, b)?;
         Ok(reduced(&joint, &[axis], false).into())
     }
 
@@ -80,7 +80,7 @@ impl Op for CosineSimilarity {
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([a, b], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-        let joint = broadcast("cosine_similarity", &a.shape(), &b.shape()).or_fail();
+        let joint = broadcast(Self::NAME, &a.shape(), &b.shape()).or_fail();
         let (y, g) = (y.reshape(self.lane(&joint)), g.reshape(self.lane(&joint)));
         let (a, b) = (self.directions(a), self.directions(b));
         let towards = |own: &Directions<V>, other: &Directions<V>| {
@@ -111,7 +111,10 @@ impl Op for CosineSimilarity {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.reduced(&[self.axis as usize], false)
+        // None of an axis that broadcasting repeats.
+        along
+            .reduced(&[self.axis as usize], false)
+            .filter(|window| along.output[window.axis] == along.shape()[along.axis])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<CosineSimilarity>> {

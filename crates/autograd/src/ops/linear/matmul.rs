@@ -14,7 +14,7 @@ impl Op for MatMul {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [a, b] = arity("matmul", inputs);
+        let [a, b] = arity::<Self, _>(inputs);
         if a.len() < 2 || b.len() < 2 {
             return Err(ShapeError::new(format!("matmul: {a:?} · {b:?}: the operation needs matrices")));
         }

@@ -39,12 +39,12 @@ pub trait Similarity: Value {
     /// ```
     #[track_caller]
     fn renorm(&self, p: f32, axis: isize, most: f32) -> Self {
-        let (shape, at) = (self.shape(), self.place());
+        let shape = self.shape();
         let axis = resolve_axis("renorm", axis, &shape).or_fail() as isize;
         let others: Vec<isize> = (0..shape.rank() as isize).filter(|&other| other != axis).collect();
         let norms = self.vector_norm(p, others, true);
         let drawn_in = self / (&norms + 1e-7) * most;
-        norms.gt(&at.constant(most)).select_where(&drawn_in, self)
+        norms.gt(most).select_where(&drawn_in, self)
     }
 
     /// The cosine of the angle between vectors along an axis, which goes away: `y = a·b / (max(|a|, ε) max(|b|, ε))`, ε

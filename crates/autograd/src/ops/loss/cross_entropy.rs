@@ -89,7 +89,7 @@ impl Op for CrossEntropy {
     type Saved = Tensor;
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("cross_entropy", inputs);
+        let [x] = arity::<Self, _>(inputs);
         let wrong = |why: String| Err(ShapeError::new(format!("cross_entropy: {why}")));
         if x.len() < 2 {
             return wrong(format!("the logits must have shape [n, classes, ..], not {x:?}"));
@@ -108,7 +108,7 @@ impl Op for CrossEntropy {
         if !(0.0..=1.0).contains(&self.options.label_smoothing) {
             return wrong(format!("label smoothing {} is not between 0 and 1", self.options.label_smoothing));
         }
-        check_labels("cross_entropy", &self.labels, self.options.ignore_index, classes)?;
+        check_labels(Self::NAME, &self.labels, self.options.ignore_index, classes)?;
         Ok(match self.options.reduction {
             Reduction::None => rows,
             Reduction::Mean | Reduction::Sum => Shape::default(),

@@ -75,7 +75,7 @@ pub trait SequenceLoss: Value {
         }
         let no_end = mask(&|n, s| s + 1 != 2 * targets[n].len() && s != 2 * targets[n].len());
         let losses = -ways.masked_fill(&no_end, IMPOSSIBLE).logsumexp_axes(1, false);
-        let losses = losses.masked_fill(&losses.gt(&at.constant(-0.5 * IMPOSSIBLE)), f32::INFINITY);
+        let losses = losses.masked_fill(&losses.gt(-0.5 * IMPOSSIBLE), f32::INFINITY);
         match reduction {
             Reduction::Mean => {
                 let labels = Tensor::from_fn([sequences], |i| targets[i[0]].len().max(1) as f32);

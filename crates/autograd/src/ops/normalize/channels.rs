@@ -99,7 +99,7 @@ impl Op for BatchNorm {
     type Saved = Tensor;
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        check("batch_norm", inputs)?;
+        check(Self::NAME, inputs)?;
         let x = inputs[0];
         if x[0] * x[2..].iter().product::<usize>() == 0 {
             return Err(ShapeError::new(format!(
@@ -208,7 +208,7 @@ impl Op for GroupNorm {
     type Saved = Tensor;
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        check("group_norm", inputs)?;
+        check(Self::NAME, inputs)?;
         let x = inputs[0];
         if self.groups == 0 || !x[1].is_multiple_of(self.groups) {
             let (groups, channels) = (self.groups, x[1]);

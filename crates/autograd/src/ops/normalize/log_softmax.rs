@@ -17,8 +17,8 @@ impl Op for LogSoftmax {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("log_softmax", inputs);
-        resolve_axis("log_softmax", self.axis, x)?;
+        let [x] = arity::<Self, _>(inputs);
+        resolve_axis(Self::NAME, self.axis, x)?;
         Ok(Shape::new(x).into())
     }
 
@@ -35,7 +35,7 @@ impl Op for LogSoftmax {
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let axis = resolve_axis("log_softmax", self.axis, inputs[0].shape()).or_fail();
+        let axis = resolve_axis(Self::NAME, self.axis, inputs[0].shape()).or_fail();
         vec![inputs[0].map_lanes(axis, |lane| {
             let max = lane.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let log_sum = lane.iter().map(|x| (x - max).exp()).sum::<f64>().ln();
@@ -49,7 +49,7 @@ impl Op for LogSoftmax {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.same_but(&[resolve_axis("log_softmax", self.axis, along.shape()).or_fail()])
+        along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<LogSoftmax>> {

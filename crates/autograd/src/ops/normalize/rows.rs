@@ -110,7 +110,7 @@ impl Op for LayerNorm {
     type Saved = Tensor;
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        infer("layer_norm", &self.normalized_shape, inputs)
+        infer(Self::NAME, &self.normalized_shape, inputs)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Tensor) {
@@ -181,7 +181,7 @@ impl Op for RmsNorm {
     type Saved = Tensor;
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        infer("rms_norm", &self.normalized_shape, inputs)
+        infer(Self::NAME, &self.normalized_shape, inputs)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Tensor) {

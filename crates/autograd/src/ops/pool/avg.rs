@@ -47,8 +47,8 @@ impl Op for AvgPool2d {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("avg_pool2d", inputs);
-        Ok(self.windows.shape("avg_pool2d", x)?.y().into())
+        let [x] = arity::<Self, _>(inputs);
+        Ok(self.windows.shape(Self::NAME, x)?.y().into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -62,7 +62,7 @@ impl Op for AvgPool2d {
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let shape = self.windows.shape("avg_pool2d", inputs[0].shape()).or_fail();
+        let shape = self.windows.shape(Self::NAME, inputs[0].shape()).or_fail();
         let mut y = Array::full(shape.y(), 0.0);
         self.each_term(&shape, |from, to, scale| y.data_mut()[to] += inputs[0].data()[from] * scale);
         vec![y]
@@ -123,8 +123,8 @@ impl Op for AvgPool2dGrad {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("avg_pool2d_grad", inputs);
-        Ok(self.pool.windows.grad_shape("avg_pool2d_grad", x, self.size)?.x().into())
+        let [x] = arity::<Self, _>(inputs);
+        Ok(self.pool.windows.grad_shape(Self::NAME, x, self.size)?.x().into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -139,7 +139,7 @@ impl Op for AvgPool2dGrad {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let shape = self.pool.windows.grad_shape("avg_pool2d_grad", x.shape(), self.size).or_fail();
+        let shape = self.pool.windows.grad_shape(Self::NAME, x.shape(), self.size).or_fail();
         let mut y = Array::full(shape.x(), 0.0);
         self.pool.each_term(&shape, |to, from, scale| y.data_mut()[to] += x.data()[from] * scale);
         vec![y]

@@ -20,8 +20,8 @@ impl Op for MaxPool2d {
     type Saved = Indices;
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("max_pool2d", inputs);
-        Ok(self.windows.shape("max_pool2d", x)?.y().into())
+        let [x] = arity::<Self, _>(inputs);
+        Ok(self.windows.shape(Self::NAME, x)?.y().into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Indices) {
@@ -37,14 +37,14 @@ impl Op for MaxPool2d {
 
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let shape = self.windows.shape("max_pool2d", x.shape()).or_fail();
+        let shape = self.windows.shape(Self::NAME, x.shape()).or_fail();
         let y = (0..shape.y().numel()).map(|at| largest(x, &shape, at, branches)).collect();
         vec![Array::new(y, shape.y())]
     }
 
     fn reference_update(&self, update: &mut Update<'_>) -> bool {
         let x = update.inputs()[0];
-        let shape = self.windows.shape("max_pool2d", x.shape()).or_fail();
+        let shape = self.windows.shape(Self::NAME, x.shape()).or_fail();
         let ([height, width], [rows, columns]) = (shape.input, shape.output);
         for (at, _) in update.changes() {
             let (plane, row, column) = (at / (height * width), at / width % height, at % width);

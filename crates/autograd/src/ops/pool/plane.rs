@@ -41,7 +41,7 @@ impl Op for PlaneGather {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("plane_gather", inputs);
+        let [x] = arity::<Self, _>(inputs);
         Ok(plane_gather_shape(x, self.indices.shape())?.into())
     }
 
@@ -98,7 +98,7 @@ impl Op for PlaneScatter {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("plane_scatter", inputs);
+        let [x] = arity::<Self, _>(inputs);
         Ok(plane_scatter_shape(x, self.indices.shape(), self.size)?.into())
     }
 

@@ -17,8 +17,8 @@ impl Op for CumSum {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("cumsum", inputs);
-        resolve_axis("cumsum", self.axis, x)?;
+        let [x] = arity::<Self, _>(inputs);
+        resolve_axis(Self::NAME, self.axis, x)?;
         Ok(Shape::new(x).into())
     }
 
@@ -32,7 +32,7 @@ impl Op for CumSum {
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let axis = resolve_axis("cumsum", self.axis, inputs[0].shape()).or_fail();
+        let axis = resolve_axis(Self::NAME, self.axis, inputs[0].shape()).or_fail();
         vec![inputs[0].map_lanes(axis, |lane| {
             let mut sum = 0.0;
             for x in lane {
@@ -43,7 +43,7 @@ impl Op for CumSum {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.same_but(&[resolve_axis("cumsum", self.axis, along.shape()).or_fail()])
+        along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()])
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<CumSum>> {

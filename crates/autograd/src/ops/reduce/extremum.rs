@@ -24,7 +24,7 @@ macro_rules! extremum {
             type Saved = (Tensor, Tensor);
 
             fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-                let [x] = arity($name, inputs);
+                let [x] = arity::<Self, _>(inputs);
                 Ok(reduced(x, &self.axes.resolve($name, x)?, self.keepdims).into())
             }
 

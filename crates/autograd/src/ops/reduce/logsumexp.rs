@@ -19,8 +19,8 @@ impl Op for LogSumExp {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("logsumexp", inputs);
-        Ok(reduced(x, &self.axes.resolve("logsumexp", x)?, self.keepdims).into())
+        let [x] = arity::<Self, _>(inputs);
+        Ok(reduced(x, &self.axes.resolve(Self::NAME, x)?, self.keepdims).into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -30,10 +30,10 @@ impl Op for LogSumExp {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
         let shape = x.shape();
-        let kept = reduced(&shape, &self.axes.resolve("logsumexp", &shape).or_fail(), true);
+        let kept = reduced(&shape, &self.axes.resolve(Self::NAME, &shape).or_fail(), true);
         cx.add(0, || {
             let y = y.reshape(&kept);
-            let nothing = y.equals(&y.place().constant(f32::NEG_INFINITY));
+            let nothing = y.equals(f32::NEG_INFINITY);
             let weights = (x - y.masked_fill(&nothing, 0.0)).exp();
             g.reshape(&kept).strong_mul(&weights)
         });
@@ -41,7 +41,7 @@ impl Op for LogSumExp {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let axes = self.axes.resolve("logsumexp", x.shape()).or_fail();
+        let axes = self.axes.resolve(Self::NAME, x.shape()).or_fail();
         let max = x.fold_axes(&axes, f64::NEG_INFINITY, f64::max);
         let sum = x.zip(&max, |x, max| (x - max).exp()).fold_axes(&axes, 0.0, |a, b| a + b);
         let y = sum.zip(&max, |sum, max| if sum == 0.0 { f64::NEG_INFINITY } else { sum.ln() + max });
@@ -54,7 +54,7 @@ impl Op for LogSumExp {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.reduced(&self.axes.resolve("logsumexp", along.shape()).or_fail(), self.keepdims)
+        along.reduced(&self.axes.resolve(Self::NAME, along.shape()).or_fail(), self.keepdims)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<LogSumExp>> {

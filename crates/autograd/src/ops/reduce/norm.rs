@@ -55,8 +55,8 @@ impl Op for VectorNorm {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("vector_norm", inputs);
-        Ok(reduced(x, &self.axes.resolve("vector_norm", x)?, self.keepdims).into())
+        let [x] = arity::<Self, _>(inputs);
+        Ok(reduced(x, &self.axes.resolve(Self::NAME, x)?, self.keepdims).into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -65,14 +65,14 @@ impl Op for VectorNorm {
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-        let kept = reduced(&x.shape(), &self.axes.resolve("vector_norm", &x.shape()).or_fail(), true);
+        let kept = reduced(&x.shape(), &self.axes.resolve(Self::NAME, &x.shape()).or_fail(), true);
         cx.add(0, || self.gradient(x, &y.reshape(&kept), &g.reshape(&kept)));
     }
 
     /// In one pass where nothing leaves f32 on the way.
     fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, _: &()) {
         let ([x], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-        let kept = reduced(x.shape(), &self.axes.resolve("vector_norm", x.shape()).or_fail(), true);
+        let kept = reduced(x.shape(), &self.axes.resolve(Self::NAME, x.shape()).or_fail(), true);
         let (y, g) = (y.reshape(&kept), g.reshape(&kept));
         cx.add(0, || match factors(&y, &g) {
             Some(factors) if self.p == 2.0 => x.zip(&factors, |x, factor| strong_product(factor, 2.0 * x)),
@@ -82,7 +82,7 @@ impl Op for VectorNorm {
 
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
         let (x, p) = (inputs[0], f64::from(self.p));
-        let axes = self.axes.resolve("vector_norm", x.shape()).or_fail();
+        let axes = self.axes.resolve(Self::NAME, x.shape()).or_fail();
         let sizes = x.map(|x| if branches.test(x < 0.0) { -x } else { x });
         // High powers overflow in f64 too.
         let (start, leading): (f64, fn(f64, f64) -> f64) =
@@ -100,7 +100,7 @@ impl Op for VectorNorm {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.reduced(&self.axes.resolve("vector_norm", along.shape()).or_fail(), self.keepdims)
+        along.reduced(&self.axes.resolve(Self::NAME, along.shape()).or_fail(), self.keepdims)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<VectorNorm>> {

@@ -22,8 +22,8 @@ impl Op for Sum {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("sum", inputs);
-        Ok(reduced(x, &self.axes.resolve("sum", x)?, self.keepdims).into())
+        let [x] = arity::<Self, _>(inputs);
+        Ok(reduced(x, &self.axes.resolve(Self::NAME, x)?, self.keepdims).into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -33,20 +33,20 @@ impl Op for Sum {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
         let shape = x.shape();
-        let axes = self.axes.resolve("sum", &shape).or_fail();
+        let axes = self.axes.resolve(Self::NAME, &shape).or_fail();
         cx.add(0, || g.reshape(reduced(&shape, &axes, true)).broadcast_to(&shape));
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let axes = self.axes.resolve("sum", x.shape()).or_fail();
+        let axes = self.axes.resolve(Self::NAME, x.shape()).or_fail();
         let y = x.fold_axes(&axes, 0.0, |a, b| a + b);
         vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
     }
 
     fn reference_update(&self, update: &mut Update<'_>) -> bool {
         let shape = update.inputs()[0].shape();
-        let axes = self.axes.resolve("sum", shape).or_fail();
+        let axes = self.axes.resolve(Self::NAME, shape).or_fail();
         // For each axis of x the distance in y from one of its elements to the next: none along summed axes.
         let (mut strides, mut stride) = (vec![0; shape.len()], 1);
         for axis in (0..shape.len()).rev().filter(|axis| !axes.contains(axis)) {
@@ -65,7 +65,7 @@ impl Op for Sum {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.reduced(&self.axes.resolve("sum", along.shape()).or_fail(), self.keepdims)
+        along.reduced(&self.axes.resolve(Self::NAME, along.shape()).or_fail(), self.keepdims)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Sum>> {

@@ -68,8 +68,8 @@ impl Op for Variance {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("var", inputs);
-        Ok(reduced(x, &self.axes.resolve("var", x)?, self.keepdims).into())
+        let [x] = arity::<Self, _>(inputs);
+        Ok(reduced(x, &self.axes.resolve(Self::NAME, x)?, self.keepdims).into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -78,7 +78,7 @@ impl Op for Variance {
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-        let Groups { kept, divisor } = groups("var", x.shape(), &self.axes, self.correction);
+        let Groups { kept, divisor } = groups(Self::NAME, x.shape(), &self.axes, self.correction);
         cx.add(0, || {
             let d = deviations_beside(x, &self.axes, &y.to_tensor().reshape(&kept));
             let g = g.reshape(&kept);
@@ -92,7 +92,7 @@ impl Op for Variance {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let axes = self.axes.resolve("var", x.shape()).or_fail();
+        let axes = self.axes.resolve(Self::NAME, x.shape()).or_fail();
         let y = variances(x, &axes, self.correction);
         vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
     }
@@ -103,7 +103,7 @@ impl Op for Variance {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.reduced(&self.axes.resolve("var", along.shape()).or_fail(), self.keepdims)
+        along.reduced(&self.axes.resolve(Self::NAME, along.shape()).or_fail(), self.keepdims)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Variance>> {
@@ -134,8 +134,8 @@ impl Op for StandardDeviation {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("std", inputs);
-        Ok(reduced(x, &self.axes.resolve("std", x)?, self.keepdims).into())
+        let [x] = arity::<Self, _>(inputs);
+        Ok(reduced(x, &self.axes.resolve(Self::NAME, x)?, self.keepdims).into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -144,14 +144,14 @@ impl Op for StandardDeviation {
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-        let Groups { kept, divisor } = groups("std", x.shape(), &self.axes, self.correction);
+        let Groups { kept, divisor } = groups(Self::NAME, x.shape(), &self.axes, self.correction);
         cx.add(0, || self.gradient(x, &y.reshape(&kept), &g.reshape(&kept), divisor));
     }
 
     /// In one pass where nothing leaves f32 on the way.
     fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, _: &()) {
         let ([x], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-        let Groups { kept, divisor } = groups("std", x.shape().clone(), &self.axes, self.correction);
+        let Groups { kept, divisor } = groups(Self::NAME, x.shape().clone(), &self.axes, self.correction);
         let (y, g) = (y.reshape(&kept), g.reshape(&kept));
         cx.add(0, || match factors(&y, &g) {
             Some(factors) => {
@@ -164,7 +164,7 @@ impl Op for StandardDeviation {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let axes = self.axes.resolve("std", x.shape()).or_fail();
+        let axes = self.axes.resolve(Self::NAME, x.shape()).or_fail();
         let y = variances(x, &axes, self.correction).map(f64::sqrt);
         vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
     }
@@ -175,7 +175,7 @@ impl Op for StandardDeviation {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.reduced(&self.axes.resolve("std", along.shape()).or_fail(), self.keepdims)
+        along.reduced(&self.axes.resolve(Self::NAME, along.shape()).or_fail(), self.keepdims)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<StandardDeviation>> {

@@ -41,9 +41,9 @@ impl Op for BroadcastTo {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("broadcast_to", inputs);
-        self.0.clone().checked("broadcast_to")?;
-        check("broadcast_to", x, &self.0)?;
+        let [x] = arity::<Self, _>(inputs);
+        self.0.clone().checked(Self::NAME)?;
+        check(Self::NAME, x, &self.0)?;
         Ok(self.0.clone().into())
     }
 
@@ -98,8 +98,8 @@ impl Op for SumTo {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("sum_to", inputs);
-        check("sum_to", &self.0, x)?;
+        let [x] = arity::<Self, _>(inputs);
+        check(Self::NAME, &self.0, x)?;
         Ok(self.0.clone().into())
     }
 

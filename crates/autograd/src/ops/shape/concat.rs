@@ -21,7 +21,7 @@ impl Op for Concat {
         let Some(&first) = inputs.first() else {
             return Err(ShapeError::new("concat: there is nothing to put together: give at least one value"));
         };
-        let axis = resolve_axis("concat", self.axis, first)?;
+        let axis = resolve_axis(Self::NAME, self.axis, first)?;
         for &x in inputs {
             let fits = x.len() == first.len() && (0..x.len()).all(|i| i == axis || x[i] == first[i]);
             if !fits {
@@ -43,13 +43,13 @@ impl Op for Concat {
         for (i, x) in inputs.iter().enumerate() {
             let shape = x.shape();
             let start = end;
-            end += shape[resolve_axis("concat", self.axis, &shape).or_fail()] as isize;
+            end += shape[resolve_axis(Self::NAME, self.axis, &shape).or_fail()] as isize;
             cx.add(i, || g.slice(self.axis, start..end));
         }
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let axis = resolve_axis("concat", self.axis, inputs[0].shape()).or_fail();
+        let axis = resolve_axis(Self::NAME, self.axis, inputs[0].shape()).or_fail();
         let size: usize = inputs.iter().map(|x| x.shape()[axis]).sum();
         vec![Array::from_fn(Shape::new(inputs[0].shape()).with(axis, size), |index| {
             let mut from = index.to_vec();
@@ -68,7 +68,7 @@ impl Op for Concat {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        let axis = resolve_axis("concat", self.axis, along.shape()).or_fail();
+        let axis = resolve_axis(Self::NAME, self.axis, along.shape()).or_fail();
         let before: usize = along.inputs[..along.input].iter().map(|x| x[axis]).sum();
         let first = if along.axis == axis { -(before as f64) } else { 0.0 };
         Some(Window { first, ..Window::same(along.axis) })

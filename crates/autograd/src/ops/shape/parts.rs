@@ -35,7 +35,7 @@ impl Op for Parts {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("parts", inputs);
+        let [x] = arity::<Self, _>(inputs);
         let (axis, size) = self.resolve(x)?;
         Ok(vec![Shape::new(x).with(axis, size); self.count].into())
     }

@@ -21,7 +21,7 @@ impl Op for Permute {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("permute", inputs);
+        let [x] = arity::<Self, _>(inputs);
         let axes = resolve_permutation(&self.0, x)?;
         Ok(axes.iter().map(|&a| x[a]).collect::<gradus_tensor::Shape>().into())
     }

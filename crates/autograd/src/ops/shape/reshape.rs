@@ -17,7 +17,7 @@ impl Op for Reshape {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("reshape", inputs);
+        let [x] = arity::<Self, _>(inputs);
         Ok(resolve_reshape(x, &self.0)?.into())
     }
 

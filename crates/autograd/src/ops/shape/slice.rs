@@ -53,7 +53,7 @@ impl Op for SliceAxis {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("slice", inputs);
+        let [x] = arity::<Self, _>(inputs);
         let (axis, range) = self.resolve(x)?;
         Ok(Shape::new(x).with(axis, range.len).into())
     }
@@ -122,7 +122,7 @@ impl Op for Unslice {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity("unslice", inputs);
+        let [x] = arity::<Self, _>(inputs);
         Ok(self.resolve(x)?.2.into())
     }
 

@@ -120,10 +120,11 @@ impl Tensor {
     }
 
     /// Norms over axes, which become 1 with `keepdims` and go away without: (Σ |x|^p)^(1/p). Neither large nor small
-    /// elements leave the range of f32 in the powers. Without elements they are 0, for a negative p inf.
+    /// elements leave the range of f32 in the powers. Without elements they are 0, for a negative p inf. For p = ∞ it is max |x|,
+    /// for p = -∞ it is min |x|, and for p = 0 the number of elements that are not 0.
     ///
     /// # Panics
-    /// When an axis is out of range or named twice, or p is 0, infinite or NaN.
+    /// When an axis is out of range or named twice, or p is NaN.
     ///
     /// ```
     /// # use gradus_tensor::Tensor;
@@ -132,7 +133,14 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn vector_norm(&self, p: f32, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
-        assert!(p.is_finite() && p != 0.0, "vector_norm: the order p must be finite and not 0, not {p}");
+        assert!(!p.is_nan(), "vector_norm: the order p is NaN");
+        match p {
+            0.0 => return self.map(|x| f32::from(x != 0.0)).sum_axes(axes, keepdims),
+            1.0 => return self.abs().sum_axes(axes, keepdims),
+            f32::INFINITY => return self.abs().max_axes(axes, keepdims).clamp(0.0, f32::INFINITY), // -inf over nothing
+            f32::NEG_INFINITY => return self.abs().min_axes(axes, keepdims),
+            _ => (),
+        }
         let axes = axes.into();
         let marked = if p == 2.0 {
             self.reduce_axes("vector_norm", axes.clone(), keepdims, Reduction::Norm)

@@ -1,0 +1,45 @@
+//! The tests of this crate in one program, which links once: a file for each subject.
+
+#[allow(dead_code, unreachable_pub)] // not every part is used in this crate
+mod common;
+#[allow(dead_code, unreachable_pub)] // not every part is used in this crate
+#[path = "common/numbers.rs"]
+mod numbers;
+#[allow(dead_code, unreachable_pub)] // not every part is used in this crate
+#[path = "common/panics.rs"]
+mod panics;
+
+mod buffers;
+mod bug_classes;
+mod check_op;
+mod checkpoint;
+mod compositions;
+mod conv;
+mod conventions;
+mod custom;
+mod dezero;
+mod differences;
+mod functional;
+mod golden;
+mod golden_layers;
+mod golden_losses;
+mod gradcheck;
+mod guessed;
+mod hooks;
+mod huge;
+mod infinities;
+mod inspect;
+mod laws;
+mod layers;
+mod list;
+mod losses;
+mod magnitudes;
+mod misuse;
+mod programs;
+mod random_models;
+mod report;
+mod same_bits;
+mod sampling;
+mod scope;
+mod tape;
+mod volumes;

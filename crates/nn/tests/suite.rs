@@ -1,0 +1,26 @@
+//! The tests of this crate in one program, which links once: a file for each subject.
+
+#[allow(dead_code, unreachable_pub)] // not every part is used in this crate
+#[path = "../../autograd/tests/common/numbers.rs"]
+mod numbers;
+#[allow(dead_code, unreachable_pub)] // not every part is used in this crate
+#[path = "../../autograd/tests/common/panics.rs"]
+mod panics;
+
+mod buffers;
+mod clones;
+mod files;
+mod golden_layers;
+mod gradcheck;
+mod huge;
+mod layer_gradients;
+mod layers;
+mod misuse;
+mod models;
+mod optimizers;
+mod padded_sequences;
+mod sequence_gradients;
+mod sequences;
+mod sequences_golden;
+mod summary;
+mod training;

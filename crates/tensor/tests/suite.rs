@@ -1,0 +1,21 @@
+//! The tests of this crate in one program, which links once: a file for each subject.
+
+#[allow(dead_code, unreachable_pub)] // not every part is used in this crate
+mod common;
+#[allow(dead_code, unreachable_pub)] // not every part is used in this crate
+#[path = "../../autograd/tests/common/panics.rs"]
+mod panics;
+#[allow(dead_code, unreachable_pub)] // not every part is used in this crate
+mod reference;
+
+mod accuracy;
+mod conv;
+mod from_and_apart;
+mod indexing;
+mod layouts;
+mod map;
+mod normalize;
+mod patches;
+mod pool;
+mod reductions;
+mod special_values;
