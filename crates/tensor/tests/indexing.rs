@@ -1,6 +1,7 @@
 //! Indexing, joining, padding, masking and sorting against a model that computes each element from its index.
 
 use crate::common;
+use crate::fails;
 
 use common::{
     Array, arrays, assert_same, flat, indices, lay_out, numbers, recipes, same, shapes, shapes_of_rank,

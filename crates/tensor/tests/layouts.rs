@@ -1,6 +1,7 @@
 //! Views, layouts and copy-on-write against an independent model, and the messages of their panics.
 
 use crate::common;
+use crate::fails;
 
 use common::{Array, arrays, assert_same, indices, lay_out, numbers, recipes, shapes, tensors};
 use gradus_tensor::{Indices, Rng, Slice, Tensor};

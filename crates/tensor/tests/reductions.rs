@@ -1,6 +1,7 @@
 //! Reductions against naive loops in f64, over all layouts, sizes and numbers of threads.
 
 use crate::common;
+use crate::fails;
 
 use common::{
     Array, flat, indices, lay_out, numbers, recipes, same, shapes, shapes_of_rank, tensors, wild_numbers,

@@ -164,7 +164,7 @@ pairs! {
     /// Where a zero has won over infinity or NaN, it counts for nothing in the gradients too: both are 0.
     strong_mul => StrongMul {
         formula: "y = 0 where a = 0 or b = 0, else a b; da = g b; db = g a, both strong", precision: Precision::Ulps(0.5),
-        forward: each(|a, b| strong_product(a, b)),
+        forward: each(strong_product),
         reference: |a, b, branches| if a == 0.0 || b == 0.0 { 0.0 } else { a * b },
         rule: |cx| {
             let ([a, b], g) = (cx.inputs(), cx.cotangent());
