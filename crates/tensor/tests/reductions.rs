@@ -3,9 +3,7 @@
 use crate::common;
 use crate::fails;
 
-use common::{
-    Array, flat, indices, lay_out, numbers, recipes, same, shapes, shapes_of_rank, tensors, wild_numbers,
-};
+use common::{Array, flat, indices, numbers, same, shapes, shapes_of_rank, tensors, wild_numbers};
 use gradus_tensor::{Axes, Indices, Rng, Tensor};
 use proptest::prelude::*;
 
