@@ -1,6 +1,5 @@
 //! What several tests use.
 
 // Every test file compiles this module for itself and uses a part of it.
-#![allow(dead_code, unreachable_pub)]
 
 pub mod crooked;

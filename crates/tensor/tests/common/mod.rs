@@ -2,7 +2,6 @@
 //! the line they point to.
 
 // Every test file compiles this module for itself and uses a part of it.
-#![allow(dead_code, unreachable_pub)]
 
 use gradus_tensor::{Slice, Tensor};
 use proptest::{
