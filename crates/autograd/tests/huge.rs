@@ -68,7 +68,7 @@ fn sizes_that_overflow() {
     refused!("avg_pool2d: input [1, 1, 2, 2]: height: windows: a list of 18446744073709551615 entries takes 18446744073709551615 bytes (16.0 EiB)", image() => |x| x.adaptive_avg_pool2d([MOST, 1]));
     refused!("max_pool2d: input [1, 1, 2, 2]: height: too large: Window { kernel: 18446744073709551615, stride: 1, padding: 18446744073709551615, dilation: 1 } on 2 elements", image() => |x| x.max_pool2d([MOST, 1], [1, 1], [MOST, 0], [1, 1], false));
     refused!("avg_pool2d: input [1, 1, 2, 2]: height: too large: Window { kernel: 1, stride: 18446744073709551615, padding: 18446744073709551615, dilation: 1 } on 2 elements", image() => |x| x.avg_pool2d([1, 1], [MOST, 1], [MOST, 0], true, true));
-    refused!("avg_pool2d: input [1, 1, 2, 2]: height: a kernel of 4294967296 reaches over 4294967296 elements, the input has 2", image() => |x| x.lp_pool2d(2.0, [WIDE, WIDE], [1, 1]));
+    refused!("lp_pool2d: input [1, 1, 2, 2]: height: a kernel of 4294967296 reaches over 4294967296 elements, the input has 2", image() => |x| x.lp_pool2d(2.0, [WIDE, WIDE], [1, 1]));
     refused!("plane_scatter: shape [1, 1, 4294967296, 4294967296] has more elements than memory can hold", image() => |x| x.max_unpool2d(&Indices::new([0, 1, 2, 3], [1, 1, 2, 2]), [WIDE, WIDE]));
     refused!("affine_grid: shape [1, 4294967296, 4294967296, 2] has more elements than memory can hold", Tensor::ones([1, 2, 3]) => |x| x.affine_grid([WIDE, WIDE], true));
     refused!("group_norm: 18446744073709551615 groups do not divide the 1 channels of [1, 1, 2, 2]", image() => |x| x.group_norm(MOST, None, None, 1e-5));

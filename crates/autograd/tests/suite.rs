@@ -38,6 +38,7 @@ mod misuse;
 mod programs;
 mod random_models;
 mod report;
+mod same_bits;
 mod sampling;
 mod scope;
 mod tape;

@@ -2,7 +2,7 @@
 //!
 //! The normal run takes every 997th bit pattern and the neighbourhoods of all special places; the ignored tests take all
 //! 2³² inputs:
-//! `cargo test --release -p gradus-tensor --test accuracy -- --ignored --nocapture --test-threads 1`
+//! `cargo test --release -p gradus-tensor --test suite accuracy -- --ignored --nocapture --test-threads 1`
 
 use gradus_tensor::Isa;
 use gradus_tensor::functions::*;

@@ -118,19 +118,6 @@ impl Fold for ExpSum {
     }
 }
 
-/// Π x
-#[derive(Clone, Copy, Debug)]
-pub struct Product;
-
-impl Fold for Product {
-    const IDENTITY: f32 = 1.0;
-
-    #[inline(always)]
-    fn join<N: Number>(a: N, b: N) -> N {
-        a * b
-    }
-}
-
 /// The maximum; NaN if there is a NaN.
 #[derive(Clone, Copy, Debug)]
 pub struct Max;

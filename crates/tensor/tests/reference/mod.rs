@@ -8,9 +8,9 @@ pub(crate) fn sigmoid(x: f64) -> f64 {
     if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) }
 }
 
-/// x sigmoid(x), and its limit -0.0 at -∞.
+/// x sigmoid(x), and its limit 0 at -∞.
 pub(crate) fn silu(x: f64) -> f64 {
-    if x == f64::NEG_INFINITY { -0.0 } else { x * sigmoid(x) }
+    if x == f64::NEG_INFINITY { 0.0 } else { x * sigmoid(x) }
 }
 
 /// ln(1 + eˣ)
@@ -18,23 +18,23 @@ pub(crate) fn softplus(x: f64) -> f64 {
     if x > 0.0 { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() }
 }
 
-/// x tanh(softplus(x)), and its limit -0.0 at -∞.
+/// x tanh(softplus(x)), and its limit 0 at -∞.
 pub(crate) fn mish(x: f64) -> f64 {
-    if x == f64::NEG_INFINITY { -0.0 } else { x * softplus(x).tanh() }
+    if x == f64::NEG_INFINITY { 0.0 } else { x * softplus(x).tanh() }
 }
 
-/// x sigmoid(2 √(2/π) (x + 0.044715 x³)), and its limit -0.0 at -∞.
+/// x sigmoid(2 √(2/π) (x + 0.044715 x³)), and its limit 0 at -∞.
 pub(crate) fn gelu_tanh(x: f64) -> f64 {
     if x == f64::NEG_INFINITY {
-        -0.0
+        0.0
     } else {
         x * sigmoid(2.0 * (2.0 / PI).sqrt() * (x + 0.044715 * x * x * x))
     }
 }
 
-/// x Φ(x), and its limit -0.0 at -∞.
+/// x Φ(x), and its limit 0 at -∞.
 pub(crate) fn gelu(x: f64) -> f64 {
-    if x == f64::NEG_INFINITY { -0.0 } else { x * normal_cdf(x) }
+    if x == f64::NEG_INFINITY { 0.0 } else { x * normal_cdf(x) }
 }
 
 /// Φ(x) = erfc(-x / √2) / 2

@@ -1,4 +1,4 @@
-//! Sums and products of each element with all before it on an axis.
+//! Sums of each element and all before it on an axis.
 
 use crate::{
     Isa,
@@ -24,77 +24,61 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn cumsum(&self, axis: isize) -> Tensor {
-        self.cumulated("cumsum", axis, 0.0, |sum, x| sum + x)
-    }
-
-    /// Cumulative products along an axis: y_i = x_0 · .. · x_i. Multiplied in f64, so each is rounded once.
-    ///
-    /// # Panics
-    /// When there is no such axis.
-    #[track_caller]
-    pub fn cumprod(&self, axis: isize) -> Tensor {
-        self.cumulated("cumprod", axis, 1.0, |product, x| product * x)
-    }
-
-    #[track_caller]
-    fn cumulated(&self, op: &str, axis: isize, start: f64, join: impl Fn(f64, f64) -> f64 + Sync) -> Tensor {
-        let axis = resolve_axis(op, axis, self.shape()).or_fail();
+        let axis = resolve_axis("cumsum", axis, self.shape()).or_fail();
         let AxisView { n, inner, .. } = AxisView::new(self.shape(), axis);
         let source = self.contiguous();
         let x = source.as_slice().expect("made contiguous");
         Tensor::written(self.shape().clone(), |out| {
             share::for_each_run_chunk(out, n * inner, share::ELEMENTWISE, &|blocks, out| {
                 let x = &x[blocks.start * n * inner..][..out.len()];
-                dispatch(Isa::current(), Cumulate { start, join: &join, n, inner, x, out });
+                dispatch(Isa::current(), Cumulate { n, inner, x, out });
             });
         })
     }
 }
 
 /// Cumulates blocks of `n` rows of `inner` columns, down each column.
-struct Cumulate<'a, F> {
-    start: f64,
-    join: F,
+struct Cumulate<'a> {
     n: usize,
     inner: usize,
     x: &'a [f32],
     out: &'a mut [f32],
 }
 
-impl<F: Fn(f64, f64) -> f64> Kernel for Cumulate<'_, F> {
+impl Kernel for Cumulate<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Cumulate { start, join, n, inner, x, out } = self;
+        let Cumulate { n, inner, x, out } = self;
         for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(n * inner)) {
             if inner == 1 {
-                along_run(start, &join, x, out);
+                along_run(x, out);
             } else {
-                down_columns(start, &join, inner, x, out);
+                down_columns(inner, x, out);
             }
         }
     }
 }
 
 #[inline(always)]
-fn along_run(start: f64, join: &impl Fn(f64, f64) -> f64, x: &[f32], out: &mut [f32]) {
-    let mut sum = start;
+fn along_run(x: &[f32], out: &mut [f32]) {
+    let mut sum = 0.0;
     for (&x, y) in x.iter().zip(out) {
-        sum = join(sum, x.into());
+        sum += f64::from(x);
         *y = sum as f32;
     }
 }
 
 #[inline(always)]
-fn down_columns(start: f64, join: &impl Fn(f64, f64) -> f64, inner: usize, x: &[f32], out: &mut [f32]) {
+fn down_columns(inner: usize, x: &[f32], out: &mut [f32]) {
     for first in (0..inner).step_by(STRIP) {
         let width = STRIP.min(inner - first);
-        let mut sums = [start; STRIP];
+        let mut sums = [0.0; STRIP];
         for (x, out) in x.chunks_exact(inner).zip(out.chunks_exact_mut(inner)) {
             let (x, out) = (&x[first..][..width], &mut out[first..][..width]);
             for j in 0..width {
-                sums[j] = join(sums[j], x[j].into());
+                sums[j] += f64::from(x[j]);
                 out[j] = sums[j] as f32;
             }
         }

@@ -1,4 +1,4 @@
-//! Reductions: sums, means, products, maxima and minima over axes.
+//! Reductions: sums, means, maxima and minima over axes.
 //!
 //! Each method is named twice: plain over all elements, and `_axes` over some.
 
@@ -10,7 +10,7 @@ mod moments;
 
 use crate::{
     array::Tensor,
-    kernels::fold::{Max, Min, Product, Sum},
+    kernels::fold::{Max, Min, Sum},
     shape::Axes,
     simd::Simd,
 };
@@ -23,7 +23,6 @@ use groups::{Group, NO_SHIFT};
 #[derive(Clone, Copy)]
 enum Reduction {
     Sum,
-    Product,
     Max,
     Min,
     Variance { correction: usize },
@@ -37,7 +36,6 @@ impl Reduction {
     fn reduce<S: Simd>(self, simd: S, groups: &impl Group, out: &mut [f32]) {
         match self {
             Reduction::Sum => groups.fold(simd, Sum, NO_SHIFT, out),
-            Reduction::Product => groups.fold(simd, Product, NO_SHIFT, out),
             Reduction::Max => groups.fold(simd, Max, NO_SHIFT, out),
             Reduction::Min => groups.fold(simd, Min, NO_SHIFT, out),
             Reduction::Variance { correction } => moments::variance(simd, groups, correction, out),
@@ -86,21 +84,6 @@ impl Tensor {
         let sum = self.reduce_axes("mean", axes.into(), keepdims, Reduction::Sum);
         let count = self.numel() as f32 / sum.numel() as f32;
         sum / count
-    }
-
-    /// The product of all elements, as a scalar; 1 when there are none.
-    #[track_caller]
-    pub fn prod(&self) -> Tensor {
-        self.prod_axes(Axes::all(), false)
-    }
-
-    /// Products over axes, which become 1 with `keepdims` and go away without; 1 where there are no elements.
-    ///
-    /// # Panics
-    /// When an axis is out of range or named twice.
-    #[track_caller]
-    pub fn prod_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Tensor {
-        self.reduce_axes("prod", axes.into(), keepdims, Reduction::Product)
     }
 
     /// The largest of all elements, as a scalar; NaN if there is a NaN, -inf when there are none.
