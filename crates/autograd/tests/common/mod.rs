@@ -1,5 +1,3 @@
 //! What several tests use.
 
-// Every test file compiles this module for itself and uses a part of it.
-
 pub mod crooked;

@@ -1,8 +1,6 @@
 //! What the tests share: an independent model of an array, tensors of given elements in any layout, and panics with
 //! the line they point to.
 
-// Every test file compiles this module for itself and uses a part of it.
-
 use gradus_tensor::{Slice, Tensor};
 use proptest::{
     collection::vec,
