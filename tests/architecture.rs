@@ -188,3 +188,19 @@ fn one_file_borrows_the_nodes_of_a_tape() {
         assert!(!borrows || path.ends_with("tape/node.rs"), "{path:?}");
     }
 }
+
+#[test]
+fn every_file_of_tests_is_run() {
+    for (of, _) in LAYERS {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates").join(of);
+        let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+        let suite = fs::read_to_string(root.join("tests/suite.rs")).unwrap();
+        for path in entries(&root.join("tests")).iter().filter(|path| path.extension().is_some()) {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let is_test = path.extension().is_some_and(|extension| extension == "rs");
+            let is_run = suite.lines().any(|line| line == format!("mod {name};"))
+                || manifest.contains(&format!("[[test]]\nname = \"{name}\"\n"));
+            assert!(!is_test || is_run, "{path:?} is neither in tests/suite.rs nor a test of its own");
+        }
+    }
+}
