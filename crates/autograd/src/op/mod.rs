@@ -78,7 +78,7 @@ pub trait Op: Debug + Clone + Send + 'static {
     }
 
     /// Which elements along an axis of an input an element of an output depends on; `None` for all of them, which is said
-    /// of what is not declared. Receptive fields are made of it ([`Var::receptive_field`]). A law holds it to the forward.
+    /// of what is not declared. Receptive fields are made of it ([`Var::receptive_field`](crate::Var::receptive_field)). A law holds it to the forward.
     ///
     /// Elementwise operations declare [`along.same()`](Along::same).
     fn window(&self, _: &Along<'_>) -> Option<Window> {

@@ -35,7 +35,7 @@ impl<V: Value> Place<V> {
     }
 
     /// Whether the computation trains a model: only on a tape in training mode. Who asks works otherwise in training, so that
-    /// [`Tape::step`] refuses a tape on which nobody has decided.
+    /// [`Tape::step`](crate::Tape::step) refuses a tape on which nobody has decided.
     #[track_caller]
     pub fn is_training(self) -> bool {
         V::is_training_at(self.0)

@@ -94,7 +94,7 @@ impl<O: Optimizer> Trainer<O> {
         Trainer { clip_norm: Some(max_norm), ..self }
     }
 
-    /// Computes every batch in so many shards, see [`shard_gradients`].
+    /// Computes every batch in so many shards, see [`shard_gradients`](super::shard_gradients).
     ///
     /// # Panics
     /// When it is 0.

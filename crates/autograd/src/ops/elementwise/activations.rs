@@ -171,7 +171,7 @@ unary! {
     }
 
     /// x between two bounds, and the bounds beyond. At the bounds the derivative is 0, as in PyTorch; that of
-    /// [`clamp`](Elementwise::clamp), which is the same function, is 1 there.
+    /// [`clamp`](crate::ops::elementwise::Elementwise::clamp), which is the same function, is 1 there.
     hardtanh(low in -1.5..-0.5, high in 0.5..1.5) => Hardtanh {
         formula: "y = min(max(x, low), high); dx = g where low < x < high, else 0", ulps: 0.0,
         forward: |x| if x.is_nan() { x } else { x.max(low).min(high) },

@@ -132,7 +132,7 @@ pairs! {
         samples: -2.0..2.0, -2.0..2.0,
     }
 
-    /// The power `a^b`, with the conventions of [`powf`](Elementwise::powf); 0⁰ is 1.
+    /// The power `a^b`, with the conventions of [`powf`](crate::ops::elementwise::Elementwise::powf); 0⁰ is 1.
     ///
     /// Where b is 0 the gradient by a is 0. At a base of 0 the gradient by the exponent is 0 for b ≥ 0; a negative
     /// base has none (NaN), since no real power lies beside a whole one.

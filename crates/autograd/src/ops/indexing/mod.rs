@@ -60,7 +60,7 @@ pub trait Indexing: Value {
     }
 
     /// [`gather`](Indexing::gather) of a value and indices that broadcast against each other on all axes but this one:
-    /// NumPy's `take_along_axis`, for what [`sort`](Order::sort) or an `argmax` with its axis kept has found.
+    /// NumPy's `take_along_axis`, for what [`sort`](crate::ops::indexing::Order::sort) or an `argmax` with its axis kept has found.
     ///
     /// # Panics
     /// When there is no such axis, an index is out of range, the numbers of axes differ, or other axes do not broadcast.

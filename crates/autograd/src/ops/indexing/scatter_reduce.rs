@@ -4,7 +4,7 @@ use super::gather;
 use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::Indices;
 
-/// What [`scatter_reduce`](Indexing::scatter_reduce) makes of the elements that meet in a place.
+/// What [`scatter_reduce`](crate::ops::indexing::Indexing::scatter_reduce) makes of the elements that meet in a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScatterReduction {
     /// Their sum.

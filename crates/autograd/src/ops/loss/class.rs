@@ -106,7 +106,7 @@ pub trait ClassLoss: Value {
     }
 
     /// The negative log-likelihood of labels, `[n]` or `[n, ..]`, under log-probabilities, `[n, classes]` or
-    /// `[n, classes, ..]`: the mean over the rows. After [`log_softmax`](Normalize::log_softmax) along axis 1 it is
+    /// `[n, classes, ..]`: the mean over the rows. After [`log_softmax`](crate::ops::normalize::Normalize::log_softmax) along axis 1 it is
     /// the [`cross_entropy`](ClassLoss::cross_entropy).
     ///
     /// `y = -Σ x[label] / n; dx = -g / n` at the labels, 0 elsewhere

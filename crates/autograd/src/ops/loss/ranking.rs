@@ -23,7 +23,7 @@ losses! {
 
     /// The mean of what vectors, `[.., d]`, lack to lying closer to their positive example than to their negative one, by a
     /// margin (F. Schroff, D. Kalenichenko, J. Philbin, "FaceNet", 2015). Distances are those of
-    /// [`pairwise_distance`](Similarity::pairwise_distance).
+    /// [`pairwise_distance`](crate::ops::linear::Similarity::pairwise_distance).
     ///
     /// `y = Σ max(|x - p| - |x - q| + margin, 0) / n`
     ///
@@ -36,7 +36,7 @@ losses! {
     }
 
     /// The mean of what vectors, `[.., d]`, lack to pointing the way of others where the target, `[..]`, is 1; where it is -1
-    /// of how far their [`cosine_similarity`](Similarity::cosine_similarity) is above a margin.
+    /// of how far their [`cosine_similarity`](crate::ops::linear::Similarity::cosine_similarity) is above a margin.
     ///
     /// `y = Σ (1 - cos` where t > 0, else `max(cos - margin, 0)) / n`
     ///

@@ -26,7 +26,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>, DataErro
 /// Reads one array of an archive, as [`read`]; the others may hold what is not read, such as texts.
 ///
 /// # Errors
-/// As [`read`]; when there is no such array. An example is at [`write`].
+/// As [`read`]; when there is no such array. An example is at [`write`](write()).
 pub fn read_array(path: impl AsRef<Path>, name: &str) -> Result<Tensor, DataError> {
     let path = path.as_ref();
     let one = read_some(path, &|found| found == name)
