@@ -47,7 +47,7 @@ pub trait GridSampling: Value {
     /// When the images have not four axes or no pixels, or the grid is not one of places for as many images.
     ///
     /// ```
-    /// use gradus_autograd::{ops::sampling::{GridMode, GridPadding}, prelude::*};
+    /// use gradus_autograd::{ops::grid_sample::{GridMode, GridPadding}, prelude::*};
     /// let tape = Tape::new();
     /// let x = tape.constant([[[[1.0, 3.0, 7.0]]]]);
     /// let grid = tape.var([[[[-0.5, 0.0], [0.25, 0.0], [3.0, 0.0]]]]);
@@ -113,7 +113,7 @@ pub trait GridSampling: Value {
     /// When this has not the shape `[n, 2, 3]`.
     ///
     /// ```
-    /// use gradus_autograd::{ops::sampling::{GridMode, GridPadding}, prelude::*};
+    /// use gradus_autograd::{ops::grid_sample::{GridMode, GridPadding}, prelude::*};
     /// let x = Tensor::from([[[[1.0, 2.0], [3.0, 4.0]]]]);
     /// let quarter_turn = Tensor::from([[[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]]]);
     /// let grid = quarter_turn.affine_grid([2, 2], false);

@@ -77,12 +77,20 @@ pub fn load_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>, 
 pub(crate) fn read_tensors(path: &Path, rename: Rename<'_>) -> Result<BTreeMap<String, Tensor>, DataError> {
     let read = || -> Result<BTreeMap<String, Tensor>, Reason> {
         let bytes = read_file(path)?;
-        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+        if is_of_torch(&bytes) {
             return torch(bytes, rename);
         }
         decode(&bytes, rename)
     };
     read().map_err(|reason| DataError::new(path, reason))
+}
+
+/// Whether these bytes are what `torch.save` writes: an archive, or in old files a pickle of protocol 2 or later.
+fn is_of_torch(bytes: &[u8]) -> bool {
+    // A safetensors file begins with the length of its header, which may have the bytes that a pickle begins with.
+    let header = bytes.first_chunk().map_or(0, |&length| u64::from_le_bytes(length));
+    let is_pickle = bytes.first() == Some(&0x80) && matches!(bytes.get(1), Some(2..=5));
+    bytes.starts_with(b"PK\x03\x04") || is_pickle && header > MOST_HEADER
 }
 
 #[cfg(feature = "pt")]
@@ -256,6 +264,17 @@ mod tests {
 
     fn bits(tensor: &Tensor) -> Vec<u32> {
         tensor.iter().map(f32::to_bits).collect()
+    }
+
+    #[test]
+    fn a_header_whose_length_begins_as_a_pickle_does_is_read() {
+        // Lengths of 128, 640, 896 bytes; a pickle of protocol 2 goes on with an opcode.
+        for length in [0x80u64, 0x0280, 0x0380] {
+            assert!(!is_of_torch(&length.to_le_bytes()), "{length}");
+        }
+        assert!(is_of_torch(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."));
+        assert!(is_of_torch(b"PK\x03\x04"));
+        assert!(!is_of_torch(b"\x80\x02"));
     }
 
     #[test]
