@@ -17,8 +17,9 @@ impl<N: Number, D: Dimension> Point for Array<N, D> {
     }
 
     fn with(&self, numbers: &[f64]) -> Array<N, D> {
-        let mut numbers = numbers.iter();
-        self.map(|_| N::nearest(numbers.next().copied().unwrap_or(f64::NAN)))
+        // In logical order, as `iter` gives them; `map` would go through memory.
+        let numbers = numbers.iter().map(|&x| N::nearest(x)).collect();
+        Array::from_shape_vec(self.raw_dim(), numbers).expect("as many numbers as the array has elements")
     }
 }
 
