@@ -286,7 +286,7 @@ pub trait Shaping: Value {
     /// ```
     /// use gradus_autograd::prelude::*;
     /// let pieces = Tensor::arange(5).chunk(2, 0);
-    /// assert_eq!((pieces[0].len(), pieces[1].len()), (3, 2));
+    /// assert_eq!((pieces[0].numel(), pieces[1].numel()), (3, 2));
     /// ```
     #[track_caller]
     fn chunk(&self, chunks: usize, axis: isize) -> Vec<Self> {
