@@ -262,7 +262,7 @@ fn sizes_of_images() {
         check(&format!("bicubic_corners_{name}"), |v| v[0].interpolate(size, cubic(true)));
     }
     check("bicubic_of_one", |v| v[0].interpolate([3, 2], cubic(false)));
-    for (name, factors) in [("2.3", [2.3, 2.3]), ("1.3_0.6", [1.3, 0.6]), ("0.7_3", [0.7, 3.0])] {
+    for (name, factors) in [("2.4", [2.4, 2.4]), ("1.4_0.6", [1.4, 0.6]), ("0.7_3", [0.7, 3.0])] {
         for recompute in [false, true] {
             let to = Resize::from(factors);
             let to = if recompute { to.recompute_scale_factor() } else { to };
@@ -280,6 +280,9 @@ fn sizes_of_images() {
             }
         }
     }
+    // An axis that keeps its size: what is linear stays as it is, what is cubic moves by the factor.
+    check("bilinear_by_1.3_1.6", |v| v[0].interpolate([1.3, 1.6], linear(false)));
+    check("bicubic_by_1.3_1.6", |v| v[0].interpolate([1.3, 1.6], cubic(false)));
     for (mode, how) in [
         ("nearest-exact", Interpolation::NearestExact),
         ("linear", linear(false)),

@@ -179,29 +179,30 @@ fn product<V: Value>(many: &V, [shared, of_many]: [&str; 2], few: &V, enable_gqa
     let (lead, other) = (&x[..x.rank() - 2], &y[..y.rank() - 2]);
     let heads = lead.last().zip(other.last()).map(|(&many, &few)| (many, few));
     let divides = heads.filter(|&(many, few)| few > 0 && many.is_multiple_of(few));
-    let refused = |text: String| -> ! {
-        ShapeError::new(format!(
-            "attention: leading axes {lead:?} of the {of_many}, {other:?} of the {shared}: {text}"
-        ))
-        .fail()
-    };
-    match divides {
-        Some((many_heads, heads)) if enable_gqa && many_heads != heads => {
+    let refused = match divides {
+        Some((all, heads)) if enable_gqa && all != heads => {
             let (rows, outer) = (x[x.rank() - 2], &lead[..lead.len() - 1]);
-            let apart = |shape: &[usize], last: [usize; 3]| [shape, &last].concat();
-            let tall = many.reshape(apart(outer, [heads, many_heads / heads * rows, x[x.rank() - 1]]));
+            let with = |outer: &[usize], last: [usize; 3]| [outer, &last].concat();
+            let tall = many.reshape(with(outer, [heads, all / heads * rows, x[x.rank() - 1]]));
             let product = tall.matmul(few);
             let shape = product.shape();
-            product.reshape(apart(&shape[..shape.rank() - 3], [many_heads, rows, shape[shape.rank() - 1]]))
+            let (outer, columns) = (&shape[..shape.rank() - 3], shape[shape.rank() - 1]);
+            return product.reshape(with(outer, [all, rows, columns]));
         }
-        None if enable_gqa => refused(format!(
-            "enable_gqa asks for [.., heads], the heads of the {shared} dividing those of the {of_many}"
-        )),
-        _ if broadcast("attention", lead, other).is_ok() => many.matmul(few),
-        Some((many, few)) => refused(format!(
+        None if enable_gqa => {
+            format!(
+                "enable_gqa asks for [.., heads], the heads of the {shared} dividing those of the {of_many}"
+            )
+        }
+        _ if broadcast("attention", lead, other).is_ok() => return many.matmul(few),
+        Some((all, heads)) if heads > 1 && all > heads => format!(
             "they do not broadcast; hint: with enable_gqa {} heads of the {of_many} share one of the {shared}",
-            many / few
-        )),
-        None => refused("they do not broadcast".into()),
-    }
+            all / heads
+        ),
+        _ => "they do not broadcast".into(),
+    };
+    ShapeError::new(format!(
+        "attention: leading axes {lead:?} of the {of_many}, {other:?} of the {shared}: {refused}"
+    ))
+    .fail()
 }

@@ -112,13 +112,15 @@ for name, size in [("up", (7, 5)), ("down", (2, 3)), ("same", (3, 4)), ("one", (
     case(f"bicubic_{name}", lambda x: F.interpolate(x, size, mode="bicubic", align_corners=False), x)
     case(f"bicubic_corners_{name}", lambda x: F.interpolate(x, size, mode="bicubic", align_corners=True), x)
 case("bicubic_of_one", lambda x: F.interpolate(x, (3, 2), mode="bicubic", align_corners=False), draw(1, 2, 1, 1))
-for name, factors in [("2.3", 2.3), ("1.3_0.6", (1.3, 0.6)), ("0.7_3", (0.7, 3.0))]:
+for name, factors in [("2.4", 2.4), ("1.4_0.6", (1.4, 0.6)), ("0.7_3", (0.7, 3.0))]:
     for recompute in [False, True]:
         for mode in ["nearest", "nearest-exact", "bilinear", "bilinear_corners", "bicubic", "bicubic_corners"]:
             corners = None if mode.startswith("nearest") else mode.endswith("corners")
             case(f"{mode}_by_{name}{'_recomputed' if recompute else ''}",
                  lambda x: F.interpolate(x, scale_factor=factors, mode=mode.removesuffix("_corners"), align_corners=corners,
                                          recompute_scale_factor=recompute), x)
+for mode in ["bilinear", "bicubic"]:
+    case(f"{mode}_by_1.3_1.6", lambda x: F.interpolate(x, scale_factor=(1.3, 1.6), mode=mode, align_corners=False), x)
 row, volume = draw(2, 1, 5), draw(1, 1, 2, 3, 4)
 for mode in ["nearest-exact", "linear", "linear_corners"]:
     corners = None if mode.startswith("nearest") else mode.endswith("corners")
