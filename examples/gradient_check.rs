@@ -75,7 +75,7 @@ impl Model {
             Model::Conv => {
                 let padded = Conv2dOptions { padding: [1, 1], ..Conv2dOptions::default() };
                 let y = x.conv2d(&params[0], Some(&params[1]), padded).relu();
-                y.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false).reshape([n, 6 * 4 * 4])
+                y.max_pool2d(2).reshape([n, 6 * 4 * 4])
             }
         };
         hidden.linear(&params[2], Some(&params[3])).cross_entropy(labels)

@@ -25,7 +25,7 @@ RULES = "crates/autograd/src/ops"
 # The kernels that only backward rules call, and those that a rule calls for its own operation's reverse.
 KERNELS = {
     "crates/tensor/src/ops/conv/direct.rs": ["fn input_grad", "fn weight_grad", "fn weight_grad_blocks"],
-    "crates/tensor/src/ops/interpolation.rs": ["fn interpolate_grad"],
+    "crates/tensor/src/ops/interpolation.rs": ["fn interpolate_axis_grad"],
     "crates/tensor/src/ops/normalize/channels.rs": ["fn gradients", "impl Kernel for Gradient<'_>"],
     "crates/tensor/src/ops/normalize/columns.rs": ["impl Kernel for Products<'_>", "impl Kernel for Gradient<'_>"],
     "crates/tensor/src/ops/normalize/rows.rs": ["fn gradients", "impl Kernel for Gradients<'_>"],

@@ -115,7 +115,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
     all.push(forward_backward(
         "maxpool2_fb_64x32x28x28",
         || [randn([64, 32, 28, 28])],
-        |[x]| x.max_pool2d([2; 2], [2; 2], [0; 2], [1; 2], false),
+        |[x]| x.max_pool2d(2),
     ));
     all.push(forward_backward(
         "layernorm_fb_512x768",

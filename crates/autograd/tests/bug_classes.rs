@@ -381,21 +381,23 @@ fn pooling_windows() {
     let ninf = f32::NEG_INFINITY;
     // Only -inf, with padding around it, which must not win: it has no place for the gradient to go to.
     let x = tape.var(Tensor::full([1, 1, 2, 2], ninf));
-    let y = x.max_pool2d([2, 2], [2, 2], [1, 1], [1, 1], false);
+    let y = x.max_pool2d(PoolOptions { padding: [1, 1], ..PoolOptions::from(2) });
     assert_eq!(y.value().to_vec(), [ninf; 4]);
     assert_eq!(y.backward_from([[[[1.0, 2.0], [3.0, 4.0]]]])[x].to_vec(), [1.0, 2.0, 3.0, 4.0]);
     // NaN is the largest, and has the gradient.
     let x = tape.var([[[[1.0, f32::NAN], [3.0, 2.0]]]]);
-    let y = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+    let y = x.max_pool2d(2);
     assert!(y.item().is_nan());
     assert_eq!(y.backward()[x].to_vec(), [0.0, 1.0, 0.0, 0.0]);
     // The mean of a window that the image ends in is over what is there; padding counts if it is asked to.
     let x = tape.var(Tensor::from_fn([1, 1, 3, 3], |i| (i[2] * 3 + i[3] + 1) as f32));
-    let y = x.avg_pool2d([2, 2], [2, 2], [0, 0], true, true);
+    let y = x.avg_pool2d(PoolOptions { ceil_mode: true, ..PoolOptions::from(2) });
     assert_eq!(y.value().to_vec(), [3.0, 4.5, 7.5, 9.0]);
     let shares = [0.25, 0.25, 0.5, 0.25, 0.25, 0.5, 0.5, 0.5, 1.0];
     assert_eq!(y.sum().backward()[x].to_vec(), shares);
-    let padded = |count_include_pad| x.avg_pool2d([2, 2], [2, 2], [1, 1], false, count_include_pad);
+    let padded = |count_include_pad| {
+        x.avg_pool2d(PoolOptions { padding: [1, 1], count_include_pad, ..PoolOptions::from(2) })
+    };
     assert_eq!(padded(true).value().to_vec(), [0.25, 1.25, 2.75, 7.0]);
     assert_eq!(padded(false).value().to_vec(), [1.0, 2.5, 5.5, 7.0]);
 }
@@ -414,7 +416,8 @@ fn images_stored_with_channels_last() {
         let y = x.conv2d(&w, None, Conv2dOptions { padding: [1, 1], ..Conv2dOptions::default() });
         let cotangent = turn(&Tensor::from_fn(y.shape(), |i| (i[0] + 2 * i[1] + 3 * i[2] + i[3]) as f32));
         let all = y.backward_from(cotangent.clone());
-        let pooled = y.max_pool2d([2, 2], [1, 1], [0, 0], [1, 1], false).square().sum().backward();
+        let pooled =
+            y.max_pool2d(PoolOptions { stride: [1, 1], ..PoolOptions::from(2) }).square().sum().backward();
         [y.value(), all[x].clone(), all[w].clone(), pooled[x].clone(), pooled[w].clone()]
     };
     let plain = gradients(&x, &w, |g| g.clone());

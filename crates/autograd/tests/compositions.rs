@@ -404,7 +404,7 @@ fn bounds_of_their_own_have_the_gradient_where_they_hold() {
 fn windows_and_parts_that_are_zero_have_norms_without_gradient() {
     let tape = Tape::new();
     let x = tape.var([[[[0.0, 0.0, 3.0], [0.0, 0.0, 4.0]]]]);
-    let y = x.lp_pool2d(2.0, [2, 2], [1, 1]);
+    let y = x.lp_pool2d(2.0, PoolOptions { stride: [1, 1], ..PoolOptions::from(2) });
     assert_eq!(y.value().to_vec(), [0.0, 5.0]);
     assert_eq!(y.sum().backward()[x].to_vec(), [0.0, 0.0, 0.6, 0.0, 0.0, 0.8]);
     let x = tape.var(Tensor::zeros([2, 2]));

@@ -106,14 +106,14 @@ fn convolutions_can_be_differentiated_three_times() {
 fn a_windows_maximum_gets_the_whole_gradient() {
     let tape = Tape::new();
     let x = tape.var(image());
-    let y = x.max_pool2d([2, 2], [2, 2], NONE, ONE, false);
+    let y = x.max_pool2d(2);
     assert_eq!(y.value().to_vec(), [2., 3., 3., 2.]);
     let gradient = y.sum().backward()[x].to_vec();
     assert_eq!(gradient, [0., 1., 1., 0., 0., 0., 0., 0., 1., 0., 0., 1., 0., 0., 0., 0.]);
     // Where windows overlap, a pixel gets the sum of those that it wins: the 3 in the first row of both.
     let tape = Tape::new();
     let x = tape.var([[[[1., 3., 2.], [0., 0., 0.]]]]);
-    let y = x.max_pool2d([2, 2], ONE, NONE, ONE, false);
+    let y = x.max_pool2d(PoolOptions { stride: ONE, ..PoolOptions::from(2) });
     assert_eq!(y.sum().backward()[x].to_vec(), [0., 2., 0., 0., 0., 0.]);
 }
 
@@ -121,7 +121,7 @@ fn a_windows_maximum_gets_the_whole_gradient() {
 fn of_equal_maxima_the_first_gets_the_gradient() {
     let tape = Tape::new();
     let x = tape.var(Tensor::ones([1, 1, 2, 2]));
-    let y = x.max_pool2d([2, 2], [2, 2], NONE, ONE, false);
+    let y = x.max_pool2d(2);
     assert_eq!(y.backward()[x].to_vec(), [1., 0., 0., 0.]);
 }
 
@@ -129,7 +129,7 @@ fn of_equal_maxima_the_first_gets_the_gradient() {
 fn unpooling_keeps_the_maxima() {
     let tape = Tape::new();
     let x = tape.var(image());
-    let (y, winners) = x.max_pool2d_with_indices([2, 2], [2, 2], NONE, ONE, false);
+    let (y, winners) = x.max_pool2d_with_indices(2);
     let back = y.max_unpool2d(&winners, [4, 4]);
     let kept = [0., 2., 3., 0., 0., 0., 0., 0., 3., 0., 0., 2., 0., 0., 0., 0.];
     assert_eq!(back.value().to_vec(), kept);
@@ -272,7 +272,7 @@ fn images_without_channels_are_refused_with_the_sentence() {
 #[test]
 fn unpooling_of_windows_that_overlap_adds_up() {
     let x = Tensor::from([[[[1.0, 9.0, 2.0]]]]);
-    let (y, winners) = x.max_pool2d_with_indices([1, 2], [1, 1], [0, 0], [1, 1], false);
+    let (y, winners) = x.max_pool2d_with_indices(PoolOptions { stride: [1, 1], ..PoolOptions::new([1, 2]) });
     assert_eq!((y.to_vec(), winners.as_slice()), (vec![9.0, 9.0], &[1, 1][..]));
     assert_eq!(y.max_unpool2d(&winners, [1, 3]).to_vec(), [0.0, 18.0, 0.0]);
 }

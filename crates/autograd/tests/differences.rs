@@ -39,8 +39,9 @@ fn differences() -> Vec<Difference> {
         ("attention on a key with a score of -∞", value(unseen, -INF), vec![0.0], "0", "NaN"),
         ("`[30, 10, 20].kthvalue(1)`", vec![Tensor::from([30.0, 10.0, 20.0]).kthvalue(1, 0).0.item()], vec![20.0], "20, counted from 0", "10, counted from 1"),
         ("`max_unpool2d` of two windows of 9 with one winner", unpooled(), vec![18.0], "18, the sum: the gradient of the pooling", "9, the last"),
-        ("`lp_pool2d` of order 3 of four elements of -1", vec![Tensor::full([1, 1, 2, 2], -1.0).lp_pool2d(3.0, [2, 2], [2, 2]).item()], vec![1.587_401], "1.587401, the norm", "NaN"),
+        ("`lp_pool2d` of order 3 of four elements of -1", vec![Tensor::full([1, 1, 2, 2], -1.0).lp_pool2d(3.0, 2).item()], vec![1.587_401], "1.587401, the norm", "NaN"),
         ("`as_strided([2], [1], 0)` of [[1, 2], [3, 4]] transposed", Tensor::from([[1.0, 2.0], [3.0, 4.0]]).t().as_strided([2], [1], 0).to_vec(), vec![1.0, 3.0], "1, 3, of the transposed", "1, 2, of its memory"),
+        ("`interpolate(2.3, Nearest)` of images of rows 0, 1, 2 to 6 rows", Tensor::arange(3).reshape([1, 1, 3, 1]).interpolate(2.3, Interpolation::Nearest).slice(3, 0..1).to_vec(), vec![0.0, 0.0, 0.0, 1.0, 1.0, 2.0], "0, 0, 0, 1, 1, 2, by the factor", "0, 0, 1, 1, 2, 2, but of rows and volumes by the factor"),
         ("`grid_sample` of a row 1, 3, 7 at a place of NaN", value(at_place, NAN), vec![NAN], "NaN", "1, as at -1"),
     ]
 }
@@ -61,13 +62,17 @@ fn soft(x: Var<'_>) -> Var<'_> {
 /// One query on one key that the bias x hides.
 fn unseen(x: Var<'_>) -> Var<'_> {
     let one = x.place().constant([[1.0]]);
-    one.scaled_dot_product_attention(&one, &one, None, Some(&x.reshape([1, 1])), false)
+    one.scaled_dot_product_attention(
+        &one,
+        &one,
+        AttentionOptions { bias: Some(&x.reshape([1, 1])), ..Default::default() },
+    )
 }
 
 fn unpooled() -> Vec<f32> {
     // The 9 wins in both windows of size 2 and stride 1.
-    let (y, winners) =
-        Tensor::from([[[[1.0, 9.0, 2.0]]]]).max_pool2d_with_indices([1, 2], [1, 1], [0, 0], [1, 1], false);
+    let (y, winners) = Tensor::from([[[[1.0, 9.0, 2.0]]]])
+        .max_pool2d_with_indices(PoolOptions { stride: [1, 1], ..PoolOptions::new([1, 2]) });
     vec![y.max_unpool2d(&winners, [1, 3]).sum().item()]
 }
 

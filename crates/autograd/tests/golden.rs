@@ -222,8 +222,10 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         "corrcoef" => x[0].corrcoef(),
         "renorm" if rest == "2" => x[0].renorm(2.0, 1, 1.5),
         "renorm" => x[0].renorm(1.0, 1, 5.0),
-        "lp_pool2d" => x[0].lp_pool2d(rest.parse().unwrap(), [2, 3], [1, 2]),
-        "lp_pool1d" => x[0].lp_pool1d(2.0, 3, 2),
+        "lp_pool2d" => {
+            x[0].lp_pool2d(rest.parse().unwrap(), PoolOptions { stride: [1, 2], ..PoolOptions::new([2, 3]) })
+        }
+        "lp_pool1d" => x[0].lp_pool1d(2.0, PoolOptions { stride: [2], ..PoolOptions::from(3) }),
         "normalize" if rest.is_empty() => x[0].normalize(1),
         "normalize" => x[0].normalize_with(numbers()[0], 1, numbers()[1]),
         "cosine_similarity" => x[0].cosine_similarity(&x[1], 1),

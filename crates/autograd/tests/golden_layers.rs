@@ -89,12 +89,47 @@ fn normalisations() {
 
 #[test]
 fn attention() {
-    check("attention", |v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, None, false));
+    check("attention", |v| v[0].scaled_dot_product_attention(&v[1], &v[2], AttentionOptions::default()));
     check("attention_mask", |v| {
         let mask = [[1.0, 0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]];
-        v[0].scaled_dot_product_attention(&v[1], &v[2], Some(&v[0].place().constant(mask)), None, false)
+        v[0].scaled_dot_product_attention(
+            &v[1],
+            &v[2],
+            AttentionOptions { mask: Some(&v[0].place().constant(mask)), ..Default::default() },
+        )
     });
-    check("attention_causal", |v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, None, true));
+    check("attention_causal", |v| {
+        v[0].scaled_dot_product_attention(
+            &v[1],
+            &v[2],
+            AttentionOptions { is_causal: true, ..Default::default() },
+        )
+    });
+    fn grouped<'a, V>(options: AttentionOptions<'a, V>) -> AttentionOptions<'a, V> {
+        AttentionOptions { enable_gqa: true, ..options }
+    }
+    let mask =
+        Tensor::from([[1.0, 0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]]);
+    check("attention_scale", |v| {
+        let options = AttentionOptions { scale: Some(0.3), ..Default::default() };
+        v[0].scaled_dot_product_attention(&v[1], &v[2], options)
+    });
+    for name in ["attention_grouped", "attention_grouped_values"] {
+        check(name, |v| v[0].scaled_dot_product_attention(&v[1], &v[2], grouped(Default::default())));
+    }
+    check("attention_grouped_mask", |v| {
+        let mask = v[0].place().constant(&mask);
+        let options = AttentionOptions { mask: Some(&mask), scale: Some(-1.5), ..Default::default() };
+        v[0].scaled_dot_product_attention(&v[1], &v[2], grouped(options))
+    });
+    check("attention_grouped_causal", |v| {
+        let options = AttentionOptions { is_causal: true, ..Default::default() };
+        v[0].scaled_dot_product_attention(&v[1], &v[2], grouped(options))
+    });
+    check("attention_grouped_bias", |v| {
+        let options = AttentionOptions { bias: Some(&v[3]), ..Default::default() };
+        v[0].scaled_dot_product_attention(&v[1], &v[2], grouped(options))
+    });
 }
 
 #[test]
@@ -114,17 +149,59 @@ fn convolutions() {
 
 #[test]
 fn poolings() {
-    check("max_pool1d", |v| v[0].max_pool1d(3, 2, 1, 2, true));
-    check("avg_pool1d", |v| v[0].avg_pool1d(4, 3, 2, true, false));
+    check("max_pool1d", |v| {
+        v[0].max_pool1d(PoolOptions {
+            stride: [2],
+            padding: [1],
+            dilation: [2],
+            ceil_mode: true,
+            ..PoolOptions::from(3)
+        })
+    });
+    check("avg_pool1d", |v| {
+        v[0].avg_pool1d(PoolOptions {
+            stride: [3],
+            padding: [2],
+            ceil_mode: true,
+            count_include_pad: false,
+            ..PoolOptions::from(4)
+        })
+    });
     check("adaptive_max_pool1d", |v| v[0].adaptive_max_pool1d(4));
     check("adaptive_avg_pool1d", |v| v[0].adaptive_avg_pool1d(4));
-    check("max_pool2d", |v| v[0].max_pool2d([2, 3], [2, 2], [1, 1], [2, 1], true));
-    check("avg_pool2d", |v| v[0].avg_pool2d([2, 3], [2, 2], [1, 1], true, true));
-    check("avg_pool2d_without_pad", |v| v[0].avg_pool2d([2, 3], [2, 2], [1, 1], true, false));
+    check("max_pool2d", |v| {
+        v[0].max_pool2d(PoolOptions {
+            stride: [2, 2],
+            padding: [1, 1],
+            dilation: [2, 1],
+            ceil_mode: true,
+            ..PoolOptions::new([2, 3])
+        })
+    });
+    check("avg_pool2d", |v| {
+        v[0].avg_pool2d(PoolOptions {
+            stride: [2, 2],
+            padding: [1, 1],
+            ceil_mode: true,
+            ..PoolOptions::new([2, 3])
+        })
+    });
+    check("avg_pool2d_without_pad", |v| {
+        v[0].avg_pool2d(PoolOptions {
+            stride: [2, 2],
+            padding: [1, 1],
+            ceil_mode: true,
+            count_include_pad: false,
+            ..PoolOptions::new([2, 3])
+        })
+    });
     check("adaptive_max_pool2d", |v| v[0].adaptive_max_pool2d([4, 3]));
     check("adaptive_avg_pool2d", |v| v[0].adaptive_avg_pool2d([4, 3]));
+    // PyTorch has no gaps in means: these are of every second element of longer windows.
+    let gaps = PoolOptions { stride: [2], dilation: [2], ..PoolOptions::from(3) };
+    check("avg_pool1d_dilated", |v| v[0].avg_pool1d(gaps));
     check("max_unpool2d", |v| {
-        let (y, winners) = v[0].max_pool2d_with_indices([2, 2], [2, 2], [0, 0], [1, 1], false);
+        let (y, winners) = v[0].max_pool2d_with_indices(2);
         y.max_unpool2d(&winners, [6, 7])
     });
 }
@@ -135,18 +212,87 @@ fn volumes() {
     check("conv3d", |v| v[0].conv3d(&v[1], Some(&v[2]), options));
     let options = Conv3dOptions { stride: [2, 1, 3], padding: [1, 0, 1], dilation: [1, 2, 1], groups: 2 };
     check("conv_transpose3d", |v| v[0].conv_transpose3d(&v[1], Some(&v[2]), [1, 0, 2], options));
-    check("max_pool3d", |v| v[0].max_pool3d([2, 3, 2], [2, 1, 2], [1, 1, 0], [2, 1, 1], true));
-    check("avg_pool3d", |v| v[0].avg_pool3d([2, 3, 2], [2, 1, 2], [1, 1, 0], true, true));
-    check("avg_pool3d_without_pad", |v| v[0].avg_pool3d([2, 3, 2], [2, 1, 2], [1, 1, 0], true, false));
+    check("max_pool3d", |v| {
+        v[0].max_pool3d(PoolOptions {
+            stride: [2, 1, 2],
+            padding: [1, 1, 0],
+            dilation: [2, 1, 1],
+            ceil_mode: true,
+            ..PoolOptions::new([2, 3, 2])
+        })
+    });
+    check("avg_pool3d", |v| {
+        v[0].avg_pool3d(PoolOptions {
+            stride: [2, 1, 2],
+            padding: [1, 1, 0],
+            ceil_mode: true,
+            ..PoolOptions::new([2, 3, 2])
+        })
+    });
+    check("avg_pool3d_without_pad", |v| {
+        v[0].avg_pool3d(PoolOptions {
+            stride: [2, 1, 2],
+            padding: [1, 1, 0],
+            ceil_mode: true,
+            count_include_pad: false,
+            ..PoolOptions::new([2, 3, 2])
+        })
+    });
+    let options = PoolOptions { stride: [2; 3], padding: [1, 1, 0], ..PoolOptions::new([2, 3, 2]) };
+    let fifths = PoolOptions { ceil_mode: true, divisor_override: Some(5), ..options };
+    check("avg_pool3d_divisor", |v| v[0].avg_pool3d(fifths));
+    check("adaptive_max_pool3d", |v| v[0].adaptive_max_pool3d([3, 1, 2]));
+    check("adaptive_avg_pool3d", |v| v[0].adaptive_avg_pool3d([3, 1, 2]));
+    let options = PoolOptions { stride: [2, 1, 2], ceil_mode: true, ..PoolOptions::new([2, 3, 2]) };
+    check("lp_pool3d", |v| v[0].lp_pool3d(2.0, options));
 }
 
 #[test]
 fn sizes_of_images() {
-    check("upsample_nearest2d", |v| v[0].upsample_nearest2d([7, 6]));
-    check("downsample_nearest2d", |v| v[0].upsample_nearest2d([2, 3]));
-    check("upsample_bilinear2d", |v| v[0].upsample_bilinear2d([7, 6], false));
-    check("upsample_bilinear2d_corners", |v| v[0].upsample_bilinear2d([7, 6], true));
-    check("downsample_bilinear2d", |v| v[0].upsample_bilinear2d([2, 3], false));
+    let linear = |align_corners| Interpolation::Linear { align_corners };
+    let cubic = |align_corners| Interpolation::Cubic { align_corners };
+    check("upsample_nearest2d", |v| v[0].interpolate([7, 6], Interpolation::Nearest));
+    check("downsample_nearest2d", |v| v[0].interpolate([2, 3], Interpolation::Nearest));
+    check("upsample_bilinear2d", |v| v[0].interpolate([7, 6], linear(false)));
+    check("upsample_bilinear2d_corners", |v| v[0].interpolate([7, 6], linear(true)));
+    check("downsample_bilinear2d", |v| v[0].interpolate([2, 3], linear(false)));
+    for (name, size) in [("up", [7, 5]), ("down", [2, 3]), ("same", [3, 4]), ("one", [1, 1])] {
+        check(&format!("nearest_exact_{name}"), |v| v[0].interpolate(size, Interpolation::NearestExact));
+        check(&format!("bicubic_{name}"), |v| v[0].interpolate(size, cubic(false)));
+        check(&format!("bicubic_corners_{name}"), |v| v[0].interpolate(size, cubic(true)));
+    }
+    check("bicubic_of_one", |v| v[0].interpolate([3, 2], cubic(false)));
+    for (name, factors) in [("2.4", [2.4, 2.4]), ("1.4_0.6", [1.4, 0.6]), ("0.7_3", [0.7, 3.0])] {
+        for recompute in [false, true] {
+            let to = Resize::from(factors);
+            let to = if recompute { to.recompute_scale_factor() } else { to };
+            let ways = [
+                ("nearest", Interpolation::Nearest),
+                ("nearest-exact", Interpolation::NearestExact),
+                ("bilinear", linear(false)),
+                ("bilinear_corners", linear(true)),
+                ("bicubic", cubic(false)),
+                ("bicubic_corners", cubic(true)),
+            ];
+            let kind = if recompute { "_recomputed" } else { "" };
+            for (mode, how) in ways {
+                check(&format!("{mode}_by_{name}{kind}"), |v| v[0].interpolate(to.clone(), how));
+            }
+        }
+    }
+    // An axis that keeps its size: what is linear stays as it is, what is cubic moves by the factor.
+    check("bilinear_by_1.3_1.6", |v| v[0].interpolate([1.3, 1.6], linear(false)));
+    check("bicubic_by_1.3_1.6", |v| v[0].interpolate([1.3, 1.6], cubic(false)));
+    for (mode, how) in [
+        ("nearest-exact", Interpolation::NearestExact),
+        ("linear", linear(false)),
+        ("linear_corners", linear(true)),
+    ] {
+        check(&format!("{mode}_row"), |v| v[0].interpolate([7], how));
+        check(&format!("{mode}_row_by_1.6"), |v| v[0].interpolate(1.6, how));
+        check(&format!("{mode}_volume"), |v| v[0].interpolate([4, 2, 5], how));
+        check(&format!("{mode}_volume_by_1.5"), |v| v[0].interpolate(1.5, how));
+    }
     check("pixel_shuffle", |v| v[0].pixel_shuffle(2));
     check("pixel_unshuffle", |v| v[0].pixel_unshuffle(2));
 }

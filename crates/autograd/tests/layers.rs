@@ -50,8 +50,34 @@ fn third_derivatives_of_normalisations() {
 #[test]
 fn attention_can_be_differentiated_three_times() {
     let inputs = random(&[&[2, 3, 4], &[2, 3, 4], &[2, 3, 2], &[3, 3]]);
-    third_order(|v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, None, true), &inputs[..3]);
-    third_order(|v| v[0].scaled_dot_product_attention(&v[1], &v[2], None, Some(&v[3]), true), &inputs);
+    third_order(
+        |v| {
+            v[0].scaled_dot_product_attention(
+                &v[1],
+                &v[2],
+                AttentionOptions { is_causal: true, ..Default::default() },
+            )
+        },
+        &inputs[..3],
+    );
+    let heads = random(&[&[2, 1, 2], &[1, 3, 2], &[1, 3, 1]]);
+    third_order(
+        |v| {
+            let options = AttentionOptions { enable_gqa: true, scale: Some(0.4), ..Default::default() };
+            v[0].scaled_dot_product_attention(&v[1], &v[2], options)
+        },
+        &heads,
+    );
+    third_order(
+        |v| {
+            v[0].scaled_dot_product_attention(
+                &v[1],
+                &v[2],
+                AttentionOptions { bias: Some(&v[3]), is_causal: true, ..Default::default() },
+            )
+        },
+        &inputs,
+    );
 }
 
 /// A mean far from 0 costs no more than its own rounding: the variance is not a difference of large numbers.
@@ -163,7 +189,8 @@ fn a_query_that_sees_nothing_gives_zero() {
     let [q, k, v]: [Tensor; 3] = random(&[&[2, 4], &[3, 4], &[3, 2]]).try_into().unwrap();
     let (q, k, v) = (tape.var(q), tape.var(k), tape.var(v));
     let mask = tape.constant([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
-    let y = q.scaled_dot_product_attention(&k, &v, Some(&mask), None, false);
+    let y =
+        q.scaled_dot_product_attention(&k, &v, AttentionOptions { mask: Some(&mask), ..Default::default() });
     assert_eq!(y.value().to_vec(), [0.0, 0.0, v.value().get([1, 0]), v.value().get([1, 1])]);
     let swept = y.sum().backward();
     assert_eq!(swept[q].to_vec(), [0.0; 8]);
@@ -171,23 +198,55 @@ fn a_query_that_sees_nothing_gives_zero() {
     assert_eq!(swept[v].to_vec(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
     // A key that nobody sees may hold anything.
     let poisoned = tape.constant([[0.0], [1.0], [0.0]]).select_where(&k, &tape.constant(f32::NAN));
-    assert_eq!(q.scaled_dot_product_attention(&poisoned, &v, Some(&mask), None, false).value(), y.value());
+    assert_eq!(
+        q.scaled_dot_product_attention(
+            &poisoned,
+            &v,
+            AttentionOptions { mask: Some(&mask), ..Default::default() }
+        )
+        .value(),
+        y.value()
+    );
 }
 
 #[test]
 fn heads_broadcast_over_keys() {
     let [q, k, v]: [Tensor; 3] = random(&[&[2, 3, 5, 4], &[2, 1, 6, 4], &[6, 2]]).try_into().unwrap();
-    let y = q.scaled_dot_product_attention(&k, &v, None, None, false);
+    let y = q.scaled_dot_product_attention(&k, &v, AttentionOptions::default());
     assert_eq!(y.shape(), &[2, 3, 5, 2]);
     let one = q.select(0, 1).select(0, 2).scaled_dot_product_attention(
         &k.select(0, 1).select(0, 0),
         &v,
-        None,
-        None,
-        false,
+        AttentionOptions::default(),
     );
     let same = y.select(0, 1).select(0, 2);
     assert!(one.iter().zip(same.iter()).all(|(a, b)| (a - b).abs() < 1e-6));
+}
+
+/// Heads that share keys and values are heads that have the same ones each.
+#[test]
+fn grouped_heads_are_repeated_ones() {
+    for (heads, [of_keys, of_values]) in [(6, [2, 2]), (4, [1, 4]), (4, [4, 2]), (3, [3, 3]), (0, [2, 1])] {
+        let shapes: [&[usize]; 3] = [&[2, heads, 3, 4], &[2, of_keys, 5, 4], &[of_values, 5, 2]];
+        let [q, k, v]: [Tensor; 3] = random(&shapes).try_into().unwrap();
+        let tape = Tape::new();
+        let [q, k, v] = [q, k, v].map(|x| tape.var(x));
+        let bias = tape.var(Tensor::from_fn([heads, 3, 5], |i| (i[0] * i[1]) as f32 - i[2] as f32));
+        let options = AttentionOptions { bias: Some(&bias), scale: Some(0.7), ..Default::default() };
+        let grouped = AttentionOptions { enable_gqa: true, ..options };
+        let y = q.scaled_dot_product_attention(&k, &v, grouped);
+        assert_eq!(q.attention_weights(&k, grouped).shape(), [2, heads, 3, 5]);
+        let [each_k, each_v] =
+            [(k, of_keys), (v, of_values)].map(|(x, n)| x.repeat_interleave(heads / n, -3));
+        let same = q.scaled_dot_product_attention(&each_k, &each_v, options);
+        assert_eq!(y.shape(), same.shape());
+        let close = |a: &Tensor, b: &Tensor| a.iter().zip(b.iter()).all(|(a, b)| (a - b).abs() < 1e-5);
+        assert!(close(&y.value(), &same.value()), "{heads} heads, {of_keys} of keys");
+        let (g, h) = (y.square().sum().backward(), same.square().sum().backward());
+        for x in [q, k, v, bias] {
+            assert!(close(&g[x], &h[x]), "{heads} heads, {of_keys} of keys");
+        }
+    }
 }
 
 #[test]
@@ -201,8 +260,9 @@ fn messages_name_the_method_that_was_called() {
     assert!(
         refused(&|| std::mem::drop(x.alpha_dropout(1.0))).starts_with("alpha_dropout: the probability 1")
     );
-    let attend =
-        |k: &Tensor, v: &Tensor| std::mem::drop(x.scaled_dot_product_attention(k, v, None, None, false));
+    let attend = |k: &Tensor, v: &Tensor| {
+        std::mem::drop(x.scaled_dot_product_attention(k, v, AttentionOptions::default()))
+    };
     assert!(
         refused(&|| attend(&Tensor::ones([2, 4]), &x)).contains("queries [2, 3], keys [2, 4]: they must be")
     );
@@ -210,9 +270,7 @@ fn messages_name_the_method_that_was_called() {
     assert!(
         refused(&|| std::mem::drop(Tensor::ones([1, 3, 2, 2]).pixel_shuffle(2))).starts_with("pixel_shuffle")
     );
-    assert!(
-        refused(&|| std::mem::drop(x.max_pool1d(2, 2, 0, 1, false))).starts_with("max_pool1d: shape [2, 3]")
-    );
+    assert!(refused(&|| std::mem::drop(x.max_pool1d(2))).starts_with("max_pool1d: shape [2, 3]"));
     let short = Tensor::ones([2]);
     let eval = || std::mem::drop(x.batch_norm_with(&short, &short, None, None, 1e-5));
     assert!(refused(&eval).starts_with("batch_norm: [2] is not one number for each channel of [2, 3]"));

@@ -193,10 +193,42 @@ fn formulas_of_operations_name_themselves_and_the_users_line() {
     panics_here!("masked_select: a mask of shape [2, 3] does not broadcast to [3]", || v.masked_select(&x));
     panics_here!("nll_loss: label -1 at position 1 is not one of 3 classes", || x.nll_loss(&[0, -1].into()));
     panics_here!("attention: the mask has shape [3]; it must broadcast to the weights' shape [2, 2]", || x
-        .attention_weights(&x, Some(&v), None, true));
+        .attention_weights(&x, AttentionOptions { mask: Some(&v), is_causal: true, ..Default::default() }));
     panics_here!(
         "attention: the bias has shape [4, 2, 2]; it must broadcast to the weights' shape [2, 2]",
-        || x.scaled_dot_product_attention(&x, &x, None, Some(&tape.var(Tensor::zeros([4, 2, 2]))), false)
+        || x.scaled_dot_product_attention(
+            &x,
+            &x,
+            AttentionOptions { bias: Some(&tape.var(Tensor::zeros([4, 2, 2]))), ..Default::default() }
+        )
+    );
+    let (heads, few) = (tape.var(Tensor::zeros([4, 2, 3])), tape.var(Tensor::zeros([2, 2, 3])));
+    let plain = AttentionOptions::default();
+    panics_here!(
+        "attention: leading axes [4] of the queries, [2] of the keys: they do not broadcast; hint: with enable_gqa 2 heads of the queries share one of the keys",
+        || heads.attention_weights(&few, plain)
+    );
+    panics_here!(
+        "attention: leading axes [4] of the weights, [2] of the values: they do not broadcast; hint: with enable_gqa 2 heads of the weights share one of the values",
+        || heads.scaled_dot_product_attention(&heads, &few, plain)
+    );
+    let grouped = AttentionOptions { enable_gqa: true, ..plain };
+    panics_here!(
+        "attention: leading axes [2] of the queries, [4] of the keys: enable_gqa asks for [.., heads], the heads of the keys dividing those of the queries",
+        || few.attention_weights(&heads, grouped)
+    );
+    panics_here!(
+        "attention: leading axes [] of the queries, [] of the keys: enable_gqa asks for [.., heads]",
+        || x.attention_weights(&x, grouped)
+    );
+    panics_here!("interpolate: factors of [-1.0]: they must be positive and finite", || heads
+        .interpolate(-1.0, Interpolation::Nearest));
+    panics_here!("interpolate: shape [4, 2, 3] has 1 axes behind the first two, not 2: Size([2, 2])", || {
+        heads.interpolate([2, 2], Interpolation::Nearest)
+    });
+    panics_here!(
+        "interpolate: shape [4, 2, 3] by Scale { factors: [0.1], recompute_scale_factor: false }: no element of axis 2 would remain",
+        || heads.interpolate(0.1, Interpolation::Nearest)
     );
     panics_here!("huber_loss: delta must be positive, not 0", || x.huber_loss(&x, 0.0));
     panics_here!("cosine_embedding_loss: the prediction has shape [2], the target [3]", || x
@@ -319,12 +351,8 @@ fn indices_and_windows_name_what_does_not_fit() {
     panics_here!("count_nonzero: axis 2 is out of range for shape [2, 3]", || x.count_nonzero(2, false));
     panics_here!("renorm: axis 2 is out of range for shape [2, 3]", || x.renorm(2.0, 2, 1.0));
     panics_here!("diff: axis 2 is out of range for shape [2, 3]", || x.diff(2));
-    panics_here!("lp_pool2d: the order p must be positive and finite, not 0", || x.lp_pool2d(
-        0.0,
-        [1, 1],
-        [1, 1]
-    ));
-    panics_here!("lp_pool1d: shape [2, 3]", || x.lp_pool1d(2.0, 1, 1));
+    panics_here!("lp_pool2d: the order p must be positive and finite, not 0", || x.lp_pool2d(0.0, 1));
+    panics_here!("lp_pool1d: shape [2, 3]", || x.lp_pool1d(2.0, 1));
 }
 
 #[test]

@@ -206,9 +206,9 @@ impl Model {
         };
         let y = self.activated(y);
         let pooled = match self.option % 4 {
-            0 => y.max_pool2d([2, 2], [1, 1], [0, 0], [1, 1], false),
-            1 => y.max_pool2d([2, 2], [2, 2], [1, 1], [1, 1], true),
-            2 => y.avg_pool2d([2, 2], [2, 2], [0, 0], false, true),
+            0 => y.max_pool2d(PoolOptions { stride: [1, 1], ..PoolOptions::from(2) }),
+            1 => y.max_pool2d(PoolOptions { padding: [1, 1], ceil_mode: true, ..PoolOptions::from(2) }),
+            2 => y.avg_pool2d(2),
             _ => y,
         };
         pooled.mean_axes([2, 3], false)
@@ -246,7 +246,11 @@ impl Model {
     fn attention<'t>(&self, v: &mut Taken<'t, '_>) -> Var<'t> {
         let x = v.next();
         let [q, k, value] = [v.next(), v.next(), v.next()].map(|w| x.linear(&w, None));
-        let seen = q.scaled_dot_product_attention(&k, &value, None, None, self.option.is_multiple_of(2));
+        let seen = q.scaled_dot_product_attention(
+            &k,
+            &value,
+            AttentionOptions { is_causal: self.option.is_multiple_of(2), ..Default::default() },
+        );
         let (scale, shift) = (v.next(), v.next());
         let y = (x + seen).layer_norm([self.hidden], Some(&scale), Some(&shift), 0.1);
         self.activated(y).mean_axes(1, false)

@@ -3,8 +3,8 @@
 
 use gradus_autograd::{
     ops::{
-        conv::Convolution, elementwise::*, indexing::*, interpolation::Resizing, linear::Products,
-        normalize::Normalize, reduce::Reduce, selection::Selection, shape::*,
+        conv::Convolution, elementwise::*, indexing::*, linear::Products, normalize::Normalize,
+        reduce::Reduce, selection::Selection, shape::*,
     },
     prelude::*,
 };
@@ -168,7 +168,6 @@ fn compare(g: Given<Tensor>, about: &str) -> BTreeSet<&'static str> {
     let spots = Indices::new((0..6 * 37).map(|i| i * 5 % 37).collect::<Vec<i32>>(), [6, 37]);
     let options = Conv2dOptions { stride: [2, 1], padding: [1, 0], ..Default::default() };
     let single = Conv2dOptions::default();
-    let linear = Interpolation::Linear { align_corners: false };
     same_bits! { g, about;
         Elementwise {
             exp(&g.x); exp2(&g.x); expm1(&g.x); log(&g.x); log2(&g.x); log10(&g.x); log1p(&g.x); sqrt(&g.x);
@@ -213,7 +212,6 @@ fn compare(g: Given<Tensor>, about: &str) -> BTreeSet<&'static str> {
             conv2d(&g.images, &g.kernels, Some(&g.bias), options); unfold(&g.images, [2, 3], options);
             fold(&g.columns, [3, 38], [3, 2], single);
         }
-        Resizing { interpolate(&g.x, 1, 50, linear); }
     }
 }
 

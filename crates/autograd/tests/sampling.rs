@@ -62,7 +62,7 @@ fn a_finer_grid_is_upsampling() {
         let same = Tensor::from([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]; 2]);
         let grid = same.affine_grid([7, 9], align_corners);
         let y = x.grid_sample(&grid, GridMode::Bilinear, GridPadding::Border, align_corners);
-        let expected = x.upsample_bilinear2d([7, 9], align_corners);
+        let expected = x.interpolate([7, 9], Interpolation::Linear { align_corners });
         let off = (y - expected).abs().max().item();
         // Places, in pixels up to 5, are rounded a few times; the slope is at most the difference of two pixels.
         assert!(off < 8.0 * 5.0 * 8.0 * f32::EPSILON, "{off}");

@@ -109,7 +109,13 @@ fn poolings_are_maxima_and_means_of_what_the_window_sees() {
         for ceil_mode in [false, true] {
             let tape = Tape::new();
             let (var, ones) = (tape.var(&x), [1, 1, 1]);
-            let y = var.max_pool3d(kernel, stride, padding, dilation, ceil_mode);
+            let y = var.max_pool3d(PoolOptions {
+                stride,
+                padding,
+                dilation,
+                ceil_mode,
+                ..PoolOptions::new(kernel)
+            });
             let mut gradient = Tensor::zeros(x.shape());
             // Of equal ones the first in row-major order wins, and gets all of the gradient.
             let expected = Tensor::from_fn(y.shape(), |at| {
@@ -128,7 +134,13 @@ fn poolings_are_maxima_and_means_of_what_the_window_sees() {
             assert_eq!(y.value(), expected);
             assert_eq!(y.sum().backward()[var], gradient);
             for count_include_pad in [false, true] {
-                let y = x.avg_pool3d(kernel, stride, padding, ceil_mode, count_include_pad);
+                let y = x.avg_pool3d(PoolOptions {
+                    stride,
+                    padding,
+                    ceil_mode,
+                    count_include_pad,
+                    ..PoolOptions::new(kernel)
+                });
                 let expected = Tensor::from_fn(y.shape(), |at| {
                     let sees = of_window(at, ones);
                     let padded: usize = (0..3)
@@ -143,6 +155,51 @@ fn poolings_are_maxima_and_means_of_what_the_window_sees() {
             }
         }
     }
+}
+
+#[test]
+fn poolings_to_given_sizes_and_norms_see_their_windows() {
+    let mut rng = Rng::seed(5);
+    let size = [5, 3, 4];
+    let x = whole([2, 3, 5, 3, 4], &mut rng);
+    for output in [[1, 1, 1], [2, 3, 3], [5, 2, 7]] {
+        let tape = Tape::new();
+        let var = tape.var(&x);
+        let (max, mean) = (var.adaptive_max_pool3d(output), var.adaptive_avg_pool3d(output));
+        let mut gradient = Tensor::zeros(x.shape());
+        let mut means = Vec::new();
+        let maxima = Tensor::from_fn(max.shape(), |at| {
+            // Element p lies in window i of m if p m + m > i size and p m < (i + 1) size.
+            let within = |axis: usize| {
+                let (i, m, n) = (at[2 + axis], output[axis], size[axis]);
+                (0..n).filter(move |p| p * m + m > i * n && p * m < (i + 1) * n)
+            };
+            let (mut best, mut sum, mut count) = ((f32::NEG_INFINITY, 0), 0.0, 0);
+            for d in within(0) {
+                for h in within(1) {
+                    for w in within(2) {
+                        let flat = (((at[0] * 3 + at[1]) * 5 + d) * 3 + h) * 4 + w;
+                        let element = x.get([at[0], at[1], d, h, w]);
+                        (sum, count) = (sum + element, count + 1);
+                        if element > best.0 {
+                            best = (element, flat);
+                        }
+                    }
+                }
+            }
+            means.push(sum / count as f32);
+            gradient.as_mut_slice()[best.1] += 1.0;
+            best.0
+        });
+        assert_eq!(max.value(), maxima);
+        assert_eq!(max.sum().backward()[var], gradient);
+        let off = (mean.value() - Tensor::new(means, mean.shape())).abs().max().item();
+        assert!(off <= 16.0 * f32::EPSILON, "{off}");
+    }
+    // A norm of norms is the norm of all; of order 1 and whole numbers it is exact.
+    let options = PoolOptions { stride: [1, 2, 1], padding: [1, 0, 1], ..PoolOptions::new([2, 2, 3]) };
+    let sums = x.abs().avg_pool3d(PoolOptions { divisor_override: Some(1), ..options });
+    assert_eq!(x.lp_pool3d(1.0, options), sums);
 }
 
 #[test]
@@ -163,11 +220,15 @@ fn gradients_are_right_to_the_second_order() {
         );
     }
     let x = [Tensor::randn([1, 2, 3, 4, 4], &mut rng)];
-    let (kernel, stride, padding) = ([2, 2, 3], [1, 2, 2], [1, 0, 1]);
-    assert_gradcheck!(
-        second.function(|x| x[0].max_pool3d(kernel, stride, padding, [2, 1, 1], true).tanh(), &x)
-    );
-    assert_gradcheck!(second.function(|x| x[0].avg_pool3d(kernel, stride, padding, true, false).tanh(), &x));
+    let (stride, padding) = ([1, 2, 2], [1, 0, 1]);
+    let options = PoolOptions { stride, padding, ceil_mode: true, ..PoolOptions::new([2, 2, 3]) };
+    let dilated = PoolOptions { dilation: [2, 1, 1], ..options };
+    assert_gradcheck!(second.function(|x| x[0].max_pool3d(dilated).tanh(), &x));
+    let means = PoolOptions { count_include_pad: false, ..options };
+    assert_gradcheck!(second.function(|x| x[0].avg_pool3d(means).tanh(), &x));
+    assert_gradcheck!(second.function(|x| x[0].lp_pool3d(3.0, options).tanh(), &x));
+    assert_gradcheck!(second.function(|x| x[0].adaptive_max_pool3d([2, 3, 1]).tanh(), &x));
+    assert_gradcheck!(second.function(|x| x[0].adaptive_avg_pool3d([2, 3, 1]).tanh(), &x));
 }
 
 #[test]
@@ -179,11 +240,12 @@ fn no_volumes_and_volumes_with_nan() {
     assert_eq!(y.shape(), [0, 3, 2, 3, 4]);
     assert_eq!(y.sum().backward()[w], Tensor::zeros([3, 2, 2, 2, 2]));
     assert_eq!(y.conv_transpose3d(&w, None, [0; 3], Conv3dOptions::default()).shape(), x.shape());
-    assert_eq!(x.max_pool3d([2; 3], [1; 3], [0; 3], [1; 3], false).shape(), [0, 2, 2, 3, 4]);
+    assert_eq!(x.max_pool3d(PoolOptions { stride: [1; 3], ..PoolOptions::from(2) }).shape(), [0, 2, 2, 3, 4]);
     let mut x = Tensor::zeros([1, 1, 2, 2, 2]);
     x.as_mut_slice()[6] = f32::NAN;
-    assert!(x.max_pool3d([2; 3], [1; 3], [0; 3], [1; 3], false).item().is_nan());
-    let layers = x.max_pool3d([1, 2, 2], [1; 3], [0; 3], [1; 3], false).to_vec();
+    assert!(x.max_pool3d(PoolOptions { stride: [1; 3], ..PoolOptions::from(2) }).item().is_nan());
+    assert!(x.adaptive_max_pool3d([1; 3]).item().is_nan());
+    let layers = x.max_pool3d(PoolOptions { stride: [1; 3], ..PoolOptions::new([1, 2, 2]) }).to_vec();
     assert!(layers[0] == 0.0 && layers[1].is_nan());
 }
 
@@ -196,7 +258,7 @@ fn misuse_names_the_axis_and_the_users_line() {
     type Call<'a> = Box<dyn Fn() -> Tensor + 'a>;
     let line = line!() + 3;
     #[rustfmt::skip] // one call a line
-    let calls: [(&str, Call<'_>); 9] = [
+    let calls: [(&str, Call<'_>); 13] = [
         ("conv3d: [1, 2, 3, 4, 5] * [1, 2, 4, 1, 1]: depth: a kernel of 4", Box::new(|| x.conv3d(&deep, None, plain))),
         ("conv3d: the input has shape [2, 3, 4, 5], not [images, channels, depth", Box::new(|| flat.conv3d(&x, None, plain))),
         ("conv3d: the weight has shape [2, 3, 4, 5], not", Box::new(|| x.conv3d(&flat, None, plain))),
@@ -204,8 +266,12 @@ fn misuse_names_the_axis_and_the_users_line() {
         ("conv3d: the bias has shape [3], the output 1", Box::new(|| x.conv3d(&down, Some(&bias), plain))),
         ("conv_transpose3d: [1, 2, 3, 4, 5] by [2, 1, 1, 1, 1]: depth: the", Box::new(|| x.conv_transpose3d(&up, None, [1, 0, 0], plain))),
         ("conv_transpose3d: the bias has shape [3], the", Box::new(|| x.conv_transpose3d(&up, Some(&bias), none, plain))),
-        ("max_pool3d: input [1, 2, 3, 4, 5]: depth: window 0 of 1", Box::new(|| x.max_pool3d([1; 3], [1; 3], [1; 3], [1; 3], false))),
-        ("avg_pool3d: the input has shape [2, 3, 4, 5], not", Box::new(|| flat.avg_pool3d([1; 3], [1; 3], none, false, true))),
+        ("max_pool3d: input [1, 2, 3, 4, 5]: depth: window 0 of 1", Box::new(|| x.max_pool3d(PoolOptions { padding: [1; 3], ..PoolOptions::from(1) }))),
+        ("avg_pool3d: the input has shape [2, 3, 4, 5], not", Box::new(|| flat.avg_pool3d(1))),
+        ("adaptive_max_pool3d: input [1, 2, 3, 4, 5]: width: 0 windows of 5", Box::new(|| x.adaptive_max_pool3d([1, 1, 0]))),
+        ("adaptive_avg_pool3d: the input has shape [2, 3, 4, 5], not [images, channels, depth", Box::new(|| flat.adaptive_avg_pool3d([1; 3]))),
+        ("lp_pool3d: count_include_pad is set, which only means have; hint: avg_pool3d has it", Box::new(|| x.lp_pool3d(2.0, PoolOptions { count_include_pad: false, ..PoolOptions::from(1) }))),
+        ("lp_pool3d: the order p must be positive and finite, not NaN", Box::new(|| x.lp_pool3d(f32::NAN, 1))),
     ];
     for (i, (message, call)) in calls.iter().enumerate() {
         let (text, file, at) = panic_of(call);

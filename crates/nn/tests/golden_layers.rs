@@ -268,6 +268,22 @@ fn pooling() {
     let layer = AvgPool2d::new([1, 3]).stride([2, 1]).padding([0, 1]);
     check("avg_pool2d_rectangular", layer.without_padding_counted());
     check("avg_pool2d_ceil", AvgPool2d::new(2).stride([2, 3]).padding([1, 0]).ceil_mode());
+    let layer = AvgPool2d::new([2, 3]).stride([1, 2]).padding([1, 1]);
+    check("avg_pool2d_divisor", layer.divisor_override(4));
+    let layer = AvgPool3d::new(2).stride([1, 2, 1]).padding([1, 0, 1]);
+    check("avg_pool3d_divisor", layer.divisor_override(3));
+    check("lp_pool1d", LpPool1d::new(2.0, 3));
+    check("lp_pool1d_ceil", LpPool1d::new(2.0, 3).stride(2).ceil_mode());
+    check("lp_pool1d_sums", LpPool1d::new(1.0, 2).stride(1));
+    check("lp_pool1d_large", LpPool1d::new(8.0, 3).stride(1));
+    check("lp_pool2d_stride", LpPool2d::new(2.0, [3, 1]).stride([1, 2]));
+    check("lp_pool2d_half", LpPool2d::new(0.5, 2));
+    check("lp_pool3d_stride", LpPool3d::new(4.0, [2, 1, 2]).stride(1));
+    check("lp_pool3d_sums", LpPool3d::new(1.0, 2));
+    check("lp_pool2d", LpPool2d::new(2.0, 2));
+    check("lp_pool2d_ceil", LpPool2d::new(4.0, [2, 3]).stride(2).ceil_mode());
+    check("lp_pool3d", LpPool3d::new(2.0, 2));
+    check("lp_pool3d_ceil", LpPool3d::new(2.0, [2, 1, 3]).stride(2).ceil_mode());
 }
 
 #[test]
@@ -279,6 +295,10 @@ fn pooling_to_given_sizes() {
     for [h, w] in [[1, 1], [2, 2], [3, 1], [4, 5]] {
         check(&format!("adaptive_max_pool2d_{h}_{w}"), AdaptiveMaxPool2d::new([h, w]));
         check(&format!("adaptive_avg_pool2d_{h}_{w}"), AdaptiveAvgPool2d::new([h, w]));
+    }
+    for [d, h, w] in [[1, 1, 1], [2, 1, 3], [3, 4, 2], [5, 2, 2]] {
+        check(&format!("adaptive_max_pool3d_{d}_{h}_{w}"), AdaptiveMaxPool3d::new([d, h, w]));
+        check(&format!("adaptive_avg_pool3d_{d}_{h}_{w}"), AdaptiveAvgPool3d::new([d, h, w]));
     }
     for shape in ["1_1_1_1", "2_3_2_2", "1_2_3_4", "2_1_5_1"] {
         check(&format!("global_avg_pool2d_{shape}"), GlobalAvgPool2d);
@@ -316,12 +336,21 @@ fn unpooling() {
 
 #[test]
 fn upsampling_and_reshaping() {
-    check("upsample_nearest", Upsample::nearest(2));
-    check("upsample_nearest_size", Upsample::nearest(1).to_size([5, 2]));
-    check("upsample_bilinear", Upsample::bilinear(2));
-    check("upsample_bilinear_rectangular", Upsample::bilinear([1, 3]));
-    check("upsample_bilinear_size", Upsample::bilinear(1).to_size([5, 2]));
-    check("upsample_bilinear_corners", Upsample::bilinear(1).to_size([4, 5]).align_corners());
+    let linear = |align_corners| Interpolation::Linear { align_corners };
+    let cubic = |align_corners| Interpolation::Cubic { align_corners };
+    check("upsample_nearest", Upsample::new(2.0, Interpolation::Nearest));
+    check("upsample_nearest_size", Upsample::new([5, 2], Interpolation::Nearest));
+    check("upsample_bilinear", Upsample::new(2.0, linear(false)));
+    check("upsample_bilinear_rectangular", Upsample::new([1.0, 3.0], linear(false)));
+    check("upsample_bilinear_size", Upsample::new([5, 2], linear(false)));
+    check("upsample_bilinear_corners", Upsample::new([4, 5], linear(true)));
+    check("upsample_linear", Upsample::new(2.5, linear(false)));
+    check("upsample_trilinear", Upsample::new([1.5, 2.0, 1.4], linear(false)));
+    check("upsample_nearest_exact", Upsample::new(1.7, Interpolation::NearestExact));
+    check("upsample_bicubic", Upsample::new([7, 5], cubic(false)));
+    check("upsample_bicubic_corners", Upsample::new(1.7, cubic(true)));
+    let recomputed = Resize::from(1.7).recompute_scale_factor();
+    check("upsample_bicubic_recomputed", Upsample::new(recomputed, cubic(false)));
     for name in ["flatten", "flatten_matrix", "flatten_images", "flatten_vector_of_ones"] {
         check(name, Flatten);
     }
@@ -500,8 +529,8 @@ fn snake_case(name: &str) -> String {
 fn no_layer_lacks_cases() {
     // Options; layers of any number of axes, which are compared under each; and what PyTorch does not have.
     let others = [
-        "AttentionMask, RecurrentOptions, RecurrentState, Sizes, TransformerOptions, UpsampleSize",
-        "AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, BatchNorm, Conv, ConvTranspose, InstanceNorm, MaxPool",
+        "AttentionMask, RecurrentOptions, RecurrentState, Sizes, TransformerOptions",
+        "AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, BatchNorm, Conv, ConvTranspose, InstanceNorm, LpPool, MaxPool",
         "PositionalEncoding, Step",
     ];
     let others: Vec<&str> = others.iter().flat_map(|line| line.split(", ")).collect();

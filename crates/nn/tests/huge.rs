@@ -115,11 +115,11 @@ fn layers_data_and_metrics_that_are_used_so() {
     let at = Indices::new([0, 1, 2, 3], [1, 1, 2, 2]);
     refused!(
         "interpolate: shape [1, 1, 2, 18446744073709551615] has more elements",
-        Upsample::nearest(MOST).forward(image.clone())
+        Upsample::new(MOST as f64, Interpolation::Nearest).forward(image.clone())
     );
     refused!(
         "interpolate: shape [1, 1, 2, 18446744073709551615] has more elements than memory can hold",
-        Upsample::bilinear(MOST).forward(image.clone())
+        Upsample::new(MOST as f64, Interpolation::Linear { align_corners: false }).forward(image.clone())
     );
     refused!(
         "plane_scatter: shape [1, 1, 18446744073709551615, 18446744073709551615] has more elements than memory can hold",

@@ -160,8 +160,13 @@ proptest! {
 
         let padding = [0, 1, 2].map(|axis| padding[axis].min(kernel[axis] / 2));
         let size = [0, 1, 2].map(|axis| dilation[axis] * kernel[axis] + more[axis]);
-        check(MaxPool { kernel, stride, padding, dilation, ceil_mode }, x(outputs, size))?;
-        check(AvgPool { kernel, stride, padding, ceil_mode, count_include_pad }, x(outputs, size))?;
+        let options = PoolOptions { stride, padding, dilation, ceil_mode, ..PoolOptions::new(kernel) };
+        check(MaxPool { options }, x(outputs, size))?;
+        check(LpPool { p: 2.0, options }, x(outputs, size))?;
+        let divisor_override = (!count_include_pad).then_some(sd);
+        check(AvgPool { options: PoolOptions { count_include_pad, divisor_override, ..options } }, x(outputs, size))?;
+        check(AdaptiveMaxPool::new(kernel), x(outputs, size))?;
+        check(AdaptiveAvgPool::new(kernel), x(outputs, size))?;
     }
 
     #[test]
@@ -229,11 +234,16 @@ proptest! {
         let padding = kernel.map(|k| if padded { k / 2 } else { 0 });
         let size = [0, 1].map(|axis| dilation[axis] * kernel[axis] + more[axis]);
         let x = [n, channels, size[0], size[1]];
-        check(MaxPool { kernel, stride, padding, dilation, ceil_mode }, x)?;
-        check(AvgPool { kernel, stride, padding, ceil_mode, count_include_pad }, x)?;
+        let options = PoolOptions { stride, padding, dilation, ceil_mode, ..PoolOptions::new(kernel) };
         let ([k, _], [s, _], [p, _], [d, _]) = (kernel, stride, padding, dilation);
-        check(MaxPool { kernel: [k], stride: [s], padding: [p], dilation: [d], ceil_mode }, [n, channels, size[0]])?;
-        check(AvgPool { kernel: [k], stride: [s], padding: [p], ceil_mode, count_include_pad }, [n, channels, size[0]])?;
+        let row = PoolOptions { stride: [s], padding: [p], dilation: [d], ceil_mode, ..PoolOptions::new([k]) };
+        let rows = [n, channels, size[0]];
+        check(MaxPool { options }, x)?;
+        check(MaxPool { options: row }, rows)?;
+        check(AvgPool { options: PoolOptions { count_include_pad, ..options } }, x)?;
+        check(AvgPool { options: PoolOptions { count_include_pad, ..row } }, rows)?;
+        check(LpPool { p: 2.0, options }, x)?;
+        check(LpPool { p: 3.0, options: row }, rows)?;
     }
 
     #[test]
@@ -259,9 +269,13 @@ proptest! {
     #[test]
     fn upsampling_and_reshaping(n in 1..3usize, channels in 1..3usize, size in pair(1, 4), factor in pair(1, 3), to in pair(1, 6)) {
         let x = [n, channels, size[0], size[1]];
-        for layer in [Upsample::nearest(factor), Upsample::bilinear(factor), Upsample::bilinear(factor).align_corners()] {
-            check(layer, x)?;
-            check(layer.to_size(to), x)?;
+        let mut ways = vec![Interpolation::Nearest, Interpolation::NearestExact];
+        for align_corners in [false, true] {
+            ways.extend([Interpolation::Linear { align_corners }, Interpolation::Cubic { align_corners }]);
+        }
+        for how in ways {
+            check(Upsample::new(factor.map(|factor| factor as f64 + 0.3), how), x)?;
+            check(Upsample::new(to, how), x)?;
         }
         check(Flatten, x)?;
         check(Unflatten::new(-1, [factor[0], size[1]]), [n, channels, factor[0] * size[1]])?;

@@ -253,7 +253,14 @@ fn impossible_settings_are_refused() {
         ),
         (|| _ = AdaptiveAvgPool2d::new([1, 0]), "adaptive_avg_pool2d: an output of [1, 0]"),
         (|| _ = MaxUnpool2d::new(2).stride(0), "max_unpool2d: a stride of [0, 0]"),
-        (|| _ = Upsample::nearest(0), "upsample: a factor of [0, 0]"),
+        (
+            || _ = Upsample::new([2, 0], Interpolation::Nearest),
+            "upsample: sizes of [2, 0]: they must be at least 1",
+        ),
+        (
+            || _ = Upsample::new(f64::NAN, Interpolation::Nearest),
+            "upsample: factors of [NaN]: they must be positive",
+        ),
         (|| _ = Embedding::new(5, 0, &mut rng()), "embedding: 5 vectors of 0"),
         (|| _ = EmbeddingBag::new(0, 5, &mut rng()), "embedding_bag: 0 vectors of 5"),
         (
@@ -318,7 +325,16 @@ fn batches_of_the_wrong_shape_name_the_layer() {
     refused(&AvgPool3d::new(3), &[1, 4, 4, 4], "avg_pool3d: the input has shape [1, 4, 4, 4], not");
     refused(&AdaptiveMaxPool1d::new(3), &[1, 2], "adaptive_max_pool1d: ");
     refused(&GlobalAvgPool2d, &[1, 2, 3], "global_avg_pool2d: ");
-    refused(&Upsample::nearest(2), &[1, 2, 3], "upsample: ");
+    let twice = Upsample::new(2.0, Interpolation::Nearest);
+    refused(&twice, &[1, 2], "interpolate: shape [1, 2] has no axes behind those of images and channels");
+    let wide = Upsample::new([2, 3], Interpolation::Nearest);
+    refused(
+        &wide,
+        &[1, 2, 3],
+        "interpolate: shape [1, 2, 3] has 1 axes behind the first two, not 2: Size([2, 3])",
+    );
+    let small = Upsample::new(0.2, Interpolation::Nearest);
+    refused(&small, &[1, 2, 9, 4], "interpolate: shape [1, 2, 9, 4] by Scale");
     refused(&Unflatten::new(1, [2, 2]), &[3, 5], "unflatten: axis 1 of [3, 5] does not become [2, 2]");
     refused(&Unflatten::new(2, [2, 2]), &[3, 5], "unflatten: ");
     refused(&PRelu::new(3), &[2, 4], "prelu: ");

@@ -315,7 +315,7 @@ fn receptive_fields_are_what_changed_pixels_show() {
             Sequential::new()
                 .push(conv([3, 3]))
                 .push(MaxPool2d::new(2))
-                .push(Upsample::nearest(2))
+                .push(Upsample::new(2.0, Interpolation::Nearest))
                 .push(conv([3, 3])),
             [7, 7],
         ),
@@ -336,7 +336,10 @@ fn receptive_fields_are_what_changed_pixels_show() {
         ),
         (
             "up: bilinear",
-            Sequential::new().push(conv([2, 2])).push(Upsample::bilinear(2)).push(conv([2, 2])),
+            Sequential::new()
+                .push(conv([2, 2]))
+                .push(Upsample::new(2.0, Interpolation::Linear { align_corners: false }))
+                .push(conv([2, 2])),
             [4, 4],
         ),
     ];

@@ -31,9 +31,9 @@ pub use ops::{
         Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias,
         unfold::UnfoldShape,
     },
-    interpolation::{Blend, Interpolation},
+    interpolation::{Blend, Interpolation, Resize},
     normalize::{ChannelNorm, RowNorm, StatisticsOver},
-    pool::{Pool2d, PoolShape, PoolWindow, check_windows, plane_gather_shape, plane_scatter_shape},
+    pool::{Pool, Pool2d, PoolOptions, PoolShape, PoolWindow, plane_gather_shape, plane_scatter_shape},
     shape::pad::Padding,
     update::{Update, update_all},
 };

@@ -1,25 +1,19 @@
 //! Pooling against its definition in f64, and its conventions: ties, NaN, padding, ceil mode.
 
-use gradus_tensor::{Indices, Pool2d, Rng, Slice, Tensor};
+use gradus_tensor::{Indices, Pool, Pool2d, PoolOptions, Rng, Slice, Tensor};
 
 fn plain(kernel: usize, stride: usize) -> Pool2d {
-    Pool2d::Sliding {
-        kernel: [kernel; 2],
-        stride: [stride; 2],
-        padding: [0; 2],
-        dilation: [1; 2],
-        ceil_mode: false,
-    }
+    Pool::Sliding(PoolOptions { stride: [stride; 2], ..PoolOptions::from(kernel) })
 }
 
 /// The positions of window `i` on one axis, those in the padding as `None`; worked out from the definitions alone.
 fn window(pool: &Pool2d, axis: usize, i: usize, windows: usize, size: usize) -> Vec<Option<usize>> {
     match pool {
-        Pool2d::Adaptive { .. } => (0..size)
+        Pool::Adaptive { .. } => (0..size)
             .filter(|p| p * windows + windows > i * size && p * windows < (i + 1) * size)
             .map(Some)
             .collect(),
-        Pool2d::Sliding { kernel, stride, padding, dilation, .. } => (0..kernel[axis])
+        Pool::Sliding(PoolOptions { kernel, stride, padding, dilation, .. }) => (0..kernel[axis])
             .map(|k| (i * stride[axis] + k * dilation[axis]) as isize - padding[axis] as isize)
             .filter(|&p| p < (size + padding[axis]) as isize)
             .map(|p| usize::try_from(p).ok().filter(|&p| p < size))
@@ -39,7 +33,7 @@ fn pixels(pool: &Pool2d, i: [usize; 2], output: [usize; 2], size: [usize; 2]) ->
 fn random_pool(rng: &mut Rng) -> (Pool2d, [usize; 2]) {
     let mut pick = |low: usize, high: usize| low + rng.below(high - low + 1);
     if pick(0, 3) == 0 {
-        return (Pool2d::Adaptive { output: [pick(1, 7), pick(1, 7)] }, [pick(1, 12), pick(1, 12)]);
+        return (Pool::Adaptive { output: [pick(1, 7), pick(1, 7)] }, [pick(1, 12), pick(1, 12)]);
     }
     let kernel = [pick(1, 4), pick(1, 4)];
     let dilation = if pick(0, 1) == 0 { [1, 1] } else { [pick(1, 3), pick(1, 3)] };
@@ -47,7 +41,8 @@ fn random_pool(rng: &mut Rng) -> (Pool2d, [usize; 2]) {
     // Dilated windows at an edge need something to stand on.
     let input = [0, 1].map(|i: usize| dilation[i] * kernel[i] + pick(0, 8));
     let stride = [pick(1, 4), pick(1, 4)];
-    (Pool2d::Sliding { kernel, stride, padding, dilation, ceil_mode: pick(0, 1) == 1 }, input)
+    let ceil_mode = pick(0, 1) == 1;
+    (Pool::Sliding(PoolOptions { stride, padding, dilation, ceil_mode, ..PoolOptions::new(kernel) }), input)
 }
 
 fn strided(x: &Tensor) -> Tensor {
@@ -101,14 +96,18 @@ fn maxima_are_those_of_the_definition() {
 fn means_and_their_gradients_are_those_of_the_definition() {
     let mut rng = Rng::seed(2);
     for round in 0..200 {
-        let (pool, size) = random_pool(&mut rng);
+        let (mut pool, size) = random_pool(&mut rng);
         let include_pad = round % 2 == 0;
+        let other = (round % 7 == 0).then_some(1 + round % 5);
+        if let Pool::Sliding(options) = &mut pool {
+            (options.count_include_pad, options.divisor_override) = (include_pad, other);
+        }
         let x = Tensor::randn([rng.below(3), 1 + rng.below(3), size[0], size[1]], &mut rng);
-        let y = x.avg_pool(&pool, include_pad);
-        assert_eq!(y, strided(&x).avg_pool(&pool, include_pad));
+        let y = x.avg_pool(&pool);
+        assert_eq!(y, strided(&x).avg_pool(&pool));
         let g = Tensor::randn(y.shape(), &mut rng);
-        let dx = g.avg_pool_grad(&pool, size, include_pad);
-        assert_eq!(dx, strided(&g).avg_pool_grad(&pool, size, include_pad));
+        let dx = g.avg_pool_grad(&pool, size);
+        assert_eq!(dx, strided(&g).avg_pool_grad(&pool, size));
         let output = [y.size(2), y.size(3)];
         let (xs, gs) = (x.to_vec(), g.to_vec());
         // (sum, sum of magnitudes, number of terms): n rounded additions and one division are off by at most
@@ -123,7 +122,11 @@ fn means_and_their_gradients_are_those_of_the_definition() {
             let plane = plane * size[0] * size[1];
             let pixels = pixels(&pool, [rest / output[1], rest % output[1]], output, size);
             let inside: Vec<usize> = pixels.iter().flatten().map(|p| plane + p).collect();
-            let divisor = if include_pad { pixels.len() } else { inside.len() } as f64;
+            let count = if include_pad { pixels.len() } else { inside.len() };
+            let divisor = match pool {
+                Pool::Sliding(_) => other.unwrap_or(count),
+                Pool::Adaptive { .. } => count,
+            } as f64;
             let terms = || inside.iter().map(|&p| xs[p] as f64 / divisor);
             close(y, (terms().sum(), terms().map(f64::abs).sum(), inside.len() as f64));
             for p in inside {
@@ -146,13 +149,8 @@ fn the_first_of_equal_ones_wins_even_in_a_later_column() {
 
 #[test]
 fn padding_never_wins() {
-    let pool = Pool2d::Sliding {
-        kernel: [3, 3],
-        stride: [2, 2],
-        padding: [1, 1],
-        dilation: [1, 1],
-        ceil_mode: true,
-    };
+    let options = PoolOptions { stride: [2, 2], padding: [1, 1], ceil_mode: true, ..PoolOptions::from(3) };
+    let pool = Pool::Sliding(options);
     let x = Tensor::full([1, 1, 4, 4], -7.0);
     assert_eq!(x.max_pool(&pool).0, Tensor::full([1, 1, 3, 3], -7.0));
     let lowest = Tensor::full([1, 1, 4, 4], f32::NEG_INFINITY);
@@ -161,28 +159,20 @@ fn padding_never_wins() {
 
 #[test]
 fn means_count_padding_but_not_what_lies_beyond() {
-    let pool = Pool2d::Sliding {
-        kernel: [2, 2],
-        stride: [2, 2],
-        padding: [1, 1],
-        dilation: [1, 1],
-        ceil_mode: true,
-    };
+    let options = PoolOptions { padding: [1, 1], ceil_mode: true, ..PoolOptions::from(2) };
     // Rows -1..0, 1..2 and, by ceil mode, 3..4 of which 4 is still padding; then the same of columns.
     let x = Tensor::ones([1, 1, 4, 4]);
-    let corner = x.avg_pool(&pool, true).to_vec();
+    let corner = x.avg_pool(&Pool::Sliding(options)).to_vec();
     assert_eq!(corner, [0.25, 0.5, 0.25, 0.5, 1.0, 0.5, 0.25, 0.5, 0.25]);
-    assert_eq!(x.avg_pool(&pool, false), Tensor::ones([1, 1, 3, 3]));
+    let inside = Pool::Sliding(PoolOptions { count_include_pad: false, ..options });
+    assert_eq!(x.avg_pool(&inside), Tensor::ones([1, 1, 3, 3]));
+    let tenths =
+        Pool::Sliding(PoolOptions { divisor_override: Some(10), count_include_pad: false, ..options });
+    assert_eq!(x.avg_pool(&tenths).to_vec(), [0.1, 0.2, 0.1, 0.2, 0.4, 0.2, 0.1, 0.2, 0.1]);
     // Three rows, windows of two: the last one, by ceil mode, has one row and nothing beyond it.
-    let pool = Pool2d::Sliding {
-        kernel: [2, 1],
-        stride: [2, 1],
-        padding: [0, 0],
-        dilation: [1, 1],
-        ceil_mode: true,
-    };
+    let pool = Pool::Sliding(PoolOptions { ceil_mode: true, ..PoolOptions::new([2, 1]) });
     let x = Tensor::from([[[[2.0], [4.0], [6.0]]]]);
-    assert_eq!(x.avg_pool(&pool, true).to_vec(), [3.0, 6.0]);
+    assert_eq!(x.avg_pool(&pool).to_vec(), [3.0, 6.0]);
 }
 
 #[test]
@@ -215,8 +205,8 @@ fn the_number_of_threads_does_not_change_a_bit() {
     let run = |threads: usize| {
         let workers = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         workers.install(|| {
-            let ((max, winners), mean) = (x.max_pool(&pool), x.avg_pool(&pool, true));
-            let gradient = mean.avg_pool_grad(&pool, [24, 24], true);
+            let ((max, winners), mean) = (x.max_pool(&pool), x.avg_pool(&pool));
+            let gradient = mean.avg_pool_grad(&pool, [24, 24]);
             let back = max.plane_scatter(&winners, [24, 24]);
             (max, winners, mean, gradient, back)
         })
@@ -234,20 +224,23 @@ fn what_does_not_fit_says_why() {
     );
     assert!(refused(plain(2, 0), &[1, 1, 5, 5]).ends_with("height: the stride must not be 0"));
     assert!(refused(plain(2, 1), &[1, 5, 5]).ends_with("hint: unsqueeze(0) makes a batch of one image"));
-    let padded = |kernel, dilation, padding| Pool2d::Sliding {
-        kernel: [kernel; 2],
-        stride: [1; 2],
-        padding: [padding; 2],
-        dilation: [dilation; 2],
-        ceil_mode: false,
+    let padded = |kernel: usize, dilation, padding| {
+        let (stride, padding, dilation) = ([1; 2], [padding; 2], [dilation; 2]);
+        Pool::Sliding(PoolOptions { stride, padding, dilation, ..PoolOptions::from(kernel) })
     };
     let alone = "height: window 0 of 2 elements lies in the padding of 2 alone; \
                  hint: a padding of at most half the kernel leaves each window some input";
     assert!(refused(padded(2, 1, 2), &[1, 1, 5, 5]).ends_with(alone));
     // The elements of the only window lie left and right of the one pixel.
     assert!(refused(padded(2, 2, 1), &[1, 1, 1, 1]).contains("lies in the padding"));
-    let nothing = Pool2d::Adaptive { output: [1, 0] };
+    let nothing = Pool::Adaptive { output: [1, 0] };
     assert!(refused(nothing, &[1, 1, 5, 5]).contains("width: 0 windows of 5 elements"));
+    let by_zero = PoolOptions { divisor_override: Some(0), ..PoolOptions::from(2) };
+    assert_eq!(refused(Pool::Sliding(by_zero), &[1, 1, 5, 5]), "max_pool2d: the divisor must not be 0");
+    // Volumes and rows name their axes.
+    let deep = Pool::Sliding(PoolOptions::new([4, 1, 1])).windows("avg_pool3d", &[1, 1, 3, 5, 5]);
+    let text = deep.unwrap_err().to_string();
+    assert!(text.starts_with("avg_pool3d: input [1, 1, 3, 5, 5]: depth: a kernel of 4 reaches"), "{text}");
 }
 
 #[test]
@@ -264,8 +257,17 @@ fn a_negative_position_is_refused() {
 
 #[test]
 #[should_panic(
+    expected = "max_pool2d: divisor_override is set, which only means have; hint: avg_pool2d has it"
+)]
+fn a_divisor_of_maxima_is_refused() {
+    let options = PoolOptions { divisor_override: Some(4), ..PoolOptions::from(2) };
+    Tensor::ones([1, 1, 3, 3]).max_pool(&Pool::Sliding(options));
+}
+
+#[test]
+#[should_panic(
     expected = "avg_pool2d_grad: the gradient has shape [1, 1, 3, 3], but pooling [1, 1, 4, 4] gives [1, 1, 2, 2]"
 )]
 fn a_gradient_of_another_size_is_refused() {
-    Tensor::ones([1, 1, 3, 3]).avg_pool_grad(&plain(2, 2), [4, 4], true);
+    Tensor::ones([1, 1, 3, 3]).avg_pool_grad(&plain(2, 2), [4, 4]);
 }

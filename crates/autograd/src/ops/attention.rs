@@ -3,43 +3,90 @@
 use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::shape::broadcast;
 
+/// What queries see, and how their scores come about: by default every key, by the scale 1/√d, and as many heads of queries
+/// as of keys.
+///
+/// ```
+/// use gradus_autograd::prelude::*;
+/// let mask = Tensor::from([1.0, 1.0, 0.0]);
+/// let options = AttentionOptions { mask: Some(&mask), is_causal: true, ..Default::default() };
+/// assert_eq!((options.bias, options.scale, options.enable_gqa), (None, None, false));
+/// ```
+#[derive(Debug)]
+pub struct AttentionOptions<'a, V> {
+    /// 0 where a query does not see a key; it broadcasts to `[.., queries, keys]`.
+    pub mask: Option<&'a V>,
+    /// What is added to the scores before the softmax; it broadcasts there too. -∞ hides a key.
+    pub bias: Option<&'a V>,
+    /// Whether query i sees only the keys 0 to i.
+    pub is_causal: bool,
+    /// What scores are multiplied by, 1/√d if nothing is given.
+    pub scale: Option<f32>,
+    /// Whether the heads of queries, on the third axis from the back, may be a multiple of those of keys and of values: as many
+    /// of them, one after the other, then share one ("grouped-query attention", J. Ainslie and others, 2023).
+    pub enable_gqa: bool,
+}
+
+impl<V> Default for AttentionOptions<'_, V> {
+    fn default() -> Self {
+        AttentionOptions { mask: None, bias: None, is_causal: false, scale: None, enable_gqa: false }
+    }
+}
+
+impl<V> Clone for AttentionOptions<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for AttentionOptions<'_, V> {}
+
 /// Attention of queries to keys and values.
 pub trait Attention: Value {
     /// Scaled dot-product attention of these queries `[.., queries, d]` to keys `[.., keys, d]` and values
     /// `[.., keys, v]`: `[.., queries, v]`. The leading axes, such as batch and heads, broadcast.
     ///
-    /// `y = softmax(q kᵀ / √d + bias) v`, the softmax over the keys that a query sees
+    /// `y = softmax(scale · q kᵀ + bias) v`, the softmax over the keys that a query sees
     ///
     /// A query sees the keys where `mask`, which broadcasts to `[.., queries, keys]`, is not 0, and where `bias`, which
     /// broadcasts there too, is not -∞; with `is_causal` query i sees of these only keys 0 to i. What is not seen has
     /// weight 0, and its key and bias get no gradient. A query that sees nothing gives 0, with gradient 0, and never NaN.
     ///
-    /// PyTorch's `attn_mask` is the mask if it is of booleans, true where a key is seen, and the bias if it is of numbers.
+    /// With `enable_gqa` the third axis from the back is that of heads, and g heads of queries, one after the other, see one
+    /// of keys and one of values: PyTorch's `key.repeat_interleave(g, -3)`, without the copies.
+    ///
+    /// PyTorch's `attn_mask` is the mask if it is of booleans, true where a key is seen, and the bias if it is of numbers;
+    /// dropout is for [`attention_weights`](Attention::attention_weights).
     ///
     /// # Panics
-    /// When a shape has fewer than two axes, queries and keys differ in d, there are not as many keys as values, or the
-    /// leading axes, mask or bias do not broadcast.
+    /// When a shape has fewer than two axes, queries and keys differ in d, there are not as many keys as values, the leading
+    /// axes, mask or bias do not broadcast, or the heads of grouped keys or values do not divide those of queries.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
     /// let (q, k) = (Tensor::zeros([2, 4]), Tensor::zeros([2, 4]));
     /// let v = Tensor::from([[2.0], [6.0]]);
-    /// assert_eq!(q.scaled_dot_product_attention(&k, &v, None, None, false).to_vec(), [4.0, 4.0]);
-    /// assert_eq!(q.scaled_dot_product_attention(&k, &v, None, None, true).to_vec(), [2.0, 4.0]);
+    /// let plain = AttentionOptions::default();
+    /// assert_eq!(q.scaled_dot_product_attention(&k, &v, plain).to_vec(), [4.0, 4.0]);
+    /// let causal = AttentionOptions { is_causal: true, ..plain };
+    /// assert_eq!(q.scaled_dot_product_attention(&k, &v, causal).to_vec(), [2.0, 4.0]);
     /// let mask = Tensor::from([[0.0, 1.0], [0.0, 0.0]]);
-    /// assert_eq!(q.scaled_dot_product_attention(&k, &v, Some(&mask), None, false).to_vec(), [6.0, 0.0]);
+    /// let masked = AttentionOptions { mask: Some(&mask), ..plain };
+    /// assert_eq!(q.scaled_dot_product_attention(&k, &v, masked).to_vec(), [6.0, 0.0]);
     /// let bias = Tensor::from([3f32.ln(), 0.0]); // the first key counts three times
-    /// let y = q.scaled_dot_product_attention(&k, &v, None, Some(&bias), false);
+    /// let y = q.scaled_dot_product_attention(&k, &v, AttentionOptions { bias: Some(&bias), ..plain });
     /// assert!(y.iter().all(|y| (y - 3.0).abs() < 1e-6));
+    /// // Six heads of queries, two of keys and values.
+    /// let (q, k) = (Tensor::zeros([1, 6, 5, 4]), Tensor::zeros([1, 2, 7, 4]));
+    /// let grouped = AttentionOptions { enable_gqa: true, scale: Some(0.25), ..Default::default() };
+    /// assert_eq!(q.scaled_dot_product_attention(&k, &k, grouped).shape(), &[1, 6, 5, 4]);
     /// ```
     #[track_caller]
     fn scaled_dot_product_attention(
         &self,
         key: &Self,
         value: &Self,
-        mask: Option<&Self>,
-        bias: Option<&Self>,
-        is_causal: bool,
+        options: AttentionOptions<'_, Self>,
     ) -> Self {
         let (k, v) = (key.shape(), value.shape());
         if v.rank() < 2 || k.rank() < 2 || v[v.rank() - 2] != k[k.rank() - 2] {
@@ -50,13 +97,14 @@ pub trait Attention: Value {
             ))
             .fail()
         }
-        self.attention_weights(key, mask, bias, is_causal).matmul(value)
+        let weights = self.attention_weights(key, options);
+        product(&weights, ["values", "weights"], value, options.enable_gqa)
     }
 
     /// The weights of [`scaled_dot_product_attention`](Attention::scaled_dot_product_attention), `[.., queries, keys]`: to
     /// look at, or to drop some in training.
     ///
-    /// `softmax(q kᵀ / √d + bias)` over the keys that a query sees, 0 elsewhere
+    /// `softmax(scale · q kᵀ + bias)` over the keys that a query sees, 0 elsewhere
     ///
     /// # Panics
     /// As there.
@@ -64,16 +112,12 @@ pub trait Attention: Value {
     /// ```
     /// use gradus_autograd::prelude::*;
     /// let (q, k) = (Tensor::zeros([2, 4]), Tensor::zeros([2, 4]));
-    /// assert_eq!(q.attention_weights(&k, None, None, true), Tensor::from([[1.0, 0.0], [0.5, 0.5]]));
+    /// let causal = AttentionOptions { is_causal: true, ..Default::default() };
+    /// assert_eq!(q.attention_weights(&k, causal), Tensor::from([[1.0, 0.0], [0.5, 0.5]]));
     /// ```
     #[track_caller]
-    fn attention_weights(
-        &self,
-        key: &Self,
-        mask: Option<&Self>,
-        bias: Option<&Self>,
-        is_causal: bool,
-    ) -> Self {
+    fn attention_weights(&self, key: &Self, options: AttentionOptions<'_, Self>) -> Self {
+        let AttentionOptions { mask, bias, is_causal, scale, enable_gqa } = options;
         let (q, k) = (self.shape(), key.shape());
         let (&[.., queries, d], &[.., keys, of_key]) = (&q[..], &k[..]) else {
             ShapeError::new(format!("attention: queries {q}, keys {k}: each must have two axes at least"))
@@ -85,7 +129,11 @@ pub trait Attention: Value {
             ))
             .fail()
         }
-        let (mut scores, mut finite) = ((self / (d as f32).sqrt()).matmul(&key.t()), None);
+        let scaled = match scale {
+            None => self / (d as f32).sqrt(),
+            Some(scale) => self * scale,
+        };
+        let (mut scores, mut finite) = (product(&scaled, ["keys", "queries"], &key.t(), enable_gqa), None);
         let shape = scores.shape();
         for (name, mask) in [("mask", mask), ("bias", bias)] {
             let Some(found) = mask.map(Self::shape) else { continue };
@@ -122,3 +170,39 @@ pub trait Attention: Value {
 }
 
 impl<V: Value> Attention for V {}
+
+/// The product of matrices of many heads with those of as many heads, or of fewer that are shared: then all rows that meet
+/// one matrix stand one below the other.
+#[track_caller]
+fn product<V: Value>(many: &V, [shared, of_many]: [&str; 2], few: &V, enable_gqa: bool) -> V {
+    let (x, y) = (many.shape(), few.shape());
+    let (lead, other) = (&x[..x.rank() - 2], &y[..y.rank() - 2]);
+    let heads = lead.last().zip(other.last()).map(|(&many, &few)| (many, few));
+    let divides = heads.filter(|&(many, few)| few > 0 && many.is_multiple_of(few));
+    let refused = match divides {
+        Some((all, heads)) if enable_gqa && all != heads => {
+            let (rows, outer) = (x[x.rank() - 2], &lead[..lead.len() - 1]);
+            let with = |outer: &[usize], last: [usize; 3]| [outer, &last].concat();
+            let tall = many.reshape(with(outer, [heads, all / heads * rows, x[x.rank() - 1]]));
+            let product = tall.matmul(few);
+            let shape = product.shape();
+            let (outer, columns) = (&shape[..shape.rank() - 3], shape[shape.rank() - 1]);
+            return product.reshape(with(outer, [all, rows, columns]));
+        }
+        None if enable_gqa => {
+            format!(
+                "enable_gqa asks for [.., heads], the heads of the {shared} dividing those of the {of_many}"
+            )
+        }
+        _ if broadcast("attention", lead, other).is_ok() => return many.matmul(few),
+        Some((all, heads)) if heads > 1 && all > heads => format!(
+            "they do not broadcast; hint: with enable_gqa {} heads of the {of_many} share one of the {shared}",
+            all / heads
+        ),
+        _ => "they do not broadcast".into(),
+    };
+    ShapeError::new(format!(
+        "attention: leading axes {lead:?} of the {of_many}, {other:?} of the {shared}: {refused}"
+    ))
+    .fail()
+}

@@ -1,64 +1,49 @@
 //! Larger and smaller images: interpolation along an axis, its reverse, and pixels made of channels.
 
 use crate::{op::prelude::*, ops::methods::*};
-use gradus_tensor::{Blend, Interpolation, shape::resolve_axis};
+use gradus_tensor::{Blend, Interpolation, Resize, shape::resolve_axis};
 
-/// Images `[n, c, h, w]` and rows `[n, c, length]` of other sizes.
+/// Rows `[n, c, length]`, images `[n, c, h, w]` and volumes `[n, c, d, h, w]` of other sizes.
 pub trait Resizing: Value {
-    /// An axis brought to `size` elements.
+    /// Other sizes of all axes behind the first two, one after the other, the last one first: each element of an axis is
     ///
-    /// `y_i = (1 - share) x_first + share x_second; dx_first += (1 - share) g_i; dx_second += share g_i`
+    /// `y_i = Σ_k weight_k(p_i) x_k; dx_k = Σ_i weight_k(p_i) g_i`
     ///
-    /// where `first`, `second` and `share` are those of [`Interpolation`]: an element itself, or its neighbours.
+    /// a blend of those around its place `p_i`, as [`Interpolation`] says: nearest, linear (bilinear, trilinear) or cubic
+    /// (bicubic). Without aligned corners `p_i = (i + 1/2) / scale - 1/2`. The scale is a factor that was given, and else the
+    /// new size over the old one: see [`Resize`].
+    ///
+    /// PyTorch's mode `area` is [`adaptive_avg_pool2d`](crate::ops::pool::Pooling::adaptive_avg_pool2d).
     ///
     /// # Panics
-    /// When there is no such axis, or one of the sizes is 0.
+    /// When there are fewer than three axes, another number of sizes or factors than axes behind the first two, a size that is
+    /// 0, or a factor that is not positive and finite or leaves no element.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
     /// let tape = Tape::new();
-    /// let x = tape.var([1.0, 2.0]);
-    /// let y = x.interpolate(0, 3, Interpolation::Linear { align_corners: true });
+    /// let x = tape.var([[[[1.0, 2.0]]]]);
+    /// let y = x.interpolate([1, 3], Interpolation::Linear { align_corners: true });
     /// assert_eq!(y.value().to_vec(), [1.0, 1.5, 2.0]);
     /// assert_eq!(y.sum().backward()[x].to_vec(), [1.5, 1.5]);
+    ///
+    /// let x = Tensor::from([[[0.0, 4.0, 8.0]]]);
+    /// assert_eq!(x.interpolate(2.0, Interpolation::Nearest).to_vec(), [0.0, 0.0, 4.0, 4.0, 8.0, 8.0]);
+    /// assert_eq!(x.interpolate(0.5, Interpolation::NearestExact).to_vec(), [4.0]);
+    /// let linear = Interpolation::Linear { align_corners: false };
+    /// assert_eq!(x.interpolate(0.8, linear).to_vec(), [0.5, 5.5]);
+    /// assert_eq!(x.interpolate(Resize::from(0.8).recompute_scale_factor(), linear).to_vec(), [1.0, 7.0]);
+    /// let cubic = Interpolation::Cubic { align_corners: true };
+    /// assert_eq!(x.interpolate([5], cubic).to_vec(), [0.0, 1.625, 4.0, 6.375, 8.0]);
     /// ```
     #[track_caller]
-    fn interpolate(&self, axis: isize, size: usize, how: Interpolation) -> Self {
-        Self::apply(Interpolate { axis, size, how }, &[self])
-    }
-
-    /// Images of height and width `size`, each pixel the nearest one: `y[.., i, j] = x[.., ⌊i h / size[0]⌋, ..]`.
-    ///
-    /// # Panics
-    /// When there are fewer than two axes, or a size is 0.
-    ///
-    /// ```
-    /// use gradus_autograd::prelude::*;
-    /// let x = Tensor::from([[[[1.0, 2.0]]]]);
-    /// assert_eq!(x.upsample_nearest2d([2, 4]).to_vec(), [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
-    /// ```
-    #[track_caller]
-    fn upsample_nearest2d(&self, size: [usize; 2]) -> Self {
-        let wide = self.interpolate(-1, size[1], Interpolation::Nearest);
-        wide.interpolate(-2, size[0], Interpolation::Nearest)
-    }
-
-    /// Images of height and width `size`, with each pixel linear between its four neighbours. With `align_corners` the
-    /// centres of the corner pixels stay where they are, without it the edges of the image.
-    ///
-    /// # Panics
-    /// When there are fewer than two axes, or a size is 0.
-    ///
-    /// ```
-    /// use gradus_autograd::prelude::*;
-    /// let x = Tensor::from([[[[1.0, 3.0]]]]);
-    /// assert_eq!(x.upsample_bilinear2d([1, 3], true).to_vec(), [1.0, 2.0, 3.0]);
-    /// assert_eq!(x.upsample_bilinear2d([1, 4], false).to_vec(), [1.0, 1.5, 2.5, 3.0]);
-    /// ```
-    #[track_caller]
-    fn upsample_bilinear2d(&self, size: [usize; 2], align_corners: bool) -> Self {
-        let how = Interpolation::Linear { align_corners };
-        self.interpolate(-1, size[1], how).interpolate(-2, size[0], how)
+    fn interpolate(&self, to: impl Into<Resize>, how: Interpolation) -> Self {
+        let axes = to.into().axes(Interpolate::NAME, &self.shape()).or_fail();
+        let mut y = self.clone();
+        for (i, (size, scale)) in axes.into_iter().enumerate().rev() {
+            y = Self::apply(Interpolate { axis: 2 + i as isize, size, scale, how }, &[&y]);
+        }
+        y
     }
 
     /// Images `factor` times as high and wide, of so many channels for each pixel of one:
@@ -129,6 +114,8 @@ pub struct Interpolate {
     pub axis: isize,
     /// Its size in the result.
     pub size: usize,
+    /// How many times as small elements become, if it is not the size in the result over that before.
+    pub scale: Option<f64>,
     /// What the elements are made of.
     pub how: Interpolation,
 }
@@ -140,29 +127,28 @@ pub struct InterpolateGrad {
     pub axis: isize,
     /// Its size before the interpolation.
     pub size: usize,
+    /// How many times as small elements became, if it is not the size in the result over that before.
+    pub scale: Option<f64>,
     /// What the elements were made of.
     pub how: Interpolation,
 }
 
-/// Calls `f` with each index of a tensor whose axis was resized, the blend that it stands for, and that place's index with
-/// the axis at the first and at the second element of the blend.
-fn each_blend(
+/// Calls `f` for each term of each element of a tensor whose axis was resized: with the element's index, the index of what
+/// it is made of, and the weight.
+fn each_term(
     resized: &[usize],
     axis: isize,
-    input: usize,
-    how: Interpolation,
-    mut f: impl FnMut(&[usize], Blend, [Vec<usize>; 2]),
+    blends: impl Iterator<Item = Blend>,
+    mut f: impl FnMut(&[usize], &[usize], f64),
 ) {
     let axis = resolve_axis("interpolate", axis, resized).or_fail();
-    let blends: Vec<Blend> = how.blends(input, resized[axis]).collect();
+    let blends: Vec<Blend> = blends.collect();
     Array::from_fn(resized, |index| {
-        let blend = blends[index[axis]];
-        let at = |element| {
-            let mut other = index.to_vec();
+        let mut other = index.to_vec();
+        for &(element, weight) in blends[index[axis]].terms() {
             other[axis] = element;
-            other
-        };
-        f(index, blend, [at(blend.first), at(blend.second)]);
+            f(index, &other, weight);
+        }
         0.0
     });
 }
@@ -175,13 +161,36 @@ fn random(g: &mut Gen) -> (Vec<usize>, isize, usize, Interpolation) {
     // There must be something to interpolate between; other axes may be empty.
     shape[axis.rem_euclid(rank as isize) as usize] = g.positive_length().min(9);
     let linear = |align_corners| Interpolation::Linear { align_corners };
-    let how = [Interpolation::Nearest, linear(false), linear(true)][g.between(0, 2)];
-    (shape, axis, g.between(1, 12), how)
+    let cubic = |align_corners| Interpolation::Cubic { align_corners };
+    let ways = [
+        Interpolation::Nearest,
+        Interpolation::NearestExact,
+        linear(false),
+        linear(true),
+        cubic(false),
+        cubic(true),
+    ];
+    (shape, axis, g.between(1, 12), ways[g.between(0, 5)])
+}
+
+/// A scale that is not far from that of the sizes, or none.
+fn random_scale(g: &mut Gen, input: usize, output: usize) -> Option<f64> {
+    let near = output as f64 / input as f64;
+    [None, None, Some(near * 1.25), Some(near * 0.8)][g.between(0, 3)]
+}
+
+/// Of how many elements one is made.
+fn terms(how: Interpolation) -> u64 {
+    match how {
+        Interpolation::Nearest | Interpolation::NearestExact => 1,
+        Interpolation::Linear { .. } => 2,
+        Interpolation::Cubic { .. } => 4,
+    }
 }
 
 impl Op for Interpolate {
     const NAME: &'static str = "interpolate";
-    const FORMULA: &'static str = "y_i = (1 - share) x_first + share x_second; dx = interpolate_grad(g)";
+    const FORMULA: &'static str = "y_i = Σ weight_k x_k over the elements around; dx = interpolate_grad(g)";
     const PRECISION: Precision = Precision::UlpsOfLargest(4.0);
     type Saved = ();
 
@@ -191,28 +200,31 @@ impl Op for Interpolate {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        (inputs[0].interpolate(self.axis, self.size, self.how).into(), ())
+        (inputs[0].interpolate_axis(self.axis, self.size, self.scale, self.how).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
         let size = x.shape()[resolve_axis(Self::NAME, self.axis, &x.shape()).or_fail()];
-        cx.add(0, || V::apply(InterpolateGrad { axis: self.axis, size, how: self.how }, &[&g]));
+        let Interpolate { axis, scale, how, .. } = *self;
+        cx.add(0, || V::apply(InterpolateGrad { axis, size, scale, how }, &[&g]));
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let (shape, axis) = Interpolation::shape(Self::NAME, x.shape(), self.axis, self.size).or_fail();
         let mut y = Array::full(&shape, 0.0);
-        each_blend(&shape, self.axis, x.shape()[axis], self.how, |index, blend, [first, second]| {
-            *y.at_mut(index) = (1.0 - blend.share) * x.at(&first) + blend.share * x.at(&second);
-        });
+        let blends = self.how.blends(x.shape()[axis], self.size, self.scale);
+        each_term(&shape, self.axis, blends, |to, from, weight| *y.at_mut(to) += weight * x.at(from));
         vec![y]
     }
 
-    /// Two multiplications and an addition, where an element is made of two.
+    /// A multiplication for each element that one is made of, and an addition for all but one.
     fn flops(&self, _: &[&[usize]], outputs: &[&[usize]]) -> u64 {
-        if self.how == Interpolation::Nearest { 0 } else { 3 * elements(outputs) }
+        match terms(self.how) {
+            1 => 0,
+            terms => (2 * terms - 1) * elements(outputs),
+        }
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
@@ -221,26 +233,29 @@ impl Op for Interpolate {
         if along.axis != axis {
             return along.same();
         }
-        let stride = match self.how {
-            Interpolation::Linear { align_corners: true } if self.size > 1 => {
-                (size - 1) as f64 / (self.size - 1) as f64
-            }
-            _ => size as f64 / self.size as f64,
+        let stride = match (self.how, self.scale) {
+            (
+                Interpolation::Linear { align_corners: true } | Interpolation::Cubic { align_corners: true },
+                _,
+            ) if self.size > 1 => (size - 1) as f64 / (self.size - 1) as f64,
+            (_, Some(scale)) => 1.0 / scale,
+            (_, None) => size as f64 / self.size as f64,
         };
-        let seen = self.how.blends(size, self.size).map(|blend| match blend.share {
-            0.0 => (blend.first, blend.first),
-            _ => (blend.first, blend.second),
+        let seen = self.how.blends(size, self.size, self.scale).map(|blend| {
+            let places = blend.terms().iter().map(|(place, _)| *place);
+            places.fold((usize::MAX, 0), |(first, last), place| (first.min(place), last.max(place)))
         });
         Some(Window::covering(axis, stride, seen))
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Interpolate>> {
         let (shape, axis, size, how) = random(g);
-        vec![Sample::new(Interpolate { axis, size, how }, [g.normal(shape)])]
+        let scale = random_scale(g, shape[axis.rem_euclid(shape.len() as isize) as usize], size);
+        vec![Sample::new(Interpolate { axis, size, scale, how }, [g.normal(shape)])]
     }
 
     fn error_cases() -> Vec<ErrorCase<Interpolate>> {
-        let op = |axis, size| Interpolate { axis, size, how: Interpolation::Nearest };
+        let op = |axis, size| Interpolate { axis, size, scale: None, how: Interpolation::Nearest };
         vec![
             ErrorCase::new(op(2, 3), &[&[2, 3]], "interpolate: axis 2 is out of range for shape [2, 3]"),
             ErrorCase::new(
@@ -259,7 +274,7 @@ impl Op for Interpolate {
 
 impl Op for InterpolateGrad {
     const NAME: &'static str = "interpolate_grad";
-    const FORMULA: &'static str = "y_first += (1 - share) x_i; y_second += share x_i; dx = interpolate(g)";
+    const FORMULA: &'static str = "y_k += weight_k x_i for the elements around; dx = interpolate(g)";
     const PRECISION: Precision = Precision::UlpsOfLargest(16.0);
     type Saved = ();
 
@@ -269,29 +284,32 @@ impl Op for InterpolateGrad {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        (inputs[0].interpolate_grad(self.axis, self.size, self.how).into(), ())
+        (inputs[0].interpolate_axis_grad(self.axis, self.size, self.scale, self.how).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
         let size = x.shape()[resolve_axis(Self::NAME, self.axis, &x.shape()).or_fail()];
-        cx.add(0, || g.interpolate(self.axis, size, self.how));
+        let InterpolateGrad { axis, scale, how, .. } = *self;
+        cx.add(0, || V::apply(Interpolate { axis, size, scale, how }, &[&g]));
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
-        let (shape, _) = Interpolation::shape(Self::NAME, x.shape(), self.axis, self.size).or_fail();
+        let (shape, axis) = Interpolation::shape(Self::NAME, x.shape(), self.axis, self.size).or_fail();
         let mut y = Array::full(&shape, 0.0);
-        each_blend(x.shape(), self.axis, self.size, self.how, |index, blend, [first, second]| {
-            *y.at_mut(&first) += (1.0 - blend.share) * x.at(index);
-            *y.at_mut(&second) += blend.share * x.at(index);
-        });
+        let blends = self.how.blends(self.size, x.shape()[axis], self.scale);
+        each_term(x.shape(), self.axis, blends, |from, to, weight| *y.at_mut(to) += weight * x.at(from));
         vec![y]
     }
 
-    /// Two multiplications and two additions, where an element was made of two.
+    /// A multiplication and an addition for each element that one was made of, or an addition, if it was just one.
     fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
-        elements(inputs) * if self.how == Interpolation::Nearest { 1 } else { 4 }
+        elements(inputs)
+            * match terms(self.how) {
+                1 => 1,
+                terms => 2 * terms,
+            }
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
@@ -300,11 +318,12 @@ impl Op for InterpolateGrad {
 
     fn samples(g: &mut Gen) -> Vec<Sample<InterpolateGrad>> {
         let (shape, axis, size, how) = random(g);
-        vec![Sample::new(InterpolateGrad { axis, size, how }, [g.normal(shape)])]
+        let scale = random_scale(g, size, shape[axis.rem_euclid(shape.len() as isize) as usize]);
+        vec![Sample::new(InterpolateGrad { axis, size, scale, how }, [g.normal(shape)])]
     }
 
     fn error_cases() -> Vec<ErrorCase<InterpolateGrad>> {
-        let op = |axis, size| InterpolateGrad { axis, size, how: Interpolation::Nearest };
+        let op = |axis, size| InterpolateGrad { axis, size, scale: None, how: Interpolation::Nearest };
         vec![
             ErrorCase::new(
                 op(-3, 3),

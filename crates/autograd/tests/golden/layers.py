@@ -100,3 +100,42 @@ case("max_pool3d", lambda x: F.max_pool3d(x, (2, 3, 2), (2, 1, 2), (1, 1, 0), (2
 case("avg_pool3d", lambda x: F.avg_pool3d(x, (2, 3, 2), (2, 1, 2), (1, 1, 0), ceil_mode=True), x)
 case("avg_pool3d_without_pad",
      lambda x: F.avg_pool3d(x, (2, 3, 2), (2, 1, 2), (1, 1, 0), ceil_mode=True, count_include_pad=False), x)
+case("avg_pool1d_dilated", lambda x: x.unfold(2, 5, 2)[..., ::2].mean(3), draw(1, 2, 9))
+case("avg_pool3d_divisor", lambda x: F.avg_pool3d(x, (2, 3, 2), 2, (1, 1, 0), True, divisor_override=5), x)
+case("adaptive_max_pool3d", lambda x: F.adaptive_max_pool3d(x, (3, 1, 2)), x)
+case("adaptive_avg_pool3d", lambda x: F.adaptive_avg_pool3d(x, (3, 1, 2)), x)
+case("lp_pool3d", lambda x: F.lp_pool3d(x, 2.0, (2, 3, 2), (2, 1, 2), ceil_mode=True), x)
+
+x = draw(1, 2, 3, 4)
+for name, size in [("up", (7, 5)), ("down", (2, 3)), ("same", (3, 4)), ("one", (1, 1))]:
+    case(f"nearest_exact_{name}", lambda x: F.interpolate(x, size, mode="nearest-exact"), x)
+    case(f"bicubic_{name}", lambda x: F.interpolate(x, size, mode="bicubic", align_corners=False), x)
+    case(f"bicubic_corners_{name}", lambda x: F.interpolate(x, size, mode="bicubic", align_corners=True), x)
+case("bicubic_of_one", lambda x: F.interpolate(x, (3, 2), mode="bicubic", align_corners=False), draw(1, 2, 1, 1))
+for name, factors in [("2.4", 2.4), ("1.4_0.6", (1.4, 0.6)), ("0.7_3", (0.7, 3.0))]:
+    for recompute in [False, True]:
+        for mode in ["nearest", "nearest-exact", "bilinear", "bilinear_corners", "bicubic", "bicubic_corners"]:
+            corners = None if mode.startswith("nearest") else mode.endswith("corners")
+            case(f"{mode}_by_{name}{'_recomputed' if recompute else ''}",
+                 lambda x: F.interpolate(x, scale_factor=factors, mode=mode.removesuffix("_corners"), align_corners=corners,
+                                         recompute_scale_factor=recompute), x)
+for mode in ["bilinear", "bicubic"]:
+    case(f"{mode}_by_1.3_1.6", lambda x: F.interpolate(x, scale_factor=(1.3, 1.6), mode=mode, align_corners=False), x)
+row, volume = draw(2, 1, 5), draw(1, 1, 2, 3, 4)
+for mode in ["nearest-exact", "linear", "linear_corners"]:
+    corners = None if mode.startswith("nearest") else mode.endswith("corners")
+    plain = mode.removesuffix("_corners")
+    cubes = plain.replace("linear", "trilinear")
+    case(f"{mode}_row", lambda x: F.interpolate(x, 7, mode=plain, align_corners=corners), row)
+    case(f"{mode}_row_by_1.6", lambda x: F.interpolate(x, scale_factor=1.6, mode=plain, align_corners=corners), row)
+    case(f"{mode}_volume", lambda x: F.interpolate(x, (4, 2, 5), mode=cubes, align_corners=corners), volume)
+    case(f"{mode}_volume_by_1.5", lambda x: F.interpolate(x, scale_factor=1.5, mode=cubes, align_corners=corners), volume)
+
+q, k, v = draw(2, 3, 4), draw(2, 5, 4), draw(2, 5, 3)
+case("attention_scale", lambda q, k, v: attention(q, k, v, scale=0.3), q, k, v)
+q, k, v = draw(2, 6, 3, 4), draw(2, 2, 5, 4), draw(2, 2, 5, 3)
+case("attention_grouped", lambda q, k, v: attention(q, k, v, enable_gqa=True), q, k, v)
+case("attention_grouped_mask", lambda q, k, v: attention(q, k, v, attn_mask=mask, scale=-1.5, enable_gqa=True), q, k, v)
+case("attention_grouped_causal", lambda q, k, v: attention(q, k, v, is_causal=True, enable_gqa=True), q, k, v)
+case("attention_grouped_bias", lambda q, k, v, b: attention(q, k, v, attn_mask=b, enable_gqa=True), q, k, v, draw(6, 1, 5))
+case("attention_grouped_values", lambda q, k, v: attention(q, k, v, enable_gqa=True), draw(4, 2, 3), draw(1, 3, 3), draw(2, 3, 2))

@@ -184,7 +184,7 @@ fn converted(mut image: Tensor, options: &FolderOptions) -> Tensor {
     for (axis, size) in options.size.iter().flatten().enumerate() {
         if image.shape()[axis + 1] != *size {
             let linear = Interpolation::Linear { align_corners: false };
-            image = image.interpolate(axis as isize + 1, *size, linear);
+            image = image.interpolate_axis(axis as isize + 1, *size, None, linear);
         }
     }
     image

@@ -7,10 +7,12 @@
 //! | [`ConvTranspose1d`], [`ConvTranspose2d`], [`ConvTranspose3d`] | the same, to larger sizes | |
 //! | [`MaxPool1d`], [`MaxPool2d`], [`MaxPool3d`] | `[n, c, size..]` to smaller sizes | Pooling |
 //! | [`AvgPool1d`], [`AvgPool2d`], [`AvgPool3d`] | the same | |
-//! | [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`] | the same, to given sizes | |
+//! | [`LpPool1d`], [`LpPool2d`], [`LpPool3d`] | the same | |
+//! | [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveMaxPool3d`] | the same, to given sizes | |
+//! | [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`AdaptiveAvgPool3d`] | the same | |
 //! | [`GlobalAvgPool2d`] | `[n, c, h, w]` to `[n, c]` | |
 //! | [`MaxUnpool2d`] | back from [`MaxPool2d`] | |
-//! | [`Upsample`] | `[n, c, h, w]` to another height and width | |
+//! | [`Upsample`] | `[n, c, size..]` to other sizes | |
 //! | [`Flatten`], [`Unflatten`] | axes made one, and one made several | |
 //! | [`BatchNorm1d`], [`BatchNorm2d`], [`BatchNorm3d`] | `[n, channels, ..]` | BatchNormalization |
 //! | [`LayerNorm`], [`RmsNorm`] | `[.., shape]` | |
@@ -57,9 +59,10 @@ pub use embedding::{Embedding, EmbeddingBag};
 pub use linear::Linear;
 pub use norm::{GroupNorm, InstanceNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RmsNorm};
 pub use pool::{
-    AdaptiveAvgPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool, AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, GlobalAvgPool2d, MaxPool, MaxPool1d,
-    MaxPool2d, MaxPool3d, MaxUnpool2d,
+    AdaptiveAvgPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool,
+    AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d,
+    GlobalAvgPool2d, LpPool, LpPool1d, LpPool2d, LpPool3d, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d,
+    MaxUnpool2d,
 };
 pub use recurrent::{Gru, GruCell, Lstm, LstmCell, RecurrentOptions, RecurrentState, Rnn, RnnCell};
 pub use residual::Residual;
@@ -69,4 +72,4 @@ pub use transformer::{
     AttentionMask, MultiheadAttention, PositionalEncoding, TransformerDecoderLayer, TransformerEncoderLayer,
     TransformerOptions,
 };
-pub use upsample::{Upsample, UpsampleSize};
+pub use upsample::Upsample;

@@ -4,6 +4,73 @@ use super::sizes::{Sizes, positive};
 use crate::{layer::Layer, module};
 use gradus_autograd::prelude::*;
 
+/// Writes what all layers with windows that slide have, and the layer of each number of axes.
+macro_rules! sliding {
+    ($Pool:ident $name:literal, ($pool1d:ident, $pool2d:ident, $pool3d:ident)($($setting:ident)?)) => {
+        impl<const N: usize> $Pool<N> {
+            /// The same windows, this far from each other.
+            ///
+            /// # Panics
+            /// When the stride is 0.
+            #[track_caller]
+            pub fn stride(mut self, stride: impl Sizes<N>) -> $Pool<N> {
+                self.options.stride = positive(&format!(concat!($name, "{}d"), N), "a stride of", stride);
+                self
+            }
+
+            /// The same windows, reaching so far over the edges.
+            ///
+            /// # Panics
+            /// When it is more than half the kernel: a window could lie outside the image.
+            #[track_caller]
+            pub fn padding(mut self, padding: impl Sizes<N>) -> $Pool<N> {
+                let name = format!(concat!($name, "{}d"), N);
+                self.options.padding = check_padding(&name, padding, self.options.kernel);
+                self
+            }
+
+            /// The same windows, and a last one where the image does not fill it.
+            pub fn ceil_mode(mut self) -> $Pool<N> {
+                self.options.ceil_mode = true;
+                self
+            }
+        }
+
+        impl Layer for $Pool<1> {
+            /// # Panics
+            /// When `x` is not `[n, c, length]`, or is shorter than a window.
+            #[track_caller]
+            fn forward<V: Value>(&self, x: V) -> V {
+                x.$pool1d($(self.$setting,)? self.options)
+            }
+        }
+
+        impl Layer for $Pool<2> {
+            /// # Panics
+            /// When `x` is not `[n, c, h, w]`, or is smaller than a window.
+            #[track_caller]
+            fn forward<V: Value>(&self, x: V) -> V {
+                x.$pool2d($(self.$setting,)? self.options)
+            }
+        }
+
+        impl Layer for $Pool<3> {
+            /// # Panics
+            /// When `x` is not `[n, c, d, h, w]`, or is smaller than a window.
+            #[track_caller]
+            fn forward<V: Value>(&self, x: V) -> V {
+                x.$pool3d($(self.$setting,)? self.options)
+            }
+        }
+    };
+}
+
+/// Windows side by side. `layer` begins the messages.
+#[track_caller]
+fn side_by_side<const N: usize>(layer: &str, kernel: impl Sizes<N>) -> PoolOptions<N> {
+    PoolOptions::new(positive(&format!("{layer}{N}d"), "a kernel of", kernel))
+}
+
 /// The largest element of each window of rows, images or volumes with `N` axes beside those of examples and channels (book,
 /// chapter 7): see [`MaxPool1d`], [`MaxPool2d`] and [`MaxPool3d`].
 ///
@@ -22,16 +89,8 @@ use gradus_autograd::prelude::*;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool<const N: usize> {
-    /// The sizes of a window.
-    pub kernel: [usize; N],
-    /// From one window to the next.
-    pub stride: [usize; N],
-    /// How far windows reach over the edges.
-    pub padding: [usize; N],
-    /// From one element of a window to the next.
-    pub dilation: [usize; N],
-    /// Whether a last window that reaches further than the padding counts.
-    pub ceil_mode: bool,
+    /// How windows move: kernel, stride, padding, dilation, ceil mode.
+    pub options: PoolOptions<N>,
 }
 
 /// [`MaxPool`] of rows `[n, c, length]`.
@@ -41,7 +100,7 @@ pub type MaxPool2d = MaxPool<2>;
 /// [`MaxPool`] of volumes or films `[n, c, d, h, w]`.
 pub type MaxPool3d = MaxPool<3>;
 
-module!(MaxPool<const N: usize> { ; kernel, stride, padding, dilation, ceil_mode });
+module!(MaxPool<const N: usize> { ; options });
 
 impl<const N: usize> MaxPool<N> {
     /// Windows side by side: the stride is the kernel's size.
@@ -50,26 +109,7 @@ impl<const N: usize> MaxPool<N> {
     /// When the kernel is 0.
     #[track_caller]
     pub fn new(kernel: impl Sizes<N>) -> MaxPool<N> {
-        let kernel = positive(&format!("max_pool{N}d"), "a kernel of", kernel);
-        MaxPool { kernel, stride: kernel, padding: [0; N], dilation: [1; N], ceil_mode: false }
-    }
-
-    /// The same windows, this far from each other.
-    ///
-    /// # Panics
-    /// When the stride is 0.
-    #[track_caller]
-    pub fn stride(self, stride: impl Sizes<N>) -> MaxPool<N> {
-        MaxPool { stride: positive(&format!("max_pool{N}d"), "a stride of", stride), ..self }
-    }
-
-    /// The same windows, reaching so far over the edges.
-    ///
-    /// # Panics
-    /// When it is more than half the kernel: a window could lie outside the image.
-    #[track_caller]
-    pub fn padding(self, padding: impl Sizes<N>) -> MaxPool<N> {
-        MaxPool { padding: check_padding(&format!("max_pool{N}d"), padding, self.kernel), ..self }
+        MaxPool { options: side_by_side("max_pool", kernel) }
     }
 
     /// The same windows, with gaps: this far from one element to the next.
@@ -77,43 +117,13 @@ impl<const N: usize> MaxPool<N> {
     /// # Panics
     /// When the dilation is 0.
     #[track_caller]
-    pub fn dilation(self, dilation: impl Sizes<N>) -> MaxPool<N> {
-        MaxPool { dilation: positive(&format!("max_pool{N}d"), "a dilation of", dilation), ..self }
-    }
-
-    /// The same windows, and a last one where the image does not fill it.
-    pub fn ceil_mode(self) -> MaxPool<N> {
-        MaxPool { ceil_mode: true, ..self }
+    pub fn dilation(mut self, dilation: impl Sizes<N>) -> MaxPool<N> {
+        self.options.dilation = positive(&format!("max_pool{N}d"), "a dilation of", dilation);
+        self
     }
 }
 
-impl Layer for MaxPool1d {
-    /// # Panics
-    /// When `x` is not `[n, c, length]`, or is shorter than a window.
-    #[track_caller]
-    fn forward<V: Value>(&self, x: V) -> V {
-        let MaxPool { kernel: [k], stride: [s], padding: [p], dilation: [d], ceil_mode } = *self;
-        x.max_pool1d(k, s, p, d, ceil_mode)
-    }
-}
-
-impl Layer for MaxPool2d {
-    /// # Panics
-    /// When `x` is not `[n, c, h, w]`, or is smaller than a window.
-    #[track_caller]
-    fn forward<V: Value>(&self, x: V) -> V {
-        x.max_pool2d(self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
-    }
-}
-
-impl Layer for MaxPool3d {
-    /// # Panics
-    /// When `x` is not `[n, c, d, h, w]`, or is smaller than a window.
-    #[track_caller]
-    fn forward<V: Value>(&self, x: V) -> V {
-        x.max_pool3d(self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
-    }
-}
+sliding!(MaxPool "max_pool", (max_pool1d, max_pool2d, max_pool3d)());
 
 impl MaxPool2d {
     /// [`forward`](Layer::forward), with the winners' positions in their images for [`MaxUnpool2d`].
@@ -122,7 +132,7 @@ impl MaxPool2d {
     /// As [`forward`](Layer::forward).
     #[track_caller]
     pub fn forward_with_indices<V: Value>(&self, x: V) -> (V, Indices) {
-        x.max_pool2d_with_indices(self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode)
+        x.max_pool2d_with_indices(self.options)
     }
 }
 
@@ -159,7 +169,7 @@ impl MaxUnpool2d {
     /// When the kernel is 0.
     #[track_caller]
     pub fn new(kernel: impl Sizes<2>) -> MaxUnpool2d {
-        let MaxPool { kernel, stride, padding, .. } = MaxPool2d::new(kernel);
+        let PoolOptions { kernel, stride, padding, .. } = side_by_side("max_unpool", kernel);
         MaxUnpool2d { kernel, stride, padding }
     }
 
@@ -219,21 +229,14 @@ impl MaxUnpool2d {
 /// use gradus_nn::{AvgPool1d, Layer};
 /// use gradus_tensor::Tensor;
 ///
-/// let y = AvgPool1d::new(2).forward(Tensor::from([[[1.0, 5.0, 2.0, 3.0]]]));
-/// assert_eq!(y.to_vec(), [3.0, 2.5]);
+/// let x = Tensor::from([[[1.0, 5.0, 2.0, 3.0]]]);
+/// assert_eq!(AvgPool1d::new(2).forward(x.clone()).to_vec(), [3.0, 2.5]);
+/// assert_eq!(AvgPool1d::new(2).divisor_override(1).forward(x).to_vec(), [6.0, 5.0]);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AvgPool<const N: usize> {
-    /// The sizes of a window.
-    pub kernel: [usize; N],
-    /// From one window to the next.
-    pub stride: [usize; N],
-    /// How far windows reach over the edges.
-    pub padding: [usize; N],
-    /// Whether a last window that reaches further than the padding counts.
-    pub ceil_mode: bool,
-    /// Whether padding counts in a mean.
-    pub count_include_pad: bool,
+    /// How windows move, and what their sums are divided by.
+    pub options: PoolOptions<N>,
 }
 
 /// [`AvgPool`] of rows `[n, c, length]`.
@@ -243,7 +246,7 @@ pub type AvgPool2d = AvgPool<2>;
 /// [`AvgPool`] of volumes or films `[n, c, d, h, w]`.
 pub type AvgPool3d = AvgPool<3>;
 
-module!(AvgPool<const N: usize> { ; kernel, stride, padding, ceil_mode, count_include_pad });
+module!(AvgPool<const N: usize> { ; options });
 
 impl<const N: usize> AvgPool<N> {
     /// Windows side by side: the stride is the kernel's size.
@@ -252,71 +255,80 @@ impl<const N: usize> AvgPool<N> {
     /// When the kernel is 0.
     #[track_caller]
     pub fn new(kernel: impl Sizes<N>) -> AvgPool<N> {
-        let kernel = positive(&format!("avg_pool{N}d"), "a kernel of", kernel);
-        AvgPool { kernel, stride: kernel, padding: [0; N], ceil_mode: false, count_include_pad: true }
-    }
-
-    /// The same windows, this far from each other.
-    ///
-    /// # Panics
-    /// When the stride is 0.
-    #[track_caller]
-    pub fn stride(self, stride: impl Sizes<N>) -> AvgPool<N> {
-        AvgPool { stride: positive(&format!("avg_pool{N}d"), "a stride of", stride), ..self }
-    }
-
-    /// The same windows, reaching so far over the edges.
-    ///
-    /// # Panics
-    /// When it is more than half the kernel: a window could lie outside the image.
-    #[track_caller]
-    pub fn padding(self, padding: impl Sizes<N>) -> AvgPool<N> {
-        AvgPool { padding: check_padding(&format!("avg_pool{N}d"), padding, self.kernel), ..self }
-    }
-
-    /// The same windows, and a last one where the image does not fill it.
-    pub fn ceil_mode(self) -> AvgPool<N> {
-        AvgPool { ceil_mode: true, ..self }
+        AvgPool { options: side_by_side("avg_pool", kernel) }
     }
 
     /// The same windows, with means over what they have of the image alone: PyTorch's `count_include_pad=False`.
-    pub fn without_padding_counted(self) -> AvgPool<N> {
-        AvgPool { count_include_pad: false, ..self }
+    pub fn without_padding_counted(mut self) -> AvgPool<N> {
+        self.options.count_include_pad = false;
+        self
+    }
+
+    /// The same windows, whose sums are divided by this number, whatever their size.
+    ///
+    /// # Panics
+    /// When it is 0.
+    #[track_caller]
+    pub fn divisor_override(mut self, divisor: usize) -> AvgPool<N> {
+        assert!(divisor > 0, "avg_pool{N}d: the divisor must not be 0");
+        self.options.divisor_override = Some(divisor);
+        self
     }
 }
 
-impl Layer for AvgPool1d {
+sliding!(AvgPool "avg_pool", (avg_pool1d, avg_pool2d, avg_pool3d)());
+
+/// The norm of each window of rows, images or volumes with `N` axes beside those of examples and channels: see
+/// [`LpPool1d`], [`LpPool2d`] and [`LpPool3d`].
+///
+/// `y[n, c, i, ..] = (Σ_a,.. |x[n, c, i·stride + a - padding, ..]|^p)^(1/p)`
+///
+/// Shapes are those of [`MaxPool`]. Order 1 gives sums of absolute values; the larger the order, the nearer it comes to the
+/// largest of them. A last window of ceil mode that the input does not fill counts as if the rest were like what is there.
+///
+/// ```
+/// use gradus_nn::{Layer, LpPool1d};
+/// use gradus_tensor::Tensor;
+///
+/// let y = LpPool1d::new(2.0, 2).forward(Tensor::from([[[3.0, -4.0, 2.0, 0.0]]]));
+/// assert_eq!(y.to_vec(), [5.0, 2.0]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct LpPool<const N: usize> {
+    /// The order of the norm: PyTorch's `norm_type`.
+    pub p: f32,
+    /// How windows move.
+    pub options: PoolOptions<N>,
+}
+
+/// [`LpPool`] of rows `[n, c, length]`.
+pub type LpPool1d = LpPool<1>;
+/// [`LpPool`] of images `[n, c, h, w]`.
+pub type LpPool2d = LpPool<2>;
+/// [`LpPool`] of volumes or films `[n, c, d, h, w]`.
+pub type LpPool3d = LpPool<3>;
+
+module!(LpPool<const N: usize> { ; p, options });
+
+impl<const N: usize> LpPool<N> {
+    /// Norms of order `p` of windows side by side: the stride is the kernel's size.
+    ///
     /// # Panics
-    /// When `x` is not `[n, c, length]`, or is shorter than a window.
+    /// When the kernel is 0, or `p` is not positive and finite.
     #[track_caller]
-    fn forward<V: Value>(&self, x: V) -> V {
-        let AvgPool { kernel: [k], stride: [s], padding: [p], ceil_mode, count_include_pad } = *self;
-        x.avg_pool1d(k, s, p, ceil_mode, count_include_pad)
+    pub fn new(p: f32, kernel: impl Sizes<N>) -> LpPool<N> {
+        assert!(p > 0.0 && p.is_finite(), "lp_pool{N}d: the order p must be positive and finite, not {p}");
+        LpPool { p, options: side_by_side("lp_pool", kernel) }
     }
 }
 
-impl Layer for AvgPool2d {
-    /// # Panics
-    /// When `x` is not `[n, c, h, w]`, or is smaller than a window.
-    #[track_caller]
-    fn forward<V: Value>(&self, x: V) -> V {
-        x.avg_pool2d(self.kernel, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
-    }
-}
-
-impl Layer for AvgPool3d {
-    /// # Panics
-    /// When `x` is not `[n, c, d, h, w]`, or is smaller than a window.
-    #[track_caller]
-    fn forward<V: Value>(&self, x: V) -> V {
-        x.avg_pool3d(self.kernel, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
-    }
-}
+sliding!(LpPool "lp_pool", (lp_pool1d, lp_pool2d, lp_pool3d)(p));
 
 macro_rules! adaptive {
     ($(
         $(#[$doc:meta])*
-        $Pool:ident $name:literal, $Pool1d:ident = $pool1d:ident, $Pool2d:ident = $pool2d:ident;
+        $Pool:ident $name:literal, $Pool1d:ident = $pool1d:ident, $Pool2d:ident = $pool2d:ident,
+            $Pool3d:ident = $pool3d:ident;
     )*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
@@ -329,6 +341,8 @@ macro_rules! adaptive {
         pub type $Pool1d = $Pool<1>;
         #[doc = concat!("[`", stringify!($Pool), "`] of images `[n, c, h, w]`.")]
         pub type $Pool2d = $Pool<2>;
+        #[doc = concat!("[`", stringify!($Pool), "`] of volumes or films `[n, c, d, h, w]`.")]
+        pub type $Pool3d = $Pool<3>;
 
         module!($Pool<const N: usize> { ; output });
 
@@ -360,6 +374,15 @@ macro_rules! adaptive {
                 x.$pool2d(self.output)
             }
         }
+
+        impl Layer for $Pool3d {
+            /// # Panics
+            /// When `x` is not `[n, c, d, h, w]`, or has no pixels.
+            #[track_caller]
+            fn forward<V: Value>(&self, x: V) -> V {
+                x.$pool3d(self.output)
+            }
+        }
     )*};
 }
 
@@ -374,7 +397,8 @@ adaptive! {
     /// let y = AdaptiveMaxPool1d::new(2).forward(Tensor::from([[[4.0, 2.0, 5.0]]]));
     /// assert_eq!(y.to_vec(), [4.0, 5.0]);
     /// ```
-    AdaptiveMaxPool "adaptive_max_pool", AdaptiveMaxPool1d = adaptive_max_pool1d, AdaptiveMaxPool2d = adaptive_max_pool2d;
+    AdaptiveMaxPool "adaptive_max_pool", AdaptiveMaxPool1d = adaptive_max_pool1d, AdaptiveMaxPool2d = adaptive_max_pool2d,
+        AdaptiveMaxPool3d = adaptive_max_pool3d;
     /// The means of as many windows as the result shall have elements, whatever the size of the input: of `m` windows on
     /// `h` elements number `i` goes from `⌊i h / m⌋` up to, not including, `⌈(i + 1) h / m⌉`.
     ///
@@ -385,7 +409,8 @@ adaptive! {
     /// let y = AdaptiveAvgPool1d::new(2).forward(Tensor::from([[[4.0, 2.0, 5.0]]]));
     /// assert_eq!(y.to_vec(), [3.0, 3.5]);
     /// ```
-    AdaptiveAvgPool "adaptive_avg_pool", AdaptiveAvgPool1d = adaptive_avg_pool1d, AdaptiveAvgPool2d = adaptive_avg_pool2d;
+    AdaptiveAvgPool "adaptive_avg_pool", AdaptiveAvgPool1d = adaptive_avg_pool1d, AdaptiveAvgPool2d = adaptive_avg_pool2d,
+        AdaptiveAvgPool3d = adaptive_avg_pool3d;
 }
 
 /// The mean of each channel's image (M. Lin, Q. Chen and S. Yan, 2013): `[n, c, h, w]` becomes `[n, c]`.

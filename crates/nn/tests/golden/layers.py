@@ -335,6 +335,7 @@ case("max_pool3d_overlapping", nn.MaxPool3d(2, stride=1), draw(1, 2, 3, 2, 3))
 case("max_pool3d_padding", nn.MaxPool3d(3, stride=2, padding=1), draw(2, 1, 3, 2, 4))
 case("avg_pool3d_padding", nn.AvgPool3d(3, stride=2, padding=1), draw(2, 1, 3, 3, 4))
 case("avg_pool3d_ceil", nn.AvgPool3d(2, ceil_mode=True), draw(1, 1, 3, 3, 5))
+drawn = torch.get_rng_state()
 for i, (module, shape) in enumerate(zip([nn.Softplus(), nn.Softplus(2, 1), nn.Softplus(0.5), nn.Softplus(-1.5, 0.5)], SHAPES)):
     case(f"softplus_with_{i}", module, draw(*shape, scale=2.5))
 bags = torch.tensor([[1, 4, 1], [0, 2, 3]])
@@ -342,3 +343,34 @@ case("embedding_bag", nn.EmbeddingBag(5, 3), bags)
 case("embedding_bag_sum", nn.EmbeddingBag(5, 2, mode="sum"), bags)
 case("embedding_bag_max", nn.EmbeddingBag(5, 4, mode="max"), bags)
 case("embedding_bag_padding", nn.EmbeddingBag(5, 2, padding_idx=1), bags)
+# Both families were drawn from the same state of the generator.
+torch.set_rng_state(drawn)
+for sizes in [(1, 1, 1), (2, 1, 3), (3, 4, 2), (5, 2, 2)]:
+    name = "_".join(map(str, sizes))
+    case(f"adaptive_max_pool3d_{name}", nn.AdaptiveMaxPool3d(sizes), draw(1, 2, 3, 5, 4))
+    case(f"adaptive_avg_pool3d_{name}", nn.AdaptiveAvgPool3d(sizes), draw(1, 2, 3, 5, 4))
+case("avg_pool2d_divisor", nn.AvgPool2d((2, 3), stride=(1, 2), padding=(1, 1), divisor_override=4), draw(1, 2, 3, 5))
+case("avg_pool3d_divisor", nn.AvgPool3d(2, stride=(1, 2, 1), padding=(1, 0, 1), divisor_override=3), draw(1, 1, 2, 4, 3))
+case("lp_pool1d", nn.LPPool1d(2, 3), draw(1, 2, 7))
+case("lp_pool1d_ceil", nn.LPPool1d(2, 3, stride=2, ceil_mode=True), draw(2, 1, 6))
+case("lp_pool2d", nn.LPPool2d(2, 2), draw(1, 2, 4, 5))
+case("lp_pool2d_ceil", nn.LPPool2d(4, (2, 3), stride=(2, 2), ceil_mode=True), draw(1, 2, 5, 6))
+case("lp_pool3d", nn.LPPool3d(2, 2), draw(1, 2, 4, 2, 5))
+case("lp_pool3d_ceil", nn.LPPool3d(2, (2, 1, 3), stride=2, ceil_mode=True), draw(1, 1, 3, 3, 4))
+# PyTorch takes no absolute values.
+case("lp_pool1d_sums", nn.LPPool1d(1, 2, stride=1), draw(1, 2, 5).abs())
+case("lp_pool1d_large", nn.LPPool1d(8, 3, stride=1), draw(1, 2, 5))
+case("lp_pool2d_stride", nn.LPPool2d(2, (3, 1), stride=(1, 2)), draw(1, 2, 4, 5))
+case("lp_pool2d_half", nn.LPPool2d(0.5, 2), draw(1, 2, 4, 2).abs() + 0.5)
+case("lp_pool3d_stride", nn.LPPool3d(4, (2, 1, 2), stride=1), draw(1, 1, 3, 2, 3))
+case("lp_pool3d_sums", nn.LPPool3d(1, 2), draw(1, 2, 2, 4, 3).abs())
+case("upsample_linear", nn.Upsample(scale_factor=2.5, mode="linear"), draw(1, 2, 3))
+case("upsample_trilinear", nn.Upsample(scale_factor=(1.5, 2, 1.4), mode="trilinear"), draw(1, 1, 2, 2, 3))
+case("upsample_nearest_exact", nn.Upsample(scale_factor=1.7, mode="nearest-exact"), draw(1, 2, 3, 4))
+case("upsample_bicubic", nn.Upsample(size=(7, 5), mode="bicubic"), draw(1, 2, 3, 4))
+case("upsample_bicubic_corners", nn.Upsample(scale_factor=1.7, mode="bicubic", align_corners=True), draw(1, 1, 3, 4))
+case(
+    "upsample_bicubic_recomputed",
+    nn.Upsample(scale_factor=1.7, mode="bicubic", recompute_scale_factor=True),
+    draw(1, 1, 3, 4),
+)

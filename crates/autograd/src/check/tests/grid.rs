@@ -19,7 +19,7 @@ use crate::{
     tape::{Tape, var::Var},
     value::Value,
 };
-use gradus_tensor::{Conv2dOptions, Pool2d, Tensor};
+use gradus_tensor::{Conv2dOptions, Pool, PoolOptions, Tensor};
 
 fn last_element(index: &[usize], shape: &[usize]) -> bool {
     index.iter().zip(shape).all(|(i, n)| i + 1 == *n)
@@ -168,13 +168,7 @@ fn every_mistake_in_every_family() {
     let mut grid = Grid { found: Found::default(), harmless: Vec::new() };
     let x = [normal(1, [6, 6])];
     let images = [normal(2, [2, 2, 5, 5]) * 0.5];
-    let windows = Pool2d::Sliding {
-        kernel: [3; 2],
-        stride: [2; 2],
-        padding: [1; 2],
-        dilation: [1; 2],
-        ceil_mode: false,
-    };
+    let windows = Pool::Sliding(PoolOptions { stride: [2; 2], padding: [1; 2], ..PoolOptions::from(3) });
     let conv = Conv2d(Conv2dOptions { padding: [1; 2], ..Conv2dOptions::default() });
     let norm = LayerNorm { normalized_shape: [6].into(), eps: 1e-5 };
     let scale = [normal(4, [6]), normal(5, [6])];
@@ -188,7 +182,7 @@ fn every_mistake_in_every_family() {
     grid.family(("convolution", conv, 0), &[images[0].clone(), normal(3, [2, 2, 3, 3])], program);
     grid.family(("kernel", conv, 1), &[images[0].clone(), normal(3, [2, 2, 3, 3])], program);
     grid.family(("max-pool", MaxPool2d { windows }, 0), &images, program);
-    grid.family(("average pool", AvgPool2d { windows, count_include_pad: true }, 0), &images, program);
+    grid.family(("average pool", AvgPool2d { windows }, 0), &images, program);
     grid.family(("norm", norm.clone(), 0), &[x[0].clone(), scale[0].clone(), scale[1].clone()], program);
     grid.family(("norm's weight", norm, 1), &[x[0].clone(), scale[0].clone(), scale[1].clone()], program);
     grid.family(("softmax", Softmax { axis: 1 }, 0), &x, program);

@@ -23,7 +23,7 @@ use crate::{
     tape::var::Var,
     value::Value,
 };
-use gradus_tensor::{Axes, Conv2dOptions, Indices, Pool2d, Rng, Tensor};
+use gradus_tensor::{Axes, Conv2dOptions, Indices, Pool, PoolOptions, Rng, Tensor};
 
 fn positive<const N: usize>(seed: u64, shape: [usize; N]) -> Tensor {
     Tensor::uniform(shape, 0.5, 2.0, &mut Rng::seed(seed))
@@ -180,14 +180,8 @@ fn faults_in_products_and_convolutions() {
 fn faults_in_pooling_normalization_indexing_and_losses() {
     let mut found = Found::default();
     let image = [normal(1, [2, 2, 4, 4])];
-    let windows = Pool2d::Sliding {
-        kernel: [2; 2],
-        stride: [2; 2],
-        padding: [0; 2],
-        dilation: [1; 2],
-        ceil_mode: false,
-    };
-    let average = AvgPool2d { windows, count_include_pad: true };
+    let windows = Pool::Sliding(PoolOptions::from(2));
+    let average = AvgPool2d { windows };
     let x = [normal(2, [4, 5])];
     let table = [normal(3, [6, 3])];
     let rows = IndexSelect { axis: 0, indices: [1, 3, 1, 5].into() };

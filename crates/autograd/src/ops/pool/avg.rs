@@ -2,15 +2,13 @@
 
 use super::{pooled, random_windows, terms};
 use crate::op::prelude::*;
-use gradus_tensor::{Pool2d, PoolShape};
+use gradus_tensor::{Pool, Pool2d, PoolOptions, PoolShape};
 
 /// The mean of each window of images `[n, c, h, w]`.
 #[derive(Clone, Copy, Debug)]
 pub struct AvgPool2d {
-    /// Which windows.
+    /// Which windows, and what their sums are divided by.
     pub windows: Pool2d,
-    /// Whether padding counts, as zeros.
-    pub count_include_pad: bool,
 }
 
 /// The gradient of [`AvgPool2d`] by its input: every window hands its gradient out in equal parts.
@@ -29,14 +27,22 @@ impl AvgPool2d {
         for y in 0..shape.y().numel() {
             let (plane, window) = (y / (rows * columns), y % (rows * columns));
             let (row, column) = (shape.rows[window / columns], shape.columns[window % columns]);
-            let count = row.count(self.count_include_pad) * column.count(self.count_include_pad);
+            let divisor = shape.divisor(row, column);
             for i in row.positions() {
                 for j in column.positions() {
-                    f((plane * height + i) * width + j, y, 1.0 / count as f64);
+                    f((plane * height + i) * width + j, y, 1.0 / divisor as f64);
                 }
             }
         }
     }
+}
+
+/// The same windows, half of those that slide with padding that does not count, and a third with another divisor.
+fn random_divisor(windows: Pool2d, g: &mut Gen) -> Pool2d {
+    let Pool::Sliding(options) = windows else { return windows };
+    let count_include_pad = g.between(0, 1) == 1;
+    let divisor_override = [None, None, Some(g.between(1, 5))][g.between(0, 2)];
+    Pool::Sliding(PoolOptions { count_include_pad, divisor_override, ..options })
 }
 
 impl Op for AvgPool2d {
@@ -52,7 +58,7 @@ impl Op for AvgPool2d {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        (inputs[0].avg_pool(&self.windows, self.count_include_pad).into(), ())
+        (inputs[0].avg_pool(&self.windows).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -79,20 +85,15 @@ impl Op for AvgPool2d {
 
     fn samples(g: &mut Gen) -> Vec<Sample<AvgPool2d>> {
         let (windows, shape) = random_windows(g);
-        let op = AvgPool2d { windows, count_include_pad: g.between(0, 1) == 1 };
+        let op = AvgPool2d { windows: random_divisor(windows, g) };
         vec![Sample::new(op, [g.normal(shape)])]
     }
 
     fn error_cases() -> Vec<ErrorCase<AvgPool2d>> {
-        let sliding = |kernel: [usize; 2]| AvgPool2d {
-            windows: Pool2d::Sliding {
-                kernel,
-                stride: [1, 1],
-                padding: [1, 0],
-                dilation: [1, 1],
-                ceil_mode: true,
-            },
-            count_include_pad: false,
+        let op = |options| AvgPool2d { windows: Pool::Sliding(options) };
+        let sliding = |kernel: [usize; 2]| {
+            let moving = PoolOptions { stride: [1, 1], padding: [1, 0], ..PoolOptions::new(kernel) };
+            op(PoolOptions { ceil_mode: true, count_include_pad: false, ..moving })
         };
         vec![
             ErrorCase::new(
@@ -111,6 +112,11 @@ impl Op for AvgPool2d {
                 "avg_pool2d: input [1, 1, 2, 2]: width: the kernel size",
             ),
             ErrorCase::new(sliding([2, 1]), &[&[2, 2]], "avg_pool2d: the input has shape [2, 2]"),
+            ErrorCase::new(
+                op(PoolOptions { divisor_override: Some(0), ..PoolOptions::new([2, 2]) }),
+                &[&[1, 1, 2, 2]],
+                "avg_pool2d: the divisor must not be 0",
+            ),
         ]
     }
 }
@@ -128,8 +134,7 @@ impl Op for AvgPool2dGrad {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let AvgPool2d { windows, count_include_pad } = &self.pool;
-        (inputs[0].avg_pool_grad(windows, self.size, *count_include_pad).into(), ())
+        (inputs[0].avg_pool_grad(&self.pool.windows, self.size).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -156,14 +161,14 @@ impl Op for AvgPool2dGrad {
 
     fn samples(g: &mut Gen) -> Vec<Sample<AvgPool2dGrad>> {
         let (windows, shape) = random_windows(g);
-        let pool = AvgPool2d { windows, count_include_pad: g.between(0, 1) == 1 };
+        let pool = AvgPool2d { windows: random_divisor(windows, g) };
         let pooled = windows.shape("avg_pool2d", &shape).or_fail().y();
         vec![Sample::new(AvgPool2dGrad { pool, size: [shape[2], shape[3]] }, [g.normal(pooled)])]
     }
 
     fn error_cases() -> Vec<ErrorCase<AvgPool2dGrad>> {
-        let windows = Pool2d::Adaptive { output: [2, 2] };
-        let op = AvgPool2dGrad { pool: AvgPool2d { windows, count_include_pad: true }, size: [4, 4] };
+        let windows = Pool::Adaptive { output: [2, 2] };
+        let op = AvgPool2dGrad { pool: AvgPool2d { windows }, size: [4, 4] };
         vec![
             ErrorCase::new(
                 op,

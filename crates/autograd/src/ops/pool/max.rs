@@ -2,7 +2,7 @@
 
 use super::{PlaneScatter, pooled, random_windows, terms};
 use crate::op::prelude::*;
-use gradus_tensor::{Indices, Pool2d, PoolShape, PoolWindow};
+use gradus_tensor::{Indices, Pool, Pool2d, PoolOptions, PoolShape, PoolWindow};
 
 /// The largest element of each window of images `[n, c, h, w]`; of equal ones the first.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ impl Op for MaxPool2d {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [x] = arity::<Self, _>(inputs);
-        Ok(self.windows.shape(Self::NAME, x)?.y().into())
+        Ok(self.windows.max_shape(Self::NAME, x)?.y().into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Indices) {
@@ -77,15 +77,12 @@ impl Op for MaxPool2d {
     }
 
     fn error_cases() -> Vec<ErrorCase<MaxPool2d>> {
-        let sliding = |kernel: usize, stride: usize, padding: usize, dilation: usize| MaxPool2d {
-            windows: Pool2d::Sliding {
-                kernel: [kernel; 2],
-                stride: [stride; 2],
-                padding: [padding; 2],
-                dilation: [dilation; 2],
-                ceil_mode: false,
-            },
+        let op = |options| MaxPool2d { windows: Pool::Sliding(options) };
+        let sliding = |kernel: usize, stride: usize, padding: usize, dilation: usize| {
+            let (stride, padding, dilation) = ([stride; 2], [padding; 2], [dilation; 2]);
+            op(PoolOptions { stride, padding, dilation, ..PoolOptions::from(kernel) })
         };
+        let plain = PoolOptions::from(2);
         vec![
             ErrorCase::new(
                 sliding(3, 1, 0, 1),
@@ -113,9 +110,19 @@ impl Op for MaxPool2d {
                 "max_pool2d: the input has shape [1, 5, 5], not [images, channels, height, width]; hint: unsqueeze(0)",
             ),
             ErrorCase::new(
-                MaxPool2d { windows: Pool2d::Adaptive { output: [2, 0] } },
+                MaxPool2d { windows: Pool::Adaptive { output: [2, 0] } },
                 &[&[1, 1, 5, 5]],
                 "max_pool2d: input [1, 1, 5, 5]: width: 0 windows of 5 elements",
+            ),
+            ErrorCase::new(
+                op(PoolOptions { count_include_pad: false, ..plain }),
+                &[&[1, 1, 5, 5]],
+                "max_pool2d: count_include_pad is set, which only means have; hint: avg_pool2d",
+            ),
+            ErrorCase::new(
+                op(PoolOptions { divisor_override: Some(3), ..plain }),
+                &[&[1, 1, 5, 5]],
+                "max_pool2d: divisor_override is set, which only means have; hint: avg_pool2d",
             ),
         ]
     }

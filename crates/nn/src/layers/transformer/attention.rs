@@ -285,7 +285,9 @@ impl MultiheadAttention {
         let constant = |mask: &Tensor| q.place().constant(mask);
         let seen = mask.seen(&shape).as_ref().map(constant);
         let added = mask.added.as_ref().map(constant);
-        let weights = q.attention_weights(k, seen.as_ref(), added.as_ref(), mask.causal);
+        let (mask, bias, is_causal) = (seen.as_ref(), added.as_ref(), mask.causal);
+        let options = AttentionOptions { mask, bias, is_causal, ..Default::default() };
+        let weights = q.attention_weights(k, options);
         if self.dropout > 0.0 { weights.dropout(self.dropout) } else { weights }
     }
 

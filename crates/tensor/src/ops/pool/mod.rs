@@ -1,11 +1,13 @@
 //! Two-dimensional pooling: maxima and means over windows.
 
+mod options;
 mod plane;
 mod scatter;
 mod shape;
 
+pub use options::PoolOptions;
 pub use scatter::{plane_gather_shape, plane_scatter_shape};
-pub use shape::{Pool2d, PoolShape, PoolWindow, check_windows};
+pub use shape::{Pool, Pool2d, PoolShape, PoolWindow};
 
 use crate::{array::Tensor, error::OrFail, indices::Indices, threads::share};
 use plane::{avg_plane, avg_plane_grad, max_plane};
@@ -15,8 +17,8 @@ impl Tensor {
     /// column`. Of equal ones the first in row-major order counts; a NaN counts as larger than all; padding never does.
     ///
     /// # Panics
-    /// When there are not four axes, a window does not fit the padded image or lies in the padding alone, or a size is
-    /// 0 where it must not be.
+    /// When there are not four axes, a window does not fit the padded image or lies in the padding alone, a size is 0 where
+    /// it must not be, or an option is set that only means have.
     ///
     /// ```
     /// # use gradus_tensor::{Indices, Pool2d, Tensor};
@@ -26,7 +28,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn max_pool(&self, windows: &Pool2d) -> (Tensor, Indices) {
-        let shape = windows.shape("max_pool2d", self.shape()).or_fail();
+        let shape = windows.max_shape("max_pool2d", self.shape()).or_fail();
         let x = self.contiguous();
         let x = x.as_slice().expect("made contiguous above");
         let (input, output) = (shape.input[0] * shape.input[1], shape.output[0] * shape.output[1]);
@@ -43,18 +45,21 @@ impl Tensor {
     }
 
     /// The mean of each window of images `[n, c, h, w]`. Padding counts as zeros, or with `count_include_pad` false not
-    /// at all; what a last window of ceil mode has beyond the padding never counts.
+    /// at all; what a last window of ceil mode has beyond the padding never counts. With `divisor_override` it is the sum of
+    /// each window, divided by that.
     ///
     /// # Panics
-    /// As [`Tensor::max_pool`].
+    /// When there are not four axes, a window does not fit the padded image or lies in the padding alone, or a size or the
+    /// divisor is 0 where it must not be.
     ///
     /// ```
-    /// # use gradus_tensor::{Pool2d, Tensor};
+    /// # use gradus_tensor::{Pool2d, PoolOptions, Tensor};
     /// let x = Tensor::from([[[[1.0, 2.0, 6.0], [4.0, 3.0, 0.0]]]]);
-    /// assert_eq!(x.avg_pool(&Pool2d::Adaptive { output: [2, 2] }, true).to_vec(), [1.5, 4.0, 3.5, 1.5]);
+    /// assert_eq!(x.avg_pool(&Pool2d::Adaptive { output: [2, 2] }).to_vec(), [1.5, 4.0, 3.5, 1.5]);
+    /// assert_eq!(x.avg_pool(&Pool2d::Sliding(PoolOptions::new([2, 3]))).to_vec(), [16.0 / 6.0]);
     /// ```
     #[track_caller]
-    pub fn avg_pool(&self, windows: &Pool2d, count_include_pad: bool) -> Tensor {
+    pub fn avg_pool(&self, windows: &Pool2d) -> Tensor {
         let shape = windows.shape("avg_pool2d", self.shape()).or_fail();
         let x = self.contiguous();
         let x = x.as_slice().expect("made contiguous above");
@@ -62,7 +67,7 @@ impl Tensor {
         Tensor::written(shape.y(), |y| {
             share::for_each_run_chunk(y, output, share::ELEMENTWISE, &|planes, y| {
                 for (plane, y) in planes.zip(y.chunks_exact_mut(output)) {
-                    avg_plane(&shape, count_include_pad, &x[plane * input..][..input], y);
+                    avg_plane(&shape, &x[plane * input..][..input], y);
                 }
             });
         })
@@ -74,7 +79,7 @@ impl Tensor {
     /// # Panics
     /// When pooling such images does not have an output like this.
     #[track_caller]
-    pub fn avg_pool_grad(&self, windows: &Pool2d, size: [usize; 2], count_include_pad: bool) -> Tensor {
+    pub fn avg_pool_grad(&self, windows: &Pool2d, size: [usize; 2]) -> Tensor {
         let shape = windows.grad_shape("avg_pool2d_grad", self.shape(), size).or_fail();
         let g = self.contiguous();
         let g = g.as_slice().expect("made contiguous above");
@@ -82,7 +87,7 @@ impl Tensor {
         Tensor::written(shape.x(), |dx| {
             share::for_each_run_chunk(dx, input, share::ELEMENTWISE, &|planes, dx| {
                 for (plane, dx) in planes.zip(dx.chunks_exact_mut(input)) {
-                    avg_plane_grad(&shape, count_include_pad, &g[plane * output..][..output], dx);
+                    avg_plane_grad(&shape, &g[plane * output..][..output], dx);
                 }
             });
         })

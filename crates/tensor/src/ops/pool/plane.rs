@@ -34,7 +34,7 @@ fn rank(x: f32, position: usize) -> i64 {
 }
 
 /// The mean of each window.
-pub(super) fn avg_plane(shape: &PoolShape, include_pad: bool, x: &[f32], y: &mut [f32]) {
+pub(super) fn avg_plane(shape: &PoolShape, x: &[f32], y: &mut [f32]) {
     let width = shape.input[1];
     let mut sums = vec![0.0f32; width];
     for (rows, y) in shape.rows.iter().zip(y.chunks_exact_mut(shape.output[1])) {
@@ -44,20 +44,20 @@ pub(super) fn avg_plane(shape: &PoolShape, include_pad: bool, x: &[f32], y: &mut
         }
         for (columns, y) in shape.columns.iter().zip(y) {
             let sum: f32 = columns.positions().map(|column| sums[column]).sum();
-            *y = sum / (rows.count(include_pad) * columns.count(include_pad)) as f32;
+            *y = sum / shape.divisor(*rows, *columns) as f32;
         }
     }
 }
 
 /// The gradient of [`avg_plane`].
-pub(super) fn avg_plane_grad(shape: &PoolShape, include_pad: bool, g: &[f32], dx: &mut [f32]) {
+pub(super) fn avg_plane_grad(shape: &PoolShape, g: &[f32], dx: &mut [f32]) {
     let width = shape.input[1];
     let mut shares = vec![0.0f32; width];
     dx.fill(0.0);
     for (rows, g) in shape.rows.iter().zip(g.chunks_exact(shape.output[1])) {
         shares.fill(0.0);
         for (columns, g) in shape.columns.iter().zip(g) {
-            let share = g / (rows.count(include_pad) * columns.count(include_pad)) as f32;
+            let share = g / shape.divisor(*rows, *columns) as f32;
             columns.positions().for_each(|column| shares[column] += share);
         }
         for row in rows.positions() {

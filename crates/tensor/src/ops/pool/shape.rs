@@ -1,5 +1,6 @@
-//! The windows of a two-dimensional pooling: computed and checked once, for shape rules, kernels and references.
+//! The windows of a pooling: computed and checked once, for shape rules, kernels and references.
 
+use super::PoolOptions;
 use crate::{
     error::ShapeError,
     limit::list,
@@ -7,29 +8,21 @@ use crate::{
     shape::Shape,
 };
 
-/// Which windows a pooling looks at, as PyTorch names it; the first number of a pair is for the height.
+/// Which windows a pooling over `N` axes looks at; the first number is for the first of the axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pool2d {
+pub enum Pool<const N: usize> {
     /// Windows of one size at even distances.
-    Sliding {
-        /// Height and width of a window.
-        kernel: [usize; 2],
-        /// From one window to the next.
-        stride: [usize; 2],
-        /// How far windows reach over the edges, on each side.
-        padding: [usize; 2],
-        /// From one element of a window to the next.
-        dilation: [usize; 2],
-        /// Whether a last window that reaches further than the padding counts.
-        ceil_mode: bool,
-    },
+    Sliding(PoolOptions<N>),
     /// As many windows as the output shall have elements: window `i` of `n` goes from `⌊i·size / n⌋` up to, not
     /// including, `⌈(i + 1)·size / n⌉`.
     Adaptive {
-        /// Height and width of the output.
-        output: [usize; 2],
+        /// The sizes of the output.
+        output: [usize; N],
     },
 }
+
+/// Which windows a pooling of images looks at.
+pub type Pool2d = Pool<2>;
 
 /// Every size of a pooling of `[images, channels, input..]` to `[images, channels, output..]`, and its windows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +39,7 @@ pub struct PoolShape {
     pub rows: Vec<PoolWindow>,
     /// For each column of the output the columns that its windows have.
     pub columns: Vec<PoolWindow>,
+    divisor_override: Option<usize>,
 }
 
 /// What a window covers of one axis.
@@ -54,7 +48,7 @@ pub struct PoolWindow {
     first: usize,
     step: usize,
     len: usize,
-    with_padding: usize,
+    count: usize,
 }
 
 impl PoolWindow {
@@ -63,9 +57,72 @@ impl PoolWindow {
         (0..self.len).map(move |i| self.first + i * self.step)
     }
 
-    /// How many there are, those in the padding counted or not.
-    pub fn count(self, include_pad: bool) -> usize {
-        if include_pad { self.with_padding } else { self.len }
+    /// How many elements count in a mean: the positions, and with `count_include_pad` those in the padding.
+    pub fn count(self) -> usize {
+        self.count
+    }
+}
+
+impl<const N: usize> Pool<N> {
+    /// The windows along each axis of an input `[images, channels, size..]`, or why they do not fit. `op` begins the messages.
+    pub fn windows(&self, op: &str, x: &[usize]) -> Result<[Vec<PoolWindow>; N], ShapeError> {
+        check_images::<N>(op, x)?;
+        if let Pool::Sliding(PoolOptions { divisor_override: Some(0), .. }) = self {
+            return Err(ShapeError::new(format!("{op}: the divisor must not be 0")));
+        }
+        let mut found = [const { Vec::new() }; N];
+        for (i, windows) in found.iter_mut().enumerate() {
+            *windows = self
+                .along(i, x[2 + i])
+                .map_err(|e| ShapeError::new(format!("{op}: input {x:?}: {}: {e}", axis_names::<N>()[i])))?;
+        }
+        Ok(found)
+    }
+
+    fn along(&self, i: usize, input: usize) -> Result<Vec<PoolWindow>, String> {
+        match self {
+            Pool::Adaptive { output } => adaptive_windows(output[i], input),
+            Pool::Sliding(options) => sliding_windows(options, i, input),
+        }
+    }
+
+    /// An error if something is set that only means have. `op` begins the message.
+    pub fn check_no_divisor(&self, op: &str) -> Result<(), ShapeError> {
+        match self {
+            Pool::Adaptive { .. } => Ok(()),
+            Pool::Sliding(options) => options.check_no_divisor(op),
+        }
+    }
+}
+
+impl Pool<1> {
+    /// The same windows of rows as images of height 1.
+    pub fn of_height_1(&self) -> Pool2d {
+        match self {
+            Pool::Adaptive { output: [length] } => Pool::Adaptive { output: [1, *length] },
+            Pool::Sliding(options) => Pool::Sliding(options.over([None, Some(0)])),
+        }
+    }
+}
+
+impl Pool<3> {
+    /// What the windows of volumes are of each layer. A divisor is left to the depth.
+    pub fn of_layers(&self) -> Pool2d {
+        match self {
+            Pool::Adaptive { output: [_, rows, columns] } => Pool::Adaptive { output: [*rows, *columns] },
+            Pool::Sliding(options) => {
+                let divisor_override = options.divisor_override.map(|_| 1);
+                Pool::Sliding(PoolOptions { divisor_override, ..options.over([Some(1), Some(2)]) })
+            }
+        }
+    }
+
+    /// What the windows of volumes are in depth, of images whose rows are layers of so many elements.
+    pub fn of_depth(&self, elements: usize) -> Pool2d {
+        match self {
+            Pool::Adaptive { output: [depth, ..] } => Pool::Adaptive { output: [*depth, elements] },
+            Pool::Sliding(options) => Pool::Sliding(options.over([Some(0), None])),
+        }
     }
 }
 
@@ -79,17 +136,23 @@ impl Pool2d {
                 "{op}: images of {input:?} are too large to number their pixels"
             )));
         }
-        let axis = |i: usize| {
-            self.axis(i, input[i])
-                .map_err(|e| ShapeError::new(format!("{op}: input {x:?}: {}: {e}", axis_names::<2>()[i])))
-        };
-        let (rows, columns) = (axis(0)?, axis(1)?);
+        let [rows, columns] = self.windows(op, x)?;
         let output = [rows.len(), columns.len()];
-        let shape = PoolShape { images, channels, input, output, rows, columns };
+        let divisor_override = match self {
+            Pool::Adaptive { .. } => None,
+            Pool::Sliding(options) => options.divisor_override,
+        };
+        let shape = PoolShape { images, channels, input, output, rows, columns, divisor_override };
         // Either may be made of a caller's sizes.
         shape.x().checked(op)?;
         shape.y().checked(op)?;
         Ok(shape)
+    }
+
+    /// The same for maxima, which no divisor concerns.
+    pub fn max_shape(&self, op: &str, x: &[usize]) -> Result<PoolShape, ShapeError> {
+        self.check_no_divisor(op)?;
+        self.shape(op, x)
     }
 
     /// The sizes for a gradient by the output and images of height and width `size`.
@@ -106,70 +169,41 @@ impl Pool2d {
         }
         Err(ShapeError::new(format!("{op}: the gradient has shape {g:?}, but pooling {x} gives {y}")))
     }
-
-    fn axis(&self, i: usize, input: usize) -> Result<Vec<PoolWindow>, String> {
-        match self {
-            Pool2d::Adaptive { output } => {
-                let windows = output[i];
-                if windows == 0 || input == 0 {
-                    return Err(format!("{windows} windows of {input} elements: neither may be 0"));
-                }
-                let window = |w: usize| {
-                    let (w, input, of) = (w as u128, input as u128, windows as u128);
-                    let first = (w * input / of) as usize;
-                    let len = ((w + 1) * input).div_ceil(of) as usize - first;
-                    PoolWindow { first, step: 1, len, with_padding: len }
-                };
-                let mut found = list("windows", windows).map_err(|e| e.to_string())?;
-                found.extend((0..windows).map(window));
-                Ok(found)
-            }
-            Pool2d::Sliding { kernel, stride, padding, dilation, ceil_mode } => {
-                let window = Window {
-                    kernel: kernel[i],
-                    stride: stride[i],
-                    padding: padding[i],
-                    dilation: dilation[i],
-                };
-                sliding_windows(window, input, *ceil_mode)
-            }
-        }
-    }
 }
 
-/// An error unless images of this shape, with `N` axes beside those of images and channels, can be pooled by windows that
-/// slide so. `op` begins the messages.
-pub fn check_windows<const N: usize>(
-    op: &str,
-    x: &[usize],
-    kernel: [usize; N],
-    stride: [usize; N],
-    padding: [usize; N],
-    dilation: [usize; N],
-    ceil_mode: bool,
-) -> Result<(), ShapeError> {
-    check_images::<N>(op, x)?;
-    for i in 0..N {
-        let window =
-            Window { kernel: kernel[i], stride: stride[i], padding: padding[i], dilation: dilation[i] };
-        sliding_windows(window, x[2 + i], ceil_mode)
-            .map_err(|e| ShapeError::new(format!("{op}: input {x:?}: {}: {e}", axis_names::<N>()[i])))?;
+/// So many windows that share an axis out evenly.
+fn adaptive_windows(windows: usize, input: usize) -> Result<Vec<PoolWindow>, String> {
+    if windows == 0 || input == 0 {
+        return Err(format!("{windows} windows of {input} elements: neither may be 0"));
     }
-    Ok(())
+    let window = |w: usize| {
+        let (w, input, of) = (w as u128, input as u128, windows as u128);
+        let first = (w * input / of) as usize;
+        let len = ((w + 1) * input).div_ceil(of) as usize - first;
+        PoolWindow { first, step: 1, len, count: len }
+    };
+    let mut found = list("windows", windows).map_err(|e| e.to_string())?;
+    found.extend((0..windows).map(window));
+    Ok(found)
 }
 
 /// All windows that slide along an axis.
-fn sliding_windows(window: Window, input: usize, ceil_mode: bool) -> Result<Vec<PoolWindow>, String> {
-    let output = window.output_size(input, ceil_mode)?;
+fn sliding_windows<const N: usize>(
+    options: &PoolOptions<N>,
+    axis: usize,
+    input: usize,
+) -> Result<Vec<PoolWindow>, String> {
+    let along = options.along(axis);
+    let output = along.output_size(input, options.ceil_mode)?;
     let mut windows = list("windows", output).map_err(|e| e.to_string())?;
     for w in 0..output {
-        windows.push(sliding(window, w, input)?);
+        windows.push(sliding(along, w, input, options.count_include_pad)?);
     }
     Ok(windows)
 }
 
 /// Sliding window number `w` of an axis.
-fn sliding(window: Window, w: usize, input: usize) -> Result<PoolWindow, String> {
+fn sliding(window: Window, w: usize, input: usize, count_include_pad: bool) -> Result<PoolWindow, String> {
     let Window { kernel, stride, padding, dilation } = window;
     let start = w * stride;
     // Elements of the window that lie before this many elements of the padded input.
@@ -181,11 +215,12 @@ fn sliding(window: Window, w: usize, input: usize) -> Result<PoolWindow, String>
              hint: a padding of at most half the kernel leaves each window some input"
         ));
     }
+    let len = inside - outside;
     Ok(PoolWindow {
         first: start + outside * dilation - padding,
         step: dilation,
-        len: inside - outside,
-        with_padding: before(2 * padding + input),
+        len,
+        count: if count_include_pad { before(2 * padding + input) } else { len },
     })
 }
 
@@ -198,5 +233,10 @@ impl PoolShape {
     /// The shape of the output.
     pub fn y(&self) -> Shape {
         [self.images, self.channels, self.output[0], self.output[1]].into()
+    }
+
+    /// What a mean over these rows and columns divides its sum by.
+    pub fn divisor(&self, rows: PoolWindow, columns: PoolWindow) -> usize {
+        self.divisor_override.unwrap_or(rows.count * columns.count)
     }
 }
