@@ -26,9 +26,11 @@ pub use value::{
 
 /// What programs that differentiate import: `use gradus_autograd::prelude::*`.
 pub mod prelude {
-    pub use crate::{Gradients, Hooks, Param, Place, Tape, Value, Var, c, eager, ops::methods::*};
+    pub use crate::{
+        Gradients, Hooks, Param, Place, Tape, Value, Var, c, eager,
+        ops::{methods::*, shape::Padding},
+    };
     pub use gradus_tensor::{
-        Axes, Conv1dOptions, Conv2dOptions, Conv3dOptions, Indices, Interpolation, Padding, Rng, Slice,
-        Tensor,
+        Axes, Conv1dOptions, Conv2dOptions, Conv3dOptions, Indices, Interpolation, Rng, Slice, Tensor,
     };
 }

@@ -3,6 +3,9 @@
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 mod common;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
+#[path = "../../tensor/tests/common/mod.rs"]
+mod model;
+#[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 #[path = "common/numbers.rs"]
 mod numbers;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
@@ -41,5 +44,6 @@ mod report;
 mod same_bits;
 mod sampling;
 mod scope;
+mod shaping;
 mod tape;
 mod volumes;
