@@ -5,6 +5,7 @@ mod deviations;
 mod extremum;
 mod logsumexp;
 mod norm;
+mod over;
 mod scan;
 mod sum;
 mod variance;
@@ -460,14 +461,4 @@ impl<V: Value> Reduce for V {}
 fn kept<V: Value>(places: &Indices, x: &V, axis: isize) -> Indices {
     let shape = x.shape();
     places.reshape(shape.with(axis.rem_euclid(shape.rank() as isize) as usize, 1))
-}
-
-/// A shape and axes of it that have elements, for samples of what is not defined over none.
-fn nonempty_axes(g: &mut Gen, op: &str) -> (Vec<usize>, Axes) {
-    let mut shape = g.shape();
-    let axes = g.some_axes(shape.len());
-    for axis in axes.resolve(op, &shape).or_fail() {
-        shape[axis] = shape[axis].max(1);
-    }
-    (shape, axes)
 }
