@@ -106,6 +106,45 @@ fn a_parameter_without_a_gradient_panics() {
     Sgd::new(0.1).step(&mut params, &gradients);
 }
 
+/// A field that was set after the optimizer was made is looked at in the step.
+#[test]
+fn nonsense_in_a_field_is_refused_by_the_step() {
+    fn step<O: Optimizer>(mut optimizer: O, set: fn(&mut O)) {
+        set(&mut optimizer);
+        let mut params = vec![Param::new([1.0])];
+        let gradients = gradients_of(&params, &[Tensor::from([1.0])]);
+        optimizer.step(&mut params, &gradients);
+    }
+    let unsound: [(&str, fn()); 14] = [
+        ("sgd: momentum is 1.5", || step(Sgd::new(0.1), |Sgd { momentum, .. }| *momentum = 1.5)),
+        ("sgd: dampening is -1", || step(Sgd::new(0.1), |Sgd { dampening, .. }| *dampening = -1.0)),
+        ("adam: β₁ is 1", || step(Adam::new(0.1), |Adam { betas, .. }| *betas = (1.0, 0.9))),
+        ("optimizer: epsilon is NaN", || step(Adam::new(0.1), |Adam { epsilon, .. }| *epsilon = f64::NAN)),
+        ("adamw: β₂ is -0.1", || step(AdamW::new(0.1), |AdamW { betas, .. }| *betas = (0.9, -0.1))),
+        ("nadam: β₂ is 2", || step(NAdam::new(0.1), |NAdam { betas, .. }| *betas = (0.9, 2.0))),
+        ("optimizer: momentum_decay is -1", || {
+            step(NAdam::new(0.1), |NAdam { momentum_decay, .. }| *momentum_decay = -1.0)
+        }),
+        ("lion: β₁ is NaN", || step(Lion::new(0.1), |Lion { betas, .. }| *betas = (f64::NAN, 0.9))),
+        ("optimizer: lr_decay is -1", || {
+            step(AdaGrad::new(0.1), |AdaGrad { lr_decay, .. }| *lr_decay = -1.0)
+        }),
+        ("optimizer: epsilon is inf", || {
+            step(AdaGrad::new(0.1), |AdaGrad { epsilon, .. }| *epsilon = f64::INFINITY)
+        }),
+        ("adadelta: ρ is 1", || step(AdaDelta::new(0.1), |AdaDelta { rho, .. }| *rho = 1.0)),
+        ("rmsprop: α is 7", || step(RmsProp::new(0.1), |RmsProp { alpha, .. }| *alpha = 7.0)),
+        ("rmsprop: momentum is -0.5", || {
+            step(RmsProp::new(0.1), |RmsProp { momentum, .. }| *momentum = -0.5)
+        }),
+        ("optimizer: epsilon is -1", || step(RmsProp::new(0.1), |RmsProp { epsilon, .. }| *epsilon = -1.0)),
+    ];
+    for (expected, unsound) in unsound {
+        let text = message(unsound).unwrap_or_else(|| panic!("{expected}: taken"));
+        assert!(text.starts_with(expected), "{text}, not {expected}");
+    }
+}
+
 #[test]
 fn nonsense_is_refused_where_it_is_said() {
     let bad = [f64::NAN, f64::INFINITY, -1.0];

@@ -164,7 +164,7 @@ fn a_last_batch_of_one_is_said_to_be_that_and_can_be_left_out() {
         trainer.fit(&mut net(), &data, 1, cross_entropy, &mut []);
     });
     assert!(text.contains("leave out a last batch of one with drop_last"), "{text}");
-    assert!(file.ends_with("training.rs") && at == line!() - 3, "{file}:{at}");
+    assert!(file.ends_with("trainer.rs") && at == line!() - 3, "{file}:{at}");
     let mut watch = Watch::default();
     let mut trainer = Trainer::new(Sgd::new(0.1), 4, 1).drop_last();
     trainer.fit(&mut net(), &data, 2, cross_entropy, &mut [&mut watch]);
@@ -208,26 +208,26 @@ fn panics_within_fit_name_the_users_line() {
         let mut trainer = Trainer::new(Sgd::new(0.1), 50, 1).shards(shards);
         let (text, file, at) = panic_of(|| trainer.fit(&mut wrong, &train, 1, cross_entropy, &mut []));
         assert!(text.starts_with("linear: x "), "{text}");
-        assert!(file.ends_with("training.rs") && at == line!() - 2, "{shards} shards: {file}:{at}");
+        assert!(file.ends_with("trainer.rs") && at == line!() - 2, "{shards} shards: {file}:{at}");
         // In one's own layer and in one's own loss: there.
         let mut own = Own(Linear::new(9, 10, rng));
         let (_, file, at) = panic_of(|| trainer.fit(&mut own, &train, 1, cross_entropy, &mut []));
-        assert!(file.ends_with("training.rs") && at == OWN_LINE, "{shards} shards: {file}:{at}");
+        assert!(file.ends_with("trainer.rs") && at == OWN_LINE, "{shards} shards: {file}:{at}");
         let mut net = Linear::new(64, 10, rng);
         let (text, file, at) = panic_of(|| {
             trainer.fit(&mut net, &train, 1, |y, labels| y.sum_axes(1, false).cross_entropy(labels), &mut [])
         });
         assert!(text.starts_with("cross_entropy: "), "{text}");
-        assert!(file.ends_with("training.rs") && at == line!() - 3, "{shards} shards: {file}:{at}");
+        assert!(file.ends_with("trainer.rs") && at == line!() - 3, "{shards} shards: {file}:{at}");
         // A loss of many elements, and a parameter that it does not reach.
         let (text, file, at) =
             panic_of(|| trainer.fit(&mut net, &train, 1, |y, _: &Indices| y.relu(), &mut []));
         assert!(text.starts_with("backward: the loss must have one element"), "{text}");
-        assert!(file.ends_with("training.rs") && at == line!() - 2, "{shards} shards: {file}:{at}");
+        assert!(file.ends_with("trainer.rs") && at == line!() - 2, "{shards} shards: {file}:{at}");
         let mut best = KeepBest::least("val_loss");
         let (text, file, at) = panic_of(|| trainer.fit(&mut net, &train, 1, cross_entropy, &mut [&mut best]));
         assert!(text.starts_with("keep_best: "), "{text}");
-        assert!(file.ends_with("training.rs") && at == line!() - 2, "{shards} shards: {file}:{at}");
+        assert!(file.ends_with("trainer.rs") && at == line!() - 2, "{shards} shards: {file}:{at}");
     }
 }
 
@@ -249,10 +249,10 @@ fn a_loss_that_is_nan_stops_the_run_and_tells_where_it_was_born() {
             ),
             "{text}"
         );
-        let born = format!("training.rs:{line}");
+        let born = format!("trainer.rs:{line}");
         assert!(text.contains("= log %") && text.contains(&born), "{text}");
         assert!(text.contains("Trainer::allow_nan"), "{text}");
-        assert!(file.ends_with("training.rs") && at == line, "{file}:{at}");
+        assert!(file.ends_with("trainer.rs") && at == line, "{file}:{at}");
         assert_eq!((flatten(&net), trainer.epochs()), (start, 0));
     }
     // A gradient that is not finite beside a loss that is: √x at 0.

@@ -238,6 +238,7 @@ pub trait Indexing: Value {
     /// assert_eq!(x.index_put(&[&rows, &columns], &values, false).to_vec(), [1.0, 7.0]);
     /// assert_eq!(x.index_put(&[&rows, &columns], &values, true).to_vec(), [1.0, 13.0]);
     /// ```
+    #[doc(alias = "index_put_")]
     #[track_caller]
     fn index_put(&self, indices: &[&Indices], values: &Self, accumulate: bool) -> Self {
         let shape = self.shape();

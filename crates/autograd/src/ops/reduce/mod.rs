@@ -83,6 +83,7 @@ pub trait Reduce: Value {
     /// let x = tape.var([1.0, 3.0, 3.0]);
     /// assert_eq!(x.max().backward()[x].to_vec(), [0.0, 0.5, 0.5]);
     /// ```
+    #[doc(alias = "amax")]
     #[track_caller]
     fn max_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
         Self::apply(Max { axes: axes.into(), keepdims }, &[self])
@@ -100,6 +101,7 @@ pub trait Reduce: Value {
     ///
     /// # Panics
     /// When an axis is out of range or named twice.
+    #[doc(alias = "amin")]
     #[track_caller]
     fn min_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
         Self::apply(Min { axes: axes.into(), keepdims }, &[self])

@@ -27,6 +27,7 @@ pub trait Shaping: Value {
     ///
     /// # Panics
     /// When the number of elements differs.
+    #[doc(alias = "view")]
     #[track_caller]
     fn reshape(&self, shape: impl AsRef<[usize]>) -> Self {
         let shape = resolve_reshape(&self.shape(), shape.as_ref()).or_fail();
@@ -123,6 +124,7 @@ pub trait Shaping: Value {
     ///
     /// # Panics
     /// When the shapes do not broadcast.
+    #[doc(alias = "expand")]
     #[track_caller]
     fn broadcast_to(&self, shape: impl AsRef<[usize]>) -> Self {
         Self::apply(BroadcastTo(Shape::new(shape.as_ref())), &[self])
@@ -172,6 +174,7 @@ pub trait Shaping: Value {
     /// let (a, b) = (Tensor::from([1.0]), Tensor::from([2.0, 3.0]));
     /// assert_eq!(Tensor::concat(&[&a, &b, &a], 0).to_vec(), [1.0, 2.0, 3.0, 1.0]);
     /// ```
+    #[doc(alias = "cat")]
     #[track_caller]
     fn concat(parts: &[&Self], axis: isize) -> Self {
         Self::apply(Concat { axis }, parts)

@@ -225,6 +225,7 @@ recurrent_layers! {
     /// let second = cell.step(Tensor::zeros([4, 3]), Some(&first));
     /// assert_eq!(second.h.shape(), &[4, 5]);
     /// ```
+    #[doc(alias = "RNNCell")]
     RnnCell = Cell::Tanh;
 
     /// Long short-term memory (S. Hochreiter, J. Schmidhuber, 1997; book 2, chapter 6): beside the hidden state h a cell
@@ -263,6 +264,7 @@ recurrent_layers! {
     /// let state = cell.step(Tensor::ones([4, 3]), None);
     /// assert_eq!(state.c.unwrap().shape(), &[4, 5]);
     /// ```
+    #[doc(alias = "LSTMCell")]
     LstmCell = Cell::Lstm;
 
     /// The gated recurrent unit (K. Cho and others, 2014; book 2, appendix C): gates decide how much of the old state is
@@ -299,6 +301,7 @@ recurrent_layers! {
     /// let cell = GruCell::new(3, 5, &mut Rng::seed(0));
     /// assert_eq!(cell.step(Tensor::ones([4, 3]), None).h.shape(), &[4, 5]);
     /// ```
+    #[doc(alias = "GRUCell")]
     GruCell = Cell::Gru;
 }
 
