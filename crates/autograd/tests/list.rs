@@ -196,7 +196,7 @@ fn undocumented(text: &str) -> Vec<&str> {
     let needs = |line: &str| {
         line.starts_with("pub struct ")
             || line.starts_with("pub trait ")
-            || line.contains(" => ") && declared(line).is_some()
+            || line.contains(" => ") && !declared(line).is_empty()
     };
     let is_documented = |i: &usize| {
         let mut above = &lines[..*i];
@@ -244,7 +244,7 @@ fn with_choices(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut name = None;
     for line in text.lines() {
-        name = declared(line).or(name);
+        name = declared(line).first().copied().or(name);
         let chooses = ["test(", "choose(", "hold("].iter().any(|call| {
             let asked = |who: &str| line.contains(&format!("{who}.{call}"));
             asked("b") || asked("branches")

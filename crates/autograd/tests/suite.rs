@@ -2,6 +2,8 @@
 
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 mod common;
+#[path = "common/messages.rs"]
+mod messages;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 #[path = "../../tensor/tests/common/mod.rs"]
 mod model;

@@ -1,5 +1,6 @@
 //! What optimizers remember: saved, restored and refused; and what they do not take.
 
+use crate::messages::Messages;
 use crate::optimizers::{StepOn, done, elements, golden, gradients_of, matrix_and_vector, message};
 use gradus_autograd::prelude::*;
 use gradus_nn::{
@@ -139,16 +140,20 @@ fn nonsense_in_a_field_is_refused_by_the_step() {
         }),
         ("optimizer: epsilon is -1", || step(RmsProp::new(0.1), |RmsProp { epsilon, .. }| *epsilon = -1.0)),
     ];
+    let mut said = Messages::of("nn", module_path!(), "nonsense_in_a_field_is_refused_by_the_step");
     for (expected, unsound) in unsound {
         let text = message(unsound).unwrap_or_else(|| panic!("{expected}: taken"));
         assert!(text.starts_with(expected), "{text}, not {expected}");
+        said.add(text);
     }
+    said.check();
 }
 
 #[test]
 fn nonsense_is_refused_where_it_is_said() {
     let bad = [f64::NAN, f64::INFINITY, -1.0];
     type Make = fn(f64);
+    let mut said = Messages::of("nn", module_path!(), "nonsense_is_refused_where_it_is_said");
     let unsound: [(&str, Make); 25] = [
         ("sgd lr", |x| done(Sgd::new(x))),
         ("sgd momentum", |x| done(Sgd::new(0.1).momentum(x))),
@@ -180,6 +185,7 @@ fn nonsense_is_refused_where_it_is_said() {
         for x in bad {
             let text = message(|| make(x)).unwrap_or_else(|| panic!("{name} took {x}"));
             assert!(text.contains(&x.to_string()) && text.contains("must be"), "{name}: {text}");
+            said.add(text);
         }
     }
     let others: [(&str, fn()); 19] = [
@@ -219,7 +225,9 @@ fn nonsense_is_refused_where_it_is_said() {
     for (expected, make) in others {
         let text = message(make).unwrap_or_else(|| panic!("taken: {expected}"));
         assert!(text.starts_with(expected), "{text}");
+        said.add(text);
     }
+    said.check();
 }
 
 /// AdaFactor's second moment (N. Shazeer and M. Stern, 2018), of which a matrix has a row and a column.

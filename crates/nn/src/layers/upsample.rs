@@ -1,6 +1,6 @@
 //! Larger images.
 
-use super::sizes::{Sizes, positive};
+use super::sizes::{Sizes, demand, positive};
 use crate::{layer::Layer, module};
 use gradus_autograd::prelude::*;
 
@@ -84,7 +84,7 @@ impl Layer for Upsample {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         let shape = x.shape();
-        assert!(shape.rank() == 4, "upsample: shape {shape} has not four axes: [n, c, h, w]");
+        demand(shape.rank() == 4, || format!("upsample: shape {shape} has not four axes: [n, c, h, w]"));
         let size = match self.size {
             UpsampleSize::Times([h, w]) => [shape[2].saturating_mul(h), shape[3].saturating_mul(w)],
             UpsampleSize::Exactly(size) => size,

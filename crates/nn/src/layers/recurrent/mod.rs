@@ -7,7 +7,7 @@ mod state;
 pub use stack::RecurrentOptions;
 pub use state::RecurrentState;
 
-use crate::{Layer, Module};
+use crate::{Layer, Module, layers::sizes::demand};
 use gradus_autograd::{
     Param,
     ops::recurrence::{Cell, Recurrence},
@@ -176,10 +176,9 @@ fn step<V: Value>(
     state: Option<&RecurrentState<V>>,
 ) -> RecurrentState<V> {
     let (name, [inputs, hidden], shape) = (stack::name(cell), params.sizes(), x.shape());
-    assert!(
-        shape.rank() == 2 && shape[1] == inputs,
-        "{name}_cell: the batch has shape {shape}; it must be [n, {inputs}]"
-    );
+    demand(shape.rank() == 2 && shape[1] == inputs, || {
+        format!("{name}_cell: the batch has shape {shape}; it must be [n, {inputs}]")
+    });
     if let Some(state) = state {
         state.check(&format!("{name}_cell"), &vec![vec![shape[0], hidden]; cell.states()]);
     }
