@@ -23,7 +23,7 @@ impl Layer for Flatten {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         let shape = x.shape();
-        demand(!shape[..].is_empty(), || format!("flatten: a scalar has no first axis to keep"));
+        demand(!shape[..].is_empty(), || "flatten: a scalar has no first axis to keep".into());
         x.reshape([shape[0], shape[1..].iter().product()])
     }
 }
