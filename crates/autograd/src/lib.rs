@@ -28,10 +28,10 @@ pub use value::{
 pub mod prelude {
     pub use crate::{
         Gradients, Hooks, Param, Place, Tape, Value, Var, c, eager,
-        ops::{attention::AttentionOptions, methods::*},
+        ops::{attention::AttentionOptions, methods::*, shape::Padding},
     };
     pub use gradus_tensor::{
-        Axes, Conv1dOptions, Conv2dOptions, Conv3dOptions, Indices, Interpolation, Padding, PoolOptions,
-        Resize, Rng, Slice, Tensor,
+        Axes, Conv1dOptions, Conv2dOptions, Conv3dOptions, Indices, Interpolation, PoolOptions, Resize, Rng,
+        Slice, Tensor,
     };
 }

@@ -369,3 +369,20 @@ fn slopes_of_inverse_functions_far_out() {
         }
     }
 }
+
+/// PyTorch's: `torch.logsumexp(torch.tensor([1., inf], requires_grad=True), 0)` is inf, with gradient [0, nan]; a softmax
+/// with an infinite element is nan, as inf - inf is.
+#[test]
+fn infinity_among_exponentials() {
+    let tape = Tape::new();
+    let x = tape.var([1.0, INF, 2.0]);
+    let y = x.logsumexp();
+    assert_eq!(y.item(), INF);
+    all_same(&y.backward()[x], &[0.0, NAN, 0.0]);
+    all_same(&y.grad(&[x])[0].unwrap().value(), &[0.0, NAN, 0.0]);
+    for y in [x.softmax(0), x.log_softmax(0)] {
+        assert!(y.value().iter().any(f32::is_nan), "{}", y.value());
+        assert!(y.select(0, 1).backward()[x].iter().all(f32::is_nan));
+    }
+    all_same(&x.softmax(0).value(), &[NAN; 3]);
+}

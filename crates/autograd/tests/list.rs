@@ -41,13 +41,16 @@ fn is_type(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_uppercase()) && text.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
-/// The name of the operation that a line declares, if it does: an `impl`'s constant, or the head of a table's row, which
-/// is `name => Type {`, `name(parameters) => Type {` or `Type "name" ..`.
-fn declared(line: &str) -> Option<&str> {
-    let line = line.trim();
-    if let Some(rest) = line.strip_prefix("const NAME: &'static str = \"") {
-        return rest.strip_suffix("\";");
+/// The names of the operations that a line declares: an `impl`'s constant, of one or another, or the head of a table's row.
+fn declared(line: &str) -> Vec<&str> {
+    match line.trim().strip_prefix("const NAME: &'static str = ") {
+        Some(constant) => constant.split('"').skip(1).step_by(2).collect(),
+        None => in_row(line.trim()).into_iter().collect(),
     }
+}
+
+/// The name in the head of a row, which is `name => Type {`, `name(parameters) => Type {` or `Type "name" ..`.
+fn in_row(line: &str) -> Option<&str> {
     if let Some((left, right)) = line.split_once(" => ") {
         let name = left.split('(').next()?;
         return (is_name(name) && is_type(right.split(' ').next()?) && right.contains('{')).then_some(name);
@@ -70,7 +73,7 @@ fn every_operation_is_in_the_list() {
             implementations, constants,
             "{path:?}: each implementation for a type writes its NAME out"
         );
-        written.extend(text.lines().filter_map(declared).map(String::from));
+        written.extend(text.lines().flat_map(declared).map(String::from));
     }
     let listed: BTreeSet<&str> = ops::ALL.iter().map(|spec| spec.name).collect();
     let distinct: BTreeSet<&str> = written.iter().map(String::as_str).collect();
@@ -193,7 +196,7 @@ fn undocumented(text: &str) -> Vec<&str> {
     let needs = |line: &str| {
         line.starts_with("pub struct ")
             || line.starts_with("pub trait ")
-            || line.contains(" => ") && declared(line).is_some()
+            || line.contains(" => ") && !declared(line).is_empty()
     };
     let is_documented = |i: &usize| {
         let mut above = &lines[..*i];
@@ -241,7 +244,7 @@ fn with_choices(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut name = None;
     for line in text.lines() {
-        name = declared(line).or(name);
+        name = declared(line).first().copied().or(name);
         let chooses = ["test(", "choose(", "hold("].iter().any(|call| {
             let asked = |who: &str| line.contains(&format!("{who}.{call}"));
             asked("b") || asked("branches")

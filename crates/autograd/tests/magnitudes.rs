@@ -156,6 +156,10 @@ fn variances_and_deviations() {
     let x = Tensor::from([[0.1; 7], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0]]);
     let found = x.corrcoef().to_vec();
     assert!(found[..3].iter().all(|x| x.is_nan()) && (found[3] - 1.0).abs() < 1e-6, "{found:?}");
+    // Roundings take none beyond 1.
+    let x = Tensor::randn([40, 7], &mut Rng::seed(0));
+    let both = Tensor::concat(&[&x, &(&x * -3.0)], 0).corrcoef();
+    assert!(both.iter().all(|c| (-1.0..=1.0).contains(&c)), "{}", both.max());
 }
 
 /// Each way to bring the last axis of `[4, n]`, or all of its rows, to one scale.

@@ -2,6 +2,11 @@
 
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 mod common;
+#[path = "common/messages.rs"]
+mod messages;
+#[allow(dead_code, unreachable_pub)] // not every part is used in this crate
+#[path = "../../tensor/tests/common/mod.rs"]
+mod model;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 #[path = "common/numbers.rs"]
 mod numbers;
@@ -41,5 +46,6 @@ mod report;
 mod same_bits;
 mod sampling;
 mod scope;
+mod shaping;
 mod tape;
 mod volumes;

@@ -52,6 +52,7 @@ impl<F: Fn(u64) -> f64> Schedule for F {
 /// let schedule = StepDecay { lr: 0.8, size: 10, gamma: 0.5 };
 /// assert_eq!([0, 9, 10, 20].map(|step| schedule.lr(step)), [0.8, 0.8, 0.4, 0.2]);
 /// ```
+#[doc(alias = "StepLR")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepDecay {
     /// The first learning rate.
@@ -81,6 +82,7 @@ impl Schedule for StepDecay {
 /// let schedule = MultiStep { lr: 0.8, milestones: vec![30, 80], gamma: 0.5 };
 /// assert_eq!([29, 30, 80].map(|step| schedule.lr(step)), [0.8, 0.4, 0.2]);
 /// ```
+#[doc(alias = "MultiStepLR")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultiStep {
     /// The first learning rate.
@@ -186,6 +188,7 @@ fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
 /// // From a 25th up to the top after 0.3 of the steps.
 /// assert_eq!([0, 29].map(|step| (1e6 * schedule.lr(step)).round()), [40_000.0, 1e6]);
 /// ```
+#[doc(alias = "OneCycleLR")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OneCycle {
     /// The highest learning rate.
@@ -278,6 +281,7 @@ impl<S: Schedule> Schedule for Warmup<S> {
 /// let rates = [136.0, 120.0, 125.0, 110.0].map(|perplexity| plateau.observe(perplexity));
 /// assert_eq!(rates, [20.0, 20.0, 5.0, 5.0]);
 /// ```
+#[doc(alias = "ReduceLROnPlateau")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Plateau {
     /// What the rate is multiplied by.

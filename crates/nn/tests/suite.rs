@@ -1,5 +1,7 @@
 //! The tests of this crate in one program, which links once: a file for each subject.
 
+#[path = "../../autograd/tests/common/messages.rs"]
+mod messages;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 #[path = "../../autograd/tests/common/numbers.rs"]
 mod numbers;
@@ -17,10 +19,13 @@ mod layer_gradients;
 mod layers;
 mod misuse;
 mod models;
+mod optimizer_states;
 mod optimizers;
 mod padded_sequences;
 mod sequence_gradients;
 mod sequences;
 mod sequences_golden;
+mod shards;
 mod summary;
+mod trainer;
 mod training;

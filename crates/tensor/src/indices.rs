@@ -25,6 +25,7 @@ use std::sync::Arc;
 /// let pairs = Indices::from([[0, 1], [2, 3], [4, 5]]);
 /// assert_eq!(pairs.slice(0, 1..).select(1, -1).to_vec(), [3, 5]);
 /// ```
+#[doc(alias = "LongTensor")]
 #[derive(Clone, PartialEq, Eq)]
 pub struct Indices {
     elements: Arc<[i32]>,

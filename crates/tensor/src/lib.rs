@@ -34,7 +34,6 @@ pub use ops::{
     interpolation::{Blend, Interpolation, Resize},
     normalize::{ChannelNorm, RowNorm, StatisticsOver},
     pool::{Pool, Pool2d, PoolOptions, PoolShape, PoolWindow, plane_gather_shape, plane_scatter_shape},
-    shape::pad::Padding,
     update::{Update, update_all},
 };
 pub use random::{Rng, RngState};

@@ -37,6 +37,7 @@ impl Clone for Rng {
 
 impl Rng {
     /// The generator of this seed, at its start.
+    #[doc(alias = "manual_seed")]
     pub fn seed(seed: u64) -> Rng {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());

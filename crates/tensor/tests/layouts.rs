@@ -1,7 +1,7 @@
 //! Views, layouts and copy-on-write against an independent model, and the messages of their panics.
 
 use crate::common;
-use crate::fails;
+use crate::{fails, messages::Messages};
 
 use common::{Array, arrays, assert_same, indices, lay_out, numbers, recipes, shapes, tensors};
 use gradus_tensor::{Indices, Rng, Slice, Tensor};
@@ -315,70 +315,73 @@ fn constructors_fill_what_they_say() {
 #[test]
 #[rustfmt::skip] // each call on the line it is checked for
 fn views_panic_with_the_callers_line() {
+    let mut said = Messages::of("tensor", module_path!(), "views_panic_with_the_callers_line");
     let x = Tensor::arange(6).reshape([2, 3]);
     let v = Tensor::arange(3);
     let s = Tensor::scalar(1.0);
-    fails!(x.reshape([7]), "reshape: [2, 3] has 6 elements: they do not fill [7]");
-    fails!(x.reshape([4, Tensor::INFER]), format!("reshape: [2, 3] has 6 elements: no size fits the open axis of [4, {}]", usize::MAX));
-    fails!(x.reshape([0, 6]), "reshape: [2, 3] has 6 elements: they do not fill [0, 6]");
-    fails!(x.reshape([usize::MAX / 2, 4]), format!("reshape: [2, 3] has 6 elements: they do not fill [{}, 4]", usize::MAX / 2));
-    fails!(x.transpose(0, 2), "transpose: axis 2 is out of range for shape [2, 3]: use -2..=1");
-    fails!(s.transpose(0, 0), "transpose: axis 0 of a scalar: shape [] has no axes");
-    fails!(v.t(), "t: shape [3] has fewer than two axes: a vector has no transpose; unsqueeze gives it the axis of a column or row");
-    fails!(x.permute([0, 0]), "permute: axis 0 of shape [2, 3] is named twice in [0, 0]");
-    fails!(x.permute([0]), "permute: [0] must name each axis of shape [2, 3] once");
-    fails!(x.permute([0, 5]), "permute: axis 5 is out of range for shape [2, 3]: use -2..=1");
-    fails!(x.slice(2, ..), "slice: axis 2 is out of range for shape [2, 3]: use -2..=1");
-    fails!(x.slice(1, 1..5), "slice: 1..5 is out of range for axis 1 of shape [2, 3], which has 3 elements");
-    fails!(x.slice(1, -1..1), "slice: -1..1 is out of range for axis 1 of shape [2, 3], which has 3 elements");
-    fails!(x.slice(1, -4..), "slice: -4.. is out of range for axis 1 of shape [2, 3], which has 3 elements");
-    fails!(x.slice(1, 0..usize::MAX), format!("slice: 0..{} is out of range for axis 1 of shape [2, 3], which has 3 elements", isize::MAX));
-    fails!(x.slice(1, isize::MIN..), format!("slice: {}.. is out of range for axis 1 of shape [2, 3], which has 3 elements", isize::MIN));
-    fails!(Slice::from(..).step(0), "slice: the step must not be 0");
-    fails!(x.select(2, 0), "select: axis 2 is out of range for shape [2, 3]: use -2..=1");
-    fails!(x.select(1, 3), "select: index 3 is out of range for axis 1 of shape [2, 3], which has 3 elements: use -3..=2");
-    fails!(x.select(1, isize::MAX), format!("select: index {} is out of range for axis 1 of shape [2, 3], which has 3 elements: use -3..=2", isize::MAX));
-    fails!(x.select(1, isize::MIN), format!("select: index {} is out of range for axis 1 of shape [2, 3], which has 3 elements: use -3..=2", isize::MIN));
-    fails!(x.slice(0, 1..1).select(0, 0), "select: index 0 is out of range for axis 0 of shape [0, 3], which has no elements");
-    fails!(x.flip(-3), "flip: axis -3 is out of range for shape [2, 3]: use -2..=1");
-    fails!(x.broadcast_to([3]), "broadcast_to: shape [2, 3] does not broadcast to [3]: aligned at the back, each size must be equal or 1");
-    fails!(x.broadcast_to([2, 4]), "broadcast_to: shape [2, 3] does not broadcast to [2, 4]: aligned at the back, each size must be equal or 1");
-    fails!(s.broadcast_to([1 << 40, 1 << 30]), format!("broadcast_to: shape [{}, {}] has more elements than memory can hold", 1u64 << 40, 1 << 30));
-    fails!(x.unsqueeze(3), "unsqueeze: axis 3 is out of range for shape [2, 3]: use -3..=2");
-    fails!(s.unsqueeze(-2), "unsqueeze: axis -2 is out of range for shape []: use -1..=0");
-    fails!(x.squeeze(0), "squeeze: axis 0 of shape [2, 3] has size 2, not 1");
-    fails!(x.squeeze(isize::MIN), format!("squeeze: axis {} is out of range for shape [2, 3]: use -2..=1", isize::MIN));
-    fails!(x.sum_to([4]), "sum_to: shapes [2, 3] and [4] do not broadcast (axis -1: 3 and 4)");
-    fails!(v.sum_to([2, 3]), "sum_to: [2, 3] does not broadcast to [3]");
-    fails!(x.size(2), "size: axis 2 is out of range for shape [2, 3]: use -2..=1");
-    fails!(x.item(), "item: shape [2, 3] has 6 elements, not one");
-    fails!(x.get([2, 0]), "get: index [2, 0] is out of range for shape [2, 3]");
-    fails!(x.get([1]), "get: index [1] is out of range for shape [2, 3]");
-    fails!(x.clone().set([0, 3], 1.0), "set: index [0, 3] is out of range for shape [2, 3]");
+    fails!(said, x.reshape([7]));
+    fails!(said, x.reshape([4, Tensor::INFER]));
+    fails!(said, x.reshape([0, 6]));
+    fails!(said, x.reshape([usize::MAX / 2, 4]));
+    fails!(said, x.transpose(0, 2));
+    fails!(said, s.transpose(0, 0));
+    fails!(said, v.t());
+    fails!(said, x.permute([0, 0]));
+    fails!(said, x.permute([0]));
+    fails!(said, x.permute([0, 5]));
+    fails!(said, x.slice(2, ..));
+    fails!(said, x.slice(1, 1..5));
+    fails!(said, x.slice(1, -1..1));
+    fails!(said, x.slice(1, -4..));
+    fails!(said, x.slice(1, 0..usize::MAX));
+    fails!(said, x.slice(1, isize::MIN..));
+    fails!(said, Slice::from(..).step(0));
+    fails!(said, x.select(2, 0));
+    fails!(said, x.select(1, 3));
+    fails!(said, x.select(1, isize::MAX));
+    fails!(said, x.select(1, isize::MIN));
+    fails!(said, x.slice(0, 1..1).select(0, 0));
+    fails!(said, x.flip(-3));
+    fails!(said, x.broadcast_to([3]));
+    fails!(said, x.broadcast_to([2, 4]));
+    fails!(said, s.broadcast_to([1 << 40, 1 << 30]));
+    fails!(said, x.unsqueeze(3));
+    fails!(said, s.unsqueeze(-2));
+    fails!(said, x.squeeze(0));
+    fails!(said, x.squeeze(isize::MIN));
+    fails!(said, x.sum_to([4]));
+    fails!(said, v.sum_to([2, 3]));
+    fails!(said, x.size(2));
+    fails!(said, x.item());
+    fails!(said, x.get([2, 0]));
+    fails!(said, x.get([1]));
+    fails!(said, x.clone().set([0, 3], 1.0));
+    said.check();
 }
 
 #[test]
 #[rustfmt::skip] // each call on the line it is checked for
 fn constructors_panic_with_the_callers_line() {
+    let mut said = Messages::of("tensor", module_path!(), "constructors_panic_with_the_callers_line");
     let (huge, half) = (1usize << 62, 1usize << 31);
     let mut rng = Rng::seed(1);
-    let too_large = |sizes: &[usize]| format!("tensor: shape {sizes:?} has more elements than memory can hold");
-    fails!(Tensor::new([1.0, 2.0], [3]), "tensor: 2 elements do not fill shape [3]");
-    fails!(Tensor::new([], [0, huge, huge]), format!("tensor: 0 elements do not fill shape [0, {huge}, {huge}]"));
-    fails!(Tensor::zeros([huge]), too_large(&[huge]));
-    fails!(Tensor::zeros([isize::MAX as usize / 4]), too_large(&[isize::MAX as usize / 4]));
-    fails!(Tensor::ones([half, half]), too_large(&[half, half]));
-    fails!(Tensor::full([0, huge, 8], 1.0), too_large(&[0, huge, 8]));
-    fails!(Tensor::arange(huge), too_large(&[huge]));
-    fails!(Tensor::eye(half), too_large(&[half, half]));
-    fails!(Tensor::linspace(0.0, 1.0, huge), too_large(&[huge]));
-    fails!(Tensor::from_fn([huge], |_| 0.0), too_large(&[huge]));
-    fails!(Tensor::randn([huge], &mut rng), too_large(&[huge]));
-    fails!(Tensor::uniform([huge], 0.0, 1.0, &mut rng), too_large(&[huge]));
-    fails!(Tensor::uniform([3], 1.0, 1.0, &mut rng), "uniform: no values in 1 <= x < 1");
-    fails!(rng.uniform(0.0, f32::INFINITY), "uniform: no values in 0 <= x < inf");
-    fails!(rng.below(0), "below: there is no integer in 0..0");
-    fails!(Indices::new(vec![1, 2], [3]), "indices: 2 elements do not fill shape [3]");
-    fails!(Indices::from([1, 2]).get([2]), "get: index [2] is out of range for shape [2]");
-    fails!(Indices::from([1, 2]).reshape([3]), "reshape: [2] has 2 elements: they do not fill [3]");
+    fails!(said, Tensor::new([1.0, 2.0], [3]));
+    fails!(said, Tensor::new([], [0, huge, huge]));
+    fails!(said, Tensor::zeros([huge]));
+    fails!(said, Tensor::zeros([isize::MAX as usize / 4]));
+    fails!(said, Tensor::ones([half, half]));
+    fails!(said, Tensor::full([0, huge, 8], 1.0));
+    fails!(said, Tensor::arange(huge));
+    fails!(said, Tensor::eye(half));
+    fails!(said, Tensor::linspace(0.0, 1.0, huge));
+    fails!(said, Tensor::from_fn([huge], |_| 0.0));
+    fails!(said, Tensor::randn([huge], &mut rng));
+    fails!(said, Tensor::uniform([huge], 0.0, 1.0, &mut rng));
+    fails!(said, Tensor::uniform([3], 1.0, 1.0, &mut rng));
+    fails!(said, rng.uniform(0.0, f32::INFINITY));
+    fails!(said, rng.below(0));
+    fails!(said, Indices::new(vec![1, 2], [3]));
+    fails!(said, Indices::from([1, 2]).get([2]));
+    fails!(said, Indices::from([1, 2]).reshape([3]));
+    said.check();
 }

@@ -86,7 +86,8 @@ fn a_steady_loop_asks_the_system_for_nothing() {
         (Tensor::randn([300, 400], &mut rng), Tensor::randn([400, 50], &mut rng), Tensor::zeros([50]));
     let mut step = || {
         let y = (x.matmul(&w) + &b).softmax(-1);
-        let pieces = y.t().contiguous().chunk(4, 0);
+        let turned = y.t().contiguous();
+        let pieces = [0, 10, 20, 30, 40].map(|start| turned.slice(0, start..start + 10));
         let joined = Tensor::concat(&pieces.iter().collect::<Vec<_>>(), 0).log_softmax(0);
         let spread = x.var_axes(0, 1, true) + x.max_axes(1, true).mean();
         let big = &x + &spread;

@@ -2,6 +2,8 @@
 
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 mod common;
+#[path = "../../autograd/tests/common/messages.rs"]
+mod messages;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 #[path = "../../autograd/tests/common/panics.rs"]
 mod panics;

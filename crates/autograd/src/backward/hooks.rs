@@ -29,6 +29,7 @@ use std::fmt;
 /// assert_eq!(norm, 180f32.sqrt());
 /// assert_eq!(gradients[x].to_vec(), [3.0, -3.0]);
 /// ```
+#[doc(alias = "register_hook")]
 #[derive(Default)]
 pub struct Hooks<'h> {
     hooks: Vec<Hook<'h>>,

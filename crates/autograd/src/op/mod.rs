@@ -26,6 +26,7 @@ use window::{Along, Window, elements};
 ///
 /// Attributes (axes, strides, seeds, indices) are fields of the type; the operation is cloned when a tape runs it
 /// again. The laws of [`check`](crate::check) hold an operation to all that it declares.
+#[doc(alias = "Function")]
 pub trait Op: Debug + Clone + Send + 'static {
     /// The name in error messages and printed tapes; snake case, the name of the method.
     const NAME: &'static str;

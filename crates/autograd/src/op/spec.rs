@@ -64,6 +64,15 @@ impl Spec {
         }
     }
 
+    /// What the shape rule says to each of its error cases.
+    pub fn refusals(&self) -> Vec<String> {
+        let said = |case: AnyErrorCase| {
+            let shapes: Vec<&[usize]> = case.shapes.iter().map(|shape| &shape[..]).collect();
+            case.step.infer(&shapes).err().map(|error| error.to_string())
+        };
+        (self.error_cases)().into_iter().filter_map(said).collect()
+    }
+
     /// How many error cases it declares.
     pub fn error_case_count(&self) -> usize {
         (self.error_cases)().len()

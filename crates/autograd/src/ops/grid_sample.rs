@@ -1,7 +1,10 @@
 //! Images read at any places, as spatial transformers do (M. Jaderberg and others, 2015).
 
-use crate::{op::prelude::*, ops::methods::*};
-use gradus_tensor::{Indices, Padding};
+use crate::{
+    op::prelude::*,
+    ops::{methods::*, shape::Padding},
+};
+use gradus_tensor::Indices;
 
 /// What [`grid_sample`](GridSampling::grid_sample) reads at a place between pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,6 +24,7 @@ pub trait Selection: Value {
     /// assert_eq!(y.value().to_vec(), [2.0, 0.0, 0.0]);
     /// assert_eq!(y.sum().backward()[x].to_vec(), [0.25, 0.0, 0.0]);
     /// ```
+    #[doc(alias = "where")]
     #[track_caller]
     fn select_where(&self, a: &Self, b: &Self) -> Self {
         Self::apply(SelectWhere, &[self, a, b])

@@ -209,11 +209,11 @@ impl Index<&Param> for Gradients {
         match self.by_param.get(&param.id()) {
             Some(Some(gradient)) => gradient,
             Some(None) => panic!(
-                "gradients: the loss does not depend on this parameter of shape {}",
+                "gradients: the loss does not depend on this parameter of shape {}; `unreached(&model.params())` names it",
                 param.value().shape()
             ),
             None => panic!(
-                "gradients: this parameter of shape {} was not used on the tape",
+                "gradients: this parameter of shape {} was not used on the tape; `unreached(&model.params())` names it",
                 param.value().shape()
             ),
         }

@@ -141,6 +141,7 @@ pub trait Value:
     fn shape(&self) -> Shape;
 
     /// The number of axes.
+    #[doc(alias = "dim")]
     #[track_caller]
     fn rank(&self) -> usize {
         self.shape().rank()

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// It has an identity of its own, by which tapes and [`Gradients`](crate::Gradients) know it. Use one parameter in
 /// two places to tie weights; a clone is another parameter with the same values.
+#[doc(alias = "Parameter")]
 #[derive(Debug)]
 pub struct Param {
     id: ParamId,

@@ -2,7 +2,7 @@
 
 use gradus_autograd::{
     Op,
-    op::examples::{ErrorCase, Gen, Sample},
+    op::examples::{Gen, Sample},
     op::reference::{Array, Branches},
     op::{Backward, Outputs, Shapes},
     prelude::*,
@@ -61,10 +61,6 @@ impl Op for Crooked {
     fn samples(_: &mut Gen) -> Vec<Sample<Crooked>> {
         vec![]
     }
-
-    fn error_cases() -> Vec<ErrorCase<Crooked>> {
-        vec![]
-    }
 }
 
 /// `y = max(x, 0)`, whose rule gives the middle of its two sides at 0, where the reference is flat.
@@ -95,10 +91,6 @@ impl Op for Ramp {
     }
 
     fn samples(_: &mut Gen) -> Vec<Sample<Ramp>> {
-        vec![]
-    }
-
-    fn error_cases() -> Vec<ErrorCase<Ramp>> {
         vec![]
     }
 }

@@ -108,6 +108,7 @@ fn rearranged<F: Fn(usize, usize) -> (isize, isize)>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gradus_autograd::prelude::*;
     use std::collections::HashSet;
 
     /// Images whose pixels are all different and not 0.
@@ -134,8 +135,7 @@ mod tests {
         let (before, after) = (images(), shift(&images(), 1, &mut Rng::seed(2)));
         let mut seen = HashSet::new();
         for i in 0..50 {
-            let padded =
-                image(&before, i).pad([(0, 0), (1, 1), (1, 1)], gradus_tensor::Padding::Constant(0.0));
+            let padded = image(&before, i).pad([(0, 0), (1, 1), (1, 1)], Padding::Constant(0.0));
             let shifts = (0..3).flat_map(|y| (0..3).map(move |x| (y, x)));
             let found =
                 shifts.filter(|&(y, x)| padded.slice(1, y..y + 4).slice(2, x..x + 3) == image(&after, i));

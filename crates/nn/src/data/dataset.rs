@@ -122,6 +122,7 @@ impl<T: Examples, I: Examples> Dataset<T, I> {
     ///
     /// # Panics
     /// When `size` is 0.
+    #[doc(alias = "DataLoader")]
     #[track_caller]
     pub fn batches(&self, size: usize, rng: &mut Rng) -> Batches<'_, T, I> {
         Batches::new(self, Some(self.shuffled(rng)), size)

@@ -95,6 +95,7 @@ pub struct FolderOptions {
 ///
 /// # Errors
 /// When there are no images, one cannot be read, or they differ in size or in the number of channels.
+#[doc(alias = "ImageFolder")]
 pub fn folder(path: impl AsRef<Path>) -> Result<(Dataset, Vec<String>), DataError> {
     folder_with(path, &FolderOptions::default())
 }

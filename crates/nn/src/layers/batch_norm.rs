@@ -1,6 +1,9 @@
 //! Batch normalisation, which remembers what it has seen.
 
-use super::norm::{check_channels, check_eps, ones_and_zeros, optional};
+use super::{
+    norm::{check_channels, check_eps, ones_and_zeros, optional},
+    sizes::demand,
+};
 use crate::{layer::Layer, module};
 use gradus_autograd::prelude::*;
 
@@ -137,12 +140,13 @@ impl<const N: usize> Layer for BatchNorm<N> {
             return x.batch_norm_with(&mean, &variance, weight.as_ref(), bias.as_ref(), self.eps);
         }
         let elements = shape.numel() / channels;
-        assert!(
-            elements != 1,
-            "{}: shape {shape} has one element a channel, which has no variance; train with more examples, and leave out a last \
+        demand(elements != 1, || {
+            format!(
+                "{}: shape {shape} has one element a channel, which has no variance; train with more examples, and leave out a last \
              batch of one with drop_last",
-            name::<N>()
-        );
+                name::<N>()
+            )
+        });
         let [y, mean, variance] = x.batch_norm(weight.as_ref(), bias.as_ref(), self.eps);
         let seen = self.num_batches_tracked.value().item();
         let share = self.momentum.unwrap_or(1.0 / (seen + 1.0));

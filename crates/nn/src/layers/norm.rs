@@ -125,6 +125,7 @@ impl Layer for LayerNorm {
 /// let y = RmsNorm::new([2]).eps(0.0).forward(Tensor::from([[1.0, -7.0]]));
 /// assert_eq!(y.to_vec(), [0.2, -1.4]);
 /// ```
+#[doc(alias = "RMSNorm")]
 #[derive(Clone, Debug)]
 pub struct RmsNorm {
     /// Of the normalised shape, ones at first. Without it 1.

@@ -1,5 +1,6 @@
 //! Layers that only reshape.
 
+use super::sizes::demand;
 use crate::{layer::Layer, module};
 use gradus_autograd::prelude::*;
 use gradus_tensor::{OrFail, Shape, ShapeError, shape::resolve_axis};
@@ -22,7 +23,7 @@ impl Layer for Flatten {
     #[track_caller]
     fn forward<V: Value>(&self, x: V) -> V {
         let shape = x.shape();
-        assert!(!shape[..].is_empty(), "flatten: a scalar has no first axis to keep");
+        demand(!shape[..].is_empty(), || "flatten: a scalar has no first axis to keep".into());
         x.reshape([shape[0], shape[1..].iter().product()])
     }
 }

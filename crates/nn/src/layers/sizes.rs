@@ -1,5 +1,7 @@
 //! Sizes along the axes of a row or an image, and the hint where an axis is missing.
 
+use gradus_tensor::ShapeError;
+
 /// Sizes along `N` axes: one number for all of them, or one for each, as in `3` or `[3, 5]` for a kernel of an image,
 /// height first.
 ///
@@ -27,6 +29,14 @@ impl<const N: usize> Sizes<N> for usize {
 impl<const N: usize> Sizes<N> for [usize; N] {
     fn sizes(self) -> [usize; N] {
         self
+    }
+}
+
+/// Panics, unless something holds of a layer's inputs, with a message that names where in a model the layer is.
+#[track_caller]
+pub(super) fn demand(holds: bool, message: impl FnOnce() -> String) {
+    if !holds {
+        ShapeError::new(message()).fail()
     }
 }
 

@@ -1,6 +1,6 @@
 //! AdaDelta.
 
-use super::{Base, Optimizer, base::check_share, has_base, has_epsilon};
+use super::{Base, Optimizer, base::{check, check_share}, has_base, has_epsilon};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{
@@ -22,6 +22,7 @@ use gradus_tensor::{
 /// AdaDelta::new(1.0).rho(0.95).step(&mut w, &gradients);
 /// assert!((w.value().item() - 0.9955278753).abs() < 1e-6);
 /// ```
+#[doc(alias = "Adadelta")]
 #[derive(Clone, Debug)]
 pub struct AdaDelta {
     /// ρ, the decay of the two averages.
@@ -57,6 +58,8 @@ impl AdaDelta {
 impl Optimizer for AdaDelta {
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        check_share("adadelta", "ρ", self.rho);
+        check("epsilon", self.epsilon);
         let (rho, epsilon) = (self.rho, self.epsilon);
         self.base.update(["square_avg", "acc_delta"], model, gradients, |settings| AdaDeltaStep {
             rho: [rho as f32, (1.0 - rho) as f32],

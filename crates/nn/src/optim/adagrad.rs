@@ -22,6 +22,7 @@ use gradus_tensor::{
 /// AdaGrad::new(0.1).step(&mut w, &gradients);
 /// assert_eq!(w.value().item(), 0.9);
 /// ```
+#[doc(alias = "Adagrad")]
 #[derive(Clone, Debug)]
 pub struct AdaGrad {
     /// How fast the learning rate falls.
@@ -57,6 +58,8 @@ impl AdaGrad {
 impl Optimizer for AdaGrad {
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        check("lr_decay", self.lr_decay);
+        check("epsilon", self.epsilon);
         let (lr_decay, epsilon) = (self.lr_decay, self.epsilon);
         self.base.update(["sum"], model, gradients, |settings| AdaGradStep {
             rate: (settings.lr / (1.0 + (settings.step - 1) as f64 * lr_decay)) as f32,

@@ -1,6 +1,9 @@
 //! Adam, and AdamW.
 
-use super::{Base, Optimizer, Settings, has_base, has_betas, has_epsilon};
+use super::{
+    Base, Optimizer, Settings,
+    base::{check, check_betas},
+    has_base, has_betas, has_epsilon};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{
@@ -63,6 +66,8 @@ impl Adam {
 impl Optimizer for Adam {
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        check_betas("adam", self.betas);
+        check("epsilon", self.epsilon);
         let (betas, epsilon, before) = (self.betas, self.epsilon, self.epsilon_before_correction);
         self.base.update(AVERAGES, model, gradients, |settings| {
             let formula = AdamStep::new(settings, betas, epsilon);
@@ -116,6 +121,8 @@ impl AdamW {
 impl Optimizer for AdamW {
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        check_betas("adamw", self.betas);
+        check("epsilon", self.epsilon);
         let (betas, epsilon) = (self.betas, self.epsilon);
         self.base.update(AVERAGES, model, gradients, |settings| AdamStep {
             shrink: (settings.lr * settings.weight_decay) as f32,

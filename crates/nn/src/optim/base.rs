@@ -74,6 +74,13 @@ pub(super) fn check_share(optimizer: &str, name: &str, value: f64) {
     assert!((0.0..1.0).contains(&value), "{optimizer}: {name} is {value}; it must be in 0..1");
 }
 
+/// What decays the averages of the gradient and of its square.
+#[track_caller]
+pub(super) fn check_betas(optimizer: &str, (b1, b2): (f64, f64)) {
+    check_share(optimizer, "β₁", b1);
+    check_share(optimizer, "β₂", b2);
+}
+
 #[track_caller]
 pub(super) fn check(name: &str, value: f64) {
     assert!(

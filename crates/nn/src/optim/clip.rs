@@ -47,6 +47,7 @@ pub fn grad_norm(model: &dyn Module, gradients: &Gradients) -> f64 {
 ///
 /// # Panics
 /// When `max_norm` is not positive.
+#[doc(alias = "clip_grad_norm_")]
 #[track_caller]
 pub fn clip_grad_norm(model: &dyn Module, gradients: &mut Gradients, max_norm: f64) -> f64 {
     assert!(max_norm > 0.0, "clip_grad_norm: the greatest norm is {max_norm}; it must be positive");
@@ -76,6 +77,7 @@ pub fn clip_grad_norm(model: &dyn Module, gradients: &mut Gradients, max_norm: f
 ///
 /// # Panics
 /// When `bound` is not positive.
+#[doc(alias = "clip_grad_value_")]
 #[track_caller]
 pub fn clip_grad_value(model: &dyn Module, gradients: &mut Gradients, bound: f64) {
     assert!(bound > 0.0, "clip_grad_value: the bound is {bound}; it must be positive");

@@ -30,6 +30,7 @@ use std::collections::VecDeque;
 /// });
 /// assert!(found.loss < 1e-8 && found.iterations < 60, "{found:?}");
 /// ```
+#[doc(alias = "LBFGS")]
 #[derive(Clone, Debug)]
 pub struct Lbfgs {
     /// Iterations at most.

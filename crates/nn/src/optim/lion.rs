@@ -1,6 +1,6 @@
 //! Lion.
 
-use super::{Base, Optimizer, has_base, has_betas};
+use super::{Base, Optimizer, base::check_betas, has_base, has_betas};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{
@@ -44,6 +44,7 @@ impl Lion {
 impl Optimizer for Lion {
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        check_betas("lion", self.betas);
         let (b1, b2) = self.betas;
         self.base.update(["exp_avg"], model, gradients, |settings| LionStep {
             first: [b1 as f32, (1.0 - b1) as f32],

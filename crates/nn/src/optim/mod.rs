@@ -229,8 +229,7 @@ macro_rules! has_betas {
         /// Unless both are in 0..1.
         #[track_caller]
         pub fn betas(self, b1: f64, b2: f64) -> Self {
-            $crate::optim::base::check_share($name, "β₁", b1);
-            $crate::optim::base::check_share($name, "β₂", b2);
+            $crate::optim::base::check_betas($name, (b1, b2));
             Self { betas: (b1, b2), ..self }
         }
     };

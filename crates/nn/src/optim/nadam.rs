@@ -1,6 +1,10 @@
 //! NAdam.
 
-use super::{Base, Optimizer, adam::AVERAGES, has_base, has_betas, has_epsilon};
+use super::{
+    Base, Optimizer,
+    adam::AVERAGES,
+    base::{check, check_betas},
+    has_base, has_betas, has_epsilon};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{
@@ -63,6 +67,9 @@ impl NAdam {
 impl Optimizer for NAdam {
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        check_betas("nadam", self.betas);
+        check("epsilon", self.epsilon);
+        check("momentum_decay", self.momentum_decay);
         let ((b1, b2), epsilon, decay) = (self.betas, self.epsilon, self.momentum_decay);
         let momentum = |t: u64| b1 * (1.0 - 0.5 * 0.96f64.powf(t as f64 * decay));
         let product = &mut self.product;

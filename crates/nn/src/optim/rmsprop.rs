@@ -1,6 +1,6 @@
 //! RMSprop.
 
-use super::{Base, Optimizer, Settings, base::check_share, has_base, has_epsilon};
+use super::{Base, Optimizer, Settings, base::{check, check_share}, has_base, has_epsilon};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{
@@ -25,6 +25,7 @@ use gradus_tensor::{
 /// RmsProp::new(0.01).step(&mut w, &gradients);
 /// assert!((w.value().item() - 0.9).abs() < 1e-6);
 /// ```
+#[doc(alias = "RMSprop")]
 #[derive(Clone, Debug)]
 pub struct RmsProp {
     /// α, the decay of the averages.
@@ -79,6 +80,9 @@ impl RmsProp {
 impl Optimizer for RmsProp {
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        check_share("rmsprop", "α", self.alpha);
+        check("epsilon", self.epsilon);
+        check_share("rmsprop", "momentum", self.momentum);
         let RmsProp { alpha, epsilon, momentum, centered, .. } = *self;
         let formula = |settings: Settings| RmsPropStep {
             alpha: [alpha as f32, (1.0 - alpha) as f32],

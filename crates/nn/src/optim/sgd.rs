@@ -32,6 +32,7 @@ use gradus_tensor::{
 ///     assert!((w.value().item() - expected).abs() < 1e-6);
 /// }
 /// ```
+#[doc(alias = "SGD")]
 #[derive(Clone, Debug)]
 pub struct Sgd {
     /// μ: how much of the last step's velocity stays, from 0 (none, and nothing is remembered) to below 1.
@@ -78,14 +79,21 @@ impl Sgd {
     /// Unless 0 <= dampening <= 1.
     #[track_caller]
     pub fn dampening(self, dampening: f64) -> Sgd {
-        assert!((0.0..=1.0).contains(&dampening), "sgd: dampening is {dampening}; it must be in 0..=1");
+        check_dampening(dampening);
         Sgd { dampening, ..self }
     }
+}
+
+#[track_caller]
+fn check_dampening(dampening: f64) {
+    assert!((0.0..=1.0).contains(&dampening), "sgd: dampening is {dampening}; it must be in 0..=1");
 }
 
 impl Optimizer for Sgd {
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        check_share("sgd", "momentum", self.momentum);
+        check_dampening(self.dampening);
         let Sgd { momentum, dampening, nesterov, .. } = *self;
         if momentum == 0.0 {
             return self.base.update([], model, gradients, |settings| Descent {

@@ -92,6 +92,7 @@ impl Tensor {
     ///
     /// # Panics
     /// When the range is empty or not finite.
+    #[doc(alias = "rand")]
     #[track_caller]
     pub fn uniform(shape: impl AsRef<[usize]>, low: f32, high: f32, rng: &mut Rng) -> Tensor {
         Rng::check_range(low, high);

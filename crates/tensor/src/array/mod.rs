@@ -21,6 +21,8 @@ use crate::{
 ///
 /// Cloning is cheap: clones and views share one buffer. Writing is copy-on-write: a tensor whose buffer is shared
 /// copies it first, so a value that somebody else holds never changes.
+#[doc(alias = "tensor")]
+#[doc(alias = "no_grad")]
 #[derive(Clone)]
 pub struct Tensor {
     pub(crate) buffer: Buffer,
@@ -163,6 +165,8 @@ impl Tensor {
     }
 
     /// The elements in row-major order, copied.
+    #[doc(alias = "numpy")]
+    #[doc(alias = "tolist")]
     #[track_caller]
     pub fn to_vec(&self) -> Vec<f32> {
         match self.as_slice() {

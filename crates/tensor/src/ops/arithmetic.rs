@@ -70,7 +70,7 @@ macro_rules! operators {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: f32) -> Tensor {
-                self.with_scalar(other, functions::$Trait)
+                self.with_scalar(stringify!($method), other, functions::$Trait)
             }
         }
 
@@ -89,7 +89,7 @@ macro_rules! operators {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, other: &Tensor) -> Tensor {
-                other.with_scalar(self, Swapped(functions::$Trait))
+                other.with_scalar(stringify!($method), self, Swapped(functions::$Trait))
             }
         }
 
@@ -117,7 +117,7 @@ impl Neg for &Tensor {
     type Output = Tensor;
     #[track_caller]
     fn neg(self) -> Tensor {
-        self.unary(functions::Neg)
+        self.unary("neg", functions::Neg)
     }
 }
 
@@ -125,7 +125,7 @@ impl Neg for Tensor {
     type Output = Tensor;
     #[track_caller]
     fn neg(self) -> Tensor {
-        self.into_unary(functions::Neg)
+        self.into_unary("neg", functions::Neg)
     }
 }
 

@@ -3,7 +3,6 @@
 //! A mask is a tensor: an element that is not 0 means yes.
 
 use crate::{
-    ShapeError,
     array::{Tensor, layout::Layout, strided::Coalesced},
     error::OrFail,
     shape::broadcast,
@@ -44,20 +43,5 @@ impl Tensor {
                 });
             });
         })
-    }
-
-    /// `value` where the mask is not 0, else this tensor's element. The mask broadcasts to this tensor's shape.
-    ///
-    /// # Panics
-    /// When the mask does not broadcast to this shape.
-    #[track_caller]
-    pub fn masked_fill(&self, mask: &Tensor, value: f32) -> Tensor {
-        let fits = broadcast("masked_fill", self.shape(), mask.shape()).or_fail() == *self.shape();
-        if !fits {
-            let (found, shape) = (mask.shape(), self.shape());
-            ShapeError::new(format!("masked_fill: a mask of shape {found} does not broadcast to {shape}"))
-                .fail()
-        }
-        mask.select_where(&Tensor::scalar(value), self)
     }
 }

@@ -243,10 +243,10 @@ pub fn message_of<T>(file: &str, line: u32, call: impl FnOnce() -> T) -> String 
     message
 }
 
-/// `fails!(call, message)`: the call panics with this message at this very line. Keep it on one line.
+/// `fails!(said, call)`: the call panics at this very line; what it says is added to the messages. Keep it on one line.
 #[macro_export]
 macro_rules! fails {
-    ($call:expr, $message:expr) => {
-        assert_eq!($crate::common::message_of(file!(), line!(), || $call), $message)
+    ($said:ident, $call:expr) => {
+        $said.add($crate::common::message_of(file!(), line!(), || $call))
     };
 }

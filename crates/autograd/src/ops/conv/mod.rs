@@ -11,8 +11,11 @@ pub use input_grad::Conv2dInputGrad;
 pub use unfold::{Fold, Unfold};
 pub use weight_grad::Conv2dWeightGrad;
 
-use crate::{op::prelude::*, ops::methods::*};
-use gradus_tensor::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvShape, Padding, check_conv_bias};
+use crate::{
+    op::prelude::*,
+    ops::{methods::*, shape::Padding},
+};
+use gradus_tensor::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvShape, check_conv_bias};
 use std::ops::Range;
 
 /// Convolutions, in one dimension to three, and transposed. Weights have PyTorch's layouts.

@@ -184,6 +184,7 @@ steps! {
         equals => Equals { formula: "y = 1 where a = b, else 0; da = db = 0", holds: |a, b| a == b }
 
         /// 1 where a ≠ b, else 0; 1 for NaN. (`ne` is taken by Rust's own comparison of whole tensors.)
+        #[doc(alias = "ne")]
         not_equals => NotEquals {
             formula: "y = 1 where a ≠ b, else 0; da = db = 0",
             holds: |a, b| a != b

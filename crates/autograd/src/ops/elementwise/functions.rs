@@ -171,6 +171,7 @@ unary! {
     }
 
     /// The cumulative distribution function Φ of the standard normal distribution.
+    #[doc(alias = "ndtr")]
     normal_cdf => NormalCdf {
         formula: "y = (1 + erf(x/√2)) / 2; dx = g e^(-x²/2) / √(2π)", ulps: 4.0,
         reference: |x, b| 0.5 * special::erfc(-x * FRAC_1_SQRT_2),

@@ -1,5 +1,6 @@
 //! Elements named one by one along an axis, and the reverse: adding elements where the indices say.
 
+use super::index_select::{base, base_reference, sent};
 use crate::op::prelude::*;
 use gradus_tensor::{Indices, shape::resolve_axis};
 
@@ -12,7 +13,8 @@ pub struct Gather {
     pub indices: Indices,
 }
 
-/// Zeros, to which elements are added where indices say: the reverse of [`Gather`].
+/// Zeros, or with two inputs the second, to which elements are added one after the other where indices say: the reverse of
+/// [`Gather`].
 #[derive(Clone, Debug)]
 pub struct ScatterAdd {
     /// The axis; negative counts from the back.
@@ -153,30 +155,33 @@ impl Op for Gather {
 impl Op for ScatterAdd {
     const NAME: &'static str = "scatter_add";
     const FORMULA: &'static str =
-        "y = 0, y[i, indices[i, j]] += x[i, j] for axis 1; dx[i, j] = g[i, indices[i, j]]";
+        "y = b or 0, y[i, indices[i, j]] += x[i, j] for axis 1; dx[i, j] = g[i, indices[i, j]]; db = g";
     const PRECISION: Precision = Precision::UlpsOfLargest(16.0);
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity::<Self, _>(inputs);
+        let x = sent(Self::NAME, inputs, &self.shape)?;
         check_sent(Self::NAME, self.axis, &self.shape, &self.indices, x)?;
         Ok(self.shape.clone().into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        (Tensor::zeros(&self.shape).scatter_add(self.axis, &self.indices, inputs[0]).into(), ())
+        (base(inputs, &self.shape).scatter_add(self.axis, &self.indices, inputs[0]).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let g = cx.cotangent();
         cx.add(0, || V::apply(Gather { axis: self.axis, indices: self.indices.clone() }, &[&g]));
+        if cx.input_list().len() == 2 {
+            cx.add(1, || g);
+        }
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let axis = resolve_axis(Self::NAME, self.axis, &self.shape).or_fail();
         let positions = self.indices.positions(Self::NAME, axis, &self.shape).or_fail();
-        let (mut y, mut positions) = (Array::full(&self.shape, 0.0), positions.into_iter());
+        let (mut y, mut positions) = (base_reference(inputs, &self.shape), positions.into_iter());
         Array::from_fn(x.shape(), |index| {
             *y.at_mut(&place(index, axis, positions.next().expect("one for each index"))) += x.at(index);
             0.0
@@ -190,13 +195,17 @@ impl Op for ScatterAdd {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()])
+        match along.input {
+            0 => along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()]),
+            _ => along.same(),
+        }
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<ScatterAdd>> {
         let (shape, axis, indices) = sample(g);
         let source = g.normal(indices.shape());
-        vec![Sample::new(ScatterAdd { axis, indices, shape: Shape::new(&shape) }, [source])]
+        let op = ScatterAdd { axis, indices, shape: Shape::new(&shape) };
+        vec![Sample::new(op.clone(), [source.clone()]), Sample::new(op, [source, g.normal(shape)])]
     }
 
     fn error_cases() -> Vec<ErrorCase<ScatterAdd>> {
@@ -208,6 +217,7 @@ impl Op for ScatterAdd {
                 &[&[3]],
                 "scatter_add: the indices have shape [2], the source [3]: they must be equal",
             ),
+            ErrorCase::new(op([0].into()), &[&[1], &[2]], "scatter_add: to shape [2], not to [3]"),
         ]
     }
 }

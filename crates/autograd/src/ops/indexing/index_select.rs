@@ -12,7 +12,8 @@ pub struct IndexSelect {
     pub indices: Indices,
 }
 
-/// Zeros, to which parts are added where indices say: the reverse of [`IndexSelect`].
+/// Zeros, or with two inputs the second, to which parts are added one after the other where indices say: the reverse of
+/// [`IndexSelect`].
 #[derive(Clone, Debug)]
 pub struct IndexAdd {
     /// The axis of the result.
@@ -33,6 +34,26 @@ fn place(index: &[usize], axis: usize, indices: &Indices, positions: &[usize]) -
     let own = &indices.shape()[..];
     let flat = index[axis..].iter().zip(own).fold(0, |flat, (&i, &n)| flat * n + i);
     [&index[..axis], &[positions[flat]], &index[axis + own.len()..]].concat()
+}
+
+/// What is sent to places of this shape: the first input, which may have what it is added to beside it.
+pub(super) fn sent<'a>(op: &str, inputs: &[&'a [usize]], shape: &Shape) -> Result<&'a [usize], ShapeError> {
+    match *inputs {
+        [x] => Ok(x),
+        [x, base] if *base == shape[..] => Ok(x),
+        [_, base] => Err(ShapeError::new(format!("{op}: to shape {base:?}, not to {shape}"))),
+        _ => panic!("{op}: takes 1 or 2 inputs, was given {}", inputs.len()),
+    }
+}
+
+/// What parts are added to.
+pub(super) fn base(inputs: &[&Tensor], shape: &Shape) -> Tensor {
+    inputs.get(1).map_or_else(|| Tensor::zeros(shape), |&base| base.clone())
+}
+
+/// [`base`] in f64.
+pub(super) fn base_reference(inputs: &[&Array], shape: &Shape) -> Array {
+    inputs.get(1).map_or_else(|| Array::full(shape, 0.0), |&base| base.clone())
 }
 
 /// The window where so many axes of the input, from this one on, become others; what lies beside them stays.
@@ -112,12 +133,12 @@ impl Op for IndexSelect {
 impl Op for IndexAdd {
     const NAME: &'static str = "index_add";
     const FORMULA: &'static str =
-        "y = 0, y[.., indices[i], ..] += x[.., i, ..]; dx[.., i, ..] = g[.., indices[i], ..]";
+        "y = b or 0, y[.., indices[i], ..] += x[.., i, ..]; dx[.., i, ..] = g[.., indices[i], ..]; db = g";
     const PRECISION: Precision = Precision::UlpsOfLargest(16.0);
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity::<Self, _>(inputs);
+        let x = sent(Self::NAME, inputs, &self.shape)?;
         resolve_axis(Self::NAME, self.axis as isize, &self.shape)?;
         self.indices.check_range(Self::NAME, self.axis, &self.shape)?;
         let parts = selected(&self.shape, self.axis, &self.indices);
@@ -131,19 +152,21 @@ impl Op for IndexAdd {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let zeros = Tensor::zeros(&self.shape);
-        (zeros.index_add(self.axis as isize, &self.indices, inputs[0]).into(), ())
+        (base(inputs, &self.shape).index_add(self.axis as isize, &self.indices, inputs[0]).into(), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let g = cx.cotangent();
         cx.add(0, || g.index_select(self.axis as isize, &self.indices));
+        if cx.input_list().len() == 2 {
+            cx.add(1, || g);
+        }
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let positions = self.indices.positions(Self::NAME, self.axis, &self.shape).or_fail();
-        let mut y = Array::full(&self.shape, 0.0);
+        let mut y = base_reference(inputs, &self.shape);
         Array::from_fn(x.shape(), |index| {
             *y.at_mut(&place(index, self.axis, &self.indices, &positions)) += x.at(index);
             0.0
@@ -157,7 +180,10 @@ impl Op for IndexAdd {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        beside(along, self.axis, self.indices.shape().rank(), 1)
+        match along.input {
+            0 => beside(along, self.axis, self.indices.shape().rank(), 1),
+            _ => along.same(),
+        }
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<IndexAdd>> {
@@ -165,7 +191,8 @@ impl Op for IndexAdd {
         let (shape, axis) = (g.shape_of_rank(rank), g.between(0, rank - 1));
         let indices = g.indices_into(shape[axis]);
         let source = g.normal(selected(&shape, axis, &indices));
-        vec![Sample::new(IndexAdd { axis, indices, shape: Shape::new(&shape) }, [source])]
+        let op = IndexAdd { axis, indices, shape: Shape::new(&shape) };
+        vec![Sample::new(op.clone(), [source.clone()]), Sample::new(op, [source, g.normal(shape)])]
     }
 
     fn error_cases() -> Vec<ErrorCase<IndexAdd>> {
@@ -177,6 +204,7 @@ impl Op for IndexAdd {
                 &[&[2, 3]],
                 "index_add: parts of axis 0 of shape [4, 3] must have shape [1, 3], not [2, 3]",
             ),
+            ErrorCase::new(op([0].into()), &[&[1, 3], &[3]], "index_add: to shape [3], not to [4, 3]"),
         ]
     }
 }

@@ -90,7 +90,7 @@ pub trait Indexing: Value {
     }
 
     /// This value with elements of `source` added, each where its index says: with axis 1,
-    /// `y[i, indices[i, j]] += source[i, j]`. The reverse of [`gather`](Indexing::gather).
+    /// `y[i, indices[i, j]] += source[i, j]`, one after the other. The reverse of [`gather`](Indexing::gather).
     ///
     /// `dx = g; dsource[i, j] = g[i, indices[i, j]]`
     ///
@@ -105,7 +105,7 @@ pub trait Indexing: Value {
     #[track_caller]
     fn scatter_add(&self, axis: isize, indices: &Indices, source: &Self) -> Self {
         let op = ScatterAdd { axis, indices: indices.clone(), shape: self.shape() };
-        self + Self::apply(op, &[source])
+        Self::apply(op, &[source, self])
     }
 
     /// This value with elements replaced by those of `source`, each where its index says: with axis 1,
@@ -162,7 +162,8 @@ pub trait Indexing: Value {
     }
 
     /// This value with parts of `source` added along an axis, each where its index says:
-    /// `y[.., indices[i], ..] += source[.., i, ..]`. The reverse of [`index_select`](Indexing::index_select).
+    /// `y[.., indices[i], ..] += source[.., i, ..]`, one after the other. The reverse of
+    /// [`index_select`](Indexing::index_select).
     ///
     /// `dx = g; dsource[.., i, ..] = g[.., indices[i], ..]`
     ///
@@ -172,7 +173,7 @@ pub trait Indexing: Value {
     fn index_add(&self, axis: isize, indices: &Indices, source: &Self) -> Self {
         let shape = self.shape();
         let axis = resolve_axis("index_add", axis, &shape).or_fail();
-        self + Self::apply(IndexAdd { axis, indices: indices.clone(), shape }, &[source])
+        Self::apply(IndexAdd { axis, indices: indices.clone(), shape }, &[source, self])
     }
 
     /// This value with parts of an axis replaced by those of `source`, each where its index says:
@@ -239,6 +240,7 @@ pub trait Indexing: Value {
     /// assert_eq!(x.index_put(&[&rows, &columns], &values, false).to_vec(), [1.0, 7.0]);
     /// assert_eq!(x.index_put(&[&rows, &columns], &values, true).to_vec(), [1.0, 13.0]);
     /// ```
+    #[doc(alias = "index_put_")]
     #[track_caller]
     fn index_put(&self, indices: &[&Indices], values: &Self, accumulate: bool) -> Self {
         let shape = self.shape();

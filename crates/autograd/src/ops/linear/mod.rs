@@ -30,6 +30,8 @@ pub trait Products: Value {
     /// assert_eq!(y.value().to_vec(), [-1.0, -1.0]);
     /// assert_eq!(y.sum().backward()[b].to_vec(), [4.0, 6.0]);
     /// ```
+    #[doc(alias = "mm")]
+    #[doc(alias = "bmm")]
     #[track_caller]
     fn matmul(&self, other: &Self) -> Self {
         let (a, b) = (self.shape(), other.shape());

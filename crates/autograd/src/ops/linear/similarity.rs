@@ -162,7 +162,7 @@ pub trait Similarity: Value {
     }
 
     /// The correlations of variables, `[variables, observations]`: their [`cov`](Similarity::cov) over the products of their
-    /// standard deviations; NaN for a variable that does not vary.
+    /// standard deviations, within -1..=1, as NumPy has them; NaN for a variable that does not vary.
     ///
     /// # Panics
     /// When this is no matrix.
@@ -178,7 +178,8 @@ pub trait Similarity: Value {
             None => deviations,
         };
         let directions = &deviations / deviations.norm_axes(1, true);
-        directions.matmul(&directions.t())
+        // Roundings take some beyond 1, where the slope is 0.
+        directions.matmul(&directions.t()).clamp(-1.0, 1.0)
     }
 }
 

@@ -27,6 +27,7 @@ pub trait ClassLoss: Value {
     /// assert!((loss.item() - 0.5 * 2f32.ln()).abs() < 1e-6);
     /// assert_eq!(loss.backward()[logits].to_vec(), [-0.25, 0.25, 0.0, 0.0]);
     /// ```
+    #[doc(alias = "CrossEntropyLoss")]
     #[track_caller]
     fn cross_entropy(&self, labels: &Indices) -> Self {
         self.cross_entropy_with(labels, CrossEntropyOptions::default())

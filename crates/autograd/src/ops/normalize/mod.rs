@@ -7,7 +7,7 @@ mod softmax;
 
 pub use channels::{BatchNorm, GroupNorm};
 pub use log_softmax::LogSoftmax;
-pub use rows::{LayerNorm, RmsNorm};
+pub use rows::{LayerNorm, NormalizedRows, RmsNorm};
 pub use softmax::Softmax;
 
 use crate::{

@@ -3,9 +3,9 @@
 use super::{AvgPool2d, MaxPool2d};
 use crate::{
     op::prelude::*,
-    ops::{conv::with_height, methods::*},
+    ops::{conv::with_height, methods::*, shape::Padding},
 };
-use gradus_tensor::{Conv2dOptions, Padding, Pool, Pool2d, PoolOptions, PoolShape};
+use gradus_tensor::{Conv2dOptions, Pool, Pool2d, PoolOptions, PoolShape};
 
 /// What becomes of the elements of a window.
 #[derive(Clone, Copy)]

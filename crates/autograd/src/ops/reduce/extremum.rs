@@ -1,6 +1,6 @@
 //! The largest and the smallest element over axes.
 
-use super::nonempty_axes;
+use super::over;
 use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::{Axes, shape::reduced};
 
@@ -24,8 +24,7 @@ macro_rules! extremum {
             type Saved = (Tensor, Tensor);
 
             fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-                let [x] = arity::<Self, _>(inputs);
-                Ok(reduced(x, &self.axes.resolve($name, x)?, self.keepdims).into())
+                over::infer::<Self>(&self.axes, self.keepdims, inputs)
             }
 
             fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Self::Saved) {
@@ -50,15 +49,14 @@ macro_rules! extremum {
             }
 
             fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
-                let x = inputs[0];
-                let axes = self.axes.resolve($name, x.shape()).or_fail();
-                let best = x.fold_axes(&axes, $none, f64::$better);
+                over::reference::<Self>(&self.axes, self.keepdims, inputs, |x, axes| {
+                let best = x.fold_axes(axes, $none, f64::$better);
                 // The mean of the winners, so that frozen ties share.
                 let wins = x.zip(&best, |x, best| branches.test(x == best) as u32 as f64);
-                let sum = x.zip(&wins, |x, wins| if wins == 1.0 { x } else { 0.0 }).fold_axes(&axes, 0.0, |a, b| a + b);
-                let count = wins.fold_axes(&axes, 0.0, |a, b| a + b);
-                let y = sum.zip(&count, |sum, count| if count == 0.0 { $none } else { sum / count });
-                vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
+                let sum = x.zip(&wins, |x, wins| if wins == 1.0 { x } else { 0.0 }).fold_axes(axes, 0.0, |a, b| a + b);
+                let count = wins.fold_axes(axes, 0.0, |a, b| a + b);
+                sum.zip(&count, |sum, count| if count == 0.0 { $none } else { sum / count })
+                })
             }
 
             /// One comparison for each element of the input.
@@ -67,18 +65,18 @@ macro_rules! extremum {
             }
 
             fn window(&self, along: &Along<'_>) -> Option<Window> {
-                along.reduced(&self.axes.resolve($name, along.shape()).or_fail(), self.keepdims)
+                over::window::<Self>(&self.axes, self.keepdims, along)
             }
 
             fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
-                let (shape, axes) = nonempty_axes(g, $name);
+                let (shape, axes) = over::random(g, $name);
                 let op = $Op { axes, keepdims: g.between(0, 1) == 0 };
                 vec![Sample::new(op.clone(), [g.normal(&shape)]), Sample::new(op, [g.tied(shape)])]
             }
 
             fn error_cases() -> Vec<ErrorCase<$Op>> {
                 let op = $Op { axes: 2.into(), keepdims: false };
-                vec![ErrorCase::new(op, &[&[2, 3]], concat!($name, ": axis 2 is out of range for shape [2, 3]"))]
+                vec![over::no_such_axis(op)]
             }
         }
     };

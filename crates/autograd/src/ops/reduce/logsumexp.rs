@@ -1,7 +1,8 @@
 //! The logarithm of the sum of exponentials over axes.
 
+use super::over;
 use crate::{op::prelude::*, ops::methods::*};
-use gradus_tensor::{Axes, shape::reduced};
+use gradus_tensor::Axes;
 
 /// `ln Σ e^x` over axes.
 #[derive(Clone, Debug)]
@@ -19,8 +20,7 @@ impl Op for LogSumExp {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity::<Self, _>(inputs);
-        Ok(reduced(x, &self.axes.resolve(Self::NAME, x)?, self.keepdims).into())
+        over::infer::<Self>(&self.axes, self.keepdims, inputs)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -30,7 +30,7 @@ impl Op for LogSumExp {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
         let shape = x.shape();
-        let kept = reduced(&shape, &self.axes.resolve(Self::NAME, &shape).or_fail(), true);
+        let kept = over::kept::<Self>(&self.axes, &shape);
         cx.add(0, || {
             let y = y.reshape(&kept);
             let nothing = y.equals(f32::NEG_INFINITY);
@@ -40,12 +40,11 @@ impl Op for LogSumExp {
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let x = inputs[0];
-        let axes = self.axes.resolve(Self::NAME, x.shape()).or_fail();
-        let max = x.fold_axes(&axes, f64::NEG_INFINITY, f64::max);
-        let sum = x.zip(&max, |x, max| (x - max).exp()).fold_axes(&axes, 0.0, |a, b| a + b);
-        let y = sum.zip(&max, |sum, max| if sum == 0.0 { f64::NEG_INFINITY } else { sum.ln() + max });
-        vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
+        over::reference::<Self>(&self.axes, self.keepdims, inputs, |x, axes| {
+            let max = x.fold_axes(axes, f64::NEG_INFINITY, f64::max);
+            let sum = x.zip(&max, |x, max| (x - max).exp()).fold_axes(axes, 0.0, |a, b| a + b);
+            sum.zip(&max, |sum, max| if sum == 0.0 { f64::NEG_INFINITY } else { sum.ln() + max })
+        })
     }
 
     /// Greatest element, difference, exponential, sum.
@@ -54,7 +53,7 @@ impl Op for LogSumExp {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.reduced(&self.axes.resolve(Self::NAME, along.shape()).or_fail(), self.keepdims)
+        over::window::<Self>(&self.axes, self.keepdims, along)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<LogSumExp>> {
@@ -69,6 +68,6 @@ impl Op for LogSumExp {
 
     fn error_cases() -> Vec<ErrorCase<LogSumExp>> {
         let op = LogSumExp { axes: 2.into(), keepdims: false };
-        vec![ErrorCase::new(op, &[&[2, 3]], "logsumexp: axis 2 is out of range for shape [2, 3]")]
+        vec![over::no_such_axis(op)]
     }
 }

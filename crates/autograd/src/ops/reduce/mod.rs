@@ -5,6 +5,7 @@ mod deviations;
 mod extremum;
 mod logsumexp;
 mod norm;
+mod over;
 mod scan;
 mod sum;
 mod variance;
@@ -82,6 +83,7 @@ pub trait Reduce: Value {
     /// let x = tape.var([1.0, 3.0, 3.0]);
     /// assert_eq!(x.max().backward()[x].to_vec(), [0.0, 0.5, 0.5]);
     /// ```
+    #[doc(alias = "amax")]
     #[track_caller]
     fn max_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
         Self::apply(Max { axes: axes.into(), keepdims }, &[self])
@@ -99,6 +101,7 @@ pub trait Reduce: Value {
     ///
     /// # Panics
     /// When an axis is out of range or named twice.
+    #[doc(alias = "amin")]
     #[track_caller]
     fn min_axes(&self, axes: impl Into<Axes>, keepdims: bool) -> Self {
         Self::apply(Min { axes: axes.into(), keepdims }, &[self])
@@ -460,14 +463,4 @@ impl<V: Value> Reduce for V {}
 fn kept<V: Value>(places: &Indices, x: &V, axis: isize) -> Indices {
     let shape = x.shape();
     places.reshape(shape.with(axis.rem_euclid(shape.rank() as isize) as usize, 1))
-}
-
-/// A shape and axes of it that have elements, for samples of what is not defined over none.
-fn nonempty_axes(g: &mut Gen, op: &str) -> (Vec<usize>, Axes) {
-    let mut shape = g.shape();
-    let axes = g.some_axes(shape.len());
-    for axis in axes.resolve(op, &shape).or_fail() {
-        shape[axis] = shape[axis].max(1);
-    }
-    (shape, axes)
 }

@@ -1,6 +1,6 @@
 //! Norms of vectors over axes.
 
-use super::nonempty_axes;
+use super::over;
 use crate::{
     op::prelude::*,
     ops::{
@@ -55,8 +55,7 @@ impl Op for VectorNorm {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity::<Self, _>(inputs);
-        Ok(reduced(x, &self.axes.resolve(Self::NAME, x)?, self.keepdims).into())
+        over::infer::<Self>(&self.axes, self.keepdims, inputs)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -72,7 +71,7 @@ impl Op for VectorNorm {
     /// In one pass where nothing leaves f32 on the way.
     fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, _: &()) {
         let ([x], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-        let kept = reduced(x.shape(), &self.axes.resolve(Self::NAME, x.shape()).or_fail(), true);
+        let kept = over::kept::<Self>(&self.axes, x.shape());
         let (y, g) = (y.reshape(&kept), g.reshape(&kept));
         cx.add(0, || match factors(&y, &g) {
             Some(factors) if self.p == 2.0 => x.zip(&factors, |x, factor| strong_product(factor, 2.0 * x)),
@@ -81,17 +80,17 @@ impl Op for VectorNorm {
     }
 
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
-        let (x, p) = (inputs[0], f64::from(self.p));
-        let axes = self.axes.resolve(Self::NAME, x.shape()).or_fail();
-        let sizes = x.map(|x| if branches.test(x < 0.0) { -x } else { x });
-        // High powers overflow in f64 too.
-        let (start, leading): (f64, fn(f64, f64) -> f64) =
-            if p > 0.0 { (0.0, f64::max) } else { (f64::INFINITY, f64::min) };
-        let unit = sizes.fold_axes(&axes, start, leading);
-        let unit = unit.map(|unit| if unit == 0.0 || unit.is_infinite() { 1.0 } else { unit });
-        let powers = sizes.zip(&unit, |x, unit| (x / unit).powf(p)).fold_axes(&axes, 0.0, |a, b| a + b);
-        let y = powers.zip(&unit, |sum, unit| sum.powf(1.0 / p) * unit);
-        vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
+        let p = f64::from(self.p);
+        over::reference::<Self>(&self.axes, self.keepdims, inputs, |x, axes| {
+            let sizes = x.map(|x| if branches.test(x < 0.0) { -x } else { x });
+            // High powers overflow in f64 too.
+            let (start, leading): (f64, fn(f64, f64) -> f64) =
+                if p > 0.0 { (0.0, f64::max) } else { (f64::INFINITY, f64::min) };
+            let unit = sizes.fold_axes(axes, start, leading);
+            let unit = unit.map(|unit| if unit == 0.0 || unit.is_infinite() { 1.0 } else { unit });
+            let powers = sizes.zip(&unit, |x, unit| (x / unit).powf(p)).fold_axes(axes, 0.0, |a, b| a + b);
+            powers.zip(&unit, |sum, unit| sum.powf(1.0 / p) * unit)
+        })
     }
 
     /// Power and sum.
@@ -100,11 +99,11 @@ impl Op for VectorNorm {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.reduced(&self.axes.resolve(Self::NAME, along.shape()).or_fail(), self.keepdims)
+        over::window::<Self>(&self.axes, self.keepdims, along)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<VectorNorm>> {
-        let (shape, axes) = nonempty_axes(g, "vector_norm");
+        let (shape, axes) = over::random(g, "vector_norm");
         let p = [2.0, 2.0, 1.5, 3.0, 4.5, 0.5, -1.0][g.between(0, 6)];
         let op = VectorNorm { p, axes, keepdims: g.between(0, 1) == 0 };
         vec![Sample::new(op, [g.nonzero(shape, 0.3)])]
@@ -112,6 +111,6 @@ impl Op for VectorNorm {
 
     fn error_cases() -> Vec<ErrorCase<VectorNorm>> {
         let op = VectorNorm { p: 2.0, axes: 2.into(), keepdims: false };
-        vec![ErrorCase::new(op, &[&[2, 3]], "vector_norm: axis 2 is out of range for shape [2, 3]")]
+        vec![over::no_such_axis(op)]
     }
 }

@@ -1,5 +1,6 @@
 //! The sum over axes.
 
+use super::over;
 use crate::{
     op::{prelude::*, reference::strided, window::elements},
     ops::methods::*,
@@ -22,8 +23,7 @@ impl Op for Sum {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity::<Self, _>(inputs);
-        Ok(reduced(x, &self.axes.resolve(Self::NAME, x)?, self.keepdims).into())
+        over::infer::<Self>(&self.axes, self.keepdims, inputs)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -38,10 +38,9 @@ impl Op for Sum {
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let x = inputs[0];
-        let axes = self.axes.resolve(Self::NAME, x.shape()).or_fail();
-        let y = x.fold_axes(&axes, 0.0, |a, b| a + b);
-        vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
+        over::reference::<Self>(&self.axes, self.keepdims, inputs, |x, axes| {
+            x.fold_axes(axes, 0.0, |a, b| a + b)
+        })
     }
 
     fn reference_update(&self, update: &mut Update<'_>) -> bool {
@@ -65,7 +64,7 @@ impl Op for Sum {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.reduced(&self.axes.resolve(Self::NAME, along.shape()).or_fail(), self.keepdims)
+        over::window::<Self>(&self.axes, self.keepdims, along)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Sum>> {

@@ -1,6 +1,6 @@
 //! The variance over axes, and its root.
 
-use super::{deviations::deviations_beside, nonempty_axes, norm::factors};
+use super::{deviations::deviations_beside, norm::factors, over};
 use crate::{
     op::prelude::*,
     ops::{elementwise::strong_product, methods::*},
@@ -53,7 +53,7 @@ fn variances(x: &Array, axes: &[usize], correction: usize) -> Array {
 
 /// Axes, correction and keepdims with an input.
 fn random(g: &mut Gen, op: &str) -> (Axes, usize, bool, Tensor) {
-    let (shape, axes) = nonempty_axes(g, op);
+    let (shape, axes) = over::random(g, op);
     let n: usize = axes.resolve(op, &shape).or_fail().iter().map(|&axis| shape[axis]).product();
     // A correction of all n divides by 0.
     let correction = if n > 1 { g.between(0, 1) } else { 0 };
@@ -68,8 +68,7 @@ impl Op for Variance {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity::<Self, _>(inputs);
-        Ok(reduced(x, &self.axes.resolve(Self::NAME, x)?, self.keepdims).into())
+        over::infer::<Self>(&self.axes, self.keepdims, inputs)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -91,10 +90,9 @@ impl Op for Variance {
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let x = inputs[0];
-        let axes = self.axes.resolve(Self::NAME, x.shape()).or_fail();
-        let y = variances(x, &axes, self.correction);
-        vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
+        over::reference::<Self>(&self.axes, self.keepdims, inputs, |x, axes| {
+            variances(x, axes, self.correction)
+        })
     }
 
     /// Mean, difference, square, its mean.
@@ -103,7 +101,7 @@ impl Op for Variance {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.reduced(&self.axes.resolve(Self::NAME, along.shape()).or_fail(), self.keepdims)
+        over::window::<Self>(&self.axes, self.keepdims, along)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Variance>> {
@@ -113,7 +111,7 @@ impl Op for Variance {
 
     fn error_cases() -> Vec<ErrorCase<Variance>> {
         let op = Variance { axes: 2.into(), correction: 1, keepdims: false };
-        vec![ErrorCase::new(op, &[&[2, 3]], "var: axis 2 is out of range for shape [2, 3]")]
+        vec![over::no_such_axis(op)]
     }
 }
 
@@ -134,8 +132,7 @@ impl Op for StandardDeviation {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity::<Self, _>(inputs);
-        Ok(reduced(x, &self.axes.resolve(Self::NAME, x)?, self.keepdims).into())
+        over::infer::<Self>(&self.axes, self.keepdims, inputs)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -163,10 +160,9 @@ impl Op for StandardDeviation {
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let x = inputs[0];
-        let axes = self.axes.resolve(Self::NAME, x.shape()).or_fail();
-        let y = variances(x, &axes, self.correction).map(f64::sqrt);
-        vec![Array::new(y.data().to_vec(), reduced(x.shape(), &axes, self.keepdims))]
+        over::reference::<Self>(&self.axes, self.keepdims, inputs, |x, axes| {
+            variances(x, axes, self.correction).map(f64::sqrt)
+        })
     }
 
     /// Mean, difference, square, its mean.
@@ -175,7 +171,7 @@ impl Op for StandardDeviation {
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
-        along.reduced(&self.axes.resolve(Self::NAME, along.shape()).or_fail(), self.keepdims)
+        over::window::<Self>(&self.axes, self.keepdims, along)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<StandardDeviation>> {
@@ -188,6 +184,6 @@ impl Op for StandardDeviation {
 
     fn error_cases() -> Vec<ErrorCase<StandardDeviation>> {
         let op = StandardDeviation { axes: 2.into(), correction: 1, keepdims: false };
-        vec![ErrorCase::new(op, &[&[2, 3]], "std: axis 2 is out of range for shape [2, 3]")]
+        vec![over::no_such_axis(op)]
     }
 }

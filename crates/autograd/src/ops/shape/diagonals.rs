@@ -18,8 +18,7 @@ pub trait Diagonals: Value {
     /// ```
     #[track_caller]
     fn triu(&self, diagonal: isize) -> Self {
-        let inside = Tensor::ones(matrix("triu", self)).triu(diagonal);
-        self.place().constant(inside).select_where(self, &self.place().constant(0.0))
+        triangle("triu", self, |above| above >= diagonal)
     }
 
     /// The lower triangle of a matrix, or of each matrix in a batch: elements `[i, j]` with `j <= i + diagonal`, and 0
@@ -29,8 +28,7 @@ pub trait Diagonals: Value {
     /// When there are fewer than two axes.
     #[track_caller]
     fn tril(&self, diagonal: isize) -> Self {
-        let inside = Tensor::ones(matrix("tril", self)).tril(diagonal);
-        self.place().constant(inside).select_where(self, &self.place().constant(0.0))
+        triangle("tril", self, |above| above <= diagonal)
     }
 
     /// The elements `[.., i, .., i + offset, ..]` of two axes, which go away: the diagonal becomes the last axis.
@@ -109,6 +107,13 @@ pub trait Diagonals: Value {
 }
 
 impl<V: Value> Diagonals for V {}
+
+/// The elements whose distance above the main diagonal is one to keep, and 0 for the others.
+#[track_caller]
+fn triangle<V: Value>(op: &str, x: &V, keep: impl Fn(isize) -> bool) -> V {
+    let inside = Tensor::from_fn(matrix(op, x), |i| f32::from(keep(i[1] as isize - i[0] as isize)));
+    x.place().constant(inside).select_where(x, &x.place().constant(0.0))
+}
 
 /// The sizes of the last two axes.
 #[track_caller]

@@ -3,6 +3,7 @@
 mod broadcast;
 mod concat;
 mod diagonals;
+mod pad;
 mod parts;
 mod permute;
 mod reshape;
@@ -11,13 +12,14 @@ mod slice;
 pub use broadcast::{BroadcastTo, SumTo};
 pub use concat::Concat;
 pub use diagonals::Diagonals;
+pub use pad::Padding;
 pub use parts::Parts;
 pub use permute::Permute;
 pub use reshape::Reshape;
 pub use slice::{SliceAxis, Unslice};
 
 use crate::{op::prelude::*, ops::methods::*};
-use gradus_tensor::{Padding, Slice, list, resolve_reshape, shape::resolve_axis};
+use gradus_tensor::{Slice, list, resolve_reshape, shape::resolve_axis};
 
 /// Other shapes for the same elements, parts of a value, and values put together.
 pub trait Shaping: Value {
@@ -25,6 +27,7 @@ pub trait Shaping: Value {
     ///
     /// # Panics
     /// When the number of elements differs.
+    #[doc(alias = "view")]
     #[track_caller]
     fn reshape(&self, shape: impl AsRef<[usize]>) -> Self {
         let shape = resolve_reshape(&self.shape(), shape.as_ref()).or_fail();
@@ -121,6 +124,7 @@ pub trait Shaping: Value {
     ///
     /// # Panics
     /// When the shapes do not broadcast.
+    #[doc(alias = "expand")]
     #[track_caller]
     fn broadcast_to(&self, shape: impl AsRef<[usize]>) -> Self {
         Self::apply(BroadcastTo(Shape::new(shape.as_ref())), &[self])
@@ -170,6 +174,7 @@ pub trait Shaping: Value {
     /// let (a, b) = (Tensor::from([1.0]), Tensor::from([2.0, 3.0]));
     /// assert_eq!(Tensor::concat(&[&a, &b, &a], 0).to_vec(), [1.0, 2.0, 3.0, 1.0]);
     /// ```
+    #[doc(alias = "cat")]
     #[track_caller]
     fn concat(parts: &[&Self], axis: isize) -> Self {
         Self::apply(Concat { axis }, parts)
@@ -338,34 +343,7 @@ pub trait Shaping: Value {
     /// ```
     #[track_caller]
     fn pad(&self, widths: impl AsRef<[(usize, usize)]>, padding: Padding) -> Self {
-        let (shape, widths) = (self.shape(), widths.as_ref());
-        if widths.len() != shape.rank() {
-            ShapeError::new(format!("pad: {widths:?} must have one pair for each axis of shape {shape}"))
-                .fail()
-        }
-        let size = |(&n, &(before, after)): (&usize, &(usize, usize))| {
-            n.saturating_add(before).saturating_add(after)
-        };
-        let padded = shape.iter().zip(widths).map(size).collect::<Shape>().checked("pad").or_fail();
-        let mut y = self.clone();
-        for (axis, &(before, after)) in widths.iter().enumerate().filter(|(_, width)| **width != (0, 0)) {
-            let (n, axis) = (shape[axis], axis as isize);
-            if let Padding::Constant(_) = padding {
-                let op = Unslice { axis, slice: (before..before + n).into(), size: padded[axis as usize] };
-                y = Self::apply(op, &[&y]);
-            } else {
-                // Which element stands at each place, by padding the positions themselves.
-                let places = Tensor::arange(n).pad([(before, after)], padding);
-                y = y.index_select(axis, &places.iter().map(|place| place as i32).collect());
-            }
-        }
-        match padding {
-            Padding::Constant(value) if value != 0.0 => {
-                let inside = Tensor::ones(&shape).pad(widths, Padding::Constant(0.0));
-                self.place().constant(inside).select_where(&y, &self.place().constant(value))
-            }
-            _ => y,
-        }
+        pad::pad(self, widths.as_ref(), padding)
     }
 
     /// The elements of the row-major order that begin at `offset` and go on by `strides` along the axes of `shape`:

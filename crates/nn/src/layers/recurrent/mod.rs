@@ -7,7 +7,7 @@ mod state;
 pub use stack::RecurrentOptions;
 pub use state::RecurrentState;
 
-use crate::{Layer, Module};
+use crate::{Layer, Module, layers::sizes::demand};
 use gradus_autograd::{
     Param,
     ops::recurrence::{Cell, Recurrence},
@@ -176,10 +176,9 @@ fn step<V: Value>(
     state: Option<&RecurrentState<V>>,
 ) -> RecurrentState<V> {
     let (name, [inputs, hidden], shape) = (stack::name(cell), params.sizes(), x.shape());
-    assert!(
-        shape.rank() == 2 && shape[1] == inputs,
-        "{name}_cell: the batch has shape {shape}; it must be [n, {inputs}]"
-    );
+    demand(shape.rank() == 2 && shape[1] == inputs, || {
+        format!("{name}_cell: the batch has shape {shape}; it must be [n, {inputs}]")
+    });
     if let Some(state) = state {
         state.check(&format!("{name}_cell"), &vec![vec![shape[0], hidden]; cell.states()]);
     }
@@ -225,6 +224,7 @@ recurrent_layers! {
     /// let second = cell.step(Tensor::zeros([4, 3]), Some(&first));
     /// assert_eq!(second.h.shape(), &[4, 5]);
     /// ```
+    #[doc(alias = "RNNCell")]
     RnnCell = Cell::Tanh;
 
     /// Long short-term memory (S. Hochreiter, J. Schmidhuber, 1997; book 2, chapter 6): beside the hidden state h a cell
@@ -263,6 +263,7 @@ recurrent_layers! {
     /// let state = cell.step(Tensor::ones([4, 3]), None);
     /// assert_eq!(state.c.unwrap().shape(), &[4, 5]);
     /// ```
+    #[doc(alias = "LSTMCell")]
     LstmCell = Cell::Lstm;
 
     /// The gated recurrent unit (K. Cho and others, 2014; book 2, appendix C): gates decide how much of the old state is
@@ -299,6 +300,7 @@ recurrent_layers! {
     /// let cell = GruCell::new(3, 5, &mut Rng::seed(0));
     /// assert_eq!(cell.step(Tensor::ones([4, 3]), None).h.shape(), &[4, 5]);
     /// ```
+    #[doc(alias = "GRUCell")]
     GruCell = Cell::Gru;
 }
 

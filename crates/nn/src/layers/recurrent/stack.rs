@@ -1,7 +1,10 @@
 //! Layers of cells, in one direction or two.
 
 use super::{params::CellParams, state::RecurrentState};
-use crate::{Module, layers::sizes::one_sequence};
+use crate::{
+    Module,
+    layers::sizes::{demand, one_sequence},
+};
 use gradus_autograd::{
     Param,
     ops::recurrence::{Cell, Recurrence},
@@ -106,11 +109,12 @@ impl Stack {
         let ([inputs, _], sizes) = (first.sizes(), first.state_sizes(self.cell));
         let shape = x.shape();
         let axes = if batch_first { "n, steps" } else { "steps, n" };
-        assert!(
-            shape.rank() == 3 && shape[2] == inputs && shape[usize::from(batch_first)] > 0,
-            "{name}: the batch has shape {shape}; it must be [{axes}, {inputs}] with at least one step{}",
-            one_sequence(&shape, usize::from(!batch_first))
-        );
+        demand(shape.rank() == 3 && shape[2] == inputs && shape[usize::from(batch_first)] > 0, || {
+            format!(
+                "{name}: the batch has shape {shape}; it must be [{axes}, {inputs}] with at least one step{}",
+                one_sequence(&shape, usize::from(!batch_first))
+            )
+        });
         let [n, steps] = [usize::from(!batch_first), usize::from(batch_first)].map(|axis| shape[axis]);
         if let Some(state) = state {
             let shapes: Vec<_> = sizes.iter().map(|&size| vec![layers * directions, n, size]).collect();
@@ -119,16 +123,18 @@ impl Stack {
         let zeros: Vec<V> = sizes.iter().map(|&size| x.place().constant(Tensor::zeros([n, size]))).collect();
         let mut x = if batch_first { x.transpose(0, 1) } else { x };
         if let Some(lengths) = lengths {
-            assert!(
-                lengths.len() == n,
-                "{name}: {} lengths for {n} sequences: the batch {shape} is [{axes}, {inputs}]",
-                lengths.len()
-            );
+            demand(lengths.len() == n, || {
+                format!(
+                    "{name}: {} lengths for {n} sequences: the batch {shape} is [{axes}, {inputs}]",
+                    lengths.len()
+                )
+            });
             if let Some(k) = lengths.iter().position(|&length| length > steps) {
-                panic!(
+                ShapeError::new(format!(
                     "{name}: sequence {k} has length {}, but the batch {shape} has {steps} steps",
                     lengths[k]
-                );
+                ))
+                .fail();
             }
             // Nothing of the padding, be it NaN, comes to a weight's gradient.
             let own = |index: &[usize]| if index[0] < lengths[index[1]] { 1.0 } else { 0.0 };

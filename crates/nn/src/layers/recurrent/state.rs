@@ -1,6 +1,9 @@
 //! What a recurrent layer carries from one piece of a sequence to the next.
 
-use crate::save::{State, StateError};
+use crate::{
+    layers::sizes::demand,
+    save::{State, StateError},
+};
 use gradus_autograd::{Place, Value};
 use gradus_tensor::Tensor;
 
@@ -62,19 +65,23 @@ impl<V: Value> RecurrentState<V> {
     #[track_caller]
     pub(super) fn check(&self, layer: &str, shapes: &[Vec<usize>]) {
         let found: Vec<_> = self.values().map(V::shape).collect();
-        assert!(
+        demand(
             found.len() == shapes.len()
                 && found.iter().zip(shapes).all(|(found, right)| found[..] == right[..]),
-            "{layer}: the state must be {}, but is {}",
-            match shapes {
-                [h] => format!("h of shape {h:?}"),
-                [h, c] if h == c => format!("h and c of shape {h:?}"),
-                shapes => format!("h of shape {:?} and c of shape {:?}", shapes[0], shapes[1]),
+            || {
+                format!(
+                    "{layer}: the state must be {}, but is {}",
+                    match shapes {
+                        [h] => format!("h of shape {h:?}"),
+                        [h, c] if h == c => format!("h and c of shape {h:?}"),
+                        shapes => format!("h of shape {:?} and c of shape {:?}", shapes[0], shapes[1]),
+                    },
+                    match &found[..] {
+                        [h] => format!("h {h}"),
+                        found => format!("h {} and c {}", found[0], found[1]),
+                    }
+                )
             },
-            match &found[..] {
-                [h] => format!("h {h}"),
-                found => format!("h {} and c {}", found[0], found[1]),
-            }
         );
     }
 }

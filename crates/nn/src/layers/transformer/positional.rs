@@ -1,6 +1,6 @@
 //! Where in a sequence a vector stands, for layers that do not see it.
 
-use crate::{Layer, module};
+use crate::{Layer, layers::sizes::demand, module};
 use gradus_autograd::prelude::*;
 
 /// Adds to each vector of a sequence, `[.., steps, size]`, waves that tell its position (A. Vaswani and others, "Attention
@@ -52,11 +52,12 @@ impl Layer for PositionalEncoding {
     fn forward<V: Value>(&self, x: V) -> V {
         let (shape, waves) = (x.shape(), self.waves.shape());
         let fits = matches!(shape[..], [.., steps, size] if steps <= waves[0] && size == waves[1]);
-        assert!(
-            fits,
-            "positional_encoding: the batch has shape {shape}; it must be [.., steps, {}] with at most {} steps",
-            waves[1], waves[0]
-        );
+        demand(fits, || {
+            format!(
+                "positional_encoding: the batch has shape {shape}; it must be [.., steps, {}] with at most {} steps",
+                waves[1], waves[0]
+            )
+        });
         let steps = shape[shape.rank() - 2];
         let waves = x.place().constant(self.waves.slice(0, ..steps as isize));
         x + waves

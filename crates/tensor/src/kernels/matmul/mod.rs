@@ -49,7 +49,8 @@ pub(crate) struct Epilogue<'a> {
     /// Added to each row: one value for each column.
     pub(crate) bias: Option<&'a [f32]>,
     pub(crate) activation: Activation,
-    /// Whether the product is added to what the output holds, or replaces it.
+    /// Whether the product is added to what the output holds, or replaces it. Only tests ask for it yet: gradients will be
+    /// added up in place.
     pub(crate) accumulate: bool,
 }
 

@@ -17,7 +17,7 @@ macro_rules! unary {
             $(#[$doc])*
             #[track_caller]
             pub fn $name(&self $($(, $constant: f32)*)?) -> Tensor {
-                self.unary($Formula $(($($constant),*))?)
+                self.unary(stringify!($name), $Formula $(($($constant),*))?)
             }
         )*}
     };
@@ -162,7 +162,7 @@ impl Tensor {
     /// x^p for each element.
     #[track_caller]
     pub fn powf(&self, p: f32) -> Tensor {
-        self.with_scalar(p, Pow)
+        self.with_scalar("powf", p, Pow)
     }
 
     /// The larger of two elements, NaN where either is NaN; the shapes broadcast.

@@ -14,24 +14,24 @@ use crate::{
 use std::ops::Range;
 
 impl Tensor {
-    /// `f` of each element.
+    /// `f` of each element; `op` is its name for messages.
     #[track_caller]
-    pub(crate) fn unary(&self, f: impl UnaryFn + Sync) -> Tensor {
+    pub(crate) fn unary(&self, op: &str, f: impl UnaryFn + Sync) -> Tensor {
         match self.as_slice() {
             Some(x) => Tensor::written(self.shape().clone(), |out| {
                 share::for_each_chunk(out, share::ELEMENTWISE, &|start, out| {
                     map(Isa::current(), f, &x[start..][..out.len()], out);
                 });
             }),
-            None => self.copied().into_unary(f),
+            None => self.copy_for(op).into_unary(op, f),
         }
     }
 
     /// Like [`Tensor::unary`], in the same buffer when nobody shares it.
     #[track_caller]
-    pub(crate) fn into_unary(mut self, f: impl UnaryFn + Sync) -> Tensor {
+    pub(crate) fn into_unary(mut self, op: &str, f: impl UnaryFn + Sync) -> Tensor {
         if !(self.is_unique() && self.is_contiguous()) {
-            return self.unary(f);
+            return self.unary(op, f);
         }
         let out = self.as_mut_slice();
         share::for_each_chunk(out, share::ELEMENTWISE, &|_, out| map_inplace(Isa::current(), f, out));
@@ -46,15 +46,24 @@ impl Tensor {
 
     /// `f` of each element and a scalar.
     #[track_caller]
-    pub(crate) fn with_scalar(&self, scalar: f32, f: impl BinaryFn + Sync) -> Tensor {
+    pub(crate) fn with_scalar(&self, op: &str, scalar: f32, f: impl BinaryFn + Sync) -> Tensor {
         match self.as_slice() {
             Some(x) => Tensor::written(self.shape().clone(), |out| {
                 share::for_each_chunk(out, share::ELEMENTWISE, &|start, out| {
                     zip(Isa::current(), f, &x[start..][..out.len()], scalar, out);
                 });
             }),
-            None => self.copied().into_binary(Operand::Scalar(scalar), f),
+            None => self.copy_for(op).into_binary(Operand::Scalar(scalar), f),
         }
+    }
+
+    /// A copy that an operation will change. Of a broadcast view it may be more than memory holds.
+    #[track_caller]
+    fn copy_for(&self, op: &str) -> Tensor {
+        if !limit::is_affordable(self.numel()) {
+            limit::refusal(op, self.shape(), self.numel()).fail()
+        }
+        self.copied()
     }
 
     /// Each element replaced by `f` of it and an operand that fits; in place when nobody shares the buffer.

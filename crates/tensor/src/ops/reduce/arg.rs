@@ -30,7 +30,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn argmax(&self, axis: isize) -> Indices {
-        self.extreme::<Max>("argmax", axis).1
+        self.extreme::<Max>("argmax", axis)
     }
 
     /// The position of the smallest element along an axis, which goes away: the first one on a tie, a NaN before all.
@@ -39,20 +39,11 @@ impl Tensor {
     /// When there is no such axis, or it is empty.
     #[track_caller]
     pub fn argmin(&self, axis: isize) -> Indices {
-        self.extreme::<Min>("argmin", axis).1
-    }
-
-    /// The largest elements along an axis, which goes away, and their positions, in one pass: see [`Tensor::argmax`].
-    ///
-    /// # Panics
-    /// When there is no such axis, or it is empty.
-    #[track_caller]
-    pub fn max_with_indices(&self, axis: isize) -> (Tensor, Indices) {
-        self.extreme::<Max>("max_with_indices", axis)
+        self.extreme::<Min>("argmin", axis)
     }
 
     #[track_caller]
-    fn extreme<F: Fold>(&self, op: &str, axis: isize) -> (Tensor, Indices) {
+    fn extreme<F: Fold>(&self, op: &str, axis: isize) -> Indices {
         let axis = resolve_axis(op, axis, self.shape()).or_fail();
         let AxisView { n, inner, .. } = AxisView::new(self.shape(), axis);
         let shape = reduced(self.shape(), &[axis], false);
@@ -65,7 +56,7 @@ impl Tensor {
         let source = self.contiguous();
         let x = source.as_slice().expect("made contiguous");
         let mut places = vec![0; shape.numel()];
-        let values = Tensor::written(shape.clone(), |values| {
+        Tensor::written(shape.clone(), |values| {
             share::for_each_weighted_pair(
                 (values, &mut places),
                 n,
@@ -76,7 +67,7 @@ impl Tensor {
                 },
             );
         });
-        (values, Indices::new(places, shape))
+        Indices::new(places, shape)
     }
 }
 

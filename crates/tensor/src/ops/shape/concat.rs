@@ -1,4 +1,4 @@
-//! Tensors put together and taken apart.
+//! Tensors put together.
 
 use crate::{
     ShapeError,
@@ -8,7 +8,6 @@ use crate::{
         strided::Coalesced,
     },
     error::OrFail,
-    limit::list,
     ops::elementwise::gather,
     shape::{Shape, new_axis, resolve_axis},
 };
@@ -61,140 +60,6 @@ impl Tensor {
                 copy_into(out, &layout.slice(axis, &range).or_fail(), tensor);
             }
         })
-    }
-
-    /// Tensors of one shape one after the other along a new axis, which stands at position `axis` of the result.
-    ///
-    /// # Panics
-    /// When there are none, the result has no such position, or the shapes differ.
-    ///
-    /// ```
-    /// # use gradus_tensor::Tensor;
-    /// let (a, b) = (Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0]));
-    /// assert_eq!(Tensor::stack(&[&a, &b], 0), Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
-    /// ```
-    #[track_caller]
-    pub fn stack(tensors: &[&Tensor], axis: isize) -> Tensor {
-        let shapes: Vec<&Shape> = tensors.iter().map(|tensor| tensor.shape()).collect();
-        let axis = stack_axis(&shapes, axis).or_fail() as isize;
-        let parts: Vec<Tensor> = tensors.iter().map(|t| t.unsqueeze(axis)).collect();
-        Tensor::concat(&parts.iter().collect::<Vec<_>>(), axis)
-    }
-
-    /// Views of parts of these sizes along an axis.
-    ///
-    /// # Panics
-    /// When there is no such axis, or the sizes do not add up to its own.
-    ///
-    /// ```
-    /// # use gradus_tensor::Tensor;
-    /// let parts = Tensor::arange(5).split(&[2, 3], 0);
-    /// assert_eq!(parts[1].to_vec(), [2.0, 3.0, 4.0]);
-    /// ```
-    #[track_caller]
-    pub fn split(&self, sizes: &[usize], axis: isize) -> Vec<Tensor> {
-        let axis = resolve_axis("split", axis, self.shape()).or_fail();
-        let n = self.shape()[axis];
-        if sizes.iter().try_fold(0usize, |sum, &size| sum.checked_add(size)) != Some(n) {
-            let shape = self.shape();
-            ShapeError::new(format!("split: sizes {sizes:?} do not add up to axis {axis} of shape {shape}"))
-                .fail()
-        }
-        let mut end = 0;
-        let part = |&size: &usize| {
-            end += size;
-            self.slice(axis as isize, end - size..end)
-        };
-        sizes.iter().map(part).collect()
-    }
-
-    /// Views of `chunks` parts along an axis, of one size but for the last, which may be smaller; fewer parts if the
-    /// axis is too short.
-    ///
-    /// # Panics
-    /// When there is no such axis, or `chunks` is 0.
-    #[track_caller]
-    pub fn chunk(&self, chunks: usize, axis: isize) -> Vec<Tensor> {
-        let axis = resolve_axis("chunk", axis, self.shape()).or_fail();
-        if chunks == 0 {
-            ShapeError::new(format!("chunk: shape {} in no chunks", self.shape())).fail()
-        }
-        let n = self.shape()[axis];
-        let size = n.div_ceil(chunks).max(1);
-        let mut sizes: Vec<usize> = list("chunk", n.div_ceil(size)).or_fail();
-        sizes.extend((0..n).step_by(size).map(|start| size.min(n - start)));
-        if sizes.is_empty() { vec![self.clone()] } else { self.split(&sizes, axis as isize) }
-    }
-
-    /// Copies side by side: as many along each axis as `counts` says. More counts than axes make new axes at the front.
-    ///
-    /// # Panics
-    /// When there are fewer counts than axes.
-    ///
-    /// ```
-    /// # use gradus_tensor::Tensor;
-    /// assert_eq!(Tensor::from([1.0, 2.0]).repeat([2]).to_vec(), [1.0, 2.0, 1.0, 2.0]);
-    /// assert_eq!(Tensor::from([1.0, 2.0]).repeat([3, 1]).shape(), &[3, 2]);
-    /// ```
-    #[track_caller]
-    pub fn repeat(&self, counts: impl AsRef<[usize]>) -> Tensor {
-        let counts = counts.as_ref();
-        let Some(new) = counts.len().checked_sub(self.rank()) else {
-            let shape = self.shape();
-            ShapeError::new(format!("repeat: {counts:?} has fewer entries than shape {shape} has axes"))
-                .fail()
-        };
-        let (mut apart, mut repeated, mut merged) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, &count) in counts.iter().enumerate() {
-            let n = if i < new { 1 } else { self.shape()[i - new] };
-            apart.extend([1, n]);
-            repeated.extend([count, n]);
-            merged.push(count.saturating_mul(n));
-        }
-        crate::Shape::new(&merged).checked("repeat").or_fail();
-        self.reshape(apart).broadcast_to(repeated).reshape(merged).contiguous()
-    }
-
-    /// The elements of an axis moved on by `shift` places, those that leave it coming in at the other end.
-    ///
-    /// # Panics
-    /// When there is no such axis.
-    ///
-    /// ```
-    /// # use gradus_tensor::Tensor;
-    /// assert_eq!(Tensor::arange(4).roll(1, 0).to_vec(), [3.0, 0.0, 1.0, 2.0]);
-    /// ```
-    #[track_caller]
-    pub fn roll(&self, shift: isize, axis: isize) -> Tensor {
-        let axis = resolve_axis("roll", axis, self.shape()).or_fail();
-        let n = self.shape()[axis];
-        let axis = axis as isize;
-        let cut = (-(shift.checked_rem_euclid(n as isize).unwrap_or(0))).rem_euclid(n.max(1) as isize);
-        Tensor::concat(&[&self.slice(axis, cut..), &self.slice(axis, 0..cut)], axis)
-    }
-
-    /// This tensor with the part of an axis that `slice` names replaced: the reverse of [`Tensor::slice`].
-    ///
-    /// # Panics
-    /// When there is no such axis, the range leaves it, or the shape of `source` is not that of the slice.
-    ///
-    /// ```
-    /// # use gradus_tensor::{Slice, Tensor};
-    /// let x = Tensor::zeros([5]).slice_scatter(0, Slice::from(..).step(2), &Tensor::from([1.0, 2.0, 3.0]));
-    /// assert_eq!(x.to_vec(), [1.0, 0.0, 2.0, 0.0, 3.0]);
-    /// ```
-    #[track_caller]
-    pub fn slice_scatter(&self, axis: isize, slice: impl Into<Slice>, source: &Tensor) -> Tensor {
-        let axis = resolve_axis("slice_scatter", axis, self.shape()).or_fail();
-        let region = Layout::contiguous(self.shape().clone()).slice(axis, &slice.into()).or_fail();
-        if *source.shape() != region.shape {
-            let (found, expected) = (source.shape(), &region.shape);
-            ShapeError::new(format!("slice_scatter: the source has shape {found}, the slice {expected}"))
-                .fail()
-        }
-        let mut result = self.clone();
-        copy_into(result.as_mut_slice(), &region, source);
-        result
     }
 }
 

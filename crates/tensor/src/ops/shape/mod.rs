@@ -1,5 +1,3 @@
-//! Tensors put together, taken apart and padded.
+//! Tensors put together.
 
 pub(crate) mod concat;
-pub(crate) mod diagonals;
-pub(crate) mod pad;
