@@ -19,6 +19,7 @@ mod conventions;
 mod custom;
 mod dezero;
 mod differences;
+mod exact;
 mod functional;
 mod golden;
 mod golden_layers;

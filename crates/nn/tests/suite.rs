@@ -15,6 +15,7 @@ mod gradcheck;
 mod huge;
 mod layer_gradients;
 mod layers;
+mod lbfgs;
 mod misuse;
 mod models;
 mod optimizers;
