@@ -40,7 +40,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
             &["sweep"],
             &["functional", "inspect", "replay"],
             &["backward"],
-            &["check"],
+            &["check", "exact"],
         ],
     ),
     (

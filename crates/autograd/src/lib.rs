@@ -4,6 +4,7 @@
 
 mod backward;
 pub mod check;
+pub mod exact;
 pub mod functional;
 pub mod inspect;
 pub mod op;

@@ -68,6 +68,12 @@ impl<'t> Replay<'t> {
         &self.base[id as usize]
     }
 
+    /// Whether a node was put on the tape as it is.
+    pub(crate) fn is_leaf(&self, id: u32) -> bool {
+        let node = &self.nodes[id as usize];
+        node.step.is_none() && !node.is_later_output()
+    }
+
     /// A sentence for each step up to a node whose backward is deliberately not the derivative of its forward.
     pub(crate) fn surrogates(&self, last: u32) -> Vec<String> {
         let mut sentences: Vec<String> = Vec::new();

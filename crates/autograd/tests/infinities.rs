@@ -352,6 +352,32 @@ fn quantiles_of_infinities() {
     assert_eq!(Tensor::from(halves).quantile(0.5, 0).item(), 1e-45);
 }
 
+/// By the definition in f64, of whatever f32 holds.
+#[test]
+fn quantiles_of_anything() {
+    let values = [NAN, -INF, INF, -3e38, 3e38, -1e30, 1e30, -1.0, 2.0, 0.0, 1e-45, 3e-39];
+    let mut rng = Rng::seed(11);
+    for round in 0..20_000 {
+        // A NaN decides alone: not in every round.
+        let first = usize::from(round % 4 != 0);
+        let n = 1 + rng.below(5);
+        let x: Vec<f32> = (0..n).map(|_| values[first + rng.below(values.len() - first)]).collect();
+        let q = rng.below(5) as f32 / 4.0;
+        let mut sorted: Vec<f64> = x.iter().map(|&x| x.into()).collect();
+        sorted.sort_by(f64::total_cmp);
+        let at = f64::from(q) * (n - 1) as f64;
+        let (low, share) = (at.floor() as usize, at.fract());
+        let exact = match share {
+            _ if x.iter().any(|x| x.is_nan()) => f64::NAN,
+            0.0 => sorted[low],
+            share => sorted[low] * (1.0 - share) + sorted[low + 1] * share,
+        } as f32;
+        let found = Tensor::new(&x[..], [n]).quantile(q, 0).item();
+        let near = (found - exact).abs() <= 1e-6 * exact.abs() + 1e-45;
+        assert!(near || same(found, exact), "{x:?} at {q}: {found}, not {exact}");
+    }
+}
+
 /// Slopes of inverse functions whose squares overflow: 1 / |x| far out.
 #[test]
 fn slopes_of_inverse_functions_far_out() {

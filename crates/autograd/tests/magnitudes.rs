@@ -3,6 +3,7 @@
 
 use gradus_autograd::{
     check::{magnitudes, right_at},
+    op::prelude::*,
     ops::{self, loss::TripletMarginOptions},
     prelude::*,
 };
@@ -346,4 +347,69 @@ fn operations_are_right_at_every_magnitude() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What once stood in the place of some of them. The law must find each.
+const WRONG: &[Program] = &[
+    ("norm", |x| x[0].square().sum_axes(1, false).sqrt()),
+    ("vector_norm 3", |x| x[0].abs().powf(3.0).sum_axes(1, false).powf(1.0 / 3.0)),
+    ("vector_norm 10", |x| x[0].square().powf(5.0).sum_axes(1, false).powf(0.1)),
+    ("std", |x| deviations(x[0]).square().mean_axes(1, false).sqrt()),
+    ("pairwise_distance", |x| (x[0] - x[1]).square().sum_axes(1, false).sqrt()),
+    ("hypot", |x| (x[0].square() + x[1].square()).sqrt()),
+    ("cosine_similarity", |x| {
+        let [aa, bb, ab] = [[0, 0], [1, 1], [0, 1]].map(|[i, j]| (x[i] * x[j]).sum_axes(1, false));
+        ab / (aa * bb).sqrt()
+    }),
+    ("layer_norm", |x| deviations(x[0]) / (deviations(x[0]).square().mean_axes(1, true) + 1e-5).sqrt()),
+    ("rms_norm", |x| x[0] / (x[0].square().mean_axes(1, true) + 1e-5).sqrt()),
+];
+
+fn deviations<'t>(x: Var<'t>) -> Var<'t> {
+    x - x.mean_axes(1, true)
+}
+
+#[test]
+fn the_law_finds_what_was_wrong() {
+    for (name, f) in WRONG {
+        let mut rng = Rng::seed(1);
+        let [a, b] = [0, 1].map(|_| Tensor::randn([3, 4], &mut rng));
+        let found = [-83, -67, 67, 83, 100].into_iter().any(|exponent| {
+            let size = 2f32.powi(exponent);
+            right_at(f, &[&a * size, &b * size], false).is_err()
+        });
+        assert!(found, "{name}");
+    }
+    // The mean of numbers far from zero, rounded before it is taken off.
+    let far = Tensor::from_fn([3, 7], |i| 1e4 + 1e-3 * (i[1] + 3 * i[0]) as f32);
+    assert!(right_at(WRONG[7].1, std::slice::from_ref(&far), false).is_err());
+    // The gradient of a norm of 2.6e-25, differentiated again.
+    let tiny = Tensor::from([[3e-25, 4e-25]]);
+    assert!(right_at(WRONG[0].1, &[tiny], true).is_err());
+    assert!((0..6).any(|seed| magnitudes(&Spec::of::<WrongAtan2>(), seed, 2).is_err()));
+}
+
+/// The angle with the rule that it had, whose square of the radius overflows and underflows.
+#[derive(Clone, Debug)]
+struct WrongAtan2;
+
+impl Pointwise for WrongAtan2 {
+    const NAME: &'static str = "wrong_atan2";
+    const INPUTS: usize = 2;
+    const EXAMPLES: &'static [WrongAtan2] = &[WrongAtan2];
+
+    fn forward(&self, x: &[&Tensor]) -> Tensor {
+        x[0].atan2(x[1])
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>) {
+        cx.send(|[y, x], _, g| {
+            let square = x.square() + y.square();
+            [g.clone() * x.clone() / square.clone(), -(g * y.clone()) / square]
+        });
+    }
+
+    fn reference(&self, x: &[f64], _: &mut Branches<'_>) -> f64 {
+        x[0].atan2(x[1])
+    }
 }

@@ -24,6 +24,7 @@ mod conventions;
 mod custom;
 mod dezero;
 mod differences;
+mod exact;
 mod functional;
 mod golden;
 mod golden_layers;

@@ -17,6 +17,7 @@ mod gradcheck;
 mod huge;
 mod layer_gradients;
 mod layers;
+mod lbfgs;
 mod misuse;
 mod models;
 mod optimizer_states;

@@ -37,6 +37,12 @@ impl ShapeError {
         panic!("{}{}", self.0, named_place())
     }
 
+    /// Whether a [`catch`](ShapeError::catch) waits on this thread.
+    #[inline]
+    pub fn is_caught() -> bool {
+        IS_CAUGHT.get()
+    }
+
     /// Runs `f`, and gives back as an error what fails in it on this thread with a `ShapeError`.
     ///
     /// For code that is called in a way that loses the caller's line (through a table of functions): who calls it knows the
@@ -52,6 +58,7 @@ impl ShapeError {
     /// let error = ShapeError::catch(|| Tensor::ones([2]) + Tensor::ones([3])).unwrap_err();
     /// assert!(error.to_string().starts_with("add: shapes [2] and [3] do not broadcast"));
     /// ```
+    #[inline]
     pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, ShapeError> {
         if !cfg!(panic = "unwind") {
             return Ok(f());

@@ -17,6 +17,7 @@ impl Shape {
 
     /// The number of elements, or `None` when it is more than memory can hold: when twice as many bytes (a size class
     /// may round up) do not fit an `isize`. Zero sizes count as 1 in this, so that strides cannot overflow either.
+    #[inline]
     pub fn checked_len(&self) -> Option<usize> {
         let (mut len, mut is_empty) = (1usize, false);
         for &n in self.iter() {
@@ -29,6 +30,7 @@ impl Shape {
 
     /// The shape, or an error of `op` when it has more elements than any memory can hold. Every rule that makes a shape of
     /// given numbers ends here. It multiplies by [`usize::saturating_mul`]: what overflows stays too large until then.
+    #[inline]
     pub fn checked(self, op: &str) -> Result<Shape, ShapeError> {
         match self.checked_len() {
             Some(_) => Ok(self),

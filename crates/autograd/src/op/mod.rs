@@ -96,54 +96,100 @@ pub trait Op: Debug + Clone + Send + 'static {
 }
 
 /// What an operation may save for its backward.
-pub trait Saved: Send + 'static {
+pub trait Saved: Send + Sized + 'static {
+    /// Where it stands from the forward to the backward: an `Option` of it.
+    type Slot: Slot<Self>;
+
     /// How much memory its tensors and lists hold, for reports.
     fn bytes(&self) -> usize;
 }
 
+/// A place for what an operation saves, empty at first.
+pub trait Slot<S>: Default + Send {
+    /// Puts it there.
+    fn put(&mut self, saved: S);
+    /// What is there.
+    fn get(&self) -> Option<&S>;
+}
+
+impl<S: Send> Slot<S> for Option<S> {
+    fn put(&mut self, saved: S) {
+        *self = Some(saved);
+    }
+
+    fn get(&self) -> Option<&S> {
+        self.as_ref()
+    }
+}
+
+/// Nothing takes no place, so that to record an operation without attributes allocates nothing.
+impl Slot<()> for () {
+    fn put(&mut self, (): ()) {}
+
+    fn get(&self) -> Option<&()> {
+        Some(&())
+    }
+}
+
 impl Saved for () {
+    type Slot = ();
+
     fn bytes(&self) -> usize {
         0
     }
 }
 
 impl Saved for Tensor {
+    type Slot = Option<Tensor>;
+
     fn bytes(&self) -> usize {
         self.buffer_len() * size_of::<f32>()
     }
 }
 
 impl Saved for Indices {
+    type Slot = Option<Indices>;
+
     fn bytes(&self) -> usize {
         size_of_val(self.as_slice())
     }
 }
 
 impl<S: Saved> Saved for Option<S> {
+    type Slot = Option<Self>;
+
     fn bytes(&self) -> usize {
         self.as_ref().map_or(0, S::bytes)
     }
 }
 
 impl<S: Saved, const N: usize> Saved for [S; N] {
+    type Slot = Option<Self>;
+
     fn bytes(&self) -> usize {
         self.iter().map(S::bytes).sum()
     }
 }
 
 impl<S: Saved> Saved for Vec<S> {
+    type Slot = Option<Self>;
+
     fn bytes(&self) -> usize {
         self.iter().map(S::bytes).sum()
     }
 }
 
 impl<A: Saved, B: Saved> Saved for (A, B) {
+    type Slot = Option<Self>;
+
     fn bytes(&self) -> usize {
         self.0.bytes() + self.1.bytes()
     }
 }
 
 impl<A: Saved, B: Saved, C: Saved> Saved for (A, B, C) {
+    type Slot = Option<Self>;
+
     fn bytes(&self) -> usize {
         self.0.bytes() + self.1.bytes() + self.2.bytes()
     }
@@ -217,26 +263,25 @@ impl From<Vec<Tensor>> for Outputs {
 #[derive(Debug)]
 pub struct Shapes(pub(crate) SmallVec<[Shape; 1]>);
 
-impl Shapes {
-    /// Themselves, or an error of `op` when one has more elements than any memory can hold: here ends the shape rule of every
-    /// operation.
-    pub(crate) fn checked(self, op: &str) -> Result<Shapes, ShapeError> {
-        match self.0.iter().find(|shape| shape.checked_len().is_none()) {
-            None => Ok(self),
-            Some(shape) => Err(shape.clone().checked(op).expect_err("it has no number of elements")),
-        }
+/// Refuses what a shape rule gave when an output has more elements than any memory can hold: here ends the shape rule of every
+/// operation.
+#[inline]
+pub(crate) fn check(
+    inferred: &Result<Shapes, ShapeError>,
+    op: impl Fn() -> &'static str,
+) -> Result<(), ShapeError> {
+    match inferred {
+        Ok(shapes) => match shapes.0.iter().find(|shape| shape.checked_len().is_none()) {
+            None => Ok(()),
+            Some(shape) => shape.clone().checked(op()).map(|_| ()),
+        },
+        Err(error) => Err(error.clone()),
     }
 }
 
-/// Runs a forward or a backward rule of the operation `op` on inputs of these shapes. What fails in it, such as an allocation,
-/// comes back as an error, which the caller reports at the user's line.
-#[inline]
-pub(crate) fn guarded(op: &str, inputs: &[&[usize]], run: impl FnOnce()) -> Result<(), ShapeError> {
-    ShapeError::catch(run).map_err(|error| named(op, inputs, &error))
-}
-
+/// What failed in the forward of the operation `op` on inputs of these shapes, such as an allocation.
 #[cold]
-fn named(op: &str, inputs: &[&[usize]], error: &ShapeError) -> ShapeError {
+pub(crate) fn of_forward(op: &str, inputs: &[&[usize]], error: &ShapeError) -> ShapeError {
     let text = error.to_string();
     if text.starts_with(op) {
         return error.clone();
@@ -246,6 +291,7 @@ fn named(op: &str, inputs: &[&[usize]], error: &ShapeError) -> ShapeError {
 }
 
 impl From<Shape> for Shapes {
+    #[inline]
     fn from(shape: Shape) -> Shapes {
         Shapes(smallvec![shape])
     }

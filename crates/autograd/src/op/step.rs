@@ -1,7 +1,7 @@
 //! An operation with its type forgotten and what its forward saved: what a tape holds.
 
 use super::{
-    Backward, Op, Outputs, Precision, Saved, Shapes,
+    Backward, Op, Outputs, Precision, Saved, Shapes, Slot,
     reference::{Array, Branches, Update},
     window::{Along, Window},
 };
@@ -32,16 +32,16 @@ pub(crate) trait Step: Send {
 
 pub(crate) struct Recorded<O: Op> {
     op: O,
-    saved: Option<O::Saved>,
+    saved: <O::Saved as Saved>::Slot,
 }
 
 impl<O: Op> Recorded<O> {
     pub(crate) fn boxed(op: O) -> Box<dyn Step> {
-        Box::new(Recorded { op, saved: None })
+        Box::new(Recorded { op, saved: Default::default() })
     }
 
     fn saved(&self) -> &O::Saved {
-        self.saved.as_ref().expect("the forward runs before the backward")
+        self.saved.get().expect("the forward runs before the backward")
     }
 }
 
@@ -56,7 +56,7 @@ impl<O: Op> Step for Recorded<O> {
 
     fn forward(&mut self, inputs: &[&Tensor]) -> Outputs {
         let (outputs, saved) = self.op.forward(inputs);
-        self.saved = Some(saved);
+        self.saved.put(saved);
         outputs
     }
 
@@ -100,10 +100,10 @@ impl<O: Op> Step for Recorded<O> {
     }
 
     fn forget(&mut self) {
-        self.saved = None;
+        self.saved = Default::default();
     }
 
     fn saved_bytes(&self) -> usize {
-        self.saved.as_ref().map_or(0, O::Saved::bytes)
+        self.saved.get().map_or(0, O::Saved::bytes)
     }
 }

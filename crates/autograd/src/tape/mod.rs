@@ -7,7 +7,7 @@ mod scope;
 pub(crate) mod var;
 
 use crate::{
-    op::{Op, Outputs, Recorded, Step, guarded},
+    op::{Op, Outputs, Recorded, Step, check, of_forward},
     tape::{checkpoint::Segments, few::List, var::Var},
     value::{
         Place,
@@ -301,17 +301,17 @@ impl Tape {
             );
         }
         let needs;
-        let outputs = {
+        let mut outputs = Outputs::Many(Vec::new());
+        {
             let nodes = tape.nodes.read();
-            let value = |k: usize| nodes[inputs[k].id() as usize].value();
-            let values = List::new(inputs.len(), value(0), value);
+            let input = |k: usize| &nodes[inputs[k].checked_id() as usize];
+            let values = List::new(inputs.len(), input(0).value(), |k| input(k).value());
             let shapes = List::new(inputs.len(), &[][..], |k| &values.as_slice()[k].shape()[..]);
-            step.infer(shapes.as_slice())?.checked(step.name())?;
-            needs = inputs.iter().any(|x| nodes[x.id() as usize].needs);
-            let mut outputs = None;
-            guarded(step.name(), shapes.as_slice(), || outputs = Some(step.forward(values.as_slice())))?;
-            outputs.expect("the forward ran to its end")
-        };
+            check(&step.infer(shapes.as_slice()), || step.name())?;
+            needs = (0..inputs.len()).any(|k| input(k).needs);
+            ShapeError::catch(|| outputs = step.forward(values.as_slice()))
+                .map_err(|error| of_forward(step.name(), shapes.as_slice(), &error))?;
+        }
         let mut nodes = tape.nodes.write();
         let id = nodes.len() as u32;
         if !needs {
@@ -390,9 +390,9 @@ fn ids(inputs: &[&Var<'_>]) -> SmallVec<[u32; 3]> {
     match inputs.len() {
         // As many places as there are at most, filled by number: cheaper than to push one after the other.
         count @ 1..=3 => {
-            SmallVec::from_buf_and_len(std::array::from_fn(|k| inputs[k.min(count - 1)].id()), count)
+            SmallVec::from_buf_and_len(std::array::from_fn(|k| inputs[k.min(count - 1)].checked_id()), count)
         }
-        _ => inputs.iter().map(|x| x.id()).collect(),
+        _ => inputs.iter().map(|x| x.checked_id()).collect(),
     }
 }
 

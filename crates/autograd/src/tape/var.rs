@@ -37,6 +37,12 @@ impl<'t> Var<'t> {
         self.id
     }
 
+    /// [`id`](Var::id) for who has checked before that it is alive.
+    #[inline]
+    pub(super) fn checked_id(self) -> u32 {
+        self.id
+    }
+
     /// Refuses a variable whose value a scope has dropped: another one may stand in its place.
     #[inline]
     #[track_caller]

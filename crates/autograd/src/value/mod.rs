@@ -7,14 +7,14 @@ pub(crate) mod values;
 pub use place::{Place, eager};
 
 use crate::{
-    op::{Op, Outputs, guarded},
+    op::{Op, Outputs, check, of_forward},
     tape::{Tape, few::List, var::Var},
     value::{
         param::{BufferUpdate, Param},
         values::Values,
     },
 };
-use gradus_tensor::{OrFail, Shape, Tensor};
+use gradus_tensor::{OrFail, Shape, ShapeError, Tensor};
 use std::{
     fmt::Debug,
     ops::{Add, Div, Mul, Neg, Sub},
@@ -311,10 +311,13 @@ impl Value for Tensor {
 #[track_caller]
 fn run<O: Op>(op: O, inputs: &[&Tensor]) -> Outputs {
     let shapes = shapes(inputs);
-    op.infer(shapes.as_slice()).and_then(|outputs| outputs.checked(O::NAME)).or_fail();
-    let mut outputs = None;
-    guarded(O::NAME, shapes.as_slice(), || outputs = Some(op.forward(inputs).0)).or_fail();
-    outputs.expect("the forward ran to its end")
+    check(&op.infer(shapes.as_slice()), || O::NAME).or_fail();
+    if ShapeError::is_caught() {
+        return op.forward(inputs).0; // whoever catches it says where
+    }
+    ShapeError::catch(|| op.forward(inputs).0)
+        .map_err(|error| of_forward(O::NAME, shapes.as_slice(), &error))
+        .or_fail()
 }
 
 fn shapes<'a>(inputs: &[&'a Tensor]) -> List<&'a [usize]> {

@@ -60,13 +60,19 @@ impl Layout {
         self.contiguous
     }
 
+    /// The number of elements. It cannot overflow: the shape was checked when the tensor was made.
+    #[inline]
+    pub(crate) fn numel(&self) -> usize {
+        self.shape.iter().product()
+    }
+
     /// The range of buffer positions that hold the elements, row-major, if they are contiguous.
     #[inline]
     pub(crate) fn contiguous_range(&self) -> Option<Range<usize>> {
         if !self.contiguous {
             return None;
         }
-        match self.shape.numel() {
+        match self.numel() {
             0 => Some(0..0), // an empty view may start past the end of its buffer
             len => Some(self.offset..self.offset + len),
         }

@@ -89,8 +89,9 @@ impl Tensor {
     }
 
     /// The number of elements.
+    #[inline]
     pub fn numel(&self) -> usize {
-        self.layout.shape.numel()
+        self.layout.numel()
     }
 
     /// Whether there are no elements.

@@ -65,6 +65,7 @@ struct Lists(Vec<Vec<NonNull<Header>>>);
 unsafe impl Send for Lists {}
 
 impl Lists {
+    #[inline]
     fn class(&mut self, class: usize) -> &mut Vec<NonNull<Header>> {
         if self.0.is_empty() {
             self.0.resize_with(CLASSES, Vec::new);
