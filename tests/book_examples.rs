@@ -68,7 +68,12 @@ fn chapter_4_has_the_books_slopes_and_paths() {
         assert!((row[1] - (0.01 * x * x + 0.1 * x)).abs() <= 1e-12, "{row:?}");
         assert!((row[1] - row[2] - 0.01 * (x - 5.0).powi(2)).abs() <= 1e-9, "{row:?}");
     }
-    for picture in ["ch04_tangent.svg", "ch04_path.svg"] {
+    let field = table(&read("ch04_field.csv"));
+    assert_eq!(field.len(), 18 * 18);
+    for row in field {
+        assert!((row[2] + 2.0 * row[0]).abs() <= 1e-9 && (row[3] + 2.0 * row[1]).abs() <= 1e-9, "{row:?}");
+    }
+    for picture in ["ch04_tangent.svg", "ch04_surface.svg", "ch04_field.svg", "ch04_path.svg"] {
         assert!(read(picture).contains("</svg>"), "{picture}");
     }
 }
