@@ -82,7 +82,7 @@ fn run(out: &Path) -> Outcome {
     let mut rows = Vec::new();
     let mut charts = Vec::new();
     for (k, (name, gate)) in all.into_iter().enumerate() {
-        let places = (0..48 * 48).map(|i| [i / 48, i % 48].map(|i| -0.475 + 0.05 * i as f32));
+        let places = (0..48 * 48).map(|i| [i / 48, i % 48].map(|i| -0.48 + 0.05 * i as f32));
         let cells: Vec<((f64, f64), f64)> =
             places.map(|x| ((f64::from(x[0]), f64::from(x[1])), f64::from(gate(x)))).collect();
         rows.extend(cells.iter().map(|((x1, x2), y)| [k as f64, *x1, *x2, *y]));

@@ -11,14 +11,9 @@ mod common;
 
 use common::{
     book::{Figures, Outcome, Setup, training},
-    chart::{Chart, figure},
-    csv::{column, write_csv},
-    nets::{accuracy, train},
+    learning::{draw_learning, learn},
 };
-use gradus::{
-    nn::{data::Dataset, gradcheck_model},
-    prelude::*,
-};
+use gradus::{nn::gradcheck_model, prelude::*};
 use std::process::ExitCode;
 
 /// The book's net: two affine layers with an activation between them, small random weights.
@@ -84,28 +79,19 @@ fn run(setup: &Setup) -> Outcome {
         return Err("the gradient check failed".into());
     }
 
-    let sigmoid = learn(setup, Activation::Sigmoid, &train_data, &test);
-    let relu = learn(setup, Activation::Relu, &train_data, &test);
-    let mut charts = Vec::new();
-    for (name, curve) in [("sigmoid", &sigmoid), ("relu", &relu)] {
-        let file = format!("ch04_two_layer_net_{name}.csv");
-        write_csv(setup.out.join(file), "epoch,loss,train,test", curve)?;
-        charts.push(Chart::new("epoch", "loss").title(name).line("train", column(curve, 1)));
-        charts.push(
-            Chart::new("epoch", "accuracy")
-                .title(name)
-                .line("train", column(curve, 2))
-                .line("test", column(curve, 3)),
-        );
+    // The book's learning rate, and its 10 000 steps of 100 images.
+    let steps = if setup.full { 10_000 } else { 3000 };
+    let mut figures = figures;
+    for (name, activation) in [("sigmoid", Activation::Sigmoid), ("relu", Activation::Relu)] {
+        let mut net = TwoLayerNet::new(train_data.inputs().size(1), activation);
+        let curve = learn(&mut net, &mut Sgd::new(0.1), [&train_data, &test], steps, 20, usize::MAX);
+        let title = format!("Two layers with {name} learn {}", setup.source());
+        draw_learning(&setup.out, &format!("ch04_two_layer_net_{name}"), &title, &curve)?;
+        let [_, _, train, test] = curve[curve.len() - 1];
+        println!("{name}: accuracy {train:.4} in training, {test:.4} in test");
+        figures = figures.put(format!("{name}_train"), train).put(format!("{name}_test"), test);
     }
-    let title = format!("A net of two layers learns {}", setup.source());
-    figure(setup.out.join("ch04_two_layer_net.svg"), &title, 2, &charts)?;
-    let last = |curve: &[[f64; 4]]| curve[curve.len() - 1];
-    Ok(figures
-        .put("sigmoid_train", last(&sigmoid)[2])
-        .put("sigmoid_test", last(&sigmoid)[3])
-        .put("relu_train", last(&relu)[2])
-        .put("relu_test", last(&relu)[3]))
+    Ok(figures)
 }
 
 /// The losses of the book's two guesses at a 2: one that is right, and one that takes it for a 7.
@@ -136,29 +122,4 @@ fn simple_net(figures: Figures) -> Figures {
         .put("simple_loss", loss.item())
         .put("simple_dw_00", dw.get([0, 0]))
         .put("simple_dw_12", dw.get([1, 2]))
-}
-
-/// SGD with the book's learning rate 0.1 on mini-batches of 100: epoch, mean loss, accuracy in training and test.
-fn learn(setup: &Setup, activation: Activation, data: &Dataset, test: &Dataset) -> Vec<[f64; 4]> {
-    let mut net = TwoLayerNet::new(data.inputs().size(1), activation);
-    let per_epoch = data.len() / 100;
-    // The book's 10 000 steps on MNIST; a small set takes more epochs.
-    let steps = if setup.full { 10_000 } else { 3000 };
-    let every = if setup.is_mnist() { per_epoch } else { 20 * per_epoch };
-    let (mut curve, mut sum) = (vec![[0.0, 10f64.ln(), accuracy(&net, data), accuracy(&net, test)]], 0.0);
-    train(&mut net, &mut Sgd::new(0.1), data, 100, steps, |step, loss, net| {
-        sum += loss;
-        if step % every == 0 {
-            let row =
-                [(step / per_epoch) as f64, sum / every as f64, accuracy(net, data), accuracy(net, test)];
-            sum = 0.0;
-            curve.push(row);
-        }
-    });
-    let name = ["sigmoid", "ReLU"][activation as usize];
-    let [epoch, loss, train, test] = curve[curve.len() - 1];
-    println!(
-        "{name}: after {epoch} epochs loss {loss:.4}, accuracy {train:.4} in training, {test:.4} in test"
-    );
-    curve
 }

@@ -12,7 +12,7 @@ mod common;
 use common::{
     book::{Figures, Outcome, pictures},
     csv::write_csv,
-    svg::{Anchor, COLORS, GRID, INK, Svg},
+    svg::{Anchor, COLORS, INK, Svg},
 };
 use gradus::{autograd::check::Differencing, nn::data::digits, prelude::*};
 use std::{path::Path, process::ExitCode};
@@ -44,7 +44,6 @@ fn shopping(out: &Path, figures: Figures) -> Outcome {
     for ((name, value), gradient) in names.iter().zip(values).zip(&gradients) {
         println!("{name:13} {:>8} {gradient:>10}", value.item());
     }
-    println!("Two apples alone: {only_apples}");
 
     // The book's picture: values go right, in ink; gradients come back, in colour.
     let mut svg = Svg::new(900.0, 420.0);
@@ -55,25 +54,26 @@ fn shopping(out: &Path, figures: Figures) -> Outcome {
         "Buying apples and oranges: values, and gradients of the price",
     );
     let nodes = [("×", 300.0, 120.0), ("×", 300.0, 280.0), ("+", 480.0, 200.0), ("×", 660.0, 200.0)];
-    // From a place to a place: the value that goes there.
     let edges = [
-        (0, [150.0, 80.0], nodes[0]),
-        (1, [150.0, 160.0], nodes[0]),
-        (2, [150.0, 240.0], nodes[1]),
-        (3, [150.0, 320.0], nodes[1]),
-        (4, [300.0, 120.0], nodes[2]),
-        (5, [300.0, 280.0], nodes[2]),
-        (6, [480.0, 200.0], nodes[3]),
-        (7, [150.0, 380.0], nodes[3]),
-        (8, [660.0, 200.0], ("", 850.0, 200.0)),
+        ([150.0, 80.0], [300.0, 120.0]),
+        ([150.0, 160.0], [300.0, 120.0]),
+        ([150.0, 240.0], [300.0, 280.0]),
+        ([150.0, 320.0], [300.0, 280.0]),
+        ([300.0, 120.0], [480.0, 200.0]),
+        ([300.0, 280.0], [480.0, 200.0]),
+        ([480.0, 200.0], [660.0, 200.0]),
+        ([150.0, 380.0], [660.0, 200.0]),
+        ([660.0, 200.0], [850.0, 200.0]),
     ];
-    for (k, from, (_, x, y)) in edges {
-        svg.polyline(&[from, [x, y]], INK, "");
-        let at = [(from[0] + x) / 2.0, (from[1] + y) / 2.0];
-        svg.text([at[0], at[1] - 8.0], 15.0, Anchor::Middle, &values[k].item().to_string());
-        svg.text([at[0], at[1] + 18.0], 15.0, Anchor::Middle, &format!("↩ {}", gradients[k]));
+    for (k, (from, to)) in edges.into_iter().enumerate() {
+        svg.polyline(&[from, to], INK, "");
+        // Rounded: 3.3 has no exact f32.
+        let back = (f64::from(gradients[k]) * 1e4).round() / 1e4;
+        let at =
+            [(from[0] + to[0]) / 2.0, (from[1] + to[1]) / 2.0 + if to[1] < from[1] { 22.0 } else { -10.0 }];
+        svg.text(at, 15.0, Anchor::Middle, &format!("{} ↩ {back}", values[k].item()));
         if from[0] == 150.0 {
-            svg.text([from[0] - 8.0, from[1] + 5.0], 15.0, Anchor::End, names[k]);
+            svg.text([142.0, from[1] + 5.0], 15.0, Anchor::End, names[k]);
         }
     }
     for (sign, x, y) in nodes {
@@ -81,7 +81,6 @@ fn shopping(out: &Path, figures: Figures) -> Outcome {
         svg.circle([x, y], 17.0, "#FFFFFF");
         svg.text([x, y + 7.0], 20.0, Anchor::Middle, sign);
     }
-    svg.frame([10.0, 50.0], [880.0, 350.0], GRID);
     svg.write(out.join("ch05_shopping.svg"))?;
     let rows: Vec<[f64; 2]> =
         values.iter().zip(&gradients).map(|(v, g)| [v.item().into(), (*g).into()]).collect();

@@ -14,7 +14,8 @@ use common::{
     book::{Figures, Outcome, Setup, training},
     chart::{Chart, figure},
     csv::write_csv,
-    nets::{Extras, accuracy, multi_layer_net, train},
+    learning::{accuracy, train},
+    nets::{Extras, multi_layer_net},
 };
 use gradus::{
     nn::train::{Distribution, RandomSearch},
@@ -44,7 +45,7 @@ fn run(setup: &Setup) -> Outcome {
         let hidden = vec![100; layers];
         let mut net = multi_layer_net(inputs, &hidden, Init::KaimingNormal, Extras::default(), &mut rng);
         let mut sgd = Sgd::new(settings["lr"]).weight_decay(settings["weight_decay"]);
-        train(&mut net, &mut sgd, few, 100, 200, |_, _, _| {});
+        train(&mut net, &mut sgd, few, 100, 300, |_, _, _| {});
         accuracy(&net, validation)
     });
     for (rank, trial) in trials.iter().enumerate().take(10) {
@@ -58,11 +59,11 @@ fn run(setup: &Setup) -> Outcome {
     let rows: Vec<[f64; 3]> =
         trials.iter().map(|trial| [trial.params["lr"], trial.params["weight_decay"], trial.score]).collect();
     write_csv(setup.out.join("ch06_hyperparameters.csv"), "lr,weight_decay,accuracy", &rows)?;
-    let chart = |name: &str, k: usize| {
+    let chart = |name: &str, k: usize, (low, high)| {
         let dots = rows.iter().map(|row| (row[k].log10(), row[2])).collect();
-        Chart::new(name, "validation accuracy").log(true, false).y(0.0, 1.0).dots("", dots)
+        Chart::new(name, "validation accuracy").log(true, false).x(low, high).y(0.0, 1.0).dots("", dots)
     };
-    let charts = [chart("learning rate", 0), chart("weight decay", 1)];
+    let charts = [chart("learning rate", 0, (-6.2, -1.8)), chart("weight decay", 1, (-8.2, -3.8))];
     figure(setup.out.join("ch06_hyperparameters.svg"), "A random search", 2, &charts)?;
     let least_of_best = trials[..5].iter().map(|trial| trial.params["lr"]).fold(f64::INFINITY, f64::min);
     Ok(Figures::default()

@@ -13,7 +13,8 @@ use common::{
     book::{Figures, Outcome, Setup, training},
     chart::{Chart, figure},
     csv::{column, write_csv},
-    nets::{Extras, accuracy, multi_layer_net, smooth_curve, train},
+    learning::{accuracy, smooth_curve, train},
+    nets::{Extras, multi_layer_net},
 };
 use gradus::{
     nn::{init::Fan, train::Statistics},

@@ -14,7 +14,8 @@ use common::{
     chart::{Chart, figure},
     csv::{column, write_csv},
     field::contours,
-    nets::{Extras, accuracy, multi_layer_net, smooth_curve, train},
+    learning::{accuracy, smooth_curve, train},
+    nets::{Extras, multi_layer_net},
 };
 use gradus::prelude::*;
 use std::process::ExitCode;
@@ -78,7 +79,13 @@ fn paths(setup: &Setup, mut figures: Figures) -> Outcome {
 /// Four hidden layers from He's initial weights, batches of 128.
 fn comparison(setup: &Setup, mut figures: Figures) -> Outcome {
     let (data, test) = setup.flat()?;
-    let steps = if setup.full { 2000 } else { 500 };
+    let steps = if setup.full {
+        2000
+    } else if setup.is_mnist() {
+        500
+    } else {
+        300
+    };
     println!("\n{steps} steps of a net with four hidden layers on {}:", setup.source());
     let mut losses: Vec<Vec<f64>> = Vec::new();
     let mut run = |name: &str, optimizer: &mut dyn FnMut(&mut Sequential, &mut Vec<f64>)| {

@@ -14,7 +14,8 @@ use common::{
     book::{Figures, Outcome, Setup, training},
     chart::{Chart, figure},
     csv::{column, write_csv},
-    nets::{Extras, accuracy, multi_layer_net, train},
+    learning::{accuracy, train},
+    nets::{Extras, multi_layer_net},
 };
 use gradus::prelude::*;
 use std::process::ExitCode;
@@ -39,7 +40,7 @@ fn run(setup: &Setup) -> Outcome {
     let (data, test) = setup.flat()?;
     // The book's 300 images and settings on MNIST; the small digits are easier, so that fewer of them over-fit.
     let (count, lr, decay, steps) =
-        if setup.is_mnist() { (300, 0.01, 0.1, [603, 603, 903, 903]) } else { (100, 0.03, 0.05, [600; 4]) };
+        if setup.is_mnist() { (300, 0.01, 0.1, [603, 603, 903, 903]) } else { (200, 0.01, 0.1, [600; 4]) };
     let few = data.select(&(0..count).collect::<Vec<_>>());
     println!("{count} images of {}, six hidden layers, SGD {lr}: accuracy at the end", setup.source());
     let cures = [

@@ -7,7 +7,7 @@ use common::{
     chart::{Chart, figure},
     field::contours,
     grid::digit_grid,
-    nets::smooth_curve,
+    learning::smooth_curve,
 };
 use gradus::{nn::data::digits, tensor::Tensor};
 use std::{error::Error, fs, path::Path};

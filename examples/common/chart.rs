@@ -202,7 +202,7 @@ impl Chart {
         if longest == 0 {
             return;
         }
-        let size = [0.58 * font * longest as f64 + 3.4 * font, 1.35 * font * names.len() as f64 + 0.5 * font];
+        let size = [0.63 * font * longest as f64 + 3.4 * font, 1.35 * font * names.len() as f64 + 0.5 * font];
         let [right, lower] = self.emptiest_corner(scale, size);
         let place = |i: usize, far: bool| {
             let gap = 0.5 * font;
@@ -362,7 +362,9 @@ fn ticks((low, high): Point, count: usize, log: bool) -> Vec<(f64, String)> {
     let label = |v: f64| match large {
         _ if log => format!("1e{v}"),
         1e-3..1e5 => format!("{v:.decimals$}"),
-        _ => format!("{v:e}"),
+        // What rounding left of 0, and of round numbers, is not shown.
+        _ if v.abs() < 1e-3 * step => "0".to_owned(),
+        _ => format!("{v:.1e}").replace(".0e", "e"),
     };
     // The thousandth part keeps a tick at an end that rounding has moved.
     let (first, last) = ((low / step - 1e-3).ceil() as i64, (high / step + 1e-3).floor() as i64);

@@ -76,3 +76,28 @@ fn runs(image: &Tensor) -> Vec<Run> {
     }
     runs
 }
+
+/// Writes pictures as one PNG image, so many in a row, with `scale` pixels for each of theirs and lines between them. As
+/// on paper, 0 is white.
+pub(crate) fn mosaic(
+    path: impl AsRef<Path>,
+    images: &[Tensor],
+    columns: usize,
+    scale: usize,
+) -> Result<(), Box<dyn Error>> {
+    let Some(first) = images.first() else { return Ok(()) };
+    let cell = [first.size(-2), first.size(-1)].map(|side| side * scale + 1);
+    let rows = images.len().div_ceil(columns);
+    let pixels: Vec<Vec<f32>> = images.iter().map(Tensor::to_vec).collect();
+    let sheet = Tensor::from_fn([1, rows * cell[0] + 1, columns * cell[1] + 1], |at| {
+        let ([row, y], [column, x]) =
+            ([at[1] / cell[0], at[1] % cell[0]], [at[2] / cell[1], at[2] % cell[1]]);
+        match pixels.get(row * columns + column) {
+            Some(image) if row < rows && column < columns && x > 0 && y > 0 => {
+                1.0 - image[(y - 1) / scale * first.size(-1) + (x - 1) / scale].clamp(0.0, 1.0)
+            }
+            _ => 0.7,
+        }
+    });
+    Ok(gradus::nn::data::images::write(path, &sheet)?)
+}

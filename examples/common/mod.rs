@@ -9,6 +9,7 @@ pub(crate) mod chart;
 pub(crate) mod csv;
 pub(crate) mod field;
 pub(crate) mod grid;
+pub(crate) mod learning;
 pub(crate) mod nets;
 pub(crate) mod progress;
 pub(crate) mod svg;

@@ -1,6 +1,6 @@
-//! The book's nets, its way to train them, and its smooth curves.
+//! The book's nets.
 
-use gradus::{nn::data::Dataset, prelude::*};
+use gradus::prelude::*;
 
 /// What stands beside the affine layers of a [`multi_layer_net`].
 #[derive(Clone, Copy, Default)]
@@ -85,52 +85,4 @@ pub(crate) fn deep_conv_net(side: usize, rng: &mut Rng) -> Sequential {
         .push(dropout())
         .push(Linear::with_init(50, 10, he, rng))
         .push(dropout())
-}
-
-/// So many steps, each on a batch drawn with replacement, as the book draws them. After each `look` gets its number, from
-/// 1 on, the loss of its batch and the net.
-pub(crate) fn train<N: Layer>(
-    net: &mut N,
-    optimizer: &mut impl Optimizer,
-    data: &Dataset,
-    batch: usize,
-    steps: usize,
-    mut look: impl FnMut(usize, f64, &N),
-) {
-    let mut rng = Rng::seed(1);
-    let mut tape = Tape::training(1);
-    for step in 1..=steps {
-        let drawn: Vec<usize> = (0..batch).map(|_| rng.below(data.len())).collect();
-        let batch = data.select(&drawn);
-        let (loss, gradients, ()) =
-            tape.step(|tape| (net.forward(tape.constant(batch.inputs())).cross_entropy(batch.labels()), ()));
-        optimizer.step(net, &gradients);
-        look(step, f64::from(loss), net);
-    }
-}
-
-/// The share of the images whose class a net gets right, computed on plain tensors.
-pub(crate) fn accuracy(net: &impl Layer, data: &Dataset) -> f64 {
-    metrics::accuracy(&metrics::predict(net, data.inputs(), 500), data.labels())
-}
-
-/// The book's `smooth_curve`: means over eleven values, weighted by a Kaiser window with β = 2; the ends are mirrored.
-pub(crate) fn smooth_curve(curve: &[f64]) -> Vec<f64> {
-    // I₀, the modified Bessel function: the sum of ((x/2)^k / k!)².
-    let bessel = |x: f64| {
-        let term = |last: &mut f64, k: i32| {
-            *last *= (0.5 * x / f64::from(k)).powi(2);
-            Some(*last)
-        };
-        1.0 + (1..30).scan(1.0, term).sum::<f64>()
-    };
-    let weights: [f64; 11] =
-        std::array::from_fn(|k| bessel(2.0 * (1.0 - (k as f64 / 5.0 - 1.0).powi(2)).sqrt()));
-    let total: f64 = weights.iter().sum();
-    let n = curve.len() as i64;
-    // -1 is 1, and n is n - 2; what is still outside stays at the end.
-    let mirrored = |i: i64| curve[(if i < n { i.abs() } else { 2 * (n - 1) - i }).clamp(0, n - 1) as usize];
-    let mean =
-        |i: i64| (-5..=5).zip(weights).map(|(by, weight)| weight * mirrored(i + by)).sum::<f64>() / total;
-    (0..n).map(mean).collect()
 }
