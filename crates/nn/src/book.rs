@@ -1,4 +1,4 @@
-//! Weights under the names and in the layouts of the book's programs: W1, b1, gamma1, beta1, ...
+//! Weights under the names and in the layouts of the book's programs, such as W1, b1, gamma1 and beta1.
 //!
 //! | here | in the book (*Deep Learning from Scratch*, K. Saitoh) |
 //! | --- | --- |
