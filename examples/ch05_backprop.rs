@@ -47,12 +47,7 @@ fn shopping(out: &Path, figures: Figures) -> Outcome {
 
     // The book's picture: values go right, in ink; gradients come back, in colour.
     let mut svg = Svg::new(900.0, 420.0);
-    svg.text(
-        [450.0, 32.0],
-        22.0,
-        Anchor::Middle,
-        "Buying apples and oranges: values, and gradients of the price",
-    );
+    svg.text([450.0, 32.0], 22.0, Anchor::Middle, "Apples and oranges: values ↩ gradients of the price");
     let nodes = [("×", 300.0, 120.0), ("×", 300.0, 280.0), ("+", 480.0, 200.0), ("×", 660.0, 200.0)];
     let edges = [
         ([150.0, 80.0], [300.0, 120.0]),
@@ -69,8 +64,8 @@ fn shopping(out: &Path, figures: Figures) -> Outcome {
         svg.polyline(&[from, to], INK, "");
         // Rounded: 3.3 has no exact f32.
         let back = (f64::from(gradients[k]) * 1e4).round() / 1e4;
-        let at =
-            [(from[0] + to[0]) / 2.0, (from[1] + to[1]) / 2.0 + if to[1] < from[1] { 22.0 } else { -10.0 }];
+        let beside = if to[1] < from[1] { 26.0 } else { -12.0 };
+        let at = [(from[0] + to[0]) / 2.0 + 18.0, (from[1] + to[1]) / 2.0 + beside];
         svg.text(at, 15.0, Anchor::Middle, &format!("{} ↩ {back}", values[k].item()));
         if from[0] == 150.0 {
             svg.text([142.0, from[1] + 5.0], 15.0, Anchor::End, names[k]);
@@ -94,10 +89,7 @@ fn shopping(out: &Path, figures: Figures) -> Outcome {
 fn layers(figures: Figures) -> Figures {
     let tape = Tape::new();
     let x = tape.var([[1.0, -0.5], [-2.0, 3.0]]);
-    println!(
-        "\nReLU lets gradients through where x is positive: {:?}",
-        x.relu().sum().backward()[x].to_vec()
-    );
+    println!("\nReLU passes gradients where x is positive: {:?}", x.relu().sum().backward()[x].to_vec());
     println!("Sigmoid multiplies them by y (1 - y): {:?}", x.sigmoid().sum().backward()[x].to_vec());
 
     let (w, b) = (tape.var([[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]]), tape.var([1.0, 2.0, 3.0]));

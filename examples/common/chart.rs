@@ -202,7 +202,7 @@ impl Chart {
         if longest == 0 {
             return;
         }
-        let size = [0.63 * font * longest as f64 + 3.4 * font, 1.35 * font * names.len() as f64 + 0.5 * font];
+        let size = [0.68 * font * longest as f64 + 3.4 * font, 1.35 * font * names.len() as f64 + 0.5 * font];
         let [right, lower] = self.emptiest_corner(scale, size);
         let place = |i: usize, far: bool| {
             let gap = 0.5 * font;
@@ -293,7 +293,8 @@ impl Mark {
                 for &((x, y), ink) in cells.iter().filter(|(_, ink)| *ink > 0.0) {
                     let upper_left = scale.at((x - size.0 / 2.0, y + size.1 / 2.0));
                     let lower_right = scale.at((x + size.0 / 2.0, y - size.1 / 2.0));
-                    let wide = [lower_right[0] - upper_left[0], lower_right[1] - upper_left[1]];
+                    // A little more, so that rounding leaves no gaps.
+                    let wide = [0, 1].map(|i| lower_right[i] - upper_left[i] + 0.5);
                     svg.rect(upper_left, wide, &grey(0.3 * ink));
                 }
                 svg.end();
