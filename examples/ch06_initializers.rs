@@ -31,6 +31,8 @@ const SCALES: [(&str, &str, Init); 4] = [
 ];
 const BINS: usize = 30;
 
+type Function = fn(&Tensor) -> Tensor;
+
 fn main() -> ExitCode {
     training("ch06_initializers", "Initial weights and what comes of them, after chapter 6 of the book.", run)
 }
@@ -38,7 +40,7 @@ fn main() -> ExitCode {
 fn run(setup: &Setup) -> Outcome {
     let mut figures = Figures::default();
     println!("Standard deviations of the activations of five layers, 1000 examples of 100 numbers:");
-    let functions: [(&str, fn(&Tensor) -> Tensor); 3] =
+    let functions: [(&str, Function); 3] =
         [("sigmoid", |x| x.sigmoid()), ("tanh", |x| x.tanh()), ("relu", |x| x.relu())];
     for (name, function) in functions {
         figures = histograms(setup, name, function, figures)?;
@@ -48,7 +50,7 @@ fn run(setup: &Setup) -> Outcome {
 }
 
 /// The activations of five layers of 100 units without biases, from each scale.
-fn histograms(setup: &Setup, name: &str, function: fn(&Tensor) -> Tensor, mut figures: Figures) -> Outcome {
+fn histograms(setup: &Setup, name: &str, function: Function, mut figures: Figures) -> Outcome {
     let (mut rows, mut charts) = (Vec::new(), Vec::new());
     for (scale, (title, key, init)) in SCALES.into_iter().enumerate() {
         let mut rng = Rng::seed(0);

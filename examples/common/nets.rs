@@ -51,7 +51,8 @@ pub(crate) fn three_layer_net(inputs: usize, rng: &mut Rng) -> Sequential {
 /// filters of 5x5, for smaller ones 30 of 3x3.
 pub(crate) fn simple_conv_net(side: usize, rng: &mut Rng) -> Sequential {
     let (kernel, init) = (if side == 28 { 5 } else { 3 }, Init::Normal(0.01));
-    let pooled = (side - kernel + 1) / 2;
+    let convolved = side - kernel + 1;
+    let pooled = convolved / 2;
     Sequential::new()
         .push(Conv2d::with_init(1, 30, kernel, init, rng))
         .push(Relu)
