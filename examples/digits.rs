@@ -11,7 +11,7 @@ mod common;
 
 use common::{
     args::Args,
-    curves::{Panel, curves},
+    chart::{Chart, figure},
     grid::digit_grid,
     progress,
 };
@@ -265,18 +265,11 @@ fn accuracy(net: &impl Layer, data: &Dataset) -> f64 {
 
 fn draw_history(out: &std::path::Path, history: &[[f64; 3]]) -> Result<(), Box<dyn Error>> {
     let line = |k: usize| history.iter().enumerate().map(|(i, row)| (i as f64 + 1.0, row[k])).collect();
-    curves(
-        out.join("learning_curve.svg"),
-        "Handwritten digits",
-        &[
-            Panel { along: "epoch", quantity: "loss", lines: vec![("train", line(0))] },
-            Panel {
-                along: "epoch",
-                quantity: "accuracy",
-                lines: vec![("train", line(1)), ("test", line(2))],
-            },
-        ],
-    )
+    let charts = [
+        Chart::new("epoch", "loss").line("train", line(0)),
+        Chart::new("epoch", "accuracy").line("train", line(1)).line("test", line(2)),
+    ];
+    figure(out.join("learning_curve.svg"), "Handwritten digits", 2, &charts)
 }
 
 /// Draws the first misclassified test images, each with label and guess, and counts them all.

@@ -9,13 +9,15 @@
 
 mod common;
 
-use common::args::Args;
+use common::{
+    args::Args,
+    chart::{Chart, figure},
+};
 use gradus::{
     autograd::check::{Differencing, GradCheck, StepSweep, step_sweep},
     nn::data::digits,
     prelude::*,
 };
-use plotters::prelude::*;
 use std::{error::Error, fmt, fs, path::Path, str::FromStr, time::Instant};
 
 /// The models, as functions of their parameters.
@@ -152,49 +154,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     if report.passed() { Ok(()) } else { Err("the gradient check failed".into()) }
 }
 
-/// Error against step, both logarithmic: f32 in warm colours, f64 in cold ones.
+/// Error against step, both logarithmic.
 fn draw(path: &Path, sweep: &StepSweep) -> Result<(), Box<dyn Error>> {
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (760, 460)).into_drawing_area();
-        root.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&root)
-            .margin(14)
-            .x_label_area_size(44)
-            .y_label_area_size(70)
-            .caption("Error of numerical gradients", ("sans-serif", 22))
-            .build_cartesian_2d((1e-13..1.0).log_scale(), (1e-16..10.0).log_scale())?;
-        chart
-            .configure_mesh()
-            .x_desc("step h")
-            .y_desc("relative error")
-            .x_label_formatter(&|x| format!("{x:.0e}"))
-            .y_label_formatter(&|y| format!("{y:.0e}"))
-            .draw()?;
-        let warm = [(230, 159, 0), (213, 94, 0), (204, 121, 167), (140, 70, 40)];
-        let cold = [(86, 180, 233), (0, 114, 178), (0, 158, 115), (60, 60, 120)];
+    let chart = |half: usize| {
+        let title = ["in f32", "in f64"][half];
+        let mut chart = Chart::new("step h", "relative error").title(title).log(true, true);
         for (formula, name) in Differencing::ALL.iter().enumerate() {
-            for (half, (r, g, b)) in [warm[formula], cold[formula]].into_iter().enumerate() {
-                let error = |row: usize| {
-                    if half == 0 { sweep.rows[row].f32[formula] } else { sweep.rows[row].f64[formula] }
-                };
-                let points = (0..sweep.rows.len())
-                    .map(|row| (sweep.rows[row].h, error(row).clamp(1e-16, 10.0)))
-                    .collect::<Vec<_>>();
-                let style = RGBColor(r, g, b).stroke_width(2);
-                chart
-                    .draw_series(LineSeries::new(points, style))?
-                    .label(format!("{name}, {}", ["f32", "f64"][half]))
-                    .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
-            }
+            let point = |row: usize| {
+                let row = &sweep.rows[row];
+                let error = if half == 0 { row.f32[formula] } else { row.f64[formula] };
+                (row.h.log10(), error.clamp(1e-16, 10.0).log10())
+            };
+            chart = chart.line(&name.to_string(), (0..sweep.rows.len()).map(point).collect());
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::LowerLeft)
-            .background_style(WHITE.mix(0.85))
-            .border_style(BLACK.mix(0.2))
-            .draw()?;
-        root.present()?;
-    }
-    Ok(gradus::nn::write_atomically(path, svg)?)
+        chart.x(-13.0, 0.0).y(-16.0, 1.0)
+    };
+    figure(path, "Error of numerical gradients", 2, &[chart(0), chart(1)])
 }

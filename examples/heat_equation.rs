@@ -17,7 +17,7 @@ mod common;
 
 use common::{
     args::Args,
-    curves::{Panel, curves},
+    chart::{Chart, figure},
 };
 use gradus::{nn::schedule::Cosine, prelude::*};
 use std::{error::Error, f32::consts::PI, fs, path::Path, time::Instant};
@@ -115,13 +115,10 @@ fn draw(path: &Path, net: &impl Layer) -> Result<(), Box<dyn Error>> {
         let point = |(x, u)| (f64::from(x), f64::from(f(u, exact(x, t))));
         x.iter().zip(u.iter()).map(point).collect::<Vec<_>>()
     };
-    let lines = |f| names.iter().zip(times).map(|(name, t)| (name.as_str(), line(t, f))).collect();
-    curves(
-        path,
-        "The heat equation, solved by a net",
-        &[
-            Panel { along: "x", quantity: "temperature", lines: lines(|u, _| u) },
-            Panel { along: "x", quantity: "error", lines: lines(|u, exact| u - exact) },
-        ],
-    )
+    let chart = |quantity: &str, f: fn(f32, f32) -> f32| {
+        let lines = names.iter().zip(times);
+        lines.fold(Chart::new("x", quantity), |chart, (name, t)| chart.line(name, line(t, f)))
+    };
+    let charts = [chart("temperature", |u, _| u), chart("error", |u, exact| u - exact)];
+    figure(path, "The heat equation, solved by a net", 2, &charts)
 }

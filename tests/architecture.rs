@@ -49,7 +49,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
             &["module", "flat", "gradcheck", "init", "decode"],
             &["layer", "summary"],
             &["layers", "save"],
-            &["data", "metrics", "optim", "schedule"],
+            &["book", "data", "metrics", "optim", "schedule"],
             &["train"],
         ],
     ),

@@ -1,10 +1,7 @@
 //! Grids of small pictures.
 
+use super::svg::{Anchor, Svg, grey};
 use gradus::tensor::Tensor;
-use plotters::{
-    prelude::*,
-    style::text_anchor::{HPos, Pos, VPos},
-};
 use std::{error::Error, path::Path};
 
 /// Shades from paper to ink: as many as the 8 x 8 digits have.
@@ -13,8 +10,6 @@ const LEVELS: u8 = 16;
 const PICTURE: usize = 84;
 const WIDTH: usize = 900;
 const MARGIN: usize = 16;
-const INK: RGBColor = RGBColor(50, 50, 50);
-const FONT: &str = "sans-serif";
 
 /// Draws pictures with a caption under each into an SVG file. A picture is `[h, w]` or `[1, h, w]`, with 0 for paper
 /// and 1 for ink.
@@ -32,36 +27,30 @@ pub(crate) fn digit_grid(
     let width = (columns * cell_width).max(12 * title.chars().count()) + MARGIN;
     let top = 48;
     let height = top + images.len().div_ceil(columns) * cell_height;
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (width as u32, height as u32)).into_drawing_area();
-        root.fill(&WHITE)?;
-        let centred = |size: u32| (FONT, size).into_font().color(&INK).pos(Pos::new(HPos::Center, VPos::Top));
-        root.draw(&Text::new(title, (width as i32 / 2, 14), centred(24)))?;
-        for (i, (image, caption)) in images.iter().zip(captions).enumerate() {
-            let left = (width - columns * cell_width) / 2 + i % columns * cell_width;
-            let (middle, y) = ((left + cell_width / 2) as i32, (top + i / columns * cell_height) as i32);
-            let (h, w) = (image.size(-2), image.size(-1));
-            let scale = (PICTURE / h.max(w).max(1)).max(1) as i32;
-            let x = middle - w as i32 * scale / 2;
-            let bottom = (x + w as i32 * scale, y + h as i32 * scale);
-            root.draw(&Rectangle::new([(x - 1, y - 1), (bottom.0, bottom.1)], RGBColor(205, 205, 205)))?;
-            for run in runs(image) {
-                let shade = 255 - (255 * u16::from(run.level) / u16::from(LEVELS)) as u8;
-                let corners = [
-                    (x + run.start as i32 * scale, y + run.row as i32 * scale),
-                    (x + run.end as i32 * scale, y + (run.row + 1) as i32 * scale),
-                ];
-                root.draw(&Rectangle::new(corners, RGBColor(shade, shade, shade).filled()))?;
-            }
-            root.draw(&Text::new(caption.as_str(), (middle, bottom.1 + 6), centred(15)))?;
+    let mut svg = Svg::new(width as f64, height as f64);
+    svg.text([width as f64 / 2.0, 32.0], 22.0, Anchor::Middle, title);
+    for (i, (image, caption)) in images.iter().zip(captions).enumerate() {
+        let left = (width - columns * cell_width) / 2 + i % columns * cell_width;
+        let (middle, y) = (left + cell_width / 2, top + i / columns * cell_height);
+        let (h, w) = (image.size(-2), image.size(-1));
+        let scale = (PICTURE / h.max(w).max(1)).max(1);
+        let x = middle - w * scale / 2;
+        let at = |column: usize, row: usize| [(x + column * scale) as f64, (y + row * scale) as f64];
+        let (corner, end) = (at(0, 0), at(w, h));
+        svg.frame(
+            [corner[0] - 0.5, corner[1] - 0.5],
+            [end[0] - corner[0] + 1.0, end[1] - corner[1] + 1.0],
+            "#CDCDCD",
+        );
+        svg.begin_pixels();
+        for run in runs(image) {
+            let size = [((run.end - run.start) * scale) as f64, scale as f64];
+            svg.rect(at(run.start, run.row), size, &grey(f64::from(run.level) / f64::from(LEVELS)));
         }
-        root.present()?;
+        svg.end();
+        svg.text([middle as f64, end[1] + 17.0], 13.0, Anchor::Middle, caption);
     }
-    // Pixels have sharp edges at every zoom; what says only the default is a third of the file.
-    let svg = svg.replacen("<svg ", "<svg shape-rendering=\"crispEdges\" ", 1);
-    let svg = svg.replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", "");
-    Ok(gradus::nn::write_atomically(path, svg)?)
+    svg.write(path)
 }
 
 /// Pixels of one shade side by side, drawn as one rectangle.
@@ -86,4 +75,29 @@ fn runs(image: &Tensor) -> Vec<Run> {
         }
     }
     runs
+}
+
+/// Writes pictures as one PNG image, so many in a row, with `scale` pixels for each of theirs and lines between them. As
+/// on paper, 0 is white.
+pub(crate) fn mosaic(
+    path: impl AsRef<Path>,
+    images: &[Tensor],
+    columns: usize,
+    scale: usize,
+) -> Result<(), Box<dyn Error>> {
+    let Some(first) = images.first() else { return Ok(()) };
+    let cell = [first.size(-2), first.size(-1)].map(|side| side * scale + 1);
+    let rows = images.len().div_ceil(columns);
+    let pixels: Vec<Vec<f32>> = images.iter().map(Tensor::to_vec).collect();
+    let sheet = Tensor::from_fn([1, rows * cell[0] + 1, columns * cell[1] + 1], |at| {
+        let ([row, y], [column, x]) =
+            ([at[1] / cell[0], at[1] % cell[0]], [at[2] / cell[1], at[2] % cell[1]]);
+        match pixels.get(row * columns + column) {
+            Some(image) if row < rows && column < columns && x > 0 && y > 0 => {
+                1.0 - image[(y - 1) / scale * first.size(-1) + (x - 1) / scale].clamp(0.0, 1.0)
+            }
+            _ => 0.7,
+        }
+    });
+    Ok(gradus::nn::data::images::write(path, &sheet)?)
 }

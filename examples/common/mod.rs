@@ -1,9 +1,15 @@
-//! What several examples use: options, a progress bar, pictures. Not an example itself.
+//! What several examples use: options, a progress bar, pictures; what those of the book's chapters share. Not an example
+//! itself.
 
 #![allow(dead_code, reason = "each example uses a part of it")]
 
 pub(crate) mod args;
+pub(crate) mod book;
+pub(crate) mod chart;
 pub(crate) mod csv;
-pub(crate) mod curves;
+pub(crate) mod field;
 pub(crate) mod grid;
+pub(crate) mod learning;
+pub(crate) mod nets;
 pub(crate) mod progress;
+pub(crate) mod svg;

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod book;
 pub mod data;
 pub mod decode;
 mod flat;

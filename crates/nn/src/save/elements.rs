@@ -119,6 +119,28 @@ fn small_float(bits: u16, exponent_bits: u32, mantissa_bits: u32) -> f32 {
     f32::from_bits(sign << 31 | magnitude)
 }
 
+/// The nearest number in half precision (IEEE 754's binary16), the even one of two that are as near; as its bits.
+#[cfg(feature = "npz")]
+pub(crate) fn half(x: f32) -> Result<u16, String> {
+    let sign = (x.to_bits() >> 16 & 0x8000) as u16;
+    let magnitude = x.to_bits() & 0x7fff_ffff;
+    let bits = match magnitude {
+        // NaN keeps the upper part of its mantissa, and stays one if that is 0.
+        0x7f80_0001.. => 0x7e00 | (magnitude >> 13 & 0x1ff) as u16,
+        0x7f80_0000 => 0x7c00,
+        // 65520, the middle between the largest and what would come next.
+        0x477f_f000.. => return Err(format!("holds {x}, which is beyond the range of half precision")),
+        // Less than 2^-14: multiples of 2^-24, and the product is exact.
+        0..0x3880_0000 => (x.abs() * 16_777_216.0).round_ties_even() as u16,
+        // The exponent's bias is less by 112; a mantissa that is rounded up to 0 takes the exponent along.
+        _ => {
+            let wide = magnitude - (112 << 23);
+            ((wide + 0xfff + (wide >> 13 & 1)) >> 13) as u16
+        }
+    };
+    Ok(sign | bits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +186,28 @@ mod tests {
                 _ => assert_eq!(value(Kind::F8E8m0), 2f64.powi(i32::from(bits) - 127)),
             }
         }
+    }
+
+    #[cfg(feature = "npz")]
+    #[test]
+    fn half_precision_is_the_nearest_and_even_in_the_middle() {
+        let value = |bits: u16| Kind::F16.decode(&bits.to_le_bytes(), false).unwrap()[0];
+        for bits in 0..=u16::MAX {
+            match bits & 0x7fff {
+                0x7c01.. => assert!(value(half(value(bits)).unwrap()).is_nan()),
+                _ => assert_eq!(half(value(bits)).unwrap(), bits, "{bits:#06x}"),
+            }
+        }
+        for low in 0..0x7bffu16 {
+            // In f32 the middle of two neighbours is exact, and so are the numbers beside it.
+            let middle = (value(low) + value(low + 1)) / 2.0;
+            assert_eq!(half(middle).unwrap(), low + (low & 1), "{low:#06x}");
+            assert_eq!(half(middle.next_down()).unwrap(), low, "{low:#06x}");
+            assert_eq!(half(-middle.next_up()).unwrap(), 0x8000 | (low + 1), "{low:#06x}");
+        }
+        assert_eq!(half(65520f32.next_down()).unwrap(), 0x7bff);
+        assert_eq!(half(65520.0).unwrap_err(), "holds 65520, which is beyond the range of half precision");
+        assert_eq!((half(f32::MIN_POSITIVE).unwrap(), half(-1e-9).unwrap()), (0, 0x8000));
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod torch;
 mod weights;
 
 pub use self::safetensors::{load_metadata, load_tensors, save_tensors};
+#[cfg(feature = "npz")]
+pub(crate) use elements::half;
 pub(crate) use elements::{Kind, whole};
 pub use file::{DataError, write_atomically};
 pub(crate) use file::{Reason, expansion_limit, read_file, unpack};

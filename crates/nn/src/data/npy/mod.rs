@@ -45,10 +45,17 @@ pub fn write(path: impl AsRef<Path>, tensor: &Tensor) -> Result<(), DataError> {
 const MAGIC: &[u8] = b"\x93NUMPY";
 
 fn encode(tensor: &Tensor) -> Vec<u8> {
+    let mut bytes = header("<f4", tensor);
+    bytes.extend(tensor.iter().flat_map(f32::to_le_bytes));
+    bytes
+}
+
+/// All that comes before the elements, which are of this kind.
+fn header(kind: &str, tensor: &Tensor) -> Vec<u8> {
     let sizes: Vec<String> = tensor.shape().iter().map(usize::to_string).collect();
     // Python's way to write a list of one.
     let sizes = sizes.join(", ") + if tensor.rank() == 1 { "," } else { "" };
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sizes}), }}");
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({sizes}), }}");
     // Spaces until the elements begin at a multiple of 64 bytes, and the end of the line.
     let before = MAGIC.len() + 4;
     let len = (before + header.len() + 1).next_multiple_of(64) - before;
@@ -60,7 +67,6 @@ fn encode(tensor: &Tensor) -> Vec<u8> {
         _ => bytes.extend((len as u32).to_le_bytes()),
     }
     bytes.extend(header.as_bytes());
-    bytes.extend(tensor.iter().flat_map(f32::to_le_bytes));
     bytes
 }
 
