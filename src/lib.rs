@@ -61,7 +61,13 @@ pub use gradus_tensor as tensor;
 /// ```
 pub mod prelude {
     pub use gradus_autograd::{
-        ops::loss::{CrossEntropyOptions, NllOptions, Reduction},
+        ops::{
+            indexing::{BagMode, EmbeddingBagOptions},
+            loss::{
+                CrossEntropyOptions, GaussianNllOptions, KlDivOptions, MultiMarginOptions, NllOptions,
+                PoissonNllOptions, Reduction, TripletMarginOptions,
+            },
+        },
         prelude::*,
     };
     pub use gradus_nn::{

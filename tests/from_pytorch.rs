@@ -12,14 +12,17 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files.into_iter().chain(folders.iter().flat_map(|folder| sources(folder))).collect()
 }
 
-/// What is declared in a line: the word after `fn`, `struct` and the like, or the head of a row in a table of operations or
-/// layers.
+/// What is declared in a line: the word after `fn`, `struct` and the like, or the head of a row in a table of operations,
+/// layers or losses.
 fn declared(line: &str) -> Option<&str> {
     let line = line.trim().trim_start_matches("pub ");
     let end = |rest: &str| rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
     let item = ["fn ", "struct ", "enum ", "trait ", "type "].iter().find_map(|kind| line.strip_prefix(kind));
     let layer = line.starts_with(char::is_uppercase) && line.contains(" = ");
-    let rest = item.or_else(|| (layer || line.contains(" => ")).then_some(line))?;
+    let row = || (layer || line.contains(" => ")).then_some(line);
+    // The last word before what the method takes: `mse_loss, mse_loss_with(target: &Self) |x| {`.
+    let loss = || line.ends_with(" |x| {").then(|| line.split('(').next()?.rsplit(' ').next()).flatten();
+    let rest = item.or_else(row).or_else(loss)?;
     Some(&rest[..end(rest)])
 }
 

@@ -4,7 +4,7 @@
 use gradus_autograd::{
     check::gradcheck,
     ops::{
-        indexing::ScatterReduction,
+        indexing::{BagMode, EmbeddingBagOptions, ScatterReduction},
         loss::{NllOptions, Reduction},
     },
     prelude::*,
@@ -204,8 +204,16 @@ fn sorting_is_stable_and_takes_nan_for_the_largest() {
         assert_eq!(places.as_slice(), expected);
         assert!(y.value().get([if descending { 0 } else { 3 }]).is_nan());
     }
-    let (y, places) = tape.var(x).topk(0, 0);
-    assert_eq!((y.shape()[0], places.numel()), (0, 0));
+    // The first of the sorted ones, at either end.
+    for k in 0..=4 {
+        for largest in [false, true] {
+            let (y, places) = tape.var(x.clone()).topk(k, 0, largest);
+            let (sorted, stood) = x.sort(0, largest);
+            assert_eq!(places.as_slice(), &stood.as_slice()[..k]);
+            let bits = |x: Tensor| x.iter().map(f32::to_bits).collect::<Vec<_>>();
+            assert_eq!(bits(y.value()), bits(sorted.slice(0, ..k as isize)));
+        }
+    }
 }
 
 #[test]
@@ -219,6 +227,45 @@ fn padding_rows_of_a_table_get_no_gradient_at_any_order() {
     assert_eq!(first.sum().grad(&[table])[0].unwrap().value().to_vec(), [2.0, 0.0]);
 }
 
+#[test]
+fn bags_without_anything() {
+    let tape = Tape::new();
+    let table = tape.var([[1.0, -2.0], [NAN, -5.0], [3.0, -4.0]]);
+    let words = Indices::from([0, 2, -1]);
+    for (mode, first) in
+        [(BagMode::Sum, [7.0, -10.0]), (BagMode::Mean, [7.0 / 3.0, -10.0 / 3.0]), (BagMode::Max, [3.0, -2.0])]
+    {
+        // The second and the fourth bag are empty; the row of NaN is in none.
+        let y = table.embedding_bag_with(&words, Some(&[0, 3, 3]), mode);
+        assert_eq!(y.value().to_vec(), [first[0], first[1], 0.0, 0.0, 0.0, 0.0], "{mode:?}");
+        assert_eq!(y.sum().backward()[table].to_vec()[2..4], [0.0, 0.0], "{mode:?}");
+        // A bag of padding only, which may be anything.
+        let options = EmbeddingBagOptions { padding_index: Some(1), ..mode.into() };
+        let y = table.embedding_bag_with(&Indices::new([1, -2, 0, 1], [2, 2]), None, options);
+        assert_eq!(y.value().to_vec(), [0.0, 0.0, 1.0, -2.0], "{mode:?}");
+        assert_eq!(y.sum().backward()[table].to_vec(), [1.0, 1.0, 0.0, 0.0, 0.0, 0.0], "{mode:?}");
+        assert!(
+            table.embedding_bag_with(&Indices::from([1, 0]), Some(&[0]), mode).value().get([0, 0]).is_nan()
+        );
+        for (words, offsets, shape) in [
+            (Indices::zeros([0]), Some(&[][..]), [0, 2]),
+            (Indices::zeros([0]), Some(&[0, 0][..]), [2, 2]),
+            (Indices::zeros([0, 3]), None, [0, 2]),
+            (Indices::zeros([3, 0]), None, [3, 2]),
+        ] {
+            assert_eq!(
+                table.embedding_bag_with(&words, offsets, mode).value(),
+                Tensor::zeros(shape),
+                "{mode:?}"
+            );
+        }
+    }
+    // Equal ones share, one that is named twice too.
+    let table = tape.var([[4.0], [4.0], [3.0]]);
+    let y = table.embedding_bag_with(&Indices::new([0, 1, 2, 1], [1, 4]), None, BagMode::Max);
+    assert_eq!(y.backward_from([[3.0]])[table].to_vec(), [1.0, 2.0, 0.0]);
+}
+
 /// Every method on values without elements, and on single elements, forwards and backwards.
 #[test]
 fn sizes_zero_and_one() {
@@ -230,7 +277,7 @@ fn sizes_zero_and_one() {
         ("vector_norm", |x| x.vector_norm(3.0, 0, false)),
         ("vector_norm inf", |x| x.vector_norm(f32::INFINITY, 0, false)),
         ("sort", |x| x.sort(0, false).0),
-        ("topk", |x| x.topk(0, 0).0),
+        ("topk", |x| x.topk(0, 0, false).0),
         ("scatter", |x| x.scatter(0, &Indices::new([0; 0], [0, x.shape()[1]]), &x.slice(0, ..0))),
         ("index_copy", |x| x.index_copy(0, &Indices::new([0; 0], [0]), &x.slice(0, ..0))),
         ("masked_select", |x| x.masked_select(&x.is_positive())),

@@ -69,6 +69,7 @@ fn kinks_and_singular_points() -> Vec<Convention> {
         |x| x.sigmoid() => [[0.0, 0.5, 0.25], [1000.0, 1.0, 0.0], [-1000.0, 0.0, 0.0]];
         |x| x.tanh() => [[0.0, 0.0, 1.0], [1000.0, 1.0, 0.0], [-1000.0, -1.0, 0.0]];
         |x| x.softplus() => [[1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
+        |x| x.softplus_with(2.0, 4.0) => [[2.0, 2.009_075, 0.98201376], [3.0, 3.0, 1.0], [-1000.0, 0.0, 0.0], [INF, INF, 1.0]];
         |x| x.gelu() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0], [-100.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
         |x| x.gelu_tanh() => [[0.0, 0.0, 0.5], [100.0, 100.0, 1.0], [2e13, 2e13, 1.0], [-2e13, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
         |x| x.silu() => [[0.0, 0.0, 0.5], [1000.0, 1000.0, 1.0], [-1000.0, 0.0, 0.0], [INF, INF, 1.0], [-INF, 0.0, 0.0]];
@@ -300,7 +301,7 @@ fn ties_share() {
     // Forms that tell the position give it all to the first.
     let y = x.max_with_indices(0).0 + x.min_with_indices(0).0;
     all_same(&y.backward()[x], &[1.0, 1.0, 0.0, 0.0, 0.0]);
-    all_same(&x.topk(1, 0).0.sum().backward()[x], &[1.0, 0.0, 0.0, 0.0, 0.0]);
+    all_same(&x.topk(1, 0, true).0.sum().backward()[x], &[1.0, 0.0, 0.0, 0.0, 0.0]);
     all_same(&x.sort(0, false).0.slice(0, ..1).sum().backward()[x], &[0.0, 1.0, 0.0, 0.0, 0.0]);
     all_same(&x.vector_norm(INF, 0, false).backward()[x], &[0.5, 0.0, 0.5, 0.0, 0.0]);
     assert!(tape.var(NAN).maximum(&tape.var(1.0)).item().is_nan());

@@ -35,6 +35,7 @@ fn differences() -> Vec<Difference> {
         ("`[0, x].soft_cross_entropy([1, 0])` at -∞", value(soft, -INF), vec![0.0], "0", "NaN"),
         ("value of `x.binary_cross_entropy(1)` at 0", value(bce, 0.0), vec![INF], "∞", "100"),
         ("slope of `x.binary_cross_entropy(1)` at 0", slope(bce, 0.0), vec![-INF], "-∞", "-1e12"),
+        ("slope of `0.gaussian_nll_loss(0, x)` at 1e-8, below eps", slope(|x| { let zero = x.place().constant(0.0); zero.gaussian_nll_loss(&zero, &x) }, 1e-8), vec![0.0], "0", "5e5"),
         ("attention on a key with a score of -∞", value(unseen, -INF), vec![0.0], "0", "NaN"),
         ("`[30, 10, 20].kthvalue(1)`", vec![Tensor::from([30.0, 10.0, 20.0]).kthvalue(1, 0).0.item()], vec![20.0], "20, counted from 0", "10, counted from 1"),
         ("`max_unpool2d` of two windows of 9 with one winner", unpooled(), vec![18.0], "18, the sum: the gradient of the pooling", "9, the last"),

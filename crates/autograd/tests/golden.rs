@@ -5,7 +5,7 @@ use gradus_autograd::{
     check::{Report, Verdict, gradcheck},
     ops::{
         grid_sample::{GridMode, GridPadding},
-        indexing::ScatterReduction,
+        indexing::{BagMode, EmbeddingBagOptions, ScatterReduction},
         loss::{CrossEntropyOptions, NllOptions, Reduction},
     },
     prelude::*,
@@ -22,6 +22,7 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         _ => Reduction::Mean,
     };
     let at = x[0].place();
+    let numbers = || rest.split(' ').map(|number| number.parse().unwrap()).collect::<Vec<f32>>();
     let signs = || at.constant([[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]]);
     match method {
         "exp2" => x[0].exp2(),
@@ -60,6 +61,7 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         "gelu_tanh" => x[0].gelu_tanh(),
         "silu" => x[0].silu(),
         "softplus" => x[0].softplus(),
+        "softplus_with" => x[0].softplus_with(numbers()[0], numbers()[1]),
         "hardtanh" => x[0].hardtanh(-0.5, 1.0),
         "relu6" => x[0].relu6(),
         "hardsigmoid" => x[0].hardsigmoid(),
@@ -139,7 +141,8 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         "stack" => V::stack(&[&x[0], &x[1], &x[0]], 1),
 
         "sort" => x[0].sort(0, true).0,
-        "topk" => x[0].topk(3, 1).0,
+        "topk" if rest.is_empty() => x[0].topk(3, 1, true).0,
+        "topk" => x[0].topk(rest.split(' ').nth(2).unwrap().parse().unwrap(), 1, false).0,
         "kthvalue" => x[0].kthvalue(2, -2).0,
         "median" => x[0].median(0).0,
         "quantile" => x[0].quantile(0.3, 1),
@@ -185,7 +188,25 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
             x[0].index_put(&[&table([2, 0, -1, 1]), &table([1, 1, 3, 0])], &x[1], false)
         }
         "index_put" => x[0].index_put(&[&table([2, 0, -1, 1]), &table([2, 0, -1, 1])], &x[1], true),
-        "embedding_bag" => x[0].embedding_bag(&Indices::from([0, 2, 2, 1, 3]), &[0, 3, 3], rest == "mean"),
+        "embedding_bag" => {
+            let (mode, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+            let mode = match mode {
+                "sum" => BagMode::Sum,
+                "mean" => BagMode::Mean,
+                _ => BagMode::Max,
+            };
+            // Row 0 of the table from the back in one, row 3 from the front.
+            let padding_index = rest.ends_with("padding").then_some(if x.len() == 2 { -4 } else { 3 });
+            let options = EmbeddingBagOptions { mode, per_sample_weights: x.get(1), padding_index };
+            let words = Indices::from([3, 1, 1, 0, 2, 3]);
+            match rest {
+                "" => x[0].embedding_bag_with(&Indices::from([0, 2, 2, 1, 3]), Some(&[0, 3, 3]), mode),
+                _ if rest.ends_with("rows") => {
+                    x[0].embedding_bag_with(&Indices::new([0, 3, 1, 2, 2, -2], [2, 3]), None, options)
+                }
+                _ => x[0].embedding_bag_with(&words, Some(&[0, 2, 2, 5]), options),
+            }
+        }
         "masked_select" => x[0].masked_select(&at.constant([1.0, 0.0, 1.0])),
         "embedding_with_padding" => x[0].embedding_with_padding(&Indices::new([1, 0, 2, 1], [2, 2]), 1),
 
@@ -203,9 +224,11 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         "renorm" => x[0].renorm(1.0, 1, 5.0),
         "lp_pool2d" => x[0].lp_pool2d(rest.parse().unwrap(), [2, 3], [1, 2]),
         "lp_pool1d" => x[0].lp_pool1d(2.0, 3, 2),
-        "normalized" => x[0].normalized(1),
+        "normalize" if rest.is_empty() => x[0].normalize(1),
+        "normalize" => x[0].normalize_with(numbers()[0], 1, numbers()[1]),
         "cosine_similarity" => x[0].cosine_similarity(&x[1], 1),
-        "pairwise_distance" => x[0].pairwise_distance(&x[1]),
+        "pairwise_distance" if rest.is_empty() => x[0].pairwise_distance(&x[1]),
+        "pairwise_distance" => x[0].pairwise_distance_with(&x[1], numbers()[0], numbers()[1]),
 
         "mse_loss" => x[0].mse_loss_with(&x[1], reduction),
         "l1_loss" => x[0].l1_loss_with(&x[1], reduction),

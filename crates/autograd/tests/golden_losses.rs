@@ -3,7 +3,10 @@
 
 use gradus_autograd::{
     check::{GradCheck, Verdict},
-    ops::loss::{CrossEntropyOptions, NllOptions, Reduction},
+    ops::loss::{
+        CrossEntropyOptions, GaussianNllOptions, KlDivOptions, MultiMarginOptions, NllOptions,
+        PoissonNllOptions, Reduction, TripletMarginOptions,
+    },
     prelude::{Rng, *},
 };
 use proptest::prelude::*;
@@ -22,6 +25,12 @@ struct Options {
     class_weights: Option<Tensor>,
     /// 0 or 1 for each logit of the multi-label cost.
     targets: Option<Tensor>,
+    kl_div: KlDivOptions,
+    poisson: PoissonNllOptions,
+    gaussian: GaussianNllOptions,
+    triplet: TripletMarginOptions,
+    /// The power of the margins of classes.
+    p: u32,
 }
 
 fn loss<V: Value>(name: &str, x: &[V], o: &Options) -> V {
@@ -36,9 +45,11 @@ fn loss<V: Value>(name: &str, x: &[V], o: &Options) -> V {
         "weighted_binary_cross_entropy_with_logits" => {
             x[0].weighted_binary_cross_entropy_with_logits_with(&x[1], &x[2], reduction)
         }
-        "kl_div" => x[0].kl_div_with(&x[1], reduction),
-        "poisson_nll_loss" => x[0].poisson_nll_loss_with(&x[1], reduction),
-        "gaussian_nll_loss" => x[0].gaussian_nll_loss_with(&x[1], &x[2], reduction),
+        "kl_div" => x[0].kl_div_with(&x[1], KlDivOptions { reduction, ..o.kl_div }),
+        "poisson_nll_loss" => x[0].poisson_nll_loss_with(&x[1], PoissonNllOptions { reduction, ..o.poisson }),
+        "gaussian_nll_loss" => {
+            x[0].gaussian_nll_loss_with(&x[1], &x[2], GaussianNllOptions { reduction, ..o.gaussian })
+        }
         "soft_margin_loss" => x[0].soft_margin_loss_with(&x[1], reduction),
         "hinge_loss" => x[0].hinge_loss_with(&x[1], reduction),
         "hinge_embedding_loss" => x[0].hinge_embedding_loss_with(&x[1], o.number, reduction),
@@ -55,9 +66,26 @@ fn loss<V: Value>(name: &str, x: &[V], o: &Options) -> V {
             let class_weights = o.class_weights.clone();
             x[0].nll_loss_with(&o.labels[0], NllOptions { ignore_index: o.ignore, class_weights, reduction })
         }
-        "soft_cross_entropy" => x[0].soft_cross_entropy_with(&x[1], reduction),
+        "soft_cross_entropy" => {
+            let options = CrossEntropyOptions {
+                label_smoothing: o.smoothing,
+                ignore_index: None,
+                class_weights: o.class_weights.clone(),
+                reduction,
+            };
+            x[0].soft_cross_entropy_with(&x[1], options)
+        }
+        "multi_margin_loss" => {
+            let class_weights = o.class_weights.clone();
+            let options = MultiMarginOptions { p: o.p, margin: o.number, class_weights, reduction };
+            x[0].multi_margin_loss_with(&o.labels[0], options)
+        }
+        "multilabel_margin_loss" => x[0].multilabel_margin_loss_with(&o.labels[0], reduction),
         "margin_ranking_loss" => x[0].margin_ranking_loss_with(&x[1], &x[2], o.number, reduction),
-        "triplet_margin_loss" => x[0].triplet_margin_loss_with(&x[1], &x[2], o.number, reduction),
+        "triplet_margin_loss" => {
+            let options = TripletMarginOptions { reduction, ..o.triplet };
+            x[0].triplet_margin_loss_with(&x[1], &x[2], o.number, options)
+        }
         "cosine_embedding_loss" => x[0].cosine_embedding_loss_with(&x[1], &x[2], o.number, reduction),
         "negative_sampling_loss" => {
             x[0].negative_sampling_loss_with(&x[1], &o.labels[0], &o.labels[1], reduction)
@@ -118,25 +146,48 @@ fn losses_and_gradients_are_those_of_pytorch() {
         let all = |kind: &str| -> Vec<&str> {
             lines.lines().filter_map(|line| line.strip_prefix(kind)?.strip_prefix(' ')).collect()
         };
-        let number = |key: &str| option(key).map_or(0.0, |text| text.parse().unwrap());
+        let number_or =
+            |key: &str, usual: f32| option(key).map_or(usual, |text| text.parse::<f32>().unwrap());
+        let number = |key: &str| number_or(key, 0.0);
+        let is = |key: &str| number(key) == 1.0;
         let mut options = Options {
             reduction: match option("reduction").as_deref() {
                 Some("sum") => Reduction::Sum,
                 Some("none") => Reduction::None,
                 _ => Reduction::Mean,
             },
-            number: number("option"),
+            number: number_or("option", number("margin")),
             smoothing: number("smoothing"),
-            ignore: (number("ignore") == 1.0).then_some(-1),
+            ignore: is("ignore").then_some(-1),
+            kl_div: KlDivOptions { log_target: is("log_target"), ..Default::default() },
+            poisson: PoissonNllOptions {
+                log_input: number_or("log_input", 1.0) == 1.0,
+                full: is("full"),
+                eps: number_or("eps", 1e-8),
+                ..Default::default()
+            },
+            gaussian: GaussianNllOptions {
+                full: is("full"),
+                eps: number_or("eps", 1e-6),
+                ..Default::default()
+            },
+            triplet: TripletMarginOptions {
+                p: number_or("p", 2.0),
+                eps: number_or("eps", 1e-6),
+                swap: is("swap"),
+                ..Default::default()
+            },
+            p: number("p") as u32,
             ..Options::default()
         };
         let labels: Vec<Tensor> = all("labels").into_iter().map(tensor).collect();
         let classes = |x: &Tensor| Indices::new(x.iter().map(|x| x as i32).collect::<Vec<_>>(), x.shape());
         match name {
-            "cross_entropy" | "nll_loss" => {
+            "cross_entropy" | "nll_loss" | "multi_margin_loss" => {
                 options.labels = vec![classes(&labels[0])];
                 options.class_weights = Some(labels[1].clone());
             }
+            "soft_cross_entropy" => options.class_weights = labels.first().cloned(),
             "multi_label_cost" => options.targets = Some(labels[0].clone()),
             _ => options.labels = labels.iter().map(classes).collect(),
         }
@@ -239,7 +290,18 @@ proptest! {
         gradcheck("weighted_binary_cross_entropy_with_logits", &[x.clone(), t.clone(), weights], &options)?;
         gradcheck("gaussian_nll_loss", &[x.clone(), t.clone(), draw.between(&shape, 0.25, 2.0)], &options)?;
         gradcheck("poisson_nll_loss", &[x.clone(), draw.between(&shape, 0.0, 4.0)], &options)?;
-        gradcheck("kl_div", &[p.log(), t], &options)?;
+        gradcheck("kl_div", &[p.log(), t.clone()], &options)?;
+        let kl_div = KlDivOptions { log_target: true, ..Default::default() };
+        gradcheck("kl_div", &[p.log(), t.log()], &Options { kl_div, ..options.clone() })?;
+        for log_input in [false, true] {
+            let poisson = PoissonNllOptions { log_input, full: true, eps: number, ..Default::default() };
+            let mean = if log_input { x.clone() } else { draw.between(&shape, 0.1, 4.0) };
+            let counts = draw.between(&shape, 0.1, 4.0);
+            gradcheck("poisson_nll_loss", &[mean, counts], &Options { poisson, ..options.clone() })?;
+        }
+        let gaussian = GaussianNllOptions { full: true, eps: number, ..Default::default() };
+        let variance = draw.between(&shape, 0.25, 2.0);
+        gradcheck("gaussian_nll_loss", &[x.clone(), t, variance], &Options { gaussian, ..options.clone() })?;
         let signs = draw.signs(&shape);
         for name in ["hinge_loss", "hinge_embedding_loss", "soft_margin_loss"] {
             gradcheck(name, &[x.clone(), signs.clone()], &options)?;
@@ -251,7 +313,7 @@ proptest! {
         (n, classes, inner) in (1..4usize, 1..5usize, prop::collection::vec(1..3usize, 0..2)),
         (reduction, smoothing) in (reduction(), prop::sample::select(vec![0.0, 0.1, 1.0])),
         (ignores, weighted) in (any::<bool>(), any::<bool>()),
-        seed: u64,
+        (p, number, seed) in (1..3u32, 0.1..2.0f32, any::<u64>()),
     ) {
         let mut draw = Draw(Rng::seed(seed));
         let rows = [&[n], &inner[..]].concat();
@@ -265,6 +327,8 @@ proptest! {
             ignore: ignores.then_some(-1),
             labels: vec![Indices::new(labels, &rows)],
             class_weights: weighted.then(|| draw.between(&[classes], 0.5, 2.0)),
+            p,
+            number,
             ..Options::default()
         };
         let shape = [&[n, classes], &inner[..]].concat();
@@ -272,19 +336,28 @@ proptest! {
         gradcheck("cross_entropy", std::slice::from_ref(&x), &options)?;
         gradcheck("nll_loss", std::slice::from_ref(&x), &options)?;
         gradcheck("soft_cross_entropy", &[x, draw.between(&shape, 0.1, 1.0)], &options)?;
+        let labels = vec![Indices::new(draw.classes(&[n], classes), [n])];
+        let scores = draw.normal(&[n, classes]);
+        gradcheck("multi_margin_loss", std::slice::from_ref(&scores), &Options { labels, ..options.clone() })?;
+        let mut labels = draw.classes(&[n, 2], classes);
+        labels.iter_mut().skip(1).step_by(3).for_each(|label| *label = -1);
+        let labels = vec![Indices::new(labels, [n, 2])];
+        gradcheck("multilabel_margin_loss", &[scores], &Options { labels, ..options })?;
     }
 
     #[test]
     fn gradients_of_ranking_losses(
         (n, d, words, negatives) in (1..4usize, 2..5usize, 1..5usize, 1..4usize),
         (reduction, number) in (reduction(), 0.1..0.9f32),
+        (p, swap) in (prop::sample::select(vec![1.0, 1.5, 2.0, 3.0, f32::INFINITY]), any::<bool>()),
         seed: u64,
     ) {
         let mut draw = Draw(Rng::seed(seed));
         let [positive, negative] = [vec![n], vec![n, negatives]]
             .map(|shape| Indices::new(draw.classes(&shape, words), shape));
         let labels = vec![positive, negative];
-        let options = Options { reduction, number, labels, ..Options::default() };
+        let triplet = TripletMarginOptions { p, swap, ..Default::default() };
+        let options = Options { reduction, number, labels, triplet, ..Options::default() };
         let [a, b, q] = [0; 3].map(|_| draw.normal(&[n, d]));
         gradcheck("triplet_margin_loss", &[a.clone(), b.clone(), q], &options)?;
         gradcheck("margin_ranking_loss", &[a.clone(), b.clone(), draw.signs(&[n, d])], &options)?;

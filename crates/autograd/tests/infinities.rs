@@ -49,7 +49,8 @@ macro_rules! functions {
 fn functions_at_every_magnitude() {
     let functions = functions! {
         sigmoid = Sigmoid; tanh = Tanh; relu = Relu; leaky_relu(0.25) = LeakyRelu(0.25); elu(2.0) = Elu(2.0);
-        gelu = Gelu; gelu_tanh = GeluTanh; silu = Silu; softplus = Softplus; mish = Mish; celu(3.0) = Celu(3.0);
+        gelu = Gelu; gelu_tanh = GeluTanh; silu = Silu; softplus = Softplus; mish = Mish;
+        softplus_with(2.0, 20.0) = SoftplusWith(2.0, 20.0); celu(3.0) = Celu(3.0);
         softsign = Softsign; tanhshrink = Tanhshrink; hardtanh(-1.0, 1.0) = Hardtanh(-1.0, 1.0);
         exp = Exp; exp2 = Exp2; expm1 = Expm1; log = Log; log2 = Log2; log10 = Log10; log1p = Log1p; sqrt = Sqrt;
         cbrt = Cbrt; rsqrt = Rsqrt; reciprocal = Reciprocal; square = Square; powf(3.0) = Powf(3.0);
@@ -110,7 +111,7 @@ fn functions_at_every_magnitude() {
 fn activations_have_their_limits() {
     type Activation = for<'t> fn(Var<'t>) -> Var<'t>;
     // At -∞ and at ∞.
-    let table: [(&str, Activation, [f32; 2], [f32; 2]); 21] = [
+    let table: [(&str, Activation, [f32; 2], [f32; 2]); 23] = [
         ("gelu", |x| x.gelu(), [0.0, 0.0], [INF, 1.0]),
         ("gelu_tanh", |x| x.gelu_tanh(), [0.0, 0.0], [INF, 1.0]),
         ("silu", |x| x.silu(), [0.0, 0.0], [INF, 1.0]),
@@ -118,6 +119,8 @@ fn activations_have_their_limits() {
         ("hardswish", |x| x.hardswish(), [0.0, 0.0], [INF, 1.0]),
         ("relu", |x| x.relu(), [0.0, 0.0], [INF, 1.0]),
         ("softplus", |x| x.softplus(), [0.0, 0.0], [INF, 1.0]),
+        ("softplus_with", |x| x.softplus_with(1.5, 20.0), [0.0, 0.0], [INF, 1.0]),
+        ("softplus_with", |x| x.softplus_with(1e30, INF), [0.0, 0.0], [INF, 1.0]),
         ("relu6", |x| x.relu6(), [0.0, 0.0], [6.0, 0.0]),
         ("hardsigmoid", |x| x.hardsigmoid(), [0.0, 0.0], [1.0, 0.0]),
         ("sigmoid", |x| x.sigmoid(), [0.0, 0.0], [1.0, 0.0]),
@@ -292,10 +295,14 @@ fn not_a_number_in_order() {
     assert_eq!(sorted(false).1.as_slice(), [3, 0, 2, 1, 4]);
     all_same(&sorted(true).0.value(), &[NAN, NAN, INF, 2.0, 1.0]);
     assert_eq!(sorted(true).1.as_slice(), [1, 4, 2, 0, 3]);
-    let (y, places) = x.topk(3, 0);
+    let (y, places) = x.topk(3, 0, true);
     all_same(&y.value(), &[NAN, NAN, INF]);
     assert_eq!(places.as_slice(), [1, 4, 2]);
     all_same(&y.backward_from([1.0, 2.0, 3.0])[x], &[0.0, 1.0, 3.0, 0.0, 2.0]);
+    let (y, places) = x.topk(4, 0, false);
+    all_same(&y.value(), &[1.0, 2.0, INF, NAN]);
+    assert_eq!(places.as_slice(), [3, 0, 2, 1]);
+    all_same(&y.backward_from([1.0, 2.0, 3.0, 4.0])[x], &[2.0, 4.0, 3.0, 1.0, 0.0]);
     let kth: Vec<i32> = (0..5).map(|k| x.kthvalue(k, 0).1.as_slice()[0]).collect();
     assert_eq!(kth, [3, 0, 2, 1, 4]);
     assert_eq!((x.argmax(0).as_slice(), x.argmin(0).as_slice()), (&[1][..], &[1][..]));

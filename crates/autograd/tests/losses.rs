@@ -1,7 +1,10 @@
 //! Losses and what they stand on: the worked numbers of *Deep Learning from Scratch*, closed forms, extreme logits.
 
 use gradus_autograd::{
-    ops::loss::{CrossEntropyOptions, Reduction},
+    ops::loss::{
+        CrossEntropyOptions, GaussianNllOptions, KlDivOptions, MultiMarginOptions, PoissonNllOptions,
+        Reduction,
+    },
     prelude::*,
 };
 
@@ -294,4 +297,168 @@ fn what_is_no_probability_is_refused() {
     }
     let nan = Tensor::from([[0.5, f32::NAN]]);
     assert!(nan.binary_cross_entropy(&unit).item().is_nan() && x.soft_cross_entropy(&nan).item().is_nan());
+}
+
+/// Of one-hot targets the rows are those of the labels, with all options.
+#[test]
+fn soft_targets_have_the_options_of_labels() {
+    let (logits, labels) =
+        (Tensor::randn([3, 4, 2], &mut Rng::seed(4)), Indices::new([0, 3, 2, 2, 1, 0], [3, 2]));
+    let targets = Tensor::one_hot(&labels, 4).permute([0, 2, 1]);
+    for label_smoothing in [0.0, 0.25, 1.0] {
+        for class_weights in [None, Some(Tensor::from([0.5, 0.0, 2.0, 3.0]))] {
+            let options = |reduction| CrossEntropyOptions {
+                label_smoothing,
+                class_weights: class_weights.clone(),
+                reduction,
+                ..Default::default()
+            };
+            let tape = Tape::new();
+            let x = tape.var(&logits);
+            let hard = x.cross_entropy_with(&labels, options(Reduction::None));
+            let soft = x.soft_cross_entropy_with(&tape.constant(&targets), options(Reduction::None));
+            let exact: Vec<f64> = hard.value().iter().map(f64::from).collect();
+            all_close(&soft.value(), &exact);
+            let exact: Vec<f64> = hard.sum().backward()[x].iter().map(f64::from).collect();
+            all_close(&soft.sum().backward()[x], &exact);
+            // The mean is that over the rows.
+            let mean = logits.soft_cross_entropy_with(&targets, options(Reduction::Mean));
+            close(mean.item(), f64::from(soft.value().sum().item()) / 6.0);
+        }
+    }
+    // A class without weight counts for nothing, whatever its logit.
+    let tape = Tape::new();
+    let x = tape.var([[0.0, -INF, 0.0]]);
+    let class_weights = Some(Tensor::from([1.0, 0.0, 1.0]));
+    let options = CrossEntropyOptions { class_weights, label_smoothing: 0.5, ..Default::default() };
+    let loss = x.soft_cross_entropy_with(&tape.constant([[0.0, 1.0, 0.0]]), options);
+    close(loss.item(), 2f64.ln() / 3.0);
+    assert!(loss.backward()[x].iter().all(|g| g == 0.0));
+}
+
+#[test]
+fn targets_as_logarithms() {
+    let tape = Tape::new();
+    let (x, log_t) = (tape.var([-1.0, -INF, -3.0, -2.0]), tape.var([-2.0, -INF, -INF, -90.0]));
+    let log_target = KlDivOptions { log_target: true, reduction: Reduction::Sum };
+    let y = x.kl_div_with(&log_t, log_target);
+    let exact = -(-2f64).exp();
+    close(y.item(), exact);
+    // A target of 0 gets none and sends none, under a probability of 0 too; one of e^-90 is none in single precision.
+    assert_eq!(y.backward()[x].to_vec()[1..3], [0.0, 0.0]);
+    all_close(&y.backward()[log_t].slice(0, ..3), &[0.0, 0.0, 0.0]);
+    let certain = tape.var([0.0]).kl_div_with(&tape.constant([0.0]), log_target);
+    assert_eq!(certain.item(), 0.0);
+    assert_eq!(tape.var([-INF]).kl_div_with(&tape.constant([0.0]), log_target).item(), INF);
+}
+
+/// The negative logarithm of e^-m m^t / t!, of whose terms, up to 1e8, nothing is to be left over but the sum.
+#[test]
+fn the_whole_likelihood_of_counts() {
+    let tape = Tape::new();
+    for (count, relative) in
+        [(2.0f32, 2.0), (10.0, 0.9), (1e3, 1.0), (1e3, 1.01), (1e6, 1.0), (1e6, 1.5), (2f32.powi(22), 1.0)]
+    {
+        let (m, t) = (count * relative, f64::from(count));
+        let of_mean = |m: f64| m - t * m.ln() + t * t.ln() - t + 0.5 * (std::f64::consts::TAU * t).ln();
+        let t = tape.constant(count);
+        for log_input in [false, true] {
+            let x = tape.var(if log_input { m.ln() } else { m });
+            let options = PoissonNllOptions { log_input, full: true, eps: 0.0, ..Default::default() };
+            let y = x.poisson_nll_loss_with(&t, options);
+            // The logarithm of a mean is rounded before it comes here.
+            let mean = if log_input { f64::from(x.item()).exp() } else { m.into() };
+            // Of d = ln m - ln t the last digit counts t (e^d - 1) times.
+            let exact = of_mean(mean);
+            let off = (f64::from(y.item()) - exact).abs();
+            let bound = 1e-6 * exact + (mean - f64::from(count)).abs() * 1e-6;
+            assert!(off <= bound, "{count}, {m}: {} is not {exact}", y.item());
+        }
+    }
+    let full = PoissonNllOptions { full: true, reduction: Reduction::Sum, ..Default::default() };
+    // Up to 1 there is nothing to add; and no mean costs nothing without counts, and everything with some.
+    for t in [0.0, 0.5, 1.0] {
+        let (x, t) = (tape.var([-1.0, 2.0]), tape.constant([t, t]));
+        let gradient =
+            |options: PoissonNllOptions| x.poisson_nll_loss_with(&t, options).backward()[x].clone();
+        let plain = PoissonNllOptions { full: false, ..full };
+        assert_eq!(x.poisson_nll_loss_with(&t, full).item(), x.poisson_nll_loss_with(&t, plain).item());
+        assert_eq!(gradient(full), gradient(plain));
+    }
+    for log_input in [false, true] {
+        let none = if log_input { -INF } else { 0.0 };
+        let options = PoissonNllOptions { log_input, eps: 0.0, ..full };
+        for (count, cost) in [(0.0, 0.0), (3.0, INF)] {
+            let (x, t) = (tape.var([none]), tape.var([count]));
+            let y = x.poisson_nll_loss_with(&t, options);
+            assert_eq!(y.item(), cost);
+            // Of e^x and of x.
+            let slope = match (count == 0.0, log_input) {
+                (true, true) => 0.0,
+                (true, false) => 1.0,
+                (false, true) => -3.0,
+                (false, false) => -INF,
+            };
+            assert_eq!(y.backward()[x].item(), slope, "{count}, {log_input}");
+        }
+    }
+    // With an eps an impossible count is only unlikely.
+    let options = PoissonNllOptions { log_input: false, eps: 0.25, ..Default::default() };
+    close(Tensor::scalar(0.0).poisson_nll_loss_with(&Tensor::scalar(3.0), options).item(), 3.0 * 4f64.ln());
+}
+
+#[test]
+fn the_whole_likelihood_of_a_normal_distribution() {
+    let tape = Tape::new();
+    let (x, t, v) = (tape.var([1.0, 1.0]), tape.constant([3.0, 3.0]), tape.var([4.0, 0.25]));
+    let exact = |v: f64| 0.5 * (std::f64::consts::TAU * v).ln() + 4.0 / (2.0 * v);
+    // The second variance counts as 1/2, and gets no gradient.
+    let options = GaussianNllOptions { full: true, eps: 0.5, reduction: Reduction::None };
+    let y = x.gaussian_nll_loss_with(&t, &v, options);
+    all_close(&y.value(), &[exact(4.0), exact(0.5)]);
+    let gradients = y.sum().backward();
+    all_close(&gradients[x], &[-2.0 / 4.0, -2.0 / 0.5]);
+    all_close(&gradients[v], &[0.5 / 4.0 - 2.0 / 16.0, 0.0]);
+    let nan = x.gaussian_nll_loss(&t, &(v * f32::NAN));
+    assert!(nan.item().is_nan());
+}
+
+#[test]
+fn margins_of_infinite_scores() {
+    let tape = Tape::new();
+    // A label far above the others costs nothing; one far below costs everything.
+    for (own, other, loss, slopes) in [
+        (INF, 1.0, 0.0, [0.0, 0.0]),
+        (0.0, -INF, 0.0, [0.0, 0.0]),
+        (-INF, 0.0, INF, [-0.5, 0.5]),
+        (0.0, INF, INF, [-0.5, 0.5]),
+    ] {
+        let x = tape.var([[own, other]]);
+        for y in [
+            x.multi_margin_loss(&Indices::from([0])),
+            x.multilabel_margin_loss(&Indices::new([0, -1], [1, 2])),
+        ] {
+            assert_eq!((y.item(), y.backward()[x].to_vec()), (loss, slopes.to_vec()), "{own} and {other}");
+        }
+    }
+    let x = tape.var([[0.0, 0.5], [f32::NAN, 0.0]]);
+    assert!(x.multi_margin_loss(&Indices::from([0, 0])).item().is_nan());
+    assert!(x.multilabel_margin_loss(&Indices::new([0, 0], [2, 1])).item().is_nan());
+    // A label without weight costs nothing, whatever its scores; a row without labels does neither.
+    let options = MultiMarginOptions { class_weights: Some([0.0, 3.0].into()), ..Default::default() };
+    let y = x.multi_margin_loss_with(&Indices::from([1, 0]), options);
+    assert_eq!((y.item(), y.backward()[x].to_vec()), (3.0 * 0.5 / 4.0, vec![0.75, -0.75, 0.0, 0.0]));
+    let y = x.multilabel_margin_loss(&Indices::new([1, -1], [2, 1]));
+    assert_eq!((y.item(), y.backward()[x].to_vec()), (0.5 / 4.0, vec![0.25, -0.25, 0.0, 0.0]));
+    // Nobody named, and nobody there.
+    assert_eq!(
+        x.multilabel_margin_loss_with(&Indices::zeros([2, 0]), Reduction::None).value().to_vec(),
+        [0.0, 0.0]
+    );
+    let nobody = Tensor::zeros([0, 2]);
+    assert!(nobody.multi_margin_loss(&Indices::zeros([0])).item().is_nan());
+    assert!(nobody.multilabel_margin_loss(&Indices::zeros([0, 2])).item().is_nan());
+    // A margin that is just kept.
+    let x = tape.var([[1.0, 0.0]]);
+    assert_eq!(x.multi_margin_loss(&Indices::from([0])).backward()[x].to_vec(), [0.0, 0.0]);
 }

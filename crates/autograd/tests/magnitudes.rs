@@ -3,7 +3,7 @@
 
 use gradus_autograd::{
     check::{magnitudes, right_at},
-    ops,
+    ops::{self, loss::TripletMarginOptions},
     prelude::*,
 };
 
@@ -63,6 +63,39 @@ fn norms() {
     );
     gives("cdist", [[3e-25, 4e-25]], |x| x.cdist(&x.place().constant([[0.0, 0.0]])), &[5e-25], &[0.6, 0.8]);
     gives("hypot", [3e-25], |x| x.hypot(&x.place().constant(4e-25)), &[5e-25], &[0.6]);
+}
+
+#[test]
+fn directions() {
+    // Norms that are beyond f32: the direction was 0.
+    let root = 0.5f64.sqrt();
+    let across = [root / 2.0 / 3e38, -root / 2.0 / 3e38];
+    gives("p = 2", [3e38, 3e38], |x| x.normalize(0).select(0, 0), &[root], &across);
+    gives(
+        "p = 1",
+        [3e38, 3e38],
+        |x| x.normalize_with(1.0, 0, 0.0).select(0, 0),
+        &[0.5],
+        &[0.25 / 3e38, -0.25 / 3e38],
+    );
+    // |x| is (2 √3e38)² = 1.2e39.
+    gives("p = 1/2", [3e38, 3e38], |x| x.normalize_with(0.5, 0, 0.0), &[0.25, 0.25], &[0.0, 0.0]);
+    gives(
+        "p = ∞",
+        [1e-38, -2e-38],
+        |x| x.normalize_with(f32::INFINITY, 0, 0.0).select(0, 0),
+        &[0.5],
+        &[0.5e38, 0.25e38],
+    );
+    // What is shorter than eps is divided by it, the zero vector too.
+    gives("short", [3e-20, 4e-20], |x| x.normalize_with(2.0, 0, 1e-12), &[3e-8, 4e-8], &[1e12, 1e12]);
+    gives("zero", [0.0, 0.0], |x| x.normalize_with(1.0, 0, 2.0), &[0.0, 0.0], &[0.5, 0.5]);
+    gives("huge eps", [3e30, 4e30], |x| x.normalize_with(2.0, 0, 1e35), &[3e-5, 4e-5], &[1e-35, 1e-35]);
+    assert!(Tensor::zeros([2]).normalize_with(3.0, 0, 0.0).iter().all(|y| y.is_nan()));
+    // Of order 0 it is divided by the number of elements that are not 0.
+    gives("p = 0", [2e38, 0.0, 1e38], |x| x.normalize_with(0.0, 0, 1e-12), &[1e38, 0.0, 0.5e38], &[0.5; 3]);
+    let infinite = Tensor::from([f32::INFINITY, 1.0]).normalize(0);
+    assert!(infinite.get([0]).is_nan() && infinite.get([1]) == 0.0);
 }
 
 #[test]
@@ -239,7 +272,11 @@ const PROGRAMS: &[Program] = &[
     ("vector_norm inf", |x| x[0].vector_norm(f32::INFINITY, 1, false)),
     ("std", |x| x[0].std_axes(1, 1, false)),
     ("var", |x| x[0].var_axes(0, 0, false)),
-    ("normalized", |x| x[0].normalized(1)),
+    ("normalize", |x| x[0].normalize(1)),
+    ("normalize 0.5", |x| x[0].normalize_with(0.5, 1, 0.0)),
+    ("normalize 1", |x| x[0].normalize_with(1.0, 0, 1e-12)),
+    ("normalize 3", |x| x[0].normalize_with(3.0, 1, 0.0)),
+    ("normalize inf", |x| x[0].normalize_with(f32::INFINITY, 1, 1e-12)),
     ("renorm", |x| x[0].renorm(2.0, 0, 1.0)),
     ("pairwise_distance", |x| x[0].pairwise_distance(&x[1])),
     ("cdist", |x| x[0].cdist(&x[1])),
@@ -249,6 +286,12 @@ const PROGRAMS: &[Program] = &[
     ("hypot", |x| x[0].hypot(&x[1])),
     ("atan2", |x| x[0].atan2(&x[1])),
     ("triplet_margin_loss", |x| x[0].triplet_margin_loss(&x[1], &(x[1] * 0.5), 1.0)),
+    ("triplet_margin_loss, swap", |x| {
+        let options = TripletMarginOptions { p: 3.0, swap: true, ..Default::default() };
+        x[0].triplet_margin_loss_with(&x[1], &(x[1] * 0.5), 1.0, options)
+    }),
+    ("multi_margin_loss", |x| x[0].multi_margin_loss(&Indices::from([2, 0, 3]))),
+    ("multilabel_margin_loss", |x| x[0].multilabel_margin_loss(&Indices::new([2, 0, 3, -1, 1, 2], [3, 2]))),
     ("cosine_embedding_loss", |x| {
         let target = x[0].place().constant(Tensor::ones([3]));
         x[0].cosine_embedding_loss(&x[1], &target, 0.0)

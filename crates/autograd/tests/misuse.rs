@@ -2,7 +2,10 @@
 
 use gradus_autograd::{
     functional::{grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp},
-    ops::indexing::ScatterReduction,
+    ops::{
+        indexing::{BagMode, EmbeddingBagOptions, ScatterReduction},
+        loss::{CrossEntropyOptions, GaussianNllOptions, MultiMarginOptions, TripletMarginOptions},
+    },
     prelude::*,
 };
 
@@ -165,7 +168,7 @@ fn formulas_of_operations_name_themselves_and_the_users_line() {
     panics_here!("movedim: axis 2 is out of range for shape [2, 3]", || x.movedim(0, 2));
     panics_here!("cumprod: axis 2 is out of range for shape [2, 3]", || x.cumprod(2));
     panics_here!("argmax: axis 2 is out of range for shape [2, 3]", || x.max_with_indices(2));
-    panics_here!("topk: axis 1 of shape [2, 3] has fewer than 4 elements", || x.topk(4, 1));
+    panics_here!("topk: axis 1 of shape [2, 3] has fewer than 4 elements", || x.topk(4, 1, false));
     panics_here!("kthvalue: axis 1 of shape [2, 3] has no element 3", || x.kthvalue(3, 1));
     panics_here!("median: axis 0 of shape [0] is empty", || tape.var(Tensor::zeros([0])).median(0));
     panics_here!("quantile: 1.5 is not between 0 and 1", || v.quantile(1.5, 0));
@@ -198,6 +201,44 @@ fn formulas_of_operations_name_themselves_and_the_users_line() {
     panics_here!("huber_loss: delta must be positive, not 0", || x.huber_loss(&x, 0.0));
     panics_here!("cosine_embedding_loss: the prediction has shape [2], the target [3]", || x
         .cosine_embedding_loss(&x, &v, 0.0));
+    let (nan, labels) = (TripletMarginOptions { p: f32::NAN, ..Default::default() }, Indices::from([0, 1]));
+    panics_here!("vector_norm: the order p is NaN", || x.triplet_margin_loss_with(&x, &x, 1.0, nan));
+    panics_here!("normalize: the order p is NaN", || x.normalize_with(f32::NAN, 0, 1e-12));
+    panics_here!("normalize: eps must not be negative, but is -1", || x.normalize_with(2.0, 0, -1.0));
+    panics_here!("normalize: axis 2 is out of range for shape [2, 3]", || x.normalize(2));
+    panics_here!("gaussian_nll_loss: -0.5 is among the variances", || x.gaussian_nll_loss(&x, &(x - 0.5)));
+    let options = GaussianNllOptions { eps: -1.0, ..Default::default() };
+    panics_here!("gaussian_nll_loss: eps must not be negative, but is -1", || x
+        .gaussian_nll_loss_with(&x, &x, options));
+    let class_weights = Some(Tensor::ones([2]));
+    panics_here!("soft_cross_entropy: the class weights must have shape [3], not [2]", || {
+        let options = CrossEntropyOptions { class_weights: class_weights.clone(), ..Default::default() };
+        x.soft_cross_entropy_with(&x, options)
+    });
+    panics_here!("soft_cross_entropy: label smoothing -1 is not between 0 and 1", || {
+        let options = CrossEntropyOptions { label_smoothing: -1.0, ..Default::default() };
+        x.soft_cross_entropy_with(&x, options)
+    });
+    panics_here!("soft_cross_entropy: label -100 is to be ignored, but soft targets have no labels", || {
+        let options = CrossEntropyOptions { ignore_index: Some(-100), ..Default::default() };
+        x.soft_cross_entropy_with(&x, options)
+    });
+    panics_here!("multi_margin_loss: scores [2, 3] and labels [1] do not fit", || x.multi_margin_loss(&one));
+    panics_here!("multi_margin_loss: label 7 at position 1 is not one of 3 classes", || x
+        .multi_margin_loss(&[0, 7].into()));
+    panics_here!("multi_margin_loss: the power p must be 1 or 2, not 3", || {
+        x.multi_margin_loss_with(&labels, MultiMarginOptions { p: 3, ..Default::default() })
+    });
+    panics_here!("multi_margin_loss: the class weights must have shape [3], not [2]", || {
+        x.multi_margin_loss_with(
+            &labels,
+            MultiMarginOptions { class_weights: class_weights.clone(), ..Default::default() },
+        )
+    });
+    panics_here!("multilabel_margin_loss: scores [2, 3] and labels [2] do not fit", || x
+        .multilabel_margin_loss(&labels));
+    panics_here!("multilabel_margin_loss: label -2 at position 1 is not one of 3 classes", || x
+        .multilabel_margin_loss(&Indices::new([0, -2], [2, 1])));
     panics_here!("vector_norm: the order p is NaN", || x.vector_norm(f32::NAN, 0, false));
     panics_here!("negative_sampling_loss: [2, 3] with words [1] and [1]: they must be", || x
         .negative_sampling_loss(&x, &one, &one));
@@ -217,12 +258,30 @@ fn indices_and_windows_name_what_does_not_fit() {
         &x,
         false
     ));
-    panics_here!("embedding_bag: the offsets [1] must rise from 0", || x.embedding_bag(&two, &[1], false));
-    panics_here!("embedding_bag: the offsets [0, 3] must rise from 0", || x.embedding_bag(
+    panics_here!("embedding_bag: the offsets [1] must rise from 0", || x.embedding_bag(&two, Some(&[1])));
+    panics_here!("embedding_bag: the offsets [0, 3] must rise", || x.embedding_bag(&two, Some(&[0, 3])));
+    panics_here!("embedding_bag: the offsets [0, 2, 1] must rise", || x
+        .embedding_bag(&two, Some(&[0, 2, 1])));
+    panics_here!("embedding_bag: the offsets [] must rise from 0", || x.embedding_bag(&two, Some(&[])));
+    panics_here!("embedding_bag: indices of shape [2]: there must be", || x.embedding_bag(&two, None));
+    let (pairs, zero) = (Indices::new([0, 1], [1, 2]), tape.var([0.0, 0.0]));
+    panics_here!("embedding_bag: indices of shape [1, 2]: there must be", || x
+        .embedding_bag(&pairs, Some(&[0])));
+    panics_here!("embedding_bag: index 2 is out of range", || x.embedding_bag(&[2].into(), Some(&[0])));
+    panics_here!("embedding_bag: the table must have shape [n, d], not [2]", || zero
+        .embedding_bag(&two, Some(&[0])));
+    let options = EmbeddingBagOptions { per_sample_weights: Some(&zero), ..BagMode::Sum.into() };
+    panics_here!("embedding_bag: weights [2] for indices [1, 2]: they must be equal", || x
+        .embedding_bag_with(&pairs, None, options));
+    let options = EmbeddingBagOptions { mode: BagMode::Max, ..options };
+    panics_here!("embedding_bag: weights are for sums, not for the mode Max", || x.embedding_bag_with(
         &two,
-        &[0, 3],
-        true
+        Some(&[0]),
+        options
     ));
+    let options = EmbeddingBagOptions { padding_index: Some(-3), ..Default::default() };
+    panics_here!("embedding_bag: the padding's index -3 is out of range for a table of 2 rows", || x
+        .embedding_bag_with(&pairs, None, options));
     panics_here!("scatter_reduce: axis 2 is out of range for shape [2, 3]", || {
         x.scatter_reduce(2, &one, &x, ScatterReduction::Sum, true)
     });

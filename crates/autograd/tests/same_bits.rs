@@ -180,7 +180,8 @@ fn compare(g: Given<Tensor>, about: &str) -> BTreeSet<&'static str> {
             asinh(&g.x); acosh(&g.x); atanh(&g.x);
         }
         Activations {
-            tanh(&g.x); sigmoid(&g.x); gelu(&g.x); gelu_tanh(&g.x); silu(&g.x); softplus(&g.x); mish(&g.x);
+            tanh(&g.x); sigmoid(&g.x); gelu(&g.x); gelu_tanh(&g.x); silu(&g.x); softplus(&g.x);
+            softplus_with(&g.x, 1.5, 2.0); mish(&g.x);
             relu(&g.x); leaky_relu(&g.x, 0.1); elu(&g.x, 1.5);
         }
         Binary { maximum(&g.x, &g.y); minimum(&g.x, &g.y); }
@@ -205,7 +206,7 @@ fn compare(g: Given<Tensor>, about: &str) -> BTreeSet<&'static str> {
             index_select(&g.x, 0, &four); gather(&g.x, 1, &places);
             index_add(&g.zeros, 0, &two, &g.rows) own; scatter_add(&g.zeros, 1, &spots, &g.y) own;
         }
-        Order { sort(&g.x, 1, true); topk(&g.x, 3, 1); }
+        Order { sort(&g.x, 1, true); topk(&g.x, 3, 1, true); topk(&g.x, 3, 0, false); }
         Normalize { softmax(&g.x, 1); log_softmax(&g.x, 0); }
         Products { linear(&g.x, &g.weight, None); matmul(&g.square, &g.x); }
         Convolution {

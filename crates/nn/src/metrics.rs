@@ -64,7 +64,7 @@ pub fn accuracy(scores: &Tensor, labels: &Indices) -> f64 {
 #[track_caller]
 pub fn top_k_accuracy(scores: &Tensor, labels: &Indices, k: usize) -> f64 {
     check("top_k_accuracy", scores, labels);
-    let (_, best) = scores.topk(k, -1);
+    let (_, best) = scores.topk(k, -1, true);
     share(scores, labels, |row, label| best.as_slice()[row * k..][..k].contains(&label))
 }
 

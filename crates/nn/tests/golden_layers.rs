@@ -1,7 +1,7 @@
 //! Layers equal PyTorch's modules: parameters under PyTorch's names, outputs, gradients and running statistics, in training
 //! and evaluation. `golden/layers.py` has computed them in double precision.
 
-use gradus_autograd::prelude::*;
+use gradus_autograd::{ops::indexing::BagMode, prelude::*};
 use gradus_nn::*;
 
 use crate::numbers::Numbers;
@@ -345,6 +345,19 @@ fn embedding() {
 }
 
 #[test]
+fn embedding_bag() {
+    let check = |name: &str, layer: EmbeddingBag| {
+        check_with(name, layer, |layer, tape, indices| {
+            (None, layer.forward(tape.place(), &to_indices(indices), None, None))
+        });
+    };
+    check("embedding_bag", EmbeddingBag::new(5, 3, &mut rng()));
+    check("embedding_bag_sum", EmbeddingBag::new(5, 2, &mut rng()).mode(BagMode::Sum));
+    check("embedding_bag_max", EmbeddingBag::new(5, 4, &mut rng()).mode(BagMode::Max));
+    check("embedding_bag_padding", EmbeddingBag::new(5, 2, &mut rng()).padding_index(-4));
+}
+
+#[test]
 fn residual_blocks() {
     let rng = &mut rng();
     let block = Sequential::new().push(Linear::new(3, 4, rng)).push(Tanh).push(Linear::new(4, 3, rng));
@@ -379,7 +392,10 @@ fn activations() {
         check(&format!("gelu_tanh_{i}"), GeluTanh);
         check(&format!("silu_{i}"), Silu);
         check(&format!("mish_{i}"), Mish);
-        check(&format!("softplus_{i}"), Softplus);
+        check(&format!("softplus_{i}"), Softplus::new(1.0, 1000.0));
+        let Softplus { beta, threshold } = Softplus::default();
+        let (beta, threshold) = [(beta, threshold), (2.0, 1.0), (0.5, 20.0), (-1.5, 0.5)][i];
+        check(&format!("softplus_with_{i}"), Softplus::new(beta, threshold));
         check(&format!("softsign_{i}"), Softsign);
         check(&format!("hardsigmoid_{i}"), Hardsigmoid);
         check(&format!("hardswish_{i}"), Hardswish);

@@ -3,6 +3,7 @@
 
 use gradus_autograd::{
     check::{GradCheck, Verdict},
+    ops::indexing::BagMode,
     prelude::*,
 };
 use gradus_nn::*;
@@ -281,6 +282,11 @@ proptest! {
         } else {
             check_with(layer, None, |layer, tape| layer.forward(tape.place(), &indices).tanh())?;
         }
+        let (list, ends) = (indices.reshape([len as usize]), [0, len as usize / 2]);
+        for mode in [BagMode::Sum, BagMode::Mean, BagMode::Max] {
+            let layer = EmbeddingBag::new(count, size, &mut rng()).mode(mode);
+            check_with(layer, None, |layer, tape| layer.forward(tape.place(), &list, Some(&ends), None).tanh())?;
+        }
     }
 
     #[test]
@@ -309,7 +315,7 @@ proptest! {
         check(GeluTanh, &shape)?;
         check(Silu, &shape)?;
         check(Mish, &shape)?;
-        check(Softplus, &shape)?;
+        check(Softplus::new(second, 2.0), &shape)?;
         check(Softsign, &shape)?;
         check(Hardsigmoid, &shape)?;
         check(Hardswish, &shape)?;

@@ -255,6 +255,11 @@ fn impossible_settings_are_refused() {
         (|| _ = MaxUnpool2d::new(2).stride(0), "max_unpool2d: a stride of [0, 0]"),
         (|| _ = Upsample::nearest(0), "upsample: a factor of [0, 0]"),
         (|| _ = Embedding::new(5, 0, &mut rng()), "embedding: 5 vectors of 0"),
+        (|| _ = EmbeddingBag::new(0, 5, &mut rng()), "embedding_bag: 0 vectors of 5"),
+        (
+            || _ = EmbeddingBag::new(5, 1, &mut rng()).padding_index(5),
+            "embedding_bag: the padding's index 5 is out of range for a table of 5 rows",
+        ),
         (
             || _ = Embedding::new(5, 1, &mut rng()).padding_index(5),
             "embedding: the padding's index 5 is out of range for a table of 5 rows",
@@ -267,6 +272,7 @@ fn impossible_settings_are_refused() {
         (|| _ = PRelu::new(0), "prelu: 0 slopes"),
         (|| _ = RRelu::new(0.5, 0.25), "rrelu: no slope lies between 0.5 and 0.25"),
         (|| _ = Celu::new(0.0), "celu: alpha is 0"),
+        (|| _ = Softplus::new(0.0, 20.0), "softplus: beta is 0"),
         (|| _ = Hardtanh::new(1.0, 1.0), "hardtanh: the bound 1 is not below 1"),
     ];
     for (f, expected) in cases {
@@ -340,6 +346,13 @@ fn the_padding_row_of_an_embedding_counts_from_either_end() {
             let y = layer.forward(tape.place(), &Indices::from([0, index, -2]));
             let gradient = &y.sum().backward()[&layer.weight];
             assert_eq!(gradient.to_vec(), [1.0, 1.0, 1.0, 1.0, 0.0, 0.0], "padding {padding}, index {index}");
+
+            let layer = EmbeddingBag::new(3, 2, &mut Rng::seed(0)).padding_index(padding);
+            assert_eq!(layer.weight.value().select(0, -1).to_vec(), [0.0, 0.0]);
+            let tape = Tape::new();
+            let y = layer.forward(tape.place(), &Indices::from([0, index, -2]), Some(&[0]), None);
+            let gradient = &y.sum().backward()[&layer.weight];
+            assert_eq!(gradient.to_vec(), [0.5, 0.5, 0.5, 0.5, 0.0, 0.0], "padding {padding}, index {index}");
         }
     }
 }

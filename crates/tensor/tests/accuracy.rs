@@ -77,6 +77,7 @@ cases! {
     gelu_tanh: GeluTanh, reference::gelu_tanh, 2.9, [12.0, -10.0, -10.4];
     silu: Silu, reference::silu, 2.9, [-87.0, -108.0, -120.0, 16.6];
     softplus: Softplus, reference::softplus, 2.4, [-87.0, -104.0, 17.0];
+    softplus_with: SoftplusWith(0.5, 20.0), |x| if 0.5 * x > 20.0 { x } else { 2.0 * reference::softplus(0.5 * x) }, 2.4, [-174.0, -208.0, 34.0, 40.0];
     mish: Mish, reference::mish, 0.51, [-87.0, -108.0, -120.0, 9.0];
     relu: Relu, |x| if x < 0.0 { 0.0 } else { x }, 0.0, [];
     leaky_relu: LeakyRelu(0.25), |x| if x < 0.0 { 0.25 * x } else { x }, 0.5, [];

@@ -270,7 +270,10 @@ proptest! {
             }
         };
         check(x.sort(axis as isize, descending), n, descending);
-        check(x.topk(k.min(n), axis as isize - model.shape.len() as isize), k.min(n), true);
+        for largest in [true, false] {
+            let top = x.topk(k.min(n), axis as isize - model.shape.len() as isize, largest);
+            check(top, k.min(n), largest);
+        }
     }
 }
 
@@ -379,7 +382,7 @@ fn indexing_panics_with_the_callers_line() {
     fails!(x.diag(isize::MIN), format!("diag: shape [2, 3] has no diagonal {}", isize::MIN));
     fails!(v.diag(isize::MAX), format!("diag: shape [{0}, {0}] has more elements than memory can hold", 3 + isize::MAX as usize));
     fails!(x.sort(2, true), "sort: axis 2 is out of range for shape [2, 3]: use -2..=1");
-    fails!(x.topk(4, 1), "topk: axis 1 of shape [2, 3] has fewer than 4 elements");
+    fails!(x.topk(4, 1, true), "topk: axis 1 of shape [2, 3] has fewer than 4 elements");
 }
 
 #[test]

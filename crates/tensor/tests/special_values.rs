@@ -68,6 +68,9 @@ fn functions_of_one_number() {
     check(Silu, &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, 0.0), (f32::MIN, -0.0), (50.0, 50.0)]);
     check(Mish, &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, 0.0), (f32::MIN, -0.0), (50.0, 50.0)]);
     check(Softplus, &[(0.0, LN_2), (INF, INF), (-INF, 0.0), (50.0, 50.0)]);
+    check(SoftplusWith(2.0, 20.0), &[(0.0, LN_2 / 2.0), (INF, INF), (-INF, 0.0), (3e38, 3e38)]);
+    check(SoftplusWith(-2.0, INF), &[(0.0, LN_2 / -2.0), (INF, -0.0), (-INF, -INF), (-3e38, -3e38)]);
+    check(SoftplusWith(1e30, INF), &[(1e20, 1e20), (-1e20, 0.0)]);
     check(Relu, &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, 0.0), (-1.0, 0.0), (2.0, 2.0)]);
     check(LeakyRelu(0.5), &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (-1.0, -0.5), (2.0, 2.0)]);
     check(Elu(2.0), &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -2.0), (2.0, 2.0)]);

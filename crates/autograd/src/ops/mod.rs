@@ -106,6 +106,7 @@ pub const ALL: &[Spec] = &[
     Spec::of::<elementwise::GeluTanh>(),
     Spec::of::<elementwise::Silu>(),
     Spec::of::<elementwise::Softplus>(),
+    Spec::of::<elementwise::SoftplusWith>(),
     Spec::of::<elementwise::Mish>(),
     Spec::of::<elementwise::Celu>(),
     Spec::of::<elementwise::Softsign>(),

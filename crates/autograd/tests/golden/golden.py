@@ -182,7 +182,7 @@ case("cross", torch.linalg.cross, normal(4, 3), normal(1, 3))
 case("cdist", torch.cdist, normal(2, 3, 4), normal(2, 2, 4))
 case("cov", torch.cov, normal(3, 5))
 case("corrcoef", torch.corrcoef, normal(3, 5))
-case("normalized", lambda x: F.normalize(x, dim=1), normal(3, 4))
+case("normalize", lambda x: F.normalize(x, dim=1), normal(3, 4))
 case("cosine_similarity", lambda a, b: F.cosine_similarity(a, b, 1), normal(3, 4), normal(3, 4))
 case("pairwise_distance", F.pairwise_distance, normal(3, 4), normal(3, 4))
 
@@ -269,5 +269,23 @@ case("take_along_dim of rows", lambda x: torch.take_along_dim(x, torch.tensor([[
 case("count_nonzero", lambda x: x.count_nonzero(1).double(), given([[0.0, 2.0, -1.0], [0.0, 0.0, 0.0]]))
 case("as_strided", lambda x: x.as_strided((2, 3), (4, 1), 2), normal(3, 4))
 case("as_strided and overlapping", lambda x: x.as_strided((2, 3, 2), (2, 1, 3), 1), normal(3, 4))
+for k in [1, 3, 6]:
+    case(f"topk of the {k} smallest", lambda x: x.topk(k, 1, largest=False)[0], normal(2, 6))
+for p, eps in [(1, 1e-12), (2, 1e-12), (3, 0.0), (0.5, 1e-12), (-1, 1e-12), (0, 1e-12), (float("inf"), 1e-12), (-float("inf"), 1e-12), (2, 2.0)]:
+    case(f"normalize {p} {eps}", lambda x: F.normalize(x, p, 1, eps), normal(3, 4, 2))
+for p, eps in [(1, 1e-6), (2, 0.125), (3, 1e-6), (0.5, 1e-6), (float("inf"), 1e-6)]:
+    case(f"pairwise_distance {p} {eps}", lambda a, b: F.pairwise_distance(a, b, p, eps), normal(3, 4), normal(4))
+for beta, threshold in [(1, 20), (2, 20), (0.5, 1), (-1.5, 2)]:
+    case(f"softplus_with {beta} {threshold}", lambda x: F.softplus(x, beta, threshold), normal(4, 5) * 3)
+rows = torch.tensor([[0, 3, 1], [2, 2, 2]])
+words, starts = torch.tensor([3, 1, 1, 0, 2, 3]), torch.tensor([0, 2, 2, 5])
+for mode in ["sum", "mean", "max"]:
+    case(f"embedding_bag {mode} of rows", lambda t: F.embedding_bag(rows, t, mode=mode), normal(4, 2))
+    case(f"embedding_bag {mode} of parts", lambda t: F.embedding_bag(words, t, starts, mode=mode), normal(4, 3))
+    case(f"embedding_bag {mode} without padding", lambda t: F.embedding_bag(words, t, starts, mode=mode, padding_idx=3), normal(4, 3))
+case("embedding_bag sum of weighted rows", lambda t, w: F.embedding_bag(rows, t, mode="sum", per_sample_weights=w), normal(4, 2), normal(2, 3))
+case("embedding_bag sum of weighted parts", lambda t, w: F.embedding_bag(words, t, starts, mode="sum", per_sample_weights=w), normal(4, 3), normal(6))
+case("embedding_bag sum of weighted parts without padding",
+     lambda t, w: F.embedding_bag(words, t, starts, mode="sum", per_sample_weights=w, padding_idx=-4), normal(4, 3), normal(6))
 
 pathlib.Path(__file__).with_name("golden.txt").write_text("\n".join(out) + "\n")

@@ -166,3 +166,51 @@ for texts, frames, classes, blank, reduction in [
     case(f"ctc_loss option={blank} reduction={reduction}",
          lambda x: F.ctc_loss(F.log_softmax(x, 2), flat, torch.tensor(frames), sizes, blank=blank, reduction=reduction),
          draw(max(frames), len(texts), classes), labels=[flat, sizes, torch.tensor(frames)])
+
+# Options that came later.
+def given(options):
+    return " ".join(f"{key}={value:g}" for key, value in options.items())
+
+
+def vary(name, f, inputs, grid):
+    """Cases over all options of the grid, a shape after the other."""
+    keys = list(grid)
+    for shape, (reduction, *values) in zip(itertools.cycle(SHAPES), itertools.product(REDUCTIONS, *grid.values())):
+        options = dict(zip(keys, values))
+        case(f"{name} {given(options)} reduction={reduction}", lambda *x: f(*x, reduction=reduction, **options), *inputs(shape, **options))
+
+
+def log_probabilities(s, log_target):
+    return -between(0, 4, *s), -between(0, 3, *s) if log_target else between(0.1, 1, *s)
+
+
+# PyTorch's gradient by a count of 0 is NaN with `full`.
+vary("kl_div", F.kl_div, log_probabilities, {"log_target": [False, True]})
+vary("poisson_nll_loss", F.poisson_nll_loss,
+     lambda s, log_input, full, eps: (draw(*s) if log_input else between(0.25, 6, *s), between(0.25, 6, *s)),
+     {"log_input": [False, True], "full": [False, True], "eps": [1e-8, 0.25]})
+# Variances above eps: below, PyTorch sends them a gradient nevertheless.
+vary("gaussian_nll_loss", F.gaussian_nll_loss, lambda s, full, eps: (draw(*s), draw(*s), between(0.25, 2, *s)),
+     {"full": [False, True], "eps": [1e-6, 0.125]})
+vary("triplet_margin_loss", F.triplet_margin_loss, lambda s, **_: (draw(3, 4), draw(3, 4), draw(3, 4)),
+     {"margin": [1.5], "p": [1, 1.5, 2, 3, float("inf")], "swap": [False, True], "eps": [1e-6, 0.125]})
+for k, (smoothing, weighted, reduction) in enumerate(itertools.product([0, 0.25, 1], [False, True], REDUCTIONS)):
+    shape = CLASSES[k % 4]
+    weights = between(0.5, 2, shape[1]) if weighted else torch.ones(shape[1])
+    case(f"soft_cross_entropy smoothing={smoothing} reduction={reduction}",
+         lambda x, t: F.cross_entropy(x, t, weight=weights, label_smoothing=smoothing, reduction=reduction),
+         draw(*shape, scale=3), between(0, 1, *shape), labels=[weights])
+for p, margin, weighted, reduction in itertools.product([1, 2], [1, 0.25], [False, True], REDUCTIONS):
+    n, classes = 3, 4
+    labels = torch.randint(0, classes, (n,))
+    weights = between(0.5, 2, classes) if weighted else torch.ones(classes)
+    case(f"multi_margin_loss p={p} margin={margin} reduction={reduction}",
+         lambda x: F.multi_margin_loss(x, labels, p=p, margin=margin, weight=weights, reduction=reduction),
+         draw(n, classes), labels=[labels, weights])
+for labels, reduction in [
+    ([[3, 0, -1, 1]], "mean"), ([[1, -1, 2], [0, 2, 1], [-1, 0, 1]], "none"), ([[2, 2, -1, -1], [0, 1, 3, 2]], "sum"),
+    ([[0], [-1]], "mean"), ([[4, 1, 0, -1, -1], [1, 2, -1, 3, 3]], "mean"),
+]:
+    labels = torch.tensor(labels)
+    case(f"multilabel_margin_loss reduction={reduction}",
+         lambda x: F.multilabel_margin_loss(x, labels, reduction=reduction), draw(*labels.shape), labels=[labels])

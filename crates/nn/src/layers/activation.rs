@@ -53,8 +53,6 @@ activations! {
     Silu = silu, 0.0 => 0.0;
     /// `y = x tanh(ln(1 + e^x))` (D. Misra, 2019).
     Mish = mish, 0.0 => 0.0;
-    /// The smooth rectifier, `y = ln(1 + e^x)`, without overflow.
-    Softplus = softplus, 100.0 => 100.0;
     /// `y = x / (1 + |x|)`.
     Softsign = softsign, 1.0 => 0.5;
     /// The sigmoid in three straight pieces: `y = min(max(x + 3, 0), 6) / 6`.
@@ -191,6 +189,23 @@ activations_with_settings! {
         /// The limit at -∞ is its negative.
         alpha: f32 = 1.0
     } = celu, if alpha != 0.0, else "celu: alpha is {alpha}, which x is divided by";
+
+    /// The smooth rectifier, `y = ln(1 + e^(beta x)) / beta`, and x where beta x > threshold. No f32 has a difference there with
+    /// the usual threshold.
+    ///
+    /// ```
+    /// use gradus_nn::{Layer, Softplus};
+    /// use gradus_tensor::Tensor;
+    ///
+    /// assert_eq!(Softplus::default().forward(Tensor::scalar(100.0)).item(), 100.0);
+    /// assert_eq!(Softplus::new(2.0, 20.0).forward(Tensor::scalar(0.0)).item(), 2f32.ln() / 2.0);
+    /// ```
+    Softplus {
+        /// How steep it is.
+        beta: f32 = 1.0,
+        /// Of beta x: beyond, y is x.
+        threshold: f32 = 20.0
+    } = softplus_with, if beta != 0.0, else "softplus: beta is 0, which x is divided by";
 
     /// x between two bounds, and the bounds beyond: `y = min(max(x, low), high)`. At the bounds the derivative is 0.
     ///

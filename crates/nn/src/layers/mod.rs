@@ -18,6 +18,7 @@
 //! | [`Dropout`], [`AlphaDropout`] | any | Dropout, which scales in evaluation |
 //! | [`Dropout2d`] | `[n, channels, ..]` | |
 //! | [`Embedding`] | indices `[..]` to `[.., size]` | Embedding |
+//! | [`EmbeddingBag`] | indices `[bags, n]` to `[bags, size]` | |
 //! | [`Rnn`], [`Lstm`], [`Gru`] | `[n, steps, inputs]` to `[n, steps, hidden]` | TimeRNN, TimeLSTM, TimeGRU |
 //! | [`RnnCell`], [`LstmCell`], [`GruCell`] | `[n, inputs]` to a state `[n, hidden]` | RNN, LSTM, GRU |
 //! | [`MultiheadAttention`] | `[n, queries, size]` and `[n, keys, size]` to `[n, queries, size]` | TimeAttention |
@@ -52,7 +53,7 @@ pub use conv::{
     Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
 };
 pub use dropout::{AlphaDropout, Dropout, Dropout2d};
-pub use embedding::Embedding;
+pub use embedding::{Embedding, EmbeddingBag};
 pub use linear::Linear;
 pub use norm::{GroupNorm, InstanceNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RmsNorm};
 pub use pool::{

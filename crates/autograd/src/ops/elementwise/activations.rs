@@ -125,6 +125,29 @@ unary! {
         samples: -4.0..4.0,
     }
 
+    /// [`softplus`](Activations::softplus) made steeper or flatter by `beta`, and x itself where beta x is beyond `threshold`:
+    /// PyTorch's `F.softplus(x, beta, threshold)`, where they are 1 and 20 as a rule. From 20 on f32 does not see the
+    /// difference to x; a lower threshold is a step, over which the gradient does not reach. An infinite one leaves the smooth
+    /// function.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([0.0, 1.0, 11.0]);
+    /// let y = x.softplus_with(2.0, 20.0);
+    /// assert_eq!(y.to_vec(), [2f32.ln() / 2.0, (1.0 + 2f32.exp()).ln() / 2.0, 11.0]);
+    /// ```
+    softplus_with(beta in 0.5..2.0, threshold in 1.0..3.0) => SoftplusWith {
+        formula: "y = ln(1 + e^(beta x)) / beta, x where beta x > threshold; dx = g sigmoid(beta x), g there", ulps: 8.0,
+        reference: |x, b| if b.test(beta * x > threshold) { x } else {
+            ((beta * x).max(0.0) + (-(beta * x).abs()).exp().ln_1p()) / beta
+        },
+        derivative: |x, y, k| {
+            let z = x * beta as f32;
+            z.gt(threshold as f32).select_where(&x.place().constant(1.0), &z.sigmoid())
+        },
+        samples: -4.0..4.0,
+    }
+
     /// x tanh(softplus(x)) (D. Misra, "Mish: a self regularized non-monotonic activation function", 2019).
     mish => Mish {
         formula: "y = x t with t = tanh(ln(1 + e^x)); dx = g (t + x (1 - t²) sigmoid(x))", ulps: 4.0,

@@ -1,10 +1,12 @@
 //! Elements named by indices: taking them out, and adding them back. Indices are attributes, never values.
 
+mod embedding;
 mod gather;
 mod index_select;
 mod order;
 mod scatter_reduce;
 
+pub use embedding::{BagMode, EmbeddingBagOptions};
 pub use gather::{Gather, ScatterAdd};
 pub use index_select::{IndexAdd, IndexSelect};
 pub use order::Order;
@@ -300,42 +302,64 @@ pub trait Indexing: Value {
         self.index_select(0, indices)
     }
 
-    /// The sum of the rows of this table, `[n, d]`, that each bag of indices names, or with `mean` their mean: `[bags, d]`. A
-    /// bag begins at its offset and ends where the next one begins; an empty one gives 0.
+    /// One row for each bag of indices: the mean of the rows of this table, `[n, d]`, that they name: `[bags, d]`. Indices
+    /// `[bags, size]` are a bag a row. Of a list of indices a bag begins at its offset and ends where the next one begins. An
+    /// empty bag gives 0.
+    ///
+    /// `y[b, :] = Σ weight[i, :] / count` over the indices i of bag b; `dweight` adds to each row its shares of g
     ///
     /// # Panics
-    /// When the table has not two axes, the indices not one, an index is out of range, or the offsets do not rise from 0 to
-    /// at most the number of indices.
+    /// When the table has not two axes, an index is out of range, the indices have not one axis with offsets and two without,
+    /// or the offsets do not rise from 0 to at most the number of indices.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
-    /// let table = Tensor::from([[1.0, 2.0], [10.0, 20.0]]);
-    /// let sums = table.embedding_bag(&Indices::from([0, 1, 1]), &[0, 1], false);
-    /// assert_eq!(sums, Tensor::from([[1.0, 2.0], [20.0, 40.0]]));
+    /// let table = Tensor::from([[1.0, 2.0], [3.0, 6.0]]);
+    /// let means = table.embedding_bag(&Indices::from([0, 1, 1]), Some(&[0, 2]));
+    /// assert_eq!(means, Tensor::from([[2.0, 4.0], [3.0, 6.0]]));
+    /// assert_eq!(table.embedding_bag(&Indices::new([0, 1, 1, 1], [2, 2]), None), means);
     /// ```
     #[track_caller]
-    fn embedding_bag(&self, indices: &Indices, offsets: &[usize], mean: bool) -> Self {
-        let n = indices.as_slice().len();
-        let ends = offsets.iter().skip(1).chain([&n]);
-        let sizes: Vec<Option<usize>> = offsets.iter().zip(ends).map(|(a, b)| b.checked_sub(*a)).collect();
-        if indices.shape().rank() != 1 || offsets.first() != Some(&0) || sizes.contains(&None) {
-            ShapeError::new(format!(
-                "embedding_bag: the offsets {offsets:?} must rise from 0 to at most the number of indices, of shape {}",
-                indices.shape()
-            ))
-            .fail()
-        }
-        let sizes: Vec<usize> = sizes.into_iter().flatten().collect();
-        let bag = |(bag, &size): (usize, &usize)| std::iter::repeat_n(bag, size);
-        let bags: Vec<usize> = sizes.iter().enumerate().flat_map(bag).collect();
-        let rows = self.embedding(indices);
-        let empty = self.place().constant(Tensor::zeros([offsets.len(), self.shape()[1]]));
-        let sums = empty.index_add(0, &bags.into(), &rows);
-        if !mean {
-            return sums;
-        }
-        let counts = Tensor::from_fn([offsets.len(), 1], |i| sizes[i[0]].max(1) as f32);
-        sums / self.place().constant(counts)
+    fn embedding_bag(&self, indices: &Indices, offsets: Option<&[usize]>) -> Self {
+        self.embedding_bag_with(indices, offsets, EmbeddingBagOptions::default())
+    }
+
+    /// [`embedding_bag`](Indexing::embedding_bag) with sums, weighted or not, or the largest elements instead of means, or with
+    /// a row that fills bags up; or with only a choice of [`BagMode`].
+    ///
+    /// Indices of the padding count for nothing, and send no gradient. Equal largest elements share theirs; NaN is larger than
+    /// every number.
+    ///
+    /// # Panics
+    /// As [`embedding_bag`](Indexing::embedding_bag); when the weights have not the indices' shape, or the rows are not summed,
+    /// or the table has no row for padding.
+    ///
+    /// ```
+    /// use gradus_autograd::{ops::indexing::{BagMode, EmbeddingBagOptions}, prelude::*};
+    /// let tape = Tape::new();
+    /// let (table, weights) = (tape.var([[1.0, 9.0], [3.0, 6.0]]), tape.var([[2.0, 0.5]]));
+    /// let words = Indices::new([0, 1], [1, 2]);
+    /// let largest = table.embedding_bag_with(&words, None, BagMode::Max);
+    /// assert_eq!(largest.value().to_vec(), [3.0, 9.0]);
+    /// let per_sample_weights = Some(&weights);
+    /// let options = EmbeddingBagOptions { mode: BagMode::Sum, per_sample_weights, ..Default::default() };
+    /// let y = table.embedding_bag_with(&words, None, options);
+    /// assert_eq!(y.value().to_vec(), [3.5, 21.0]);
+    /// assert_eq!(y.sum().backward()[weights].to_vec(), [10.0, 9.0]);
+    /// let options = EmbeddingBagOptions { padding_index: Some(1), ..Default::default() };
+    /// assert_eq!(table.embedding_bag_with(&words, None, options).value().to_vec(), [1.0, 9.0]);
+    /// ```
+    #[track_caller]
+    fn embedding_bag_with<'a>(
+        &self,
+        indices: &Indices,
+        offsets: Option<&[usize]>,
+        options: impl Into<EmbeddingBagOptions<'a, Self>>,
+    ) -> Self
+    where
+        Self: 'a,
+    {
+        embedding::bags(self, indices, offsets, options.into())
     }
 
     /// [`embedding`](Indexing::embedding) with a row that fills up: indices of row `padding` give it, but send no gradient
@@ -353,18 +377,11 @@ pub trait Indexing: Value {
     /// ```
     #[track_caller]
     fn embedding_with_padding(&self, indices: &Indices, padding: i32) -> Self {
-        let rows = self.embedding(indices);
-        let n = self.shape()[0] as i64;
-        let from_front = |index: i32| if index < 0 { i64::from(index) + n } else { i64::from(index) };
-        let padding_row = from_front(padding);
-        if !(0..n).contains(&padding_row) {
-            ShapeError::new(format!(
-                "embedding: the padding's index {padding} is out of range for a table of {n} rows"
-            ))
-            .fail()
-        }
-        let is_padding = indices.iter().map(|index| f32::from(from_front(index) == padding_row));
-        let mask = Tensor::new(is_padding.collect::<Vec<f32>>(), indices.shape()).unsqueeze(-1);
+        let (rows, shape) = (self.embedding(indices), self.shape());
+        let padding = embedding::padding_row("embedding", padding, &shape).or_fail();
+        let positions = indices.positions("embedding", 0, &shape).or_fail();
+        let is_padding: Vec<f32> = positions.into_iter().map(|row| f32::from(row == padding)).collect();
+        let mask = Tensor::new(is_padding, indices.shape()).unsqueeze(-1);
         let at = self.place();
         at.constant(mask).select_where(&at.constant(rows.to_tensor()), &rows)
     }

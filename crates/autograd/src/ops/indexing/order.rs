@@ -27,14 +27,26 @@ pub trait Order: Value {
         (self.gather(axis, &places), places)
     }
 
-    /// The `k` largest elements along an axis in descending order, and where each stood: of equal ones the first, NaN before
-    /// all.
+    /// The `k` largest elements along an axis in descending order, or the `k` smallest in ascending order, and where each
+    /// stood: of equal ones the first. NaN counts as larger than every number: it comes first among the largest and last
+    /// among the smallest.
+    ///
+    /// `dx` takes each element of g to where its element stood, and is 0 elsewhere
     ///
     /// # Panics
     /// When there is no such axis, or it has fewer than `k` elements.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.var([2.0, 3.0, 1.0]);
+    /// let (y, places) = x.topk(2, 0, false);
+    /// assert_eq!((y.value().to_vec(), places.as_slice()), (vec![1.0, 2.0], &[2, 0][..]));
+    /// assert_eq!(y.backward_from([10.0, 20.0])[x].to_vec(), [20.0, 0.0, 10.0]);
+    /// ```
     #[track_caller]
-    fn topk(&self, k: usize, axis: isize) -> (Self, Indices) {
-        let (_, places) = self.to_tensor().topk(k, axis);
+    fn topk(&self, k: usize, axis: isize, largest: bool) -> (Self, Indices) {
+        let (_, places) = self.to_tensor().topk(k, axis, largest);
         (self.gather(axis, &places), places)
     }
 

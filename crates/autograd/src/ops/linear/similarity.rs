@@ -19,11 +19,39 @@ pub trait Similarity: Value {
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
-    /// assert_eq!(Tensor::from([3.0, 4.0]).normalized(0).to_vec(), [0.6, 0.8]);
+    /// assert_eq!(Tensor::from([3.0, 4.0]).normalize(0).to_vec(), [0.6, 0.8]);
     /// ```
     #[track_caller]
-    fn normalized(&self, axis: isize) -> Self {
-        self / self.norm_axes(axis, true).clamp_min(1e-12)
+    fn normalize(&self, axis: isize) -> Self {
+        self.normalize_with(2.0, axis, 1e-12)
+    }
+
+    /// The vectors along an axis brought to a norm of order `p` of 1: `y = x / max(|x|, eps)`. The order is any of
+    /// [`vector_norm`](crate::ops::reduce::Reduce::vector_norm): 1, 2, ∞, a fraction. A vector shorter than eps is divided by
+    /// eps; with an eps of 0 the zero vector gives NaN.
+    ///
+    /// `dx = (g - s Σ g y) / |x|`, s being the slope of the norm; `g / eps` where |x| < eps
+    ///
+    /// # Panics
+    /// When there is no such axis, p is NaN, or eps is negative.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let x = Tensor::from([[1.0, -3.0], [2e38, 2e38]]);
+    /// assert_eq!(x.normalize_with(1.0, 1, 1e-12).to_vec(), [0.25, -0.75, 0.5, 0.5]);
+    /// assert_eq!(x.normalize_with(f32::INFINITY, 1, 1e-12).to_vec(), [1.0 / 3.0, -1.0, 1.0, 1.0]);
+    /// ```
+    #[track_caller]
+    fn normalize_with(&self, p: f32, axis: isize, eps: f32) -> Self {
+        assert!(!p.is_nan(), "normalize: the order p is NaN");
+        assert!(eps >= 0.0, "normalize: eps must not be negative, but is {eps}");
+        let axes = Axes::from(resolve_axis("normalize", axis, &self.shape()).or_fail() as isize);
+        // A norm may be beyond f32 where its vector is not. That of order 0 is a number of elements, whatever their size.
+        let units = if p == 0.0 { None } else { units(&self.to_tensor(), &axes, eps) };
+        let Some(units) = units else { return self / self.vector_norm(p, axes, true).clamp_min(eps) };
+        let (x, least) = (self * self.place().constant(units.clone()), self.place().constant(units * eps));
+        let norm = x.vector_norm(p, axes, true);
+        &x / norm.lt(&least).select_where(&least, &norm)
     }
 
     /// The parts at each index of an axis, drawn in to a norm of order `p` of at most `most`: those that are longer are
@@ -80,7 +108,23 @@ pub trait Similarity: Value {
     /// When the shapes do not broadcast or are those of scalars.
     #[track_caller]
     fn pairwise_distance(&self, other: &Self) -> Self {
-        (self - other + 1e-6).norm_axes(-1, false)
+        self.pairwise_distance_with(other, 2.0, 1e-6)
+    }
+
+    /// [`pairwise_distance`](Similarity::pairwise_distance) by a norm of order `p`, with `eps` in the place of the small
+    /// number.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast or are those of scalars, or p is NaN.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let (a, b) = (Tensor::from([1.0, 5.0]), Tensor::from([3.0, 2.0]));
+    /// assert_eq!(a.pairwise_distance_with(&b, 1.0, 0.0).item(), 5.0);
+    /// ```
+    #[track_caller]
+    fn pairwise_distance_with(&self, other: &Self, p: f32, eps: f32) -> Self {
+        (self - other + eps).vector_norm(p, -1, false)
     }
 
     /// The distances of every vector of `[.., n, d]` to every vector of `[.., m, d]`: `[.., n, m]`. Of equal vectors the

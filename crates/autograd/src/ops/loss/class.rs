@@ -1,19 +1,11 @@
 //! Losses of what is said about classes.
 
-use super::{CrossEntropy, CrossEntropyOptions, Reduction, check_labels, check_unit, same_shape};
+use super::{
+    CrossEntropy, CrossEntropyOptions, MultiMarginOptions, NllOptions, Reduction, check_class_weights,
+    check_labels, check_smoothing, check_unit, margin, same_shape,
+};
 use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::Indices;
-
-/// Variants of the negative log-likelihood, as in PyTorch's `NLLLoss`.
-#[derive(Clone, Debug, Default)]
-pub struct NllOptions {
-    /// Rows with this label count for nothing, and get a gradient of exactly 0.
-    pub ignore_index: Option<i32>,
-    /// A weight for each class, `[classes]`. A mean is then one weighted by the labels' weights.
-    pub class_weights: Option<Tensor>,
-    /// How the rows are put together.
-    pub reduction: Reduction,
-}
 
 /// Losses of what is said about classes, as methods of the logits or logarithms of probabilities. Classes lie on axis 1.
 pub trait ClassLoss: Value {
@@ -59,8 +51,8 @@ pub trait ClassLoss: Value {
     /// assert_eq!(loss.backward()[logits].get([1, 0]), 0.0);
     /// ```
     #[track_caller]
-    fn cross_entropy_with(&self, labels: &Indices, options: CrossEntropyOptions) -> Self {
-        let op = CrossEntropy { labels: labels.clone(), options };
+    fn cross_entropy_with(&self, labels: &Indices, options: impl Into<CrossEntropyOptions>) -> Self {
+        let op = CrossEntropy { labels: labels.clone(), options: options.into() };
         let mean_over = op.mean_over();
         let loss = Self::apply(op, &[self]);
         if let Some(weight) = mean_over {
@@ -90,9 +82,30 @@ pub trait ClassLoss: Value {
         self.soft_cross_entropy_with(targets, Reduction::Mean)
     }
 
-    /// [`soft_cross_entropy`](ClassLoss::soft_cross_entropy) with a choice of [`Reduction`] of the rows.
+    /// [`soft_cross_entropy`](ClassLoss::soft_cross_entropy) with smoothed targets, class weights, or another [`Reduction`].
+    ///
+    /// `y = -Σ w ((1 - ε) t + ε / classes) ln softmax(x)` of a row: with smoothing ε each target gives a part of itself to all
+    /// classes, with class weights w each class's share is multiplied by its weight. A mean is that over the rows, weights or
+    /// not, as in PyTorch.
+    ///
+    /// # Panics
+    /// As `soft_cross_entropy`; when the weights do not fit the classes, ε is not between 0 and 1, or there is a label to
+    /// ignore.
+    ///
+    /// ```
+    /// use gradus_autograd::{ops::loss::CrossEntropyOptions, prelude::*};
+    /// let (logits, targets) = (Tensor::zeros([1, 2]), Tensor::from([[0.75, 0.25]]));
+    /// let options = CrossEntropyOptions {
+    ///     label_smoothing: 0.5,
+    ///     class_weights: Some([2.0, 0.0].into()),
+    ///     ..Default::default()
+    /// };
+    /// // 5/8 of the target, which counts twice, at a class of probability 1/2.
+    /// assert_eq!(logits.soft_cross_entropy_with(&targets, options).item(), 1.25 * 2f32.ln());
+    /// ```
     #[track_caller]
-    fn soft_cross_entropy_with(&self, targets: &Self, reduction: Reduction) -> Self {
+    fn soft_cross_entropy_with(&self, targets: &Self, options: impl Into<CrossEntropyOptions>) -> Self {
+        let options = options.into();
         let shape = same_shape("soft_cross_entropy", self, targets);
         if shape.rank() < 2 {
             ShapeError::new(format!(
@@ -101,8 +114,28 @@ pub trait ClassLoss: Value {
             .fail()
         }
         check_unit("soft_cross_entropy", "targets", targets);
-        // Strong: a class of probability 0 counts for nothing, also where its logarithm is -inf.
-        reduction.of(-targets.strong_mul(&self.log_softmax(1)).sum_axes(1, false))
+        let (classes, smoothing) = (shape[1], options.label_smoothing);
+        check_class_weights("soft_cross_entropy", options.class_weights.as_ref(), classes).or_fail();
+        check_smoothing("soft_cross_entropy", smoothing).or_fail();
+        if let Some(label) = options.ignore_index {
+            ShapeError::new(format!(
+                "soft_cross_entropy: label {label} is to be ignored, but soft targets have no labels"
+            ))
+            .fail()
+        }
+        let smoothed = match smoothing {
+            0.0 => targets.clone(),
+            _ => targets * (1.0 - smoothing) + smoothing / classes as f32,
+        };
+        let shares = match options.class_weights {
+            None => smoothed,
+            Some(weights) => {
+                let column = Shape::new(&vec![1; shape.rank()]).with(1, classes);
+                smoothed.strong_mul(&self.place().constant(weights.reshape(column)))
+            }
+        };
+        // Strong: a class of probability or weight 0 counts for nothing, also where its logarithm is -inf.
+        options.reduction.of(-shares.strong_mul(&self.log_softmax(1)).sum_axes(1, false))
     }
 
     /// The negative log-likelihood of labels, `[n]` or `[n, ..]`, under log-probabilities, `[n, classes]` or
@@ -132,8 +165,8 @@ pub trait ClassLoss: Value {
     /// # Panics
     /// As `nll_loss`; when the weights do not fit the classes.
     #[track_caller]
-    fn nll_loss_with(&self, labels: &Indices, options: NllOptions) -> Self {
-        let shape = self.shape();
+    fn nll_loss_with(&self, labels: &Indices, options: impl Into<NllOptions>) -> Self {
+        let (shape, options) = (self.shape(), options.into());
         if shape.rank() < 2 || shape.remove(1) != *labels.shape() {
             ShapeError::new(format!(
                 "nll_loss: log-probabilities {shape} and labels {} do not fit: they must be [n, classes, ..] and [n, ..]",
@@ -141,13 +174,7 @@ pub trait ClassLoss: Value {
             ))
             .fail()
         }
-        if let Some(weights) = &options.class_weights
-            && weights.shape()[..] != shape[1..2]
-        {
-            let (found, classes) = (weights.shape(), shape[1]);
-            ShapeError::new(format!("nll_loss: the class weights must have shape [{classes}], not {found}"))
-                .fail()
-        }
+        check_class_weights("nll_loss", options.class_weights.as_ref(), shape[1]).or_fail();
         check_labels("nll_loss", labels, options.ignore_index, shape[1]).or_fail();
         let counts = |label: i32| Some(label) != options.ignore_index;
         let weight = |label: i32| match &options.class_weights {
@@ -168,6 +195,79 @@ pub trait ClassLoss: Value {
             }
             Reduction::Sum | Reduction::None => options.reduction.of(rows),
         }
+    }
+
+    /// What the scores of labels, `[n]`, lack to lying a margin of 1 above every other score of their row, `[n, classes]` (K.
+    /// Crammer, Y. Singer, "On the algorithmic implementation of multiclass kernel-based vector machines", 2001): the mean
+    /// over the rows.
+    ///
+    /// `y = Σ Σ max(1 - x[label] + x[j], 0) / (n classes)` over the rows, and the classes j beside the label
+    ///
+    /// Where a margin is just kept the gradient is 0.
+    ///
+    /// # Panics
+    /// When the shapes do not fit or a label is not one of the classes.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let scores = tape.var([[0.25, 2.0, 1.5, -3.0]]);
+    /// let loss = scores.multi_margin_loss(&Indices::from([1]));
+    /// assert_eq!(loss.item(), 0.5 / 4.0);
+    /// assert_eq!(loss.backward()[scores].to_vec(), [0.0, -0.25, 0.25, 0.0]);
+    /// ```
+    #[track_caller]
+    fn multi_margin_loss(&self, labels: &Indices) -> Self {
+        self.multi_margin_loss_with(labels, Reduction::Mean)
+    }
+
+    /// [`multi_margin_loss`](ClassLoss::multi_margin_loss) with squares, another margin, class weights, or another
+    /// [`Reduction`].
+    ///
+    /// `y = w[label] Σ max(margin - x[label] + x[j], 0)^p / classes` of a row. A mean is that over the rows, weights or not, as
+    /// in PyTorch.
+    ///
+    /// # Panics
+    /// As `multi_margin_loss`; when p is neither 1 nor 2, or the weights do not fit the classes.
+    ///
+    /// ```
+    /// use gradus_autograd::{ops::loss::MultiMarginOptions, prelude::*};
+    /// let options = MultiMarginOptions { p: 2, margin: 3.0, ..Default::default() };
+    /// let loss = Tensor::from([[2.0, 1.0]]).multi_margin_loss_with(&Indices::from([0]), options);
+    /// assert_eq!(loss.item(), 2.0); // (3 - 2 + 1)² / 2
+    /// ```
+    #[track_caller]
+    fn multi_margin_loss_with(&self, labels: &Indices, options: impl Into<MultiMarginOptions>) -> Self {
+        margin::multi_margin(self, labels, &options.into())
+    }
+
+    /// What the scores of a row's labels lack to lying a margin of 1 above the scores of all other classes: the mean over the
+    /// rows. The scores are `[n, classes]`. `labels` has those of a row one after the other, `[n, most]`, and is filled up
+    /// with -1; what stands behind a -1 counts for nothing, and what is named twice counts twice.
+    ///
+    /// `y = Σ Σ Σ max(1 - x[label] + x[j], 0) / (n classes)` over the rows, their labels, and the classes j that are none
+    ///
+    /// Where a margin is just kept the gradient is 0.
+    ///
+    /// # Panics
+    /// When the shapes do not fit, or a label is neither one of the classes nor -1.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let scores = Tensor::from([[0.1, 0.2, 0.4, 0.8]]);
+    /// let loss = scores.multilabel_margin_loss(&Indices::new([3, 0, -1, 1], [1, 4]));
+    /// // 1 - 0.8 + 0.2, 1 - 0.8 + 0.4, 1 - 0.1 + 0.2, 1 - 0.1 + 0.4
+    /// assert!((loss.item() - 3.4 / 4.0).abs() < 1e-6);
+    /// ```
+    #[track_caller]
+    fn multilabel_margin_loss(&self, labels: &Indices) -> Self {
+        self.multilabel_margin_loss_with(labels, Reduction::Mean)
+    }
+
+    /// [`multilabel_margin_loss`](ClassLoss::multilabel_margin_loss) with a choice of [`Reduction`].
+    #[track_caller]
+    fn multilabel_margin_loss_with(&self, labels: &Indices, reduction: Reduction) -> Self {
+        reduction.of(margin::multilabel_margin(self, labels))
     }
 
     /// The cost of logits, `[m, labels]`, of which each has a target of its own, 0 or 1, with a penalty on the weights (A. Ng,

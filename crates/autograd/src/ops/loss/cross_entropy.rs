@@ -1,6 +1,6 @@
 //! Softmax and cross-entropy in one operation.
 
-use super::{Reduction, check_labels};
+use super::{CrossEntropyOptions, Reduction, check_class_weights, check_labels, check_smoothing};
 use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::Indices;
 
@@ -11,19 +11,6 @@ pub struct CrossEntropy {
     pub labels: Indices,
     /// What differs from the plain mean.
     pub options: CrossEntropyOptions,
-}
-
-/// Variants of the cross-entropy, as in PyTorch's `CrossEntropyLoss`.
-#[derive(Clone, Debug, Default)]
-pub struct CrossEntropyOptions {
-    /// The share ε of the target that is spread evenly over all classes, the label's own among them; 0 for none.
-    pub label_smoothing: f32,
-    /// Rows with this label count for nothing, and get a gradient of exactly 0.
-    pub ignore_index: Option<i32>,
-    /// A weight for each class, `[classes]`. A mean is then one weighted by the labels' weights.
-    pub class_weights: Option<Tensor>,
-    /// How the rows are put together.
-    pub reduction: Reduction,
 }
 
 impl CrossEntropy {
@@ -99,15 +86,8 @@ impl Op for CrossEntropy {
             let labels = self.labels.shape();
             return wrong(format!("logits {x:?} need labels {rows}, not {labels}; classes lie on axis 1"));
         }
-        if let Some(weights) = &self.options.class_weights
-            && weights.shape()[..] != [classes]
-        {
-            let found = weights.shape();
-            return wrong(format!("the class weights must have shape [{classes}], not {found}"));
-        }
-        if !(0.0..=1.0).contains(&self.options.label_smoothing) {
-            return wrong(format!("label smoothing {} is not between 0 and 1", self.options.label_smoothing));
-        }
+        check_class_weights(Self::NAME, self.options.class_weights.as_ref(), classes)?;
+        check_smoothing(Self::NAME, self.options.label_smoothing)?;
         check_labels(Self::NAME, &self.labels, self.options.ignore_index, classes)?;
         Ok(match self.options.reduction {
             Reduction::None => rows,

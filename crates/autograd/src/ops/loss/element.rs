@@ -1,7 +1,10 @@
 //! Losses of single elements: what is predicted against a target of the same shape.
 
-use super::{Reduction, check_unit, losses, same_shape};
+use super::{GaussianNllOptions, KlDivOptions, PoissonNllOptions, Reduction, check_unit, losses, same_shape};
 use crate::{op::prelude::*, ops::methods::*};
+
+/// ln(2π) / 2.
+const HALF_LN_TAU: f32 = 0.918_938_5;
 
 losses! {
     /// Losses of single elements, as methods of what the model predicts. Nothing broadcasts: prediction and target have one
@@ -155,41 +158,84 @@ losses! {
     ///
     /// `y = Σ t (ln t - x) / n; dx = -g t / n`
     ///
-    /// A target of 0 counts for nothing: 0 ln 0 is 0, and so is its gradient.
+    /// A target of 0 counts for nothing: 0 ln 0 is 0, and so is its gradient. With `log_target` the targets are logarithms, of
+    /// which -∞ is a probability of 0: `y = Σ e^t (t - x) / n`.
     ///
     /// # Panics
     /// When the shapes differ.
-    kl_div, kl_div_with(targets: &Self) |x| {
+    ///
+    /// ```
+    /// use gradus_autograd::{ops::loss::{KlDivOptions, Reduction}, prelude::*};
+    /// let (p, t) = (Tensor::from([[0.5, 0.5]]), Tensor::from([[1.0, 0.0]]));
+    /// let (x, reduction) = (p.log(), Reduction::Sum);
+    /// assert_eq!(x.kl_div_with(&t, reduction).item(), 2f32.ln());
+    /// assert_eq!(x.kl_div_with(&t.log(), KlDivOptions { log_target: true, reduction }).item(), 2f32.ln());
+    /// ```
+    kl_div, kl_div_with(targets: &Self) [options: KlDivOptions] |x| {
         same_shape("kl_div", x, targets);
-        targets.xlogy(targets) - targets.strong_mul(x)
+        match options.log_target {
+            // Strong: a target of -∞ counts for nothing, whatever it is compared with.
+            true => targets.exp().strong_mul(&(targets - x)),
+            false => targets.xlogy(targets) - targets.strong_mul(x),
+        }
     }
 
-    /// The negative log-likelihood of counts under Poisson distributions whose means are e^x, but for a constant: the mean
-    /// over all elements.
+    /// The negative log-likelihood of counts under Poisson distributions whose means are e^x, but for what depends on the
+    /// counts alone: the mean over all elements.
     ///
     /// `y = Σ (e^x - t x) / n; dx = g (e^x - t) / n`
     ///
+    /// Options take x for the mean itself, `y = Σ (x - t ln(x + eps)) / n`, and add, where t > 1, Stirling's `t ln t - t +
+    /// ln(2πt) / 2` for ln t!.
+    ///
     /// # Panics
     /// When the shapes differ.
-    poisson_nll_loss, poisson_nll_loss_with(counts: &Self) |x| {
+    ///
+    /// ```
+    /// use gradus_autograd::{ops::loss::PoissonNllOptions, prelude::*};
+    /// let (mean, count) = (Tensor::from([1e6]), Tensor::from([1e6]));
+    /// let options = PoissonNllOptions { log_input: false, full: true, ..Default::default() };
+    /// let loss = mean.poisson_nll_loss_with(&count, options).item();
+    /// assert!((loss - 7.826694).abs() < 1e-6); // ln(2π 1e6) / 2, the rest of 1e6 - 1e6 ln 1e6 + 1e6 ln 1e6 - 1e6
+    /// ```
+    poisson_nll_loss, poisson_nll_loss_with(counts: &Self) [options: PoissonNllOptions] |x| {
         same_shape("poisson_nll_loss", x, counts);
+        let PoissonNllOptions { log_input, full, eps, .. } = options;
+        let (mean, log_mean) = if log_input { (x.exp(), x.clone()) } else { (x.clone(), (x + eps).log()) };
         // Strong: a count of 0 under a mean of 0, whose logarithm is -∞, costs nothing.
-        x.exp() - counts.strong_mul(x)
+        let losses = mean - counts.strong_mul(&log_mean);
+        if full { with_stirling(&losses, &log_mean, counts, if log_input { 0.0 } else { eps }) } else { losses }
     }
 
-    /// The negative log-likelihood of targets under normal distributions with this mean and a variance each, but for a
-    /// constant: the mean over all elements. Variances count as at least 1e-6.
+    /// The negative log-likelihood of targets under normal distributions with this mean and a variance each, but for the
+    /// constant ln(2π) / 2, which the option `full` adds: the mean over all elements. Variances count as at least `eps`, 1e-6
+    /// as a rule; smaller ones have no gradient.
     ///
     /// `y = Σ (ln v + (x - t)² / v) / 2n`
     ///
     /// # Panics
-    /// When the shapes differ.
-    gaussian_nll_loss, gaussian_nll_loss_with(target: &Self, variance: &Self) |x| {
+    /// When the shapes differ, a variance or eps is negative.
+    ///
+    /// ```
+    /// use gradus_autograd::{ops::loss::GaussianNllOptions, prelude::*};
+    /// let [x, target, variance] = [1.0, 3.0, 4.0].map(Tensor::scalar);
+    /// let options = GaussianNllOptions { full: true, ..Default::default() };
+    /// let density = (-0.5f32).exp() / (2.0 * (2.0 * std::f32::consts::PI).sqrt());
+    /// let loss = x.gaussian_nll_loss_with(&target, &variance, options).item();
+    /// assert!((loss + density.ln()).abs() < 1e-6);
+    /// ```
+    gaussian_nll_loss, gaussian_nll_loss_with(target: &Self, variance: &Self) [options: GaussianNllOptions] |x| {
         same_shape("gaussian_nll_loss", x, target);
         same_shape("gaussian_nll_loss", x, variance);
-        let variance = variance.clamp_min(1e-6);
+        let GaussianNllOptions { full, eps, .. } = options;
+        assert!(eps >= 0.0, "gaussian_nll_loss: eps must not be negative, but is {eps}");
+        if let Some(negative) = variance.to_tensor().iter().find(|&v| v < 0.0) {
+            ShapeError::new(format!("gaussian_nll_loss: {negative} is among the variances")).fail()
+        }
+        let variance = variance.clamp_min(eps);
         // The square of the error alone may overflow.
-        (variance.log() + ((x - target) / variance.sqrt()).square()) * 0.5
+        let losses = (variance.log() + ((x - target) / variance.sqrt()).square()) * 0.5;
+        if full { losses + HALF_LN_TAU } else { losses }
     }
 
     /// The mean of what scores lack to a margin of 1 on the side, -1 or 1, where their target is.
@@ -224,4 +270,16 @@ losses! {
         same_shape("soft_margin_loss", x, target);
         (-(target * x)).softplus()
     }
+}
+
+/// Losses of counts t, m - t ln(m + eps), with t ln t - t + ln(2πt) / 2 added where t > 1.
+///
+/// Of large counts these terms are far larger than their sum, and in f32 nothing would be left of it. But with d = ln(m + eps) -
+/// ln t they are t (e^d - 1 - d) + ln(2πt) / 2 - eps.
+#[track_caller]
+fn with_stirling<V: Value>(losses: &V, log_mean: &V, counts: &V, eps: f32) -> V {
+    let log_counts = counts.log();
+    let d = log_mean - &log_counts;
+    let added = counts * (d.expm1() - &d) + log_counts * 0.5 + (HALF_LN_TAU - eps);
+    counts.gt(1.0).select_where(&added, losses)
 }

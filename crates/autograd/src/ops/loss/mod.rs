@@ -3,12 +3,18 @@
 mod class;
 mod cross_entropy;
 mod element;
+mod margin;
+mod options;
 mod ranking;
 mod sequence;
 
-pub use class::{ClassLoss, NllOptions};
-pub use cross_entropy::{CrossEntropy, CrossEntropyOptions};
+pub use class::ClassLoss;
+pub use cross_entropy::CrossEntropy;
 pub use element::ElementLoss;
+pub use options::{
+    CrossEntropyOptions, GaussianNllOptions, KlDivOptions, MultiMarginOptions, NllOptions, PoissonNllOptions,
+    TripletMarginOptions,
+};
 pub use ranking::RankingLoss;
 pub use sequence::SequenceLoss;
 
@@ -40,14 +46,15 @@ impl Reduction {
 }
 
 /// A table of losses. A row has the documentation, the name, the name of the variant with a choice of reduction, what the
-/// method takes beside the prediction x, and a formula for the losses of the elements or rows.
+/// method takes beside the prediction x, and a formula for the losses of the elements or rows. A loss with other options
+/// beside the reduction names them, `options`, and their type.
 macro_rules! losses {
     (
         $(#[$about:meta])*
         $Trait:ident;
         $(
             $(#[$doc:meta])*
-            $name:ident, $with:ident($($input:ident: $Input:ty),*) |$x:ident| $losses:block
+            $name:ident, $with:ident($($input:ident: $Input:ty),*) $([$options:ident: $Options:ty])? |$x:ident| $losses:block
         )*
     ) => {
         $(#[$about])*
@@ -58,16 +65,28 @@ macro_rules! losses {
                 self.$with($($input,)* Reduction::Mean)
             }
 
-            #[doc = concat!("[`", stringify!($name), "`](", stringify!($Trait), "::", stringify!($name), ") with a choice")]
-            /// of [`Reduction`].
-            #[track_caller]
-            fn $with(&self $(, $input: $Input)*, reduction: Reduction) -> Self {
-                let $x = self;
-                reduction.of($losses)
-            }
+            losses!(@with $Trait $name $with($($input: $Input),*) $([$options: $Options])? |$x| $losses);
         )*}
 
         impl<V: Value> $Trait for V {}
+    };
+    (@with $Trait:ident $name:ident $with:ident($($input:ident: $Input:ty),*) |$x:ident| $losses:block) => {
+        #[doc = concat!("[`", stringify!($name), "`](", stringify!($Trait), "::", stringify!($name), ") with a choice")]
+        /// of [`Reduction`].
+        #[track_caller]
+        fn $with(&self $(, $input: $Input)*, reduction: Reduction) -> Self {
+            let $x = self;
+            reduction.of($losses)
+        }
+    };
+    (@with $Trait:ident $name:ident $with:ident($($input:ident: $Input:ty),*) [$options:ident: $Options:ty] |$x:ident| $losses:block) => {
+        #[doc = concat!("[`", stringify!($name), "`](", stringify!($Trait), "::", stringify!($name), ") with a choice")]
+        /// of options, or of only a [`Reduction`].
+        #[track_caller]
+        fn $with(&self $(, $input: $Input)*, options: impl Into<$Options>) -> Self {
+            let ($x, $options) = (self, options.into());
+            $options.reduction.of($losses)
+        }
     };
 }
 
@@ -98,6 +117,21 @@ fn check_unit<V: Value>(op: &str, what: &str, x: &V) {
     };
     if let Some(number) = found {
         ShapeError::new(format!("{op}: {number} is among the {what}, which must be in 0..=1")).fail()
+    }
+}
+
+/// An error for weights that are not one for each class.
+fn check_class_weights(op: &str, weights: Option<&Tensor>, classes: usize) -> Result<(), ShapeError> {
+    let Some(weights) = weights.filter(|weights| weights.shape()[..] != [classes]) else { return Ok(()) };
+    let found = weights.shape();
+    Err(ShapeError::new(format!("{op}: the class weights must have shape [{classes}], not {found}")))
+}
+
+/// An error for a share that is none.
+fn check_smoothing(op: &str, smoothing: f32) -> Result<(), ShapeError> {
+    match (0.0..=1.0).contains(&smoothing) {
+        true => Ok(()),
+        false => Err(ShapeError::new(format!("{op}: label smoothing {smoothing} is not between 0 and 1"))),
     }
 }
 

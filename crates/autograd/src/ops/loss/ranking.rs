@@ -1,6 +1,6 @@
 //! Losses of vectors that are to lie close together or apart, and of scores that are to be in order.
 
-use super::{Reduction, losses, same_shape};
+use super::{Reduction, TripletMarginOptions, losses, same_shape};
 use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::Indices;
 
@@ -23,16 +23,31 @@ losses! {
 
     /// The mean of what vectors, `[.., d]`, lack to lying closer to their positive example than to their negative one, by a
     /// margin (F. Schroff, D. Kalenichenko, J. Philbin, "FaceNet", 2015). Distances are those of
-    /// [`pairwise_distance`](crate::ops::linear::Similarity::pairwise_distance).
+    /// [`pairwise_distance_with`](crate::ops::linear::Similarity::pairwise_distance_with), of order 2 with an eps of 1e-6 as a
+    /// rule.
     ///
-    /// `y = Σ max(|x - p| - |x - q| + margin, 0) / n`
+    /// `y = Σ max(|x - p| - |x - q| + margin, 0) / n`; with `swap` the second distance is `min(|x - q|, |p - q|)`, and where the
+    /// two are equal they share its gradient
     ///
     /// # Panics
-    /// When the shapes differ, or are those of scalars.
-    triplet_margin_loss, triplet_margin_loss_with(positive: &Self, negative: &Self, margin: f32) |x| {
+    /// When the shapes differ, or are those of scalars, or the order is NaN.
+    ///
+    /// ```
+    /// use gradus_autograd::{ops::loss::TripletMarginOptions, prelude::*};
+    /// let [x, p, q] = [[0.0, 0.0], [3.0, 4.0], [3.0, 5.0]].map(Tensor::from);
+    /// assert!((x.triplet_margin_loss(&p, &q, 1.0).item() - (6.0 - 34f32.sqrt())).abs() < 1e-5);
+    /// // |x - p| is 7, |x - q| is 8, |p - q| is 1.
+    /// let options = TripletMarginOptions { p: 1.0, swap: true, ..Default::default() };
+    /// assert!((x.triplet_margin_loss_with(&p, &q, 1.0, options).item() - 7.0).abs() < 1e-5);
+    /// ```
+    triplet_margin_loss,
+    triplet_margin_loss_with(positive: &Self, negative: &Self, margin: f32) [options: TripletMarginOptions] |x| {
         same_shape("triplet_margin_loss", x, positive);
         same_shape("triplet_margin_loss", x, negative);
-        (x.pairwise_distance(positive) - x.pairwise_distance(negative) + margin).relu()
+        let TripletMarginOptions { p, eps, swap, .. } = options;
+        let apart = x.pairwise_distance_with(negative, p, eps);
+        let apart = if swap { apart.minimum(&positive.pairwise_distance_with(negative, p, eps)) } else { apart };
+        (x.pairwise_distance_with(positive, p, eps) - apart + margin).relu()
     }
 
     /// The mean of what vectors, `[.., d]`, lack to pointing the way of others where the target, `[..]`, is 1; where it is -1

@@ -101,6 +101,8 @@ unary! {
     silu = Silu;
     /// ln(1 + e^x).
     softplus = Softplus;
+    /// ln(1 + e^(`beta` x)) / `beta`, and x where `beta` x > `threshold`.
+    softplus_with = SoftplusWith(beta, threshold);
     /// x tanh(softplus(x)).
     mish = Mish;
     /// max(x, 0); NaN stays NaN.

@@ -21,20 +21,23 @@ impl Tensor {
         self.first_in_order("sort", axis, self.shape()[axis], descending)
     }
 
-    /// The `k` largest elements along an axis in descending order, and where each stood: the first `k` of a descending
-    /// [`Tensor::sort`], NaN before all.
+    /// The `k` largest elements along an axis in descending order, or the `k` smallest in ascending order, and where each
+    /// stood: the first `k` of a [`Tensor::sort`]. NaN, larger than every number, comes first among the largest and
+    /// last among the smallest.
     ///
     /// # Panics
     /// When there is no such axis, or it has fewer than `k` elements.
     ///
     /// ```
     /// # use gradus_tensor::Tensor;
-    /// let (values, places) = Tensor::from([[2.0, 9.0, 4.0]]).topk(2, 1);
+    /// let x = Tensor::from([[2.0, 9.0, 4.0]]);
+    /// let (values, places) = x.topk(2, 1, true);
     /// assert_eq!(values, Tensor::from([[9.0, 4.0]]));
     /// assert_eq!(places.as_slice(), [1, 2]);
+    /// assert_eq!(x.topk(2, 1, false).0, Tensor::from([[2.0, 4.0]]));
     /// ```
     #[track_caller]
-    pub fn topk(&self, k: usize, axis: isize) -> (Tensor, Indices) {
+    pub fn topk(&self, k: usize, axis: isize, largest: bool) -> (Tensor, Indices) {
         let axis = resolve_axis("topk", axis, self.shape()).or_fail();
         if k > self.shape()[axis] {
             ShapeError::new(format!(
@@ -43,7 +46,7 @@ impl Tensor {
             ))
             .fail()
         }
-        self.first_in_order("topk", axis, k, true)
+        self.first_in_order("topk", axis, k, largest)
     }
 
     #[track_caller]

@@ -59,6 +59,14 @@ impl<S: Simd> Lane<S> {
         self.at_least(0.0) + (e * e).mul_add(e.polynomial(LOG1P_TAIL), e)
     }
 
+    /// ln(1 + e^(beta x)) / beta, and x where beta x > `threshold`.
+    #[inline(always)]
+    pub fn softplus_with(self, beta: f32, threshold: f32) -> Self {
+        let z = self * beta;
+        // Where beta x is beyond f32, the function is x whatever the threshold.
+        z.gt(threshold.min(f32::MAX)).select(self, z.softplus() / beta)
+    }
+
     /// x · tanh(softplus(x)); 0 at -∞, its limit.
     #[inline(always)]
     pub fn mish(self) -> Self {
