@@ -49,6 +49,9 @@ pub enum Pattern {
         /// Whether they are zero.
         zero: bool,
     },
+    /// It is right at this point alone: something in its formula is a constant that should depend on the variables. Who can run
+    /// the formula at other points finds this.
+    Constant,
     /// All elements are wrong, and in no simple way.
     Irregular,
 }
@@ -302,6 +305,9 @@ impl fmt::Display for Pattern {
             Pattern::Some { wrong, of, zero: false } => {
                 write!(f, "{wrong} of {of} elements are wrong, in no simple way: a wrong term or branch")
             }
+            Pattern::Constant => f.write_str(
+                "right at the recorded point alone: the rule reads a number where it should read a variable",
+            ),
             Pattern::Irregular => f.write_str("wrong in no simple way: a term is missing or wrong"),
         }
     }
