@@ -95,16 +95,11 @@ fn long_programs_agree_with_the_replay() {
     for seed in 20_000..20_120 {
         let report = check(seed, 1..41);
         for row in &report.rows {
-            // The digits that a long formula cancels are not the rules' fault: the check reports them with their reason.
-            let explained = (f64::from(row.tape) - row.rule).abs() <= 6.0 * row.rounding;
-            let fine = match row.verdict {
-                Verdict::PoorPrecision => explained,
-                Verdict::NoGradient => true,
-                verdict => verdict.is_fine(),
-            };
+            let fine = row.verdict == Verdict::NoGradient || row.verdict.is_fine();
             assert!(fine, "seed {seed}: {report}");
             compared += usize::from(row.verdict != Verdict::NoGradient);
-            large += usize::from(row.verdict == Verdict::PoorPrecision);
+            // The digits that a long formula cancels are not the rules' fault: the check notes them.
+            large += usize::from(row.note.is_some());
         }
         assert!(report.broken.is_empty(), "seed {seed}: {report}");
     }
@@ -125,8 +120,8 @@ fn closed_forms() {
         let report = gradcheck(|v| f(v[0]), &[Tensor::scalar(x as f32)]);
         let row = &report.rows[0];
         assert!(report.passed(), "{report}");
-        assert!((row.rule - slope).abs() <= 1e-12 * slope.abs(), "{report}");
-        assert!((row.numeric.value - slope).abs() <= row.numeric.error, "{report}");
+        assert!((row.judgement.given - slope).abs() <= 1e-12 * slope.abs(), "{report}");
+        assert!((row.judgement.estimate.value - slope).abs() <= row.judgement.estimate.error, "{report}");
     };
     known(|x| x.exp(), 1.5, 1.5f64.exp());
     known(|x| x.sin() * x, 0.75, 0.75 * 0.75f64.cos() + 0.75f64.sin());

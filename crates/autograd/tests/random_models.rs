@@ -278,7 +278,7 @@ fn no_alarms(seeds: std::ops::Range<u64>) {
         flat += report.rows.iter().filter(|row| row.verdict == Verdict::NoGradient).count();
         rows += report.rows.len();
         // Where a loss is all but zero, differences of it cannot judge its gradients, and say so.
-        let tiny = |row: &&Row| row.verdict == Verdict::Inconclusive && row.rule.abs() < 1e-6;
+        let tiny = |row: &&Row| row.verdict == Verdict::Inconclusive && row.judgement.given.abs() < 1e-6;
         unsure += report.failures().filter(tiny).count();
         let alarm = report.failures().any(|row| row.verdict != Verdict::NoGradient && !tiny(&row));
         assert!(!alarm && report.broken.is_empty(), "{kind:?}, seed {seed}: {report}");

@@ -114,7 +114,13 @@ pub fn pattern(pairs: &[Pair], shape: &[usize], x: &[f64]) -> Option<Pattern> {
     // The ratio is taken where it is most certain.
     let most = wrong.iter().max_by(|a, b| a.right.abs().total_cmp(&b.right.abs())).unwrap_or(&first);
     let ratio = most.found / most.right;
-    if ratio.is_finite() && everywhere(&|pair| near(pair, pair.found, ratio * pair.right)) {
+    // Near 1, what is irregular is a factor only if it is one far more nearly.
+    let is_times = |pair: &Pair| {
+        let off = (pair.found - ratio * pair.right).abs();
+        near(pair, pair.found, ratio * pair.right)
+            && off <= 2.0 * pair.error + 0.1 * (ratio - 1.0).abs() * pair.right.abs().max(1e-3 * largest)
+    };
+    if ratio.is_finite() && everywhere(&is_times) {
         return Some(factor(ratio, shape));
     }
     let elements: usize = shape.iter().product();
@@ -278,7 +284,7 @@ impl fmt::Display for Pattern {
             Pattern::Sign => f.write_str("the other sign"),
             Pattern::Factor { ratio, reason } => {
                 // A factor near 1 shows in its distance from it.
-                match (ratio - 1.0).abs() < 1e-3 {
+                match (ratio - 1.0).abs() < 5e-4 {
                     true => write!(f, "1 {:+.3e} times the right one", ratio - 1.0)?,
                     false => write!(f, "{ratio:.6} times the right one")?,
                 }

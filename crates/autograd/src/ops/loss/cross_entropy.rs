@@ -217,6 +217,9 @@ impl Op for CrossEntropy {
             let log_sum = all.clone().map(|class| (logit(class) - max).exp()).sum::<f64>().ln() + max;
             let loss_of = |class| weight(class) * (log_sum - logit(class));
             total += weight(label);
+            if smoothing == 0.0 {
+                return loss_of(label); // a class that is ruled out by -inf counts nothing
+            }
             (1.0 - smoothing) * loss_of(label) + smoothing * all.map(loss_of).sum::<f64>() / classes as f64
         });
         let sum: f64 = losses.data().iter().sum();
