@@ -146,7 +146,8 @@ fn the_report_of_a_kink() {
         r"
          shape  checked  worst at         tape    numerical  error  verdict
 input 0  [3]    all      [1]       5.000000e-1  5.000000e-1  0.0e0  kink
-1 of 1 pass, seed 0, 0.00 s; 1 step crossed a kink",
+1 of 1 pass, seed 0, 0.00 s; 1 step crossed a kink
+note: input 0: at a kink, with slopes of 0.000000e0 to the left and 1.000000e0 to the right; what lies between is right by some convention",
     );
 }
 
@@ -227,6 +228,13 @@ fn a_report_is_json_too() {
 #[should_panic(expected = "gradcheck: there are no inputs to check")]
 fn no_inputs() {
     gradcheck(|v| v[0], &[]);
+}
+
+#[test]
+#[should_panic(expected = "gradcheck: no elements and no directions, so nothing would be checked")]
+fn nothing_to_check() {
+    let check = GradCheck { elements: 0, directions: 0, ..GradCheck::default() };
+    check.function(|v| v[0].square(), &[Tensor::from([1.0])]);
 }
 
 #[test]

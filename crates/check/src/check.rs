@@ -252,7 +252,7 @@ impl Check {
     #[track_caller]
     fn validate(&self) {
         assert!(
-            self.elements + self.directions > 0,
+            self.elements.max(self.directions) > 0,
             "Check: no elements and no directions: nothing would be checked"
         );
         assert!(

@@ -185,12 +185,13 @@ pub fn pattern_along(
     if directions.len() < 2 || given.iter().any(|g| !g.is_finite()) {
         return None;
     }
-    let same = |of: &dyn Fn(usize) -> f64| {
+    let same_within = |of: &dyn Fn(usize) -> f64, part: f64| {
         directions.iter().all(|(d, estimate)| {
             let squares: f64 = d.iter().enumerate().map(|(i, d)| (of(i) * d).powi(2)).sum();
-            estimate.allows(project(of, d), 1e-6 * squares.sqrt())
+            estimate.allows(project(of, d), part * squares.sqrt())
         })
     };
+    let same = |of: &dyn Fn(usize) -> f64| same_within(of, 1e-6);
     let most = directions.iter().max_by(|a, b| a.1.value.abs().total_cmp(&b.1.value.abs()))?;
     let along = |of: &dyn Fn(usize) -> f64| project(of, &most.0);
     let claimed = along(&|i| given[i]);
@@ -198,7 +199,9 @@ pub fn pattern_along(
         return Some(Pattern::Zero);
     }
     let ratio = claimed / most.1.value;
-    if ratio.is_finite() && ratio != 0.0 && same(&|i| given[i] / ratio) {
+    // Near 1, what is irregular is a factor only if it is one far more nearly.
+    let part = (0.01 * (ratio - 1.0).abs()).min(1e-6);
+    if ratio.is_finite() && ratio != 0.0 && same_within(&|i| given[i] / ratio, part) {
         return Some(factor(ratio, shape));
     }
     if let [n, m] = *shape

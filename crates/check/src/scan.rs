@@ -105,22 +105,22 @@ impl Scan {
     }
 
     /// Whether a difference of the values stays as steps go to 0, far above their noise: its size.
-    pub(crate) fn jump(&self) -> Option<f64> {
+    pub(crate) fn jump(&self, ladder: &Ladder<'_>) -> Option<f64> {
         let near = &self.rungs[self.rungs.len().saturating_sub(6)..];
         let size = |r: &Rung| r.right.abs().max(r.left.abs());
         let (low, high) =
             near.iter().map(size).fold((f64::INFINITY, 0.0f64), |(l, h), y| (l.min(y), h.max(y)));
-        let noise = self.noise_up_to(near.first()?.step).max(1e-12 * self.size());
+        let noise = self.noise_up_to(near.first()?.step).max(1e-12 * self.size()).max(ladder.line.noise);
         (high <= 1.5 * low && low > 100.0 * noise && low.is_finite()).then_some(high)
     }
 
     /// Whether quotients grow without end as steps go to 0.
-    pub(crate) fn is_steep(&self) -> bool {
+    pub(crate) fn is_steep(&self, ladder: &Ladder<'_>) -> bool {
         let quotients: Vec<f64> = self
             .rungs
             .iter()
             .map(|r| (if r.right.is_finite() { r.right } else { r.left }, r))
-            .filter(|(y, r)| y.is_finite() && y.abs() > 1e-13 * r.size)
+            .filter(|(y, r)| y.is_finite() && y.abs() > (1e-13 * r.size).max(8.0 * ladder.line.noise))
             .map(|(y, r)| y.abs() / r.step)
             .collect();
         // What settles does so by less and less.

@@ -52,10 +52,12 @@ const FIRST: i32 = -5;
 const UNCERTAIN: f64 = 4.0;
 /// How many halvings of the step below the last one its confirmation is.
 const BELOW: i32 = 8;
-/// How uncertain what two steps tell may be, in proportion, and how many halvings below the first step the smaller of them is
-/// at most.
+/// How uncertain what two steps tell may be, in proportion, and in proportion to what counts as large.
 const GLANCE: f64 = 1e-9;
+const BESIDE_OTHERS: f64 = 1e-5;
+/// How many halvings below the first step the smaller of the two is at most, and how many they are apart at least.
 const NARROWEST: i32 = 11;
+const NEAREST: i32 = 5;
 
 /// The derivative at 0 of a function of one number.
 ///
@@ -124,13 +126,16 @@ fn glance(ladder: &mut Ladder<'_>, claim: &Claim) -> Option<Estimate> {
     let line = ladder.line;
     let noise = line.noise.max(4.0 * line.epsilon * line.size.max(ladder.start.abs()));
     let first = Ladder::exponent(line.scale) + FIRST;
-    let least = noise / (0.2 * GLANCE * claim.value.abs().max(claim.size));
-    if !least.is_finite() {
-        return None;
-    }
-    let narrow = (first - NARROWEST).max(Ladder::exponent(least) + 1);
-    let wide = narrow + BELOW;
-    if wide > first + 3 || 2f64.powi(wide) > line.largest || 2f64.powi(narrow) < line.smallest {
+    let least = noise / (0.2 * GLANCE * claim.value.abs()).max(f64::MIN_POSITIVE);
+    // A derivative that agrees to many digits does so by no chance; but over steps that are large beside the variable itself
+    // there may be nothing to see.
+    let is_large = claim.value.is_finite() && claim.value.abs() >= 0.1 * claim.size;
+    let scale = if is_large { line.scale.max(0.125 * line.largest) } else { line.scale };
+    let most = Ladder::exponent(scale) - 2;
+    // As far apart as is of use, and nearer where rounding asks for large steps.
+    let narrow = (first - NARROWEST).max(Ladder::exponent(least) + 1).min(most - NEAREST);
+    let wide = (narrow + BELOW).min(most);
+    if 2f64.powi(narrow) < line.smallest {
         return None;
     }
     let (above, below) = (ladder.rung(wide), ladder.rung(narrow));
@@ -150,7 +155,7 @@ fn glance(ladder: &mut Ladder<'_>, claim: &Claim) -> Option<Estimate> {
     let settles =
         (coarse.value - fine.value).abs() <= 0.01 * fine.value.abs() + coarse.rounding + fine.rounding;
     let holds = settles
-        && found.error <= GLANCE * reference
+        && found.error <= (GLANCE * reference).max(BESIDE_OTHERS * claim.size)
         && claim.is_allowed_by(&found)
         && agree(&above, &below, &found, 4.0 * ladder.known_noise(&below));
     holds.then_some(found)
@@ -265,7 +270,7 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
     let error = if estimate.error > sure { UNCERTAIN * estimate.error } else { estimate.error };
     let estimate = Estimate { error, ..estimate };
 
-    if let Some(size) = scan.jump() {
+    if let Some(size) = scan.jump(ladder) {
         let side =
             [scan.left, scan.right].into_iter().flatten().find(|side| claim.is_allowed_by(&side.estimate));
         return match side {
@@ -275,7 +280,7 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
             _ => judgement(Verdict::Inconclusive, Reason::Jump(size), estimate, None),
         };
     }
-    if scan.is_steep() {
+    if scan.is_steep(ladder) {
         return judgement(Verdict::Inconclusive, Reason::Infinite, estimate, None);
     }
     // A kink, or the end of the domain.

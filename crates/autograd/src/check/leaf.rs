@@ -145,7 +145,7 @@ impl<'a> Leaf<'a> {
             crossed: replayed.crossed(),
             pattern,
             blame: None,
-            note: self.note(report.as_ref(), verdict, precision),
+            note: self.note(report.as_ref(), verdict, precision, &judgement),
         }
     }
 
@@ -193,8 +193,10 @@ impl<'a> Leaf<'a> {
                 _ => finding.judgement.verdict != Found::Wrong,
             }
         };
-        let is_irregular =
-            matches!(report.pattern, None | Some(Pattern::Irregular | Pattern::Some { zero: false, .. }));
+        let is_irregular = matches!(
+            report.pattern,
+            None | Some(Pattern::Irregular | Pattern::OneElement | Pattern::Some { zero: false, .. })
+        );
         is_irregular && report.findings.iter().all(is_within)
     }
 
@@ -204,7 +206,13 @@ impl<'a> Leaf<'a> {
             && finite_maximum(self.trained.iter()) <= finite_maximum(self.bounds.iter())
     }
 
-    fn note(&self, report: Option<&Report>, verdict: Verdict, precision: Precision) -> Option<String> {
+    fn note(
+        &self,
+        report: Option<&Report>,
+        verdict: Verdict,
+        precision: Precision,
+        judgement: &Judgement,
+    ) -> Option<String> {
         // What the search says of zeros says the verdict, too.
         let told = report.filter(|_| verdict == Verdict::WrongFormula);
         let mut notes = told.map_or(Vec::new(), |report| report.notes.clone());
@@ -213,6 +221,15 @@ impl<'a> Leaf<'a> {
         if verdict.is_fine() && report.is_some_and(is_f32) {
             let advice = Reason::AgreesToF32.advice();
             notes.push(format!("the rule is right to the precision of f32, not of f64; {advice}"));
+        }
+        if verdict == Verdict::Kink
+            && let Some([left, right]) = judgement.sides
+        {
+            notes.push(format!(
+                "at a kink, with slopes of {:.6e} to the left and {:.6e} to the right; what lies between is right by some \
+                 convention",
+                left.value, right.value
+            ));
         }
         if let Precision::Explained(off) = precision
             && verdict.is_fine()
