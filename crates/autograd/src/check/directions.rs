@@ -51,10 +51,8 @@ impl<'a> Replayed<'a> {
 
     fn judge_by(&self, path: &mut Path<'a>, task: &Task) -> Judgement {
         let mut flips = 0;
+        // At 0 too: what an update makes of a value may be a rounding away from what the reference made of it.
         let on_branches = |t: f64| {
-            if t == 0.0 {
-                return 0.0;
-            }
             let moved = path.moved(&task.direction, t, self.weights);
             flips += moved.flips;
             moved.change

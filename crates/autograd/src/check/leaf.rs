@@ -189,6 +189,10 @@ impl<'a> Leaf<'a> {
         let is_within = |finding: &Finding| {
             let off = (finding.judgement.given - finding.judgement.estimate.value).abs();
             match &finding.place {
+                // What is lost altogether was not rounded.
+                Place::Element(_) if finding.judgement.given == 0.0 => {
+                    finding.judgement.verdict != Found::Wrong
+                }
                 Place::Element(at) => off <= 0.25 * self.bounds[flatten(at, self.x.shape())],
                 _ => finding.judgement.verdict != Found::Wrong,
             }
