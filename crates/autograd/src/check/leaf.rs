@@ -174,7 +174,8 @@ impl<'a> Leaf<'a> {
         match report.verdict {
             Found::Wrong if check.strict || !self.is_right_to_f32(report) => Verdict::WrongFormula,
             _ if self.rule.iter().any(|r| !r.is_finite()) => Verdict::Inconclusive,
-            _ if !is_connected => Verdict::NoGradient,
+            // Of what is linear the gradient depends on nothing.
+            _ if !is_connected && self.subject.order == 1 => Verdict::NoGradient,
             _ if precision == Precision::Poor => Verdict::PoorPrecision,
             Found::Inconclusive => Verdict::Inconclusive,
             Found::Noisy => Verdict::Noisy,
