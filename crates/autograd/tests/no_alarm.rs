@@ -151,7 +151,7 @@ fn what_rounding_explains_is_a_note() {
     let mut rng = Rng::seed(3);
     let (x, w) = (Tensor::randn([50, 3], &mut rng), Tensor::randn([3, 1], &mut rng));
     let y = x.matmul(&w);
-    let loss = of(|v| (v[0].place().constant(&x).matmul(&v[0]) - &v[0].place().constant(&y)).square().mean());
+    let loss = of(|v| (v[0].place().constant(&x).matmul(&v[0]) - v[0].place().constant(&y)).square().mean());
     let near = &w * 1.000001;
     let report = gradcheck(loss, std::slice::from_ref(&near));
     assert!(report.passed() && report.rows[0].note.is_some(), "{report}");

@@ -1,7 +1,7 @@
 //! No false alarm: random programs, kinks and ties included, pass the gradient check; and gradients known in closed form.
 
 use gradus_autograd::{
-    check::{GradCheck, Report, Verdict, gradcheck},
+    check::{GradCheck, Report, Row, Verdict, gradcheck},
     prelude::*,
 };
 use std::ops::Range;
@@ -98,20 +98,23 @@ fn is_used(seed: u64, operations: Range<usize>) -> Vec<bool> {
     program.run(&vars).sum().grad(&vars).iter().map(Option::is_some).collect()
 }
 
-/// No alarm: nothing wrong, nothing lost that is used; and in at most one of a thousand gradients nothing that can be said.
+/// No alarm: nothing wrong, nothing lost that is used; and in at most one of a thousand programs a gradient that nothing can be said of.
 fn no_alarms(seeds: Range<u64>) {
-    let (mut crossed, mut rows, mut unsure) = (0, 0, Vec::new());
+    let (mut crossed, mut unsure) = (0, Vec::new());
     for seed in seeds.clone() {
         let report = check(seed, 2..14);
         crossed += report.rows.iter().map(|row| row.crossed).sum::<usize>();
-        rows += report.rows.len();
         let used = is_used(seed, 2..14);
         for (row, used) in report.rows.iter().zip(used) {
             match row.verdict {
                 Verdict::NoGradient => assert!(!used, "seed {seed}: {report}"),
-                Verdict::Inconclusive | Verdict::Noisy => unsure.push(format!("seed {seed}: {report}")),
+                Verdict::Inconclusive | Verdict::Noisy => {}
                 verdict => assert!(verdict.is_fine(), "seed {seed}: {report}"),
             }
+        }
+        let is_unsure = |row: &Row| matches!(row.verdict, Verdict::Inconclusive | Verdict::Noisy);
+        if report.rows.iter().any(is_unsure) {
+            unsure.push(format!("seed {seed}: {report}"));
         }
         // A huge input may overflow, and is no input then.
         let overflows = report.rows.is_empty() && report.broken[0].starts_with("the output is not finite");
@@ -119,7 +122,13 @@ fn no_alarms(seeds: Range<u64>) {
     }
     let programs = (seeds.end - seeds.start) as usize;
     assert!(crossed > programs, "{crossed} kinks in {programs}");
-    assert!(unsure.len() <= 1 + rows / 1000, "{} of {rows} unsure: {}", unsure.len(), unsure.join("\n"));
+    assert!(
+        unsure.len() <= 1 + programs / 1000,
+        "{} of {} unsure: {}",
+        unsure.len(),
+        programs,
+        unsure.join("\n")
+    );
 }
 
 #[test]

@@ -116,13 +116,15 @@ impl Scan {
 
     /// Whether quotients grow without end as steps go to 0.
     pub(crate) fn is_steep(&self, ladder: &Ladder<'_>) -> bool {
-        let quotients: Vec<f64> = self
-            .rungs
-            .iter()
-            .map(|r| (if r.right.is_finite() { r.right } else { r.left }, r))
-            .filter(|(y, r)| y.is_finite() && y.abs() > (1e-13 * r.size).max(8.0 * ladder.line.noise))
-            .map(|(y, r)| y.abs() / r.step)
-            .collect();
+        let value = |r: &Rung| if r.right.is_finite() { r.right.abs() } else { r.left.abs() };
+        let least = |r: &Rung| (1e-13 * r.size).max(8.0 * ladder.line.noise);
+        let stands_out = |r: &&Rung| value(r).is_finite() && value(r) > least(r);
+        // A root drowns little by little. What falls to nothing at once is a step beside the point.
+        let last = self.rungs.iter().rposition(|r| stands_out(&r)).unwrap_or(0);
+        if last + 1 < self.rungs.len() && value(&self.rungs[last]) > 8.0 * least(&self.rungs[last]) {
+            return false;
+        }
+        let quotients: Vec<f64> = self.rungs.iter().filter(stands_out).map(|r| value(r) / r.step).collect();
         // What settles does so by less and less.
         let near = &quotients[quotients.len().saturating_sub(12)..];
         let growth: Vec<f64> = near.windows(2).map(|pair| pair[1] - pair[0]).collect();
