@@ -87,29 +87,34 @@ impl<'t> Replay<'t> {
         sentences
     }
 
-    /// All values when each step's result is off by a random error within its stated precision: one of the results
-    /// that f32 arithmetic as good as stated could have given.
-    pub(crate) fn rounded(&self, rng: &mut Rng) -> Vec<Array> {
+    /// All values when each step's result is off by a random error: one of the results that arithmetic so good could have
+    /// given.
+    pub(crate) fn rounded(&self, errors: Errors, rng: &mut Rng) -> Vec<Array> {
         let mut values: Vec<Array> = Vec::with_capacity(self.base.len());
         for (id, node) in self.nodes.iter().enumerate() {
             if node.is_later_output() {
                 continue;
             }
-            let Some(step) = &node.step else {
-                values.push(self.base[id].clone());
-                continue;
+            let (mut outputs, precision, term) = match &node.step {
+                Some(step) => {
+                    let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &values[i as usize]).collect();
+                    let outputs = step.reference(&inputs, &mut Branches::frozen(&self.choices[id]));
+                    let term = inputs.iter().take(2).map(|x| largest(x)).product();
+                    (outputs, step.precision(), term)
+                }
+                None => (vec![self.base[id].clone()], Precision::Ulps(0.0), 0.0),
             };
-            let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &values[i as usize]).collect();
-            let mut outputs = step.reference(&inputs, &mut Branches::frozen(&self.choices[id]));
-            let term: f64 = inputs.iter().take(2).map(|x| largest(x)).product();
             for y in &mut outputs {
-                let term = term.max(largest(y));
-                for y in y.data_mut() {
-                    let size = match step.precision() {
-                        Precision::Ulps(ulps) => ulps * y.abs(),
-                        Precision::UlpsOfLargest(ulps) => ulps * term,
+                let term = f64::max(term, largest(y));
+                for y in y.data_mut().iter_mut().filter(|y| y.is_finite()) {
+                    let size = match (errors, precision) {
+                        (Errors::OfF32, Precision::Ulps(ulps)) => f64::from(f32::EPSILON) * ulps * y.abs(),
+                        (Errors::OfF32, Precision::UlpsOfLargest(ulps)) => {
+                            f64::from(f32::EPSILON) * ulps * term
+                        }
+                        (Errors::OfF64, _) => 2.0 * f64::EPSILON * y.abs(),
                     };
-                    *y += size * f64::from(f32::EPSILON) * f64::from(rng.uniform(-1.0, 1.0));
+                    *y += size * f64::from(rng.uniform(-1.0, 1.0));
                 }
             }
             values.extend(outputs);
@@ -134,6 +139,30 @@ impl<'t> Replay<'t> {
             values.extend(outputs);
         }
         values
+    }
+
+    /// The value of a node when leaves have other values and steps at some nodes are others, by the branches that are theirs.
+    pub(crate) fn over_kinks(
+        &self,
+        leaves: &[(u32, Array)],
+        steps: &[(usize, &dyn Step)],
+        last: u32,
+    ) -> Array {
+        let mut values: Vec<Array> = Vec::with_capacity(last as usize + 1);
+        for (id, node) in self.nodes.iter().enumerate().take(last as usize + 1) {
+            if node.is_later_output() {
+                continue;
+            }
+            let Some(step) = &node.step else {
+                let leaf = leaves.iter().find(|(leaf, _)| *leaf as usize == id);
+                values.push(leaf.map_or(&self.base[id], |(_, value)| value).clone());
+                continue;
+            };
+            let step = steps.iter().find(|(other, _)| *other == id).map_or(&**step, |(_, step)| *step);
+            let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &values[i as usize]).collect();
+            values.extend(step.reference(&inputs, &mut Branches::recording()));
+        }
+        values.swap_remove(last as usize)
     }
 
     /// The way from a leaf to the node that depends on it; `None` where that does not.
@@ -243,6 +272,15 @@ struct PathStep {
     outputs: usize,
 }
 
+/// The size of random errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errors {
+    /// Those that the steps state for f32.
+    OfF32,
+    /// Those of every number in f64, leaves too: what sums lose then is what their terms are off by.
+    OfF64,
+}
+
 /// What a move of the leaf did to the target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moved {
@@ -265,11 +303,6 @@ impl Path<'_> {
         }
     }
 
-    /// The same way where branches follow the moved values: the function itself, kinks and all.
-    pub(crate) fn unfrozen(self) -> Self {
-        Path { frozen: false, ..self }
-    }
-
     /// How many elements lie on the way.
     pub(crate) fn len(&self) -> usize {
         self.changing.iter().map(|changing| changing.value().data().len()).sum()
@@ -290,6 +323,14 @@ impl Path<'_> {
         let change = target.weighted_change(weights);
         self.changing.iter_mut().for_each(Changing::restore);
         Moved { change, flips }
+    }
+
+    /// The change of the target where branches follow the moved values: that of the function itself, kinks and all.
+    pub(crate) fn moved_over_kinks(&mut self, direction: &[(usize, f64)], h: f64, weights: &[f64]) -> f64 {
+        self.frozen = false;
+        let change = self.moved(direction, h, weights).change;
+        self.frozen = true;
+        change
     }
 
     /// Runs a step, if anything that it reads has changed; the number of flips.

@@ -69,7 +69,7 @@ fn every_output_and_a_constant_of_more_digits() {
     let tape = Tape::new();
     let x = tape.var([3.0, 1.0, 2.0]);
     let parts = x.split(&[1, 2], 0);
-    let scaled = parts[1] * c(0.1);
+    let scaled = c(0.1) * parts[1];
     let mut exact = tape.exact();
     close(exact.of(scaled).data(), &[0.1, 0.2]);
     exact.move_to(&[(x, vector(&[0.0, 0.3, 0.7]))]);

@@ -352,7 +352,7 @@ fn derivatives_are_those_of_the_references_to_second_order() {
     let judge = |name: &str, order: &str, report: Report| {
         for row in &report.rows {
             // PyTorch's own gradient is zero where there is none.
-            let fine = matches!(row.verdict, Verdict::Pass | Verdict::NoGradient);
+            let fine = row.verdict.is_fine() || row.verdict == Verdict::NoGradient;
             assert!(fine, "{name}, {order} order:\n{report}");
         }
     };

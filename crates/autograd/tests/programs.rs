@@ -1,17 +1,23 @@
 //! No false alarm: random programs, kinks and ties included, pass the gradient check; and gradients known in closed form.
 
 use gradus_autograd::{
-    check::{GradCheck, Report, Verdict, gradcheck},
+    check::{GradCheck, Report, Row, Verdict, gradcheck},
     prelude::*,
 };
 use std::ops::Range;
+
+const OPERATIONS: usize = 34;
 
 /// A random program over values of shape [3, 4]: by step, the operation and the earlier values that it takes.
 struct Program(Vec<(usize, usize, usize)>);
 
 impl Program {
     fn new(inputs: usize, steps: usize, rng: &mut Rng) -> Program {
-        Program((0..steps).map(|k| (rng.below(24), rng.below(inputs + k), rng.below(inputs + k))).collect())
+        Program(
+            (0..steps)
+                .map(|k| (rng.below(OPERATIONS), rng.below(inputs + k), rng.below(inputs + k)))
+                .collect(),
+        )
     }
 
     fn run<'t>(&self, inputs: &[Var<'t>]) -> Var<'t> {
@@ -42,6 +48,20 @@ impl Program {
                 20 => Var::concat(&[&a.slice(1, 2..4), &b.slice(1, ..2)], 1),
                 21 => a.is_positive().select_where(&a, &(b * 0.3)),
                 22 => a.cumsum(1) * 0.3,
+                23 => a.softmax(-1).sum_axes(-1, true) * 0.5 + b,
+                24 => {
+                    let masked =
+                        a.slice(1, 1..).masked_fill(&b.slice(1, 1..).is_positive(), f32::NEG_INFINITY);
+                    Var::concat(&[&a.slice(1, ..1), &masked], 1).softmax(-1)
+                }
+                25 => (a - a.mean_axes(0, true)) / (a.var_axes(0, 0, true) + 0.1).sqrt(),
+                26 => (a - 3.0).relu() + b * 1e-3,
+                27 => a * 0.0 + b,
+                28 => a.square() * 1e-6 + b,
+                29 => (a * 1e3).tanh() + b,
+                30 => a / (a.square().sum_axes(1, true) + 1e-18).sqrt(),
+                31 => (0..12).fold(a, |h, _| (h * 0.3 + b * 0.1).tanh()),
+                32 => a + 1e3,
                 _ => a.leaky_relu(0.1) - a.var_axes(1, 0, true),
             });
         }
@@ -50,35 +70,64 @@ impl Program {
     }
 }
 
-/// The check of the program of a seed, of so many operations, on inputs of which many are zero or equal.
-fn check(seed: u64, operations: Range<usize>) -> Report {
+/// The program of a seed, of so many operations, and its inputs, of which many are zero or equal, and some huge or tiny.
+fn drawn(seed: u64, operations: Range<usize>) -> (Program, Vec<Tensor>) {
     let mut rng = Rng::seed(seed);
     let inputs: Vec<Tensor> = (0..1 + rng.below(3))
         .map(|_| {
             let x = Tensor::randn([3, 4], &mut rng);
             // Halves, so that programs stand on kinks and among ties.
-            if rng.below(2) == 0 { x.map(|x| (x * 2.0).round() / 2.0) } else { x }
+            let x = if rng.below(2) == 0 { x.map(|x| (x * 2.0).round() / 2.0) } else { x };
+            if rng.below(4) == 0 { x * 10f32.powi(rng.below(13) as i32 - 6) } else { x }
         })
         .collect();
     let steps = operations.start + rng.below(operations.len());
-    let program = Program::new(inputs.len(), steps, &mut rng);
+    (Program::new(inputs.len(), steps, &mut rng), inputs)
+}
+
+fn check(seed: u64, operations: Range<usize>) -> Report {
+    let (program, inputs) = drawn(seed, operations);
     GradCheck { seed, ..GradCheck::default() }.function(|v| program.run(v), &inputs)
 }
 
+/// By input, whether the output of the program of a seed depends on it, as the tape has it.
+fn is_used(seed: u64, operations: Range<usize>) -> Vec<bool> {
+    let (program, inputs) = drawn(seed, operations);
+    let tape = Tape::new();
+    let vars: Vec<Var<'_>> = inputs.iter().map(|x| tape.var(x)).collect();
+    program.run(&vars).sum().grad(&vars).iter().map(Option::is_some).collect()
+}
+
+/// No alarm: nothing wrong, nothing lost that is used; and in at most one of a thousand programs a gradient that nothing can be said of.
 fn no_alarms(seeds: Range<u64>) {
-    let (mut crossed, mut empty) = (0, 0);
+    let (mut crossed, mut unsure) = (0, Vec::new());
     for seed in seeds.clone() {
         let report = check(seed, 2..14);
         crossed += report.rows.iter().map(|row| row.crossed).sum::<usize>();
-        // An input that the program does not use, or that a branch hides, has no gradient indeed.
-        empty += report.rows.iter().filter(|row| row.verdict == Verdict::NoGradient).count();
-        let alarm = report.failures().any(|row| row.verdict != Verdict::NoGradient);
-        assert!(!alarm && report.broken.is_empty(), "seed {seed}: {report}");
+        let used = is_used(seed, 2..14);
+        for (row, used) in report.rows.iter().zip(used) {
+            match row.verdict {
+                Verdict::NoGradient => assert!(!used, "seed {seed}: {report}"),
+                Verdict::Inconclusive | Verdict::Noisy => {}
+                verdict => assert!(verdict.is_fine(), "seed {seed}: {report}"),
+            }
+        }
+        let is_unsure = |row: &Row| matches!(row.verdict, Verdict::Inconclusive | Verdict::Noisy);
+        if report.rows.iter().any(is_unsure) {
+            unsure.push(format!("seed {seed}: {report}"));
+        }
+        // A huge input may overflow, and is no input then.
+        let overflows = report.rows.is_empty() && report.broken[0].starts_with("the output is not finite");
+        assert!(overflows || report.broken.is_empty(), "seed {seed}: {report}");
     }
     let programs = (seeds.end - seeds.start) as usize;
+    assert!(crossed > programs, "{crossed} kinks in {programs}");
     assert!(
-        crossed > programs && empty < programs / 2,
-        "{crossed} steps across kinks, {empty} inputs without gradient, {programs} programs"
+        unsure.len() <= 1 + programs / 1000,
+        "{} of {} unsure: {}",
+        unsure.len(),
+        programs,
+        unsure.join("\n")
     );
 }
 
@@ -95,27 +144,22 @@ fn long_programs_agree_with_the_replay() {
     for seed in 20_000..20_120 {
         let report = check(seed, 1..41);
         for row in &report.rows {
-            // The digits that a long formula cancels are not the rules' fault: the check reports them with their reason.
-            let explained = (f64::from(row.tape) - row.rule).abs() <= 6.0 * row.rounding;
-            let fine = match row.verdict {
-                Verdict::PoorPrecision => explained,
-                Verdict::NoGradient => true,
-                verdict => verdict.is_fine(),
-            };
+            let fine = row.verdict == Verdict::NoGradient || row.verdict.is_fine();
             assert!(fine, "seed {seed}: {report}");
             compared += usize::from(row.verdict != Verdict::NoGradient);
-            large += usize::from(row.verdict == Verdict::PoorPrecision);
+            // The digits that a long formula cancels are not the rules' fault: the check notes them.
+            large += usize::from(row.note.is_some());
         }
         assert!(report.broken.is_empty(), "seed {seed}: {report}");
     }
     assert!(compared > 100 && large < compared / 4, "{compared} gradients, {large} of them cancelled");
 }
 
-/// `cargo test --release -p gradus-autograd --test programs -- --ignored`
+/// `cargo test --release -p gradus-autograd --test suite programs:: -- --ignored`
 #[test]
 #[ignore = "it is long"]
-fn no_alarm_in_ten_thousand_random_programs() {
-    no_alarms(1_000..11_000);
+fn no_alarm_in_twenty_thousand_random_programs() {
+    no_alarms(1_000..21_000);
 }
 
 #[test]
@@ -125,8 +169,8 @@ fn closed_forms() {
         let report = gradcheck(|v| f(v[0]), &[Tensor::scalar(x as f32)]);
         let row = &report.rows[0];
         assert!(report.passed(), "{report}");
-        assert!((row.rule - slope).abs() <= 1e-12 * slope.abs(), "{report}");
-        assert!((row.numeric.value - slope).abs() <= row.numeric.error, "{report}");
+        assert!((row.judgement.given - slope).abs() <= 1e-12 * slope.abs(), "{report}");
+        assert!((row.judgement.estimate.value - slope).abs() <= row.judgement.estimate.error, "{report}");
     };
     known(|x| x.exp(), 1.5, 1.5f64.exp());
     known(|x| x.sin() * x, 0.75, 0.75 * 0.75f64.cos() + 0.75f64.sin());

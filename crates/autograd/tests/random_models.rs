@@ -38,6 +38,8 @@ impl Builder {
     fn param(&mut self, name: &str, shape: &[usize], scale: f32) {
         let x = Tensor::randn(shape, &mut self.rng) * scale;
         let x = if self.rounded { x.map(f32::round) } else { x };
+        // Some are huge or tiny.
+        let x = if self.rng.below(16) == 0 { x * 10f32.powi(self.rng.below(13) as i32 - 6) } else { x };
         self.params.push((format!("{}.{name}", self.params.len()), Param::new(x)));
     }
 }
@@ -264,6 +266,7 @@ fn check(seed: u64) -> (Kind, Report) {
     for (name, shape, scale) in model.params() {
         builder.param(name, &shape, scale);
     }
+    train(&model, &mut builder.params, [0, 5, 60][(seed / 7 % 3) as usize], seed);
     let named: Vec<(String, &Param)> =
         builder.params.iter().map(|(name, param)| (name.clone(), param)).collect();
     let report = GradCheck { seed, ..GradCheck::default() }.params(&named, &Tape::training(seed), |tape| {
@@ -272,26 +275,59 @@ fn check(seed: u64) -> (Kind, Report) {
     (kind, report)
 }
 
-/// No alarm; and the models of every kind must have stood on kinks, and had gradients.
+/// So many steps towards an optimum, by everything, the input too.
+fn train(model: &Model, params: &mut [(String, Param)], steps: usize, seed: u64) {
+    for _ in 0..steps {
+        let tape = Tape::training(seed);
+        let loss = model.run(&mut Taken { tape: &tape, params: params.iter() });
+        let gradients = loss.backward();
+        let moved: Vec<Tensor> = params
+            .iter()
+            .map(|(_, param)| {
+                let gradient = gradients.get(tape.param(param)).cloned();
+                param.value() - gradient.unwrap_or_else(|| Tensor::zeros(param.value().shape())) * 0.3
+            })
+            .collect();
+        drop(tape);
+        params.iter_mut().zip(moved).for_each(|((_, param), moved)| *param.value_mut() = moved);
+    }
+}
+
+/// No alarm; in at most one of a thousand models a gradient that nothing can be said of; and the models of every kind must have stood on
+/// kinks, and had gradients.
 fn no_alarms(seeds: std::ops::Range<u64>) {
-    let (mut crossed, mut flat, mut unsure, mut rows) = ([0; KINDS.len()], 0, 0, 0);
+    let (mut crossed, mut flat, mut rows, mut unsure) = ([0; KINDS.len()], 0, 0, Vec::new());
     for seed in seeds.clone() {
         let (kind, report) = check(seed);
         crossed[kind as usize] += report.rows.iter().any(|row| row.crossed > 0) as usize;
-        // Behind a ReLU that is off, or a weight that is zero, there may be no gradient indeed.
-        flat += report.rows.iter().filter(|row| row.verdict == Verdict::NoGradient).count();
+        flat += report.rows.iter().filter(|row| row.verdict == Verdict::Zero).count();
         rows += report.rows.len();
-        // Where a loss is all but zero, differences of it cannot judge its gradients, and say so.
-        let tiny = |row: &&Row| row.verdict == Verdict::Inconclusive && row.rule.abs() < 1e-6;
-        unsure += report.failures().filter(tiny).count();
-        let alarm = report.failures().any(|row| row.verdict != Verdict::NoGradient && !tiny(&row));
-        assert!(!alarm && report.broken.is_empty(), "{kind:?}, seed {seed}: {report}");
+        for row in &report.rows {
+            match row.verdict {
+                Verdict::Inconclusive | Verdict::Noisy => {}
+                verdict => assert!(verdict.is_fine(), "{kind:?}, seed {seed}: {report}"),
+            }
+        }
+        let is_unsure = |row: &Row| matches!(row.verdict, Verdict::Inconclusive | Verdict::Noisy);
+        if report.rows.iter().any(is_unsure) {
+            unsure.push(format!("{kind:?}, seed {seed}: {report}"));
+        }
+        // What huge weights make overflow is no model.
+        let overflows = report.rows.is_empty() && report.broken[0].starts_with("the output is not finite");
+        assert!(overflows || report.broken.is_empty(), "{kind:?}, seed {seed}: {report}");
     }
+    let models = (seeds.end - seeds.start) as usize;
     let all: usize = crossed.iter().sum();
     let enough = crossed.iter().all(|&models| models > 0) && all as u64 > (seeds.end - seeds.start) / 5;
     assert!(enough, "models on kinks, by kind: {crossed:?}");
-    assert!(unsure <= rows / 200, "{unsure} of {rows} parameters could not be judged");
-    assert!(flat < rows / 4, "{flat} of {rows} parameters have no gradient");
+    assert!(
+        unsure.len() <= 1 + models / 1000,
+        "{} of {} unsure: {}",
+        unsure.len(),
+        models,
+        unsure.join("\n")
+    );
+    assert!(flat < rows / 3, "{flat} of {rows} gradients are zero");
 }
 
 #[test]
@@ -299,9 +335,9 @@ fn no_alarm_in_random_models() {
     no_alarms(0..140);
 }
 
-/// `cargo test --release -p gradus-autograd --test random_models -- --ignored`
+/// `cargo test --release -p gradus-autograd --test suite random_models:: -- --ignored`
 #[test]
 #[ignore = "it is long"]
-fn no_alarm_in_ten_thousand_random_models() {
-    no_alarms(1_000..11_000);
+fn no_alarm_in_twenty_thousand_random_models() {
+    no_alarms(1_000..21_000);
 }

@@ -252,7 +252,7 @@ impl Check {
     #[track_caller]
     fn validate(&self) {
         assert!(
-            self.elements + self.directions > 0,
+            self.elements.max(self.directions) > 0,
             "Check: no elements and no directions: nothing would be checked"
         );
         assert!(
@@ -400,6 +400,8 @@ impl Check {
             precision: function.precision,
             // What f32 does to the values is measured: their size does not tell it.
             noise: if function.epsilon > 1e-10 { level } else { 0.0 },
+            size: 0.0,
+            slack: &[],
         };
         let mut report = self.search(&subject, &given);
         report.noise = Some((level, value[0].abs()));

@@ -122,6 +122,8 @@ impl Jacobian<'_> {
                 epsilon: self.function.epsilon,
                 precision: self.function.precision,
                 noise: 0.0,
+                size: 0.0,
+                slack: &[],
             };
             reports.push(self.check.search(&subject, &given));
             if reports.iter().any(|report: &Report| report.verdict == Verdict::Wrong) {

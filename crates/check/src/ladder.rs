@@ -19,6 +19,8 @@ pub struct Line {
     pub noise: f64,
     /// By how much `t` is uncertain because the point itself is rounded.
     pub point: f64,
+    /// The size of the function's value, where changes of it are given in its place; else 0.
+    pub size: f64,
 }
 
 impl Line {
@@ -32,6 +34,7 @@ impl Line {
             epsilon,
             noise: 0.0,
             point: epsilon * x.abs(),
+            size: 0.0,
         }
     }
 }
@@ -103,7 +106,7 @@ impl<'f> Ladder<'f> {
         let size = [right, left, self.start]
             .into_iter()
             .filter(|y| y.is_finite())
-            .fold(0.0, |m: f64, y| m.max(y.abs()));
+            .fold(self.line.size, |m, y| m.max(y.abs()));
         let rung = Rung { step, right: right - self.start, left: left - self.start, size };
         self.rungs.insert(exponent, rung);
         rung

@@ -121,6 +121,7 @@ mod functions;
 mod given;
 mod jacobian;
 mod json;
+mod kinks;
 mod ladder;
 #[cfg(feature = "nalgebra")]
 mod nalgebra;

@@ -49,6 +49,9 @@ pub enum Pattern {
         /// Whether they are zero.
         zero: bool,
     },
+    /// It is right at this point alone: something in its formula is a constant that should depend on the variables. Who can run
+    /// the formula at other points finds this.
+    Constant,
     /// All elements are wrong, and in no simple way.
     Irregular,
 }
@@ -111,7 +114,13 @@ pub fn pattern(pairs: &[Pair], shape: &[usize], x: &[f64]) -> Option<Pattern> {
     // The ratio is taken where it is most certain.
     let most = wrong.iter().max_by(|a, b| a.right.abs().total_cmp(&b.right.abs())).unwrap_or(&first);
     let ratio = most.found / most.right;
-    if ratio.is_finite() && everywhere(&|pair| near(pair, pair.found, ratio * pair.right)) {
+    // Near 1, what is irregular is a factor only if it is one far more nearly.
+    let is_times = |pair: &Pair| {
+        let off = (pair.found - ratio * pair.right).abs();
+        near(pair, pair.found, ratio * pair.right)
+            && off <= 2.0 * pair.error + 0.1 * (ratio - 1.0).abs() * pair.right.abs().max(1e-3 * largest)
+    };
+    if ratio.is_finite() && everywhere(&is_times) {
         return Some(factor(ratio, shape));
     }
     let elements: usize = shape.iter().product();
@@ -176,12 +185,13 @@ pub fn pattern_along(
     if directions.len() < 2 || given.iter().any(|g| !g.is_finite()) {
         return None;
     }
-    let same = |of: &dyn Fn(usize) -> f64| {
+    let same_within = |of: &dyn Fn(usize) -> f64, part: f64| {
         directions.iter().all(|(d, estimate)| {
             let squares: f64 = d.iter().enumerate().map(|(i, d)| (of(i) * d).powi(2)).sum();
-            estimate.allows(project(of, d), 1e-6 * squares.sqrt())
+            estimate.allows(project(of, d), part * squares.sqrt())
         })
     };
+    let same = |of: &dyn Fn(usize) -> f64| same_within(of, 1e-6);
     let most = directions.iter().max_by(|a, b| a.1.value.abs().total_cmp(&b.1.value.abs()))?;
     let along = |of: &dyn Fn(usize) -> f64| project(of, &most.0);
     let claimed = along(&|i| given[i]);
@@ -189,7 +199,9 @@ pub fn pattern_along(
         return Some(Pattern::Zero);
     }
     let ratio = claimed / most.1.value;
-    if ratio.is_finite() && ratio != 0.0 && same(&|i| given[i] / ratio) {
+    // Near 1, what is irregular is a factor only if it is one far more nearly.
+    let part = (0.01 * (ratio - 1.0).abs()).min(1e-6);
+    if ratio.is_finite() && ratio != 0.0 && same_within(&|i| given[i] / ratio, part) {
         return Some(factor(ratio, shape));
     }
     if let [n, m] = *shape
@@ -275,7 +287,7 @@ impl fmt::Display for Pattern {
             Pattern::Sign => f.write_str("the other sign"),
             Pattern::Factor { ratio, reason } => {
                 // A factor near 1 shows in its distance from it.
-                match (ratio - 1.0).abs() < 1e-3 {
+                match (ratio - 1.0).abs() < 5e-4 {
                     true => write!(f, "1 {:+.3e} times the right one", ratio - 1.0)?,
                     false => write!(f, "{ratio:.6} times the right one")?,
                 }
@@ -302,6 +314,9 @@ impl fmt::Display for Pattern {
             Pattern::Some { wrong, of, zero: false } => {
                 write!(f, "{wrong} of {of} elements are wrong, in no simple way: a wrong term or branch")
             }
+            Pattern::Constant => f.write_str(
+                "right at the recorded point alone: the rule reads a number where it should read a variable",
+            ),
             Pattern::Irregular => f.write_str("wrong in no simple way: a term is missing or wrong"),
         }
     }

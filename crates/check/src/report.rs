@@ -1,6 +1,7 @@
 //! What a check found, as a value and as text.
 
 use crate::{
+    estimate::Estimate,
     json::Json,
     pattern::Pattern,
     verdict::{Judgement, Reason, Verdict},
@@ -172,23 +173,35 @@ impl Finding {
 impl fmt::Display for Judgement {
     /// Lines of what was given, what was found, why it was judged so and what to do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Judgement { reason, given, estimate, sides, .. } = self;
-        writeln!(f, "  given         {given:.12e}")?;
+        f.write_str(&self.lines("given"))
+    }
+}
+
+impl Judgement {
+    /// The lines of a judgement, with this word for what was given.
+    ///
+    /// ```
+    /// use gradus_check::{Claim, Line, judge};
+    ///
+    /// let claim = Claim { value: 5.0, slack: 0.0, size: 1.0 };
+    /// let judgement = judge(|t| (3.0 + t) * (3.0 + t), &Line::through(3.0, 1.0, f64::EPSILON), &claim);
+    /// assert!(judgement.lines("by hand").starts_with("  by hand       5.0"));
+    /// ```
+    pub fn lines(&self, given: &str) -> String {
+        let Judgement { reason, given: value, estimate, sides, .. } = self;
+        let slope =
+            |name: &str, found: &Estimate| format!("  {name:<14}{:.12e} ± {:.1e}", found.value, found.error);
+        let mut lines = vec![format!("  {given:<14}{value:.12e}")];
         match sides {
-            Some([left, right]) => {
-                writeln!(f, "  to the left   {:.12e} ± {:.1e}", left.value, left.error)?;
-                writeln!(f, "  to the right  {:.12e} ± {:.1e}", right.value, right.error)?;
-            }
+            Some([left, right]) => lines.extend([slope("to the left", left), slope("to the right", right)]),
             None if estimate.value.is_nan() => {}
-            None => {
-                writeln!(f, "  differences   {:.12e} ± {:.1e}", estimate.value, estimate.error)?;
-            }
+            None => lines.push(slope("differences", estimate)),
         }
-        write!(f, "  why           {reason}")?;
-        match reason.advice() {
-            "" => Ok(()),
-            advice => write!(f, "\n  what to do    {advice}"),
+        lines.push(format!("  why           {reason}"));
+        if !reason.advice().is_empty() {
+            lines.push(format!("  what to do    {}", reason.advice()));
         }
+        lines.join("\n")
     }
 }
 

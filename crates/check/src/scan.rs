@@ -105,24 +105,26 @@ impl Scan {
     }
 
     /// Whether a difference of the values stays as steps go to 0, far above their noise: its size.
-    pub(crate) fn jump(&self) -> Option<f64> {
+    pub(crate) fn jump(&self, ladder: &Ladder<'_>) -> Option<f64> {
         let near = &self.rungs[self.rungs.len().saturating_sub(6)..];
         let size = |r: &Rung| r.right.abs().max(r.left.abs());
         let (low, high) =
             near.iter().map(size).fold((f64::INFINITY, 0.0f64), |(l, h), y| (l.min(y), h.max(y)));
-        let noise = self.noise_up_to(near.first()?.step).max(1e-12 * self.size());
+        let noise = self.noise_up_to(near.first()?.step).max(1e-12 * self.size()).max(ladder.line.noise);
         (high <= 1.5 * low && low > 100.0 * noise && low.is_finite()).then_some(high)
     }
 
     /// Whether quotients grow without end as steps go to 0.
-    pub(crate) fn is_steep(&self) -> bool {
-        let quotients: Vec<f64> = self
-            .rungs
-            .iter()
-            .map(|r| (if r.right.is_finite() { r.right } else { r.left }, r))
-            .filter(|(y, r)| y.is_finite() && y.abs() > 1e-13 * r.size)
-            .map(|(y, r)| y.abs() / r.step)
-            .collect();
+    pub(crate) fn is_steep(&self, ladder: &Ladder<'_>) -> bool {
+        let value = |r: &Rung| if r.right.is_finite() { r.right.abs() } else { r.left.abs() };
+        let least = |r: &Rung| (1e-13 * r.size).max(8.0 * ladder.line.noise);
+        let stands_out = |r: &&Rung| value(r).is_finite() && value(r) > least(r);
+        // A root drowns little by little. What falls to nothing at once is a step beside the point.
+        let last = self.rungs.iter().rposition(|r| stands_out(&r)).unwrap_or(0);
+        if last + 1 < self.rungs.len() && value(&self.rungs[last]) > 8.0 * least(&self.rungs[last]) {
+            return false;
+        }
+        let quotients: Vec<f64> = self.rungs.iter().filter(stands_out).map(|r| value(r) / r.step).collect();
         // What settles does so by less and less.
         let near = &quotients[quotients.len().saturating_sub(12)..];
         let growth: Vec<f64> = near.windows(2).map(|pair| pair[1] - pair[0]).collect();

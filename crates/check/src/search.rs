@@ -32,9 +32,22 @@ pub trait Subject {
     /// Its value at `t` times this direction from the point, or the change from the point; NaN where there is none.
     fn value(&self, direction: &[(usize, f64)], t: f64) -> f64;
 
-    /// Judges several derivatives, each by [`judge`](crate::judge()): a place to use several threads.
+    /// The same by the branches that were taken at the point (sides of kinks, winners of maxima), where those are known: a
+    /// smooth function, whose derivative the gradient is where branches are clear. Elsewhere it may be another one, which
+    /// [`value`](Subject::value) decides about.
+    fn on_branches(&self, direction: &[(usize, f64)], t: f64) -> f64 {
+        self.value(direction, t)
+    }
+
+    /// Whether [`on_branches`](Subject::on_branches) is another function than [`value`](Subject::value).
+    fn knows_branches(&self) -> bool {
+        false
+    }
+
+    /// Judges several derivatives on the known branches, each by [`judge`](crate::judge()): a place to use several threads.
     fn judge(&self, tasks: &[Task]) -> Vec<Judgement> {
-        let judge = |task: &Task| slope::judge(|t| self.value(&task.direction, t), &task.line, &task.claim);
+        let judge =
+            |task: &Task| slope::judge(|t| self.on_branches(&task.direction, t), &task.line, &task.claim);
         tasks.iter().map(judge).collect()
     }
 
@@ -61,14 +74,21 @@ pub struct Given<'a> {
     pub precision: f64,
     /// What is known of the noise of the function's values; 0 if nothing is.
     pub noise: f64,
+    /// The size of the function's value, where the subject gives changes of it; else 0.
+    pub size: f64,
+    /// How far each element may be off by rounding, where that is known; else nothing.
+    pub slack: &'a [f64],
 }
 
 /// A ratio of sizes of variables from which on directions move each in proportion, too.
 const UNLIKE: f64 = 100.0;
 /// How many wrong elements, and kinks, directions are searched for.
-const MOST_FOUND: usize = 8;
+pub(crate) const MOST_FOUND: usize = 8;
 /// How many elements are judged if there are too many for all.
 const CHOSEN: usize = 48;
+/// How many elements are judged before it is asked whether so many are wrong that no more need to be, and how many those are.
+const PORTION: usize = 512;
+const MOST_WRONG: usize = 64;
 
 impl Check {
     /// Checks the gradient of anything that can be evaluated along lines through a point.
@@ -86,12 +106,23 @@ impl Check {
         );
         Search::new(self, subject, given).run()
     }
+
+    /// The judgement of [`search`](Check::search) on one element.
+    ///
+    /// # Panics
+    /// When there is no such element.
+    #[track_caller]
+    pub fn element(&self, subject: &dyn Subject, given: &Given<'_>, flat: usize) -> Judgement {
+        assert!(flat < given.x.len(), "Check::element: element {flat} of {}", given.x.len());
+        let search = Search::new(self, subject, given);
+        search.judge_alone(&[search.task(flat)]).swap_remove(0)
+    }
 }
 
-struct Search<'a> {
-    check: &'a Check,
-    subject: &'a dyn Subject,
-    given: &'a Given<'a>,
+pub(crate) struct Search<'a> {
+    pub(crate) check: &'a Check,
+    pub(crate) subject: &'a dyn Subject,
+    pub(crate) given: &'a Given<'a>,
     /// The size of a variable, where it is zero itself.
     typical: f64,
     /// The largest element of the gradient, and the largest in proportion to its variable.
@@ -99,10 +130,10 @@ struct Search<'a> {
     largest_effect: f64,
     /// By element: the gradient to compare directions with. Where an element was found wrong, the right one.
     expected: Vec<f64>,
-    judged: BTreeMap<usize, Judgement>,
-    together: Vec<(usize, usize, Judgement)>,
+    pub(crate) judged: BTreeMap<usize, Judgement>,
+    pub(crate) together: Vec<(usize, usize, Judgement)>,
     /// Elements that directions leave out.
-    kinks: BTreeSet<usize>,
+    pub(crate) kinks: BTreeSet<usize>,
     notes: Vec<String>,
 }
 
@@ -136,32 +167,33 @@ impl<'a> Search<'a> {
         let mut rng = Rng::seed(self.check.seed);
         let chosen = self.chosen(&mut rng);
         self.judge_elements(&chosen);
-        self.judge_kinks_together();
         let mut directions: Vec<(Direction, Judgement)> = Vec::new();
         if chosen.len() < n {
             let off = |j: &&Judgement| j.verdict == Verdict::Wrong || j.reason == Reason::AgreesToF32;
             let is_widespread = self.judged.values().filter(off).count() > MOST_FOUND / 2;
             directions = self.judge_directions(&mut rng, is_widespread);
         }
+        self.judge_kinks_together();
         self.report(&directions)
     }
 
-    fn size(&self, flat: usize) -> f64 {
+    pub(crate) fn size(&self, flat: usize) -> f64 {
         let x = self.given.x[flat].abs();
         if x == 0.0 { self.typical } else { x }
     }
 
     /// By how much the computation of a gradient in its precision may be off.
     fn slack(&self, flat: usize) -> f64 {
-        self.check.slack(self.expected[flat], self.given.precision, self.largest)
+        let own = self.check.slack(self.expected[flat], self.given.precision, self.largest);
+        own + self.given.slack.get(flat).copied().unwrap_or(0.0)
     }
 
-    fn task(&self, flat: usize) -> Task {
+    pub(crate) fn task(&self, flat: usize) -> Task {
         let mut line = Line::through(self.given.x[flat], self.typical, self.given.epsilon);
         if let Some(step) = self.check.step {
             (line.scale, line.largest) = (step, 8.0 * step);
         }
-        line.noise = self.given.noise;
+        (line.noise, line.size) = (self.given.noise, self.given.size);
         let size = 1e-3 * self.largest.min(self.largest_effect / line.scale);
         let claim = Claim { value: self.expected[flat], slack: self.slack(flat), size };
         Task { direction: vec![(flat, 1.0)], line, claim }
@@ -170,7 +202,34 @@ impl<'a> Search<'a> {
     fn judge(&self, tasks: &[Task]) -> Vec<Judgement> {
         let mut judged = self.subject.judge(tasks);
         for (task, judgement) in tasks.iter().zip(&mut judged) {
-            self.check.settle(judgement, self.norm(&task.direction), self.subject.is_exhausted());
+            self.settle(task, judgement);
+        }
+        judged
+    }
+
+    fn settle(&self, task: &Task, judgement: &mut Judgement) {
+        self.check.settle(judgement, self.norm(&task.direction), self.subject.is_exhausted());
+    }
+
+    /// The judgement with all kinks.
+    pub(crate) fn judge_with_kinks(&self, task: &Task) -> Judgement {
+        let value = |t: f64| self.subject.value(&task.direction, t);
+        let mut judgement = slope::judge(value, &task.line, &task.claim);
+        self.settle(task, &mut judgement);
+        judgement
+    }
+
+    /// The judgements of elements: where the branches that were taken at the point contradict one, the function itself may
+    /// have a kink there.
+    pub(crate) fn judge_alone(&self, tasks: &[Task]) -> Vec<Judgement> {
+        let mut judged = self.judge(tasks);
+        for (task, judgement) in tasks.iter().zip(&mut judged) {
+            if self.subject.knows_branches() && judgement.verdict == Verdict::Wrong {
+                let real = self.judge_with_kinks(task);
+                if real.verdict == Verdict::Kink {
+                    *judgement = real;
+                }
+            }
         }
         judged
     }
@@ -211,12 +270,23 @@ impl<'a> Search<'a> {
 
     fn judge_elements(&mut self, chosen: &[usize]) {
         let tasks: Vec<Task> = chosen.iter().map(|&flat| self.task(flat)).collect();
-        for (&flat, judgement) in chosen.iter().zip(self.judge(&tasks)) {
-            self.note(flat, judgement);
+        let mut wrong = 0;
+        for (chosen, tasks) in chosen.chunks(PORTION).zip(tasks.chunks(PORTION)) {
+            for (&flat, judgement) in chosen.iter().zip(self.judge_alone(tasks)) {
+                wrong += usize::from(judgement.verdict == Verdict::Wrong);
+                self.note(flat, judgement);
+            }
+            if wrong >= MOST_WRONG && self.judged.len() < self.given.x.len() {
+                self.notes.push(format!(
+                    "after {} elements so many were wrong that no more were judged",
+                    self.judged.len()
+                ));
+                break;
+            }
         }
     }
 
-    fn note(&mut self, flat: usize, judgement: Judgement) {
+    pub(crate) fn note(&mut self, flat: usize, judgement: Judgement) {
         if judgement.verdict == Verdict::Kink {
             self.kinks.insert(flat);
         }
@@ -224,39 +294,6 @@ impl<'a> Search<'a> {
             self.expected[flat] = judgement.estimate.value;
         }
         self.judged.insert(flat, judgement);
-    }
-
-    /// Where elements share a kink, as equal ones share a maximum, the gradient must lie between the slopes of both moved
-    /// together, too.
-    fn judge_kinks_together(&mut self) {
-        let kinks: Vec<usize> = self.kinks.iter().copied().take(MOST_FOUND).collect();
-        let sides = |j: &Judgement| j.sides.unwrap_or([j.estimate; 2]);
-        for (k, &a) in kinks.iter().enumerate() {
-            for &b in &kinks[k + 1..] {
-                let (first, second) = (self.task(a), self.task(b));
-                let mut line = first.line;
-                line.scale = line.scale.max(second.line.scale);
-                line.largest = line.largest.max(second.line.largest);
-                line.smallest = line.smallest.max(second.line.smallest);
-                let claim = Claim {
-                    value: first.claim.value + second.claim.value,
-                    slack: first.claim.slack + second.claim.slack,
-                    size: first.claim.size.max(second.claim.size),
-                };
-                let task = Task { direction: vec![(a, 1.0), (b, 1.0)], line, claim };
-                let Some(both) = self.judge(&[task]).pop() else { continue };
-                // Two kinks that have nothing to do with one another add up.
-                let alone = [&self.judged[&a], &self.judged[&b]].map(sides);
-                let adds_up = (0..2).all(|side| {
-                    let (both, [a, b]) = (sides(&both)[side], [alone[0][side], alone[1][side]]);
-                    (both.value - a.value - b.value).abs() <= 2.0 * (both.error + a.error + b.error)
-                });
-                if both.verdict == Verdict::Wrong && !adds_up {
-                    let reason = Reason::Outside;
-                    self.together.push((a, b, Judgement { reason, ..both }));
-                }
-            }
-        }
     }
 
     /// The task along a direction of all elements but kinks.
@@ -276,6 +313,7 @@ impl<'a> Search<'a> {
             epsilon,
             noise: self.given.noise,
             point: epsilon * scale,
+            size: self.given.size,
         };
         // The sum itself is rounded.
         let rounding = 4.0 * f64::EPSILON * self.norm(&direction) * count.sqrt();
@@ -320,9 +358,8 @@ impl<'a> Search<'a> {
                     found.push((direction, judgement));
                     break;
                 };
-                if let Some(alone) = self.judge(&[self.task(flat)]).pop() {
-                    self.note(flat, alone);
-                }
+                let alone = self.judge_alone(&[self.task(flat)]).swap_remove(0);
+                self.note(flat, alone);
                 direction.retain(|(i, _)| !self.kinks.contains(i));
             }
         }
@@ -332,7 +369,7 @@ impl<'a> Search<'a> {
     /// By how much the derivative along a direction is off, in units of what is allowed.
     fn off(&self, direction: &[(usize, f64)]) -> f64 {
         let Task { direction, line, claim } = self.along(direction.to_vec());
-        let found = slope::rough(&mut |t| self.subject.value(&direction, t), &line);
+        let found = slope::rough(&mut |t| self.subject.on_branches(&direction, t), &line);
         let off = (claim.value - found.value).abs() / (found.error + claim.slack).max(f64::MIN_POSITIVE);
         if off.is_nan() { 0.0 } else { off }
     }
@@ -347,7 +384,11 @@ impl<'a> Search<'a> {
     }
 
     /// The element of a direction whose half has more of something, again and again.
-    fn halve(&self, direction: &[(usize, f64)], of: impl Fn(&Self, &[(usize, f64)]) -> f64) -> Option<usize> {
+    pub(crate) fn halve(
+        &self,
+        direction: &[(usize, f64)],
+        of: impl Fn(&Self, &[(usize, f64)]) -> f64,
+    ) -> Option<usize> {
         let mut part = direction;
         while part.len() > 1 {
             let (left, right) = part.split_at(part.len() / 2);

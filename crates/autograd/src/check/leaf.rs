@@ -1,24 +1,23 @@
 //! The check of one input or parameter: its row in the report.
 
 use super::{
-    directions::{Difference, Differences, Direction, SURE},
+    directions::Replayed,
     gradcheck::{GradCheck, Subject},
     neighbours::Recorded,
-    pattern::{Pair, Pattern, pattern},
     report::{Row, Verdict},
-    ridders::Estimate,
-    rounding::Rounding,
+    rounding::{Rounding, magnitude},
 };
 use crate::{
     op::reference::{Array, unflatten},
     replay::Replay,
     tape::var::Var,
 };
+use gradus_check::{
+    Check, Estimate, Finding, Given, Judgement, Pair, Pattern, Place, Reason, Report, Verdict as Found,
+    pattern,
+};
 use gradus_tensor::Rng;
-use std::{borrow::Cow, collections::BTreeSet};
-
-/// How many kinks a random direction may be freed of before it is given up; how many elements may share one.
-const MOST_KINKS: usize = 16;
+use std::borrow::Cow;
 
 /// One input or parameter of the recorded computation.
 pub(super) struct Leaf<'a> {
@@ -26,6 +25,8 @@ pub(super) struct Leaf<'a> {
     subject: &'a Subject<'a>,
     var: Var<'a>,
     x: &'a Array,
+    /// The cotangent of the output.
+    weights: Vec<f64>,
     /// The rounding error of the weighted output.
     noise: f64,
     /// The gradient that training would use.
@@ -36,6 +37,8 @@ pub(super) struct Leaf<'a> {
     rule: Cow<'a, [f64]>,
     /// How far the one may be from the other by rounding.
     bounds: Vec<f64>,
+    /// How far the rules in f64 may be off by their own rounding.
+    slack: Vec<f64>,
 }
 
 impl<'a> Leaf<'a> {
@@ -49,146 +52,199 @@ impl<'a> Leaf<'a> {
     ) -> Leaf<'a> {
         let x = replay.base(var.id());
         let n = x.data().len();
-        let (rule, bounds) = match subject.rules[i] {
-            Some(rule) => (replay.base(rule.id()).data().into(), rounding.bounds(replay, rule.id())),
-            None => (vec![0.0; n].into(), vec![0.0; n]),
+        let (rule, bounds, slack): (Cow<'a, [f64]>, _, _) = match subject.rules[i].map(|rule| rule.id()) {
+            Some(id) => {
+                (replay.base(id).data().into(), rounding.in_f32(replay, id), rounding.in_f64(replay, id))
+            }
+            None => (vec![0.0; n].into(), vec![0.0; n], vec![0.0; n]),
         };
         let trained = match &subject.trained[i] {
             Some(gradient) => gradient.iter().map(f64::from).collect(),
             None => vec![0.0; n],
         };
-        let noise = rounding.noise(replay, subject.output.id(), &subject.weights());
+        let weights = subject.weights();
+        let noise = rounding.noise(replay, subject.output.id(), &weights);
         let rule_id = subject.rules[i].map(|rule| rule.id());
-        Leaf { replay, subject, var, x, noise, trained, rule_id, rule, bounds }
+        Leaf { replay, subject, var, x, weights, noise, trained, rule_id, rule, bounds, slack }
     }
 
     pub(super) fn row(&self, check: &GradCheck, name: String, rng: &mut Rng) -> Row {
         let n = self.rule.len();
-        let (x, weights) = (self.x.data(), self.subject.weights());
         let path = self.replay.path(self.var.id(), self.subject.output.id());
-        let differences = Differences::new(path, x, &self.rule, weights, self.noise);
+        let replayed = Replayed::new(path, &self.weights);
+        let is_connected = !replayed.is_constant() || self.rule_id.is_some();
+        let output = self.replay.base(self.subject.output.id()).data();
+        // Of what cancels, noise tells the size of the terms.
+        let size = magnitude(output, &self.weights).max(self.noise / (8.0 * f64::EPSILON));
+        let given = Given {
+            what: "gradient",
+            x: self.x.data(),
+            gradient: &self.rule,
+            shape: self.x.shape(),
+            epsilon: f64::EPSILON,
+            precision: f64::EPSILON,
+            noise: self.noise,
+            size,
+            slack: &self.slack,
+        };
+        let settings = Check {
+            seed: rng.bits(),
+            elements: check.elements,
+            directions: check.directions,
+            evaluations: usize::MAX,
+            strict: check.strict,
+            ..Check::default()
+        };
         let imprecise = self.least_precise();
-        let chosen: Vec<usize> = match imprecise {
-            Some(imprecise) => self.chosen(check.elements, imprecise, rng),
-            None => Vec::new(),
+        let report = (n > 0).then(|| settings.search(&replayed, &given));
+        let largest = finite_maximum(self.rule.iter());
+        let precision = imprecise.map_or(Precision::Good, |at| self.precision(check, at, largest));
+        let verdict = self.verdict(check, report.as_ref(), is_connected, precision);
+        // What decided, if it was an element; else the one whose f32 is furthest off.
+        let decisive = report.as_ref().and_then(|report| report.findings.first());
+        let decisive = decisive.filter(|_| {
+            verdict != Verdict::PoorPrecision && !matches!(verdict, Verdict::Pass | Verdict::Zero)
+        });
+        let worst = match decisive.map(|finding| &finding.place) {
+            Some(Place::Element(at) | Place::Together(at, _)) => flatten(at, self.x.shape()),
+            _ => imprecise.unwrap_or(0),
         };
-        let largest_rule = finite_maximum(self.rule.iter());
-        let tasks: Vec<Direction> = chosen.iter().map(|&flat| vec![(flat, 1.0)]).collect();
-        let found = differences.along(&tasks, largest_rule);
-        let largest = largest_rule.max(finite_maximum(found.iter().map(|d| &d.estimate.value)));
-        let crossed = chosen.iter().zip(&found).filter(|(_, d)| d.crossed).map(|(&flat, _)| flat);
-        let near_kinks = crossed.take(MOST_KINKS).collect();
-        let mut search = Search { differences, largest, near_kinks, kinks: BTreeSet::new() };
-
-        let pairs: Vec<Pair> =
-            chosen.iter().zip(&found).map(|(&flat, d)| self.pair(&mut search, flat, d)).collect();
-        let off = |pair: &&Pair| (pair.found - pair.right).abs();
-        let mut wrong = pairs.iter().filter(|pair| pair.wrong).copied().collect::<Vec<_>>();
-        wrong.sort_by(|a, b| off(&b).total_cmp(&off(&a)));
-        let mut wrong = wrong.first().map(|pair| pair.flat);
-        let mut pairs = pairs;
-        let mut directions = 0;
-        if wrong.is_none() && chosen.len() < n {
-            directions = check.directions;
-            wrong = search.contradicted(n, directions, rng);
-            if let Some(flat) = wrong {
-                let right = search.differences.finest(flat).value;
-                pairs.push(Pair { flat, found: self.rule[flat], right, wrong: true });
+        let judgement = match decisive {
+            Some(finding) => finding.judgement,
+            None if n > 0 => settings.element(&replayed, &given, worst),
+            None => NOTHING,
+        };
+        let pattern = match verdict {
+            Verdict::PoorPrecision => {
+                let pairs: Vec<Pair> =
+                    (0..n).map(|flat| self.precision_pair(flat, check.tolerance * largest)).collect();
+                pattern(&pairs, self.x.shape(), &[])
             }
-        }
-        let verdict = self.verdict(check, &search, wrong.is_some(), imprecise, &found);
-        let worst = match verdict {
-            Verdict::Inconclusive => self.least_certain(&chosen, &found),
-            _ => wrong.or(search.kinks.first().copied()).or(imprecise),
+            _ if verdict.is_fine() => None,
+            _ => report.as_ref().and_then(|report| report.pattern.clone()),
         };
-        let worst = worst.unwrap_or(0);
-        let numeric = match n {
-            0 => Estimate { value: 0.0, error: 0.0 },
-            _ => search.differences.finest(worst),
+        let largest = if judgement.estimate.value.is_finite() {
+            largest.max(judgement.estimate.value.abs())
+        } else {
+            largest
         };
-        if verdict == Verdict::PoorPrecision {
-            let most = check.tolerance * largest;
-            pairs = (0..n).map(|flat| self.precision_pair(flat, most)).collect();
-        }
         let tape = self.trained.get(worst).copied().unwrap_or(0.0);
-        let off = (tape - numeric.value).abs();
+        let off = (tape - judgement.estimate.value).abs();
         Row {
             name,
             shape: self.x.shape().to_vec(),
             order: self.subject.order,
             worst: unflatten(worst, self.x.shape()),
             tape: tape as f32,
-            rule: self.rule.get(worst).copied().unwrap_or(0.0),
-            numeric,
+            judgement,
             rounding: self.bounds.get(worst).copied().unwrap_or(0.0),
             error: if off == 0.0 { 0.0 } else { off / largest },
             verdict,
-            differenced: chosen.len(),
-            directions,
-            crossed: found.iter().filter(|d| d.crossed).count(),
-            pattern: pattern(&pairs, self.x.shape()),
+            differenced: report.as_ref().map_or(0, |report| report.elements),
+            directions: report.as_ref().map_or(0, |report| report.directions),
+            crossed: replayed.crossed(),
+            pattern,
             blame: None,
+            note: self.note(report.as_ref(), verdict, precision, &judgement),
         }
     }
 
     /// Lets a row of the second order fail if the rule is the gradient only at the recorded point.
     pub(super) fn is_gradient_beside(&self, vars: &[Var<'_>], row: &mut Row, rng: &mut Rng) {
         let ids: Vec<u32> = vars.iter().map(|var| var.id()).collect();
-        let weights = self.subject.weights();
         let output = self.subject.output.id();
         let recorded =
-            Recorded { replay: self.replay, vars: &ids, output, weights: &weights, noise: self.noise };
+            Recorded { replay: self.replay, vars: &ids, output, weights: &self.weights, noise: self.noise };
         let Some(rule) = self.rule_id else { return };
-        if let Some((rule, numeric)) = recorded.contradiction(self.var.id(), rule, rng) {
+        if let Some(judgement) = recorded.contradiction(self.var.id(), rule, rng) {
             row.verdict = Verdict::WrongFormula;
-            (row.rule, row.numeric, row.pattern) = (rule, numeric, Some(Pattern::Constant));
+            (row.judgement, row.pattern) = (judgement, Some(Pattern::Constant));
         }
     }
 
     fn verdict(
         &self,
         check: &GradCheck,
-        search: &Search<'_>,
-        wrong: bool,
-        imprecise: Option<usize>,
-        found: &[Difference],
+        report: Option<&Report>,
+        is_connected: bool,
+        precision: Precision,
     ) -> Verdict {
-        let largest = search.largest;
-        let precise = imprecise.is_none_or(|at| !self.precision_pair(at, check.tolerance * largest).wrong);
-        let uncertain = |e: f64| e.is_nan() || e > SURE * largest;
-        match () {
-            _ if self.rule.is_empty() => Verdict::Pass,
-            _ if wrong => Verdict::WrongFormula,
+        let Some(report) = report else { return Verdict::Pass };
+        let is_zero = report.verdict.is_fine() && self.is_zero();
+        match report.verdict {
+            Found::Wrong if check.strict || !self.is_right_to_f32(report) => Verdict::WrongFormula,
             _ if self.rule.iter().any(|r| !r.is_finite()) => Verdict::Inconclusive,
-            _ if self.is_zero(found) && self.subject.order == 1 => Verdict::NoGradient,
-            _ if self.is_zero(found) => Verdict::Pass,
-            _ if !precise => Verdict::PoorPrecision,
-            _ if found.iter().any(|d| uncertain(d.estimate.error)) => Verdict::Inconclusive,
-            _ if !search.kinks.is_empty() => Verdict::Kink,
-            _ => Verdict::Pass,
+            // Of what is linear the gradient depends on nothing.
+            _ if !is_connected && self.subject.order == 1 => Verdict::NoGradient,
+            _ if precision == Precision::Poor => Verdict::PoorPrecision,
+            Found::Inconclusive => Verdict::Inconclusive,
+            Found::Noisy => Verdict::Noisy,
+            Found::Kink => Verdict::Kink,
+            _ if is_zero => Verdict::Zero,
+            Found::Pass | Found::Zero | Found::Wrong => Verdict::Pass,
         }
+    }
+
+    /// Whether a rule is off as one is that reads numbers rounded to f32: by less than f32 arithmetic, and in no regular way.
+    fn is_right_to_f32(&self, report: &Report) -> bool {
+        let is_within = |finding: &Finding| {
+            let off = (finding.judgement.given - finding.judgement.estimate.value).abs();
+            match &finding.place {
+                // What is lost altogether was not rounded.
+                Place::Element(_) if finding.judgement.given == 0.0 => {
+                    finding.judgement.verdict != Found::Wrong
+                }
+                Place::Element(at) => off <= 0.25 * self.bounds[flatten(at, self.x.shape())],
+                _ => finding.judgement.verdict != Found::Wrong,
+            }
+        };
+        let is_irregular = matches!(
+            report.pattern,
+            None | Some(Pattern::Irregular | Pattern::OneElement | Pattern::Some { zero: false, .. })
+        );
+        is_irregular && report.findings.iter().all(is_within)
     }
 
     /// Whether there is no gradient but the rounding of f64, as of the sum of a softmax.
-    fn is_zero(&self, found: &[Difference]) -> bool {
-        let bound = finite_maximum(self.bounds.iter());
-        let rounding = 16.0 * bound * f64::EPSILON / f64::from(f32::EPSILON);
-        let within = |e: &Estimate| e.value.abs() <= 8.0 * e.error;
-        finite_maximum(self.rule.iter()) <= rounding
-            && finite_maximum(self.trained.iter()) <= bound
-            && found.iter().all(|d| within(&d.estimate))
+    fn is_zero(&self) -> bool {
+        finite_maximum(self.rule.iter()) <= 16.0 * finite_maximum(self.slack.iter())
+            && finite_maximum(self.trained.iter()) <= finite_maximum(self.bounds.iter())
     }
 
-    /// The rule at an element beside the differences there; what is a kink is noted and not wrong.
-    fn pair(&self, search: &mut Search<'_>, flat: usize, difference: &Difference) -> Pair {
-        let estimate = &difference.estimate;
-        let contradicted = search.differences.contradiction(&[(flat, 1.0)], estimate, search.largest) > 0.0;
-        Pair {
-            flat,
-            found: self.rule[flat],
-            right: estimate.value,
-            wrong: contradicted && !search.is_kink(flat),
+    fn note(
+        &self,
+        report: Option<&Report>,
+        verdict: Verdict,
+        precision: Precision,
+        judgement: &Judgement,
+    ) -> Option<String> {
+        // What the search says of zeros says the verdict, too.
+        let told = report.filter(|_| verdict == Verdict::WrongFormula);
+        let mut notes = told.map_or(Vec::new(), |report| report.notes.clone());
+        let is_f32 =
+            |report: &Report| report.findings.iter().any(|f| f.judgement.reason == Reason::AgreesToF32);
+        if verdict.is_fine() && report.is_some_and(is_f32) {
+            let advice = Reason::AgreesToF32.advice();
+            notes.push(format!("the rule is right to the precision of f32, not of f64; {advice}"));
         }
+        if verdict == Verdict::Kink
+            && let Some([left, right]) = judgement.sides
+        {
+            notes.push(format!(
+                "at a kink, with slopes of {:.6e} to the left and {:.6e} to the right; what lies between is right by some \
+                 convention",
+                left.value, right.value
+            ));
+        }
+        if let Precision::Explained(off) = precision
+            && verdict.is_fine()
+        {
+            notes.push(format!(
+                "its f32 gradient is off by {off:.1e} of the largest, as the formula cancels digits that f32 does not \
+                 have; rounding explains it, and `strict` makes it a failure"
+            ));
+        }
+        (!notes.is_empty()).then(|| notes.join("; "))
     }
 
     /// The element whose f32 gradient is furthest from the rule in f64, in units of what rounding explains.
@@ -207,104 +263,51 @@ impl<'a> Leaf<'a> {
         (0..self.rule.len()).map(|i| (i, off(i))).reduce(|a, b| if b.1 > a.1 { b } else { a }).map(|(i, _)| i)
     }
 
-    /// The element that cannot be judged: where the rule is not finite, or else where differences are least sure.
-    fn least_certain(&self, chosen: &[usize], found: &[Difference]) -> Option<usize> {
-        let errors = chosen.iter().zip(found).map(|(&flat, d)| (flat, d.estimate.error));
-        let least = errors.reduce(|a, b| if b.1 > a.1 || b.1.is_nan() { b } else { a });
-        self.rule.iter().position(|r| !r.is_finite()).or(least.map(|(flat, _)| flat))
+    /// The judgement on the f32 gradients: `at` is where they are furthest off, in units of what rounding explains.
+    fn precision(&self, check: &GradCheck, at: usize, largest: f64) -> Precision {
+        if self.precision_pair(at, f64::INFINITY).wrong {
+            return Precision::Poor;
+        }
+        let off = |flat: usize| (self.trained[flat] - self.rule[flat]).abs();
+        let most = (0..self.rule.len()).map(off).filter(|off| off.is_finite()).fold(0.0, f64::max);
+        match () {
+            _ if self.is_zero() || most <= check.tolerance * largest => Precision::Good,
+            _ if check.strict => Precision::Poor,
+            _ => Precision::Explained(most / largest),
+        }
     }
 
     /// The f32 gradient at an element beside the rule in f64.
     fn precision_pair(&self, flat: usize, most: f64) -> Pair {
         let (found, right) = (self.trained[flat], self.rule[flat]);
         let close = (found - right).abs() <= self.bounds[flat].min(most);
-        Pair { flat, found, right, wrong: !close && found != right }
-    }
-
-    /// The elements to difference one by one: all, or both ends of every axis, the last lanes of vectors, borders between
-    /// threads, the one whose f32 is furthest off, and random ones.
-    fn chosen(&self, elements: usize, imprecise: usize, rng: &mut Rng) -> Vec<usize> {
-        let n = self.rule.len();
-        if n <= elements {
-            return (0..n).collect();
-        }
-        let shape = self.x.shape();
-        let mut chosen = vec![imprecise, 0, n - 1, n / 2, n / 2 - 1];
-        let last = shape.last().copied().unwrap_or(1);
-        chosen.extend([8, 16].iter().map(|lanes| last / lanes * lanes).filter(|&at| at < last));
-        for axis in 0..shape.len() {
-            let inner: usize = shape[axis + 1..].iter().product();
-            for end in [0, shape[axis] - 1] {
-                let any = rng.below(n);
-                chosen.push(any - any / inner % shape[axis] * inner + end * inner);
-            }
-        }
-        chosen.truncate(elements);
-        let mut chosen: BTreeSet<usize> = chosen.into_iter().collect();
-        while chosen.len() < elements {
-            chosen.insert(rng.below(n));
-        }
-        chosen.into_iter().collect()
+        Pair { flat, found, right, error: 0.0, wrong: !close && found != right }
     }
 }
 
-/// The search for an element that only random directions have seen.
-struct Search<'a> {
-    differences: Differences<'a>,
-    /// The largest gradient of this input.
-    largest: f64,
-    /// Some elements whose move crosses a kink.
-    near_kinks: Vec<usize>,
-    /// Elements where the derivative does not exist and the rule lies between its two sides.
-    kinks: BTreeSet<usize>,
+/// How good an f32 gradient is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Precision {
+    Good,
+    /// It is off by this much of the largest gradient, as rounding explains.
+    Explained(f64),
+    Poor,
 }
 
-impl Search<'_> {
-    fn is_kink(&mut self, flat: usize) -> bool {
-        let is_kink = self.differences.is_kink(flat, &self.near_kinks, self.largest);
-        if is_kink {
-            self.kinks.insert(flat);
-        }
-        is_kink
-    }
-
-    /// Whether differences along random directions over `n` elements contradict the rule; then the element to blame. What
-    /// turns out to be a kink is left out.
-    fn contradicted(&mut self, n: usize, directions: usize, rng: &mut Rng) -> Option<usize> {
-        let sign = |rng: &mut Rng| if rng.bits() & 1 == 0 { 1.0 } else { -1.0 };
-        let mut tasks: Vec<Direction> = (0..directions)
-            .map(|_| (0..n).map(|i| (i, sign(rng))).filter(|(i, _)| !self.kinks.contains(i)).collect())
-            .collect();
-        for _ in 0..=MOST_KINKS {
-            let found = self.differences.along(&tasks, self.largest);
-            let wrong = (0..tasks.len()).find(|&k| self.off(&tasks[k], &found[k]) > 0.0)?;
-            let flat = self.halve(tasks[wrong].clone());
-            if !self.is_kink(flat) {
-                return Some(flat);
-            }
-            tasks.iter_mut().for_each(|task| task.retain(|&(i, _)| i != flat));
-        }
-        None
-    }
-
-    fn off(&self, direction: &[(usize, f64)], difference: &Difference) -> f64 {
-        self.differences.contradiction(direction, &difference.estimate, self.largest)
-    }
-
-    /// The element of a contradicted direction whose half is contradicted more, again and again.
-    fn halve(&self, mut direction: Direction) -> usize {
-        while direction.len() > 1 {
-            let right = direction.split_off(direction.len() / 2);
-            let halves = [direction, right];
-            let found = self.differences.along(&halves, self.largest);
-            let off = [0, 1].map(|k| self.off(&halves[k], &found[k]));
-            let [left, right] = halves;
-            direction = if off[1] > off[0] { right } else { left };
-        }
-        direction[0].0
-    }
-}
+/// The judgement on an input without elements.
+const NOTHING: Judgement = Judgement {
+    verdict: Found::Pass,
+    reason: Reason::Agrees,
+    given: 0.0,
+    estimate: Estimate::ZERO,
+    sides: None,
+    noise: None,
+};
 
 fn finite_maximum<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
     values.filter(|x| x.is_finite()).fold(0.0, |m, x| m.max(x.abs()))
+}
+
+fn flatten(index: &[usize], shape: &[usize]) -> usize {
+    index.iter().zip(shape).fold(0, |flat, (i, n)| flat * n + i)
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod blame;
 mod directions;
+mod forward;
 mod gradcheck;
 mod json;
 mod laws;
@@ -10,9 +11,8 @@ mod leaf;
 mod magnitudes;
 mod neighbours;
 mod operation;
-mod pattern;
+mod recording;
 mod report;
-mod ridders;
 mod rounding;
 mod structure;
 #[cfg(test)]
@@ -21,10 +21,9 @@ mod textbook;
 
 pub use audit::{Audit, AuditRow, precision_audit};
 pub use gradcheck::{GradCheck, gradcheck};
+pub use gradus_check::{Estimate, Judgement, Pattern, Reason};
 pub use laws::{Violation, laws};
 pub use magnitudes::{magnitudes, right_at};
 pub use operation::check_op;
-pub use pattern::Pattern;
 pub use report::{Blame, Report, Row, Verdict};
-pub use ridders::Estimate;
 pub use textbook::{Differencing, StepErrors, StepSweep, numerical_gradient, step_sweep};

@@ -66,10 +66,7 @@ impl GradCheck {
                     let found = check.step(&*sample.step, &sample.inputs, line).unwrap_or_default();
                     for (i, row) in found.into_iter().enumerate() {
                         let mut row = Row { name: format!("{} input {i}", spec.name), ..row };
-                        if row.verdict == Verdict::NoGradient
-                            && row.differenced > 0
-                            && sends_nothing(&sample, i)
-                        {
+                        if row.verdict == Verdict::Zero && sends_nothing(&sample, i) {
                             row.verdict = Verdict::Pass;
                         }
                         match rows.get_mut(i) {
@@ -83,8 +80,10 @@ impl GradCheck {
             drawn += 1;
         }
         let mut broken: Vec<String> = laws_broken.iter().map(Violation::to_string).collect();
-        let untold = rows.iter().filter(|row| row.differenced == 0);
-        broken.extend(untold.map(|row| format!("{}: no sample has an element of it", row.name)));
+        broken.extend(rows.iter().filter(|row| !says_something(row)).map(|row| match row.differenced {
+            0 => format!("{}: no sample has an element of it", row.name),
+            _ => format!("{}: every gradient of every sample is zero, which tells nothing", row.name),
+        }));
         if rows.is_empty() {
             broken
                 .push(format!("{} declares no samples with inputs, so there is nothing to check", spec.name));
@@ -112,7 +111,7 @@ fn sends_nothing(sample: &AnySample, input: usize) -> bool {
 }
 
 fn says_something(row: &Row) -> bool {
-    row.differenced > 0 && row.verdict != Verdict::NoGradient
+    row.differenced > 0 && row.verdict != Verdict::Zero
 }
 
 /// Failures before passes, then by error; samples without a gradient last, and of these the empty ones.

@@ -1,6 +1,6 @@
 //! What a gradient check found.
 
-use super::{pattern::Pattern, ridders::Estimate};
+use gradus_check::{Judgement, Pattern};
 use std::fmt;
 
 /// The result of a gradient check, one row for each input or parameter.
@@ -32,10 +32,8 @@ pub struct Row {
     pub worst: Vec<usize>,
     /// There, the gradient that training uses, in f32.
     pub tape: f32,
-    /// There, the gradient by the backward rules in f64.
-    pub rule: f64,
-    /// There, the derivative by differences in f64.
-    pub numeric: Estimate,
+    /// There, the gradient by the backward rules in f64 (what was given) beside the derivative by differences.
+    pub judgement: Judgement,
     /// There, how far f32 arithmetic as good as the operations state may be from f64.
     pub rounding: f64,
     /// There, the distance of tape and differences, relative to the largest gradient of this input.
@@ -53,22 +51,33 @@ pub struct Row {
     pub pattern: Option<Pattern>,
     /// The operation whose own check fails.
     pub blame: Option<Blame>,
+    /// What should be known of it though it is no failure.
+    pub note: Option<String>,
 }
 
-/// A judgement on one input or parameter. [`Pass`](Verdict::Pass) and [`Kink`](Verdict::Kink) are no failures.
+/// A judgement on one input or parameter. [`Pass`](Verdict::Pass), [`Zero`](Verdict::Zero) and [`Kink`](Verdict::Kink) are no
+/// failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Formula and arithmetic are right.
     Pass,
+    /// Every gradient is zero, and so is the derivative, though the output depends on this input: as of a bias in front of a
+    /// normalisation, or at an optimum.
+    Zero,
     /// At an element the derivative does not exist, and the rule's value lies between those to the left and to the
     /// right; all else is right.
     Kink,
     /// The backward rules, run in f64, are not the derivative of the forward.
     WrongFormula,
+    /// An operation on the way gives something else than its reference: one of the two is wrong, and nothing can be said of
+    /// its gradient.
+    WrongForward,
     /// The rules are right, but the f32 gradient is further from them than rounding explains, or than the tolerance.
     PoorPrecision,
-    /// Every gradient is zero: the output does not depend on this input, or no more.
+    /// The output does not depend on this input, or no more.
     NoGradient,
+    /// The function is too rough to judge: noise, or a reference that computes in f32.
+    Noisy,
     /// Differences are too uncertain to judge.
     Inconclusive,
 }
@@ -111,7 +120,7 @@ impl Report {
 impl Verdict {
     /// Whether it is no failure.
     pub fn is_fine(self) -> bool {
-        matches!(self, Verdict::Pass | Verdict::Kink)
+        matches!(self, Verdict::Pass | Verdict::Zero | Verdict::Kink)
     }
 }
 
@@ -119,8 +128,11 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Verdict::Pass => "pass",
+            Verdict::Zero => "zero",
             Verdict::Kink => "kink",
+            Verdict::Noisy => "NOISY",
             Verdict::WrongFormula => "WRONG FORMULA",
+            Verdict::WrongForward => "WRONG FORWARD",
             Verdict::PoorPrecision => "POOR PRECISION",
             Verdict::NoGradient => "NO GRADIENT",
             Verdict::Inconclusive => "INCONCLUSIVE",
@@ -135,22 +147,38 @@ impl Row {
     }
 
     fn explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Row { worst, tape, rule, numeric: Estimate { value, error }, rounding, .. } = self;
+        let Row { worst, tape, judgement, rounding, .. } = self;
         writeln!(f, "\n{} at {worst:?}: {}", self.title(), self.verdict)?;
-        writeln!(f, "  f32 gradient  {tape:.9e}")?;
-        writeln!(f, "  rule in f64   {rule:.9e}, which f32 may miss by {rounding:.1e}")?;
-        writeln!(f, "  differences   {value:.9e} ± {error:.1e}")?;
+        writeln!(f, "  f32 gradient  {tape:.9e}, which rounding may put off by {rounding:.1e}")?;
+        let off = (f64::from(*tape) - judgement.given).abs();
         match self.verdict {
-            Verdict::PoorPrecision if (*tape as f64 - rule).abs() <= *rounding => {
-                writeln!(f, "  rounding explains it: the formula cancels digits that f32 does not have")?;
-            }
             Verdict::NoGradient => {
-                writeln!(f, "  the output does not depend on it: a lost or detached value")?
+                writeln!(f, "  why           the output does not depend on it: a lost or detached value")?;
             }
-            Verdict::Inconclusive => {
-                writeln!(f, "  neither right nor wrong: look for huge, tiny or infinite values around it")?;
+            Verdict::WrongForward => {
+                writeln!(
+                    f,
+                    "  why           an operation on the way gives something else than its reference"
+                )?;
+                if let Some(Blame { op, line, shape, worst, found, right, .. }) = &self.blame {
+                    let what = format!("{op} at {line}, its output {shape:?}");
+                    return writeln!(
+                        f,
+                        "  to blame      {what}: {found:.9e}, its reference {right:.9e} at {worst:?}"
+                    );
+                }
             }
-            _ => {}
+            Verdict::PoorPrecision => {
+                writeln!(f, "  rule in f64   {:.9e}", judgement.given)?;
+                match off <= *rounding {
+                    true => writeln!(f, "  why           the formula cancels digits that f32 does not have")?,
+                    false => writeln!(
+                        f,
+                        "  why           rounding does not explain it: a kernel, or a fused rule"
+                    )?,
+                }
+            }
+            _ => writeln!(f, "{}", judgement.lines("rule in f64"))?,
         }
         if let Some(pattern) = &self.pattern {
             writeln!(f, "  pattern       {pattern}")?;
@@ -186,7 +214,7 @@ impl fmt::Display for Report {
                 },
                 format!("{:?}", row.worst),
                 format!("{:.6e}", row.tape),
-                format!("{:.6e}", row.numeric.value),
+                format!("{:.6e}", row.judgement.estimate.value),
                 format!("{:.1e}", row.error),
                 row.verdict.to_string(),
             ]
@@ -210,10 +238,10 @@ impl fmt::Display for Report {
         if crossed > 0 {
             write!(f, "; {crossed} {} crossed a kink", if crossed == 1 { "step" } else { "steps" })?;
         }
-        let sentences =
-            self.broken.iter().map(|s| ("broken", s)).chain(self.notes.iter().map(|s| ("note", s)));
-        for (kind, sentence) in sentences {
-            write!(f, "\n{kind}: {sentence}")?;
+        self.broken.iter().try_for_each(|sentence| write!(f, "\nbroken: {sentence}"))?;
+        self.notes.iter().try_for_each(|note| write!(f, "\nnote: {note}"))?;
+        for row in &self.rows {
+            row.note.iter().try_for_each(|note| write!(f, "\nnote: {}: {note}", row.title()))?;
         }
         if self.failures().next().is_some() {
             writeln!(f)?;

@@ -7,6 +7,9 @@ use crate::{
 };
 use gradus_tensor::Tensor;
 
+/// Gradients that are smaller may have lost digits on the way among numbers that f32 cannot hold.
+const UNDERFLOW: f32 = 1e-30;
+
 /// A sentence if the output is not finite: where the first such value came from.
 pub(super) fn not_finite(output: Var<'_>) -> Option<String> {
     let infinite = |x: &Tensor| x.iter().position(|x| !x.is_finite());
@@ -62,9 +65,10 @@ pub(super) fn violations(output: Var<'_>, cotangent: &Tensor, named: &[(String, 
         let Some(gradient) = get(&once) else { continue };
         let same = |other: Option<Tensor>, factor: f32| {
             let other = other.unwrap_or_else(|| Tensor::zeros(gradient.shape()));
-            // Products that are too small or too large for f32 are no sign of anything.
-            let fits =
-                |a: f32, b: f32| a * factor == b || (a * factor).is_subnormal() || !(a * factor).is_finite();
+            // Products that are too small or too large for f32 are no sign of anything, nor what sums of them lost on the way.
+            let fits = |a: f32, b: f32| {
+                a * factor == b || (a * factor - b).abs() < UNDERFLOW || !(a * factor).is_finite()
+            };
             other.shape() == gradient.shape() && gradient.iter().zip(other.iter()).all(|(a, b)| fits(a, b))
         };
         if !same(get(&again), 1.0) {

@@ -124,10 +124,8 @@ impl Differencing {
         let weights = vec![1.0; replay.base(output.id()).data().len()];
         let gradient = match replay.path(x.id(), output.id()) {
             None => vec![0.0; n],
-            Some(path) => {
-                // The function itself, kinks and all.
-                let mut path = path.unfrozen();
-                let mut at = |i: usize, steps: f64| path.moved(&[(i, 1.0)], steps * h, &weights).change;
+            Some(mut path) => {
+                let mut at = |i: usize, steps: f64| path.moved_over_kinks(&[(i, 1.0)], steps * h, &weights);
                 let mut element = |i: usize| -> f64 {
                     self.terms().iter().map(|&(steps, factor)| factor * at(i, steps)).sum::<f64>() / h
                 };

@@ -240,6 +240,22 @@ impl Tape {
         var
     }
 
+    /// A constant that was another value, for checks to tell it from those that never were.
+    #[track_caller]
+    pub(crate) fn detached(&self, value: Tensor) -> Var<'_> {
+        let var = self.leaf(value, false);
+        self.nodes.write()[var.id() as usize].is_detached = true;
+        var
+    }
+
+    /// The variable of a parameter with another value than its own.
+    #[track_caller]
+    pub(crate) fn stand_in(&self, param: &Param, value: Tensor) -> Var<'_> {
+        let var = self.leaf(value, !param.is_frozen());
+        self.params.borrow_mut().insert((param.id(), param.value().buffer_id()), var.id());
+        var
+    }
+
     #[track_caller]
     fn leaf(&self, value: Tensor, needs: bool) -> Var<'_> {
         let node = Node {
@@ -248,6 +264,7 @@ impl Tape {
             inputs: SmallVec::new(),
             outputs: 0,
             needs,
+            is_detached: false,
             location: self.origin.get().unwrap_or(Location::caller()),
         };
         Var::new(self, self.nodes.push(node))
@@ -318,8 +335,15 @@ impl Tape {
             step.forget();
         }
         let location = tape.origin.get().unwrap_or(location);
-        let mut node =
-            Node { value: None, step: Some(step), inputs: ids(inputs), outputs: 1, needs, location };
+        let mut node = Node {
+            value: None,
+            step: Some(step),
+            inputs: ids(inputs),
+            outputs: 1,
+            needs,
+            is_detached: false,
+            location,
+        };
         let count = match outputs {
             Outputs::One(value) => {
                 node.value = Some(value);
@@ -332,8 +356,15 @@ impl Tape {
                 for value in values {
                     node.value = Some(value);
                     push(&mut nodes, node);
-                    node =
-                        Node { value: None, step: None, inputs: smallvec![id], outputs: 0, needs, location };
+                    node = Node {
+                        value: None,
+                        step: None,
+                        inputs: smallvec![id],
+                        outputs: 0,
+                        needs,
+                        is_detached: false,
+                        location,
+                    };
                 }
                 count
             }

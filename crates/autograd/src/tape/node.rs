@@ -56,6 +56,8 @@ pub(crate) struct Node {
     pub(crate) outputs: u32,
     /// Whether a variable or a parameter lies under it.
     pub(crate) needs: bool,
+    /// Whether it is a constant that `detach` has made of another value.
+    pub(crate) is_detached: bool,
     /// The user's line.
     pub(crate) location: &'static Location<'static>,
 }

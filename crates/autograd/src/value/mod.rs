@@ -358,6 +358,11 @@ impl<'t> Value for Var<'t> {
     }
 
     #[track_caller]
+    fn detach(&self) -> Var<'t> {
+        self.tape().detached(self.value())
+    }
+
+    #[track_caller]
     fn constant_at(tape: &'t Tape, value: Tensor) -> Var<'t> {
         tape.constant(value)
     }

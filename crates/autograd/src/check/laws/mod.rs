@@ -1,8 +1,12 @@
 //! The laws that every operation obeys, built in or a user's own.
 
+mod stress;
 mod windows;
 
-use super::{laws::windows::windows, neighbours::Recorded, ridders};
+use super::{
+    laws::{stress::stress, windows::windows},
+    neighbours::Recorded,
+};
 use crate::op::examples::Gen;
 use crate::op::spec::{AnySample, Spec};
 use crate::{
@@ -15,6 +19,7 @@ use crate::{
     sweep::Rule,
     tape::{Tape, var::Var},
 };
+use gradus_check::{Claim, Line, judge};
 use gradus_tensor::{Slice, Tensor};
 use std::{fmt, panic::Location};
 
@@ -50,7 +55,8 @@ pub(super) type Outcome = Result<(), (&'static str, String)>;
 /// - The fused rule equals the rule of record.
 /// - The gradients do not depend on the layout of inputs and cotangents.
 /// - The backward is linear in the cotangent; zero gives exactly zero.
-/// - An input used twice gets the sum; gradients do not depend on which others are wanted.
+/// - It is so under stress: cotangents of one element, of equal ones, of stride 0, times 2^30 and 2^-30, of each output alone.
+/// - An input used twice gets the sum; gradients do not depend on which others are wanted, for every choice of them.
 ///
 /// # Errors
 /// The first law that is broken.
@@ -229,6 +235,7 @@ fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Outcome
     }
     strided(sample, &cotangents, term, g)?;
     wanted_alone(sample, &cotangents, &fused)?;
+    stress(sample, &cotangents, &fused, term, g)?;
     used_twice(sample, g)
 }
 
@@ -241,11 +248,13 @@ fn beside<'t>(tape: &'t Tape, recording: &Recording<'t>, first: &[Option<Var<'t>
     let recorded = Recorded { replay: &replay, vars: &vars, output, weights: &[1.0], noise };
     for (i, (&var, gradient)) in vars.iter().zip(first).enumerate() {
         let Some(gradient) = gradient else { continue };
-        if let Some((rule, numeric)) = recorded.contradiction(var, gradient.id(), g.rng()) {
+        if let Some(judgement) = recorded.contradiction(var, gradient.id(), g.rng()) {
+            let (rule, numeric) = (judgement.given, judgement.estimate);
             return Err((
                 "the rule reads no constants that should depend on the inputs",
                 format!(
-                    "input {i}: at other values it gives {rule:.9e} along a direction, differences {numeric:?}"
+                    "input {i}: at other values it gives {rule:.9e} along a direction, differences {:.9e} ± {:.1e}",
+                    numeric.value, numeric.error
                 ),
             ));
         }
@@ -290,31 +299,22 @@ fn differences<'t>(
             _ => [0, n - 1].into_iter().chain((2..MOST_ELEMENTS).map(|_| g.rng().below(n))).collect(),
         };
         let mut path = replay.path(input.id(), loss.id());
+        let size = replay.base(loss.id()).data()[0].abs();
         for flat in chosen {
-            let step = 0.02 * x.data()[flat].abs().max(0.1);
-            let noise = 8.0 * f64::EPSILON * replay.base(loss.id()).data()[0].abs();
-            let numeric = ridders::derivative(
-                step,
-                noise,
-                |_, again| again,
-                |h| path.as_mut().map_or(0.0, |path| path.moved(&[(flat, 1.0)], h, &[1.0]).change),
-            );
-            let off = (rule.data()[flat] - numeric.value).abs();
-            let agree = off <= 1e-8 * scale.max(1e-2) + 4.0 * numeric.error;
-            if !agree {
+            let claim = Claim { value: rule.data()[flat], slack: 1e-8 * scale.max(1e-2), size: scale };
+            let mut line = Line::through(x.data()[flat], 1.0, f64::EPSILON);
+            (line.noise, line.size) = (8.0 * f64::EPSILON * size, size);
+            let moved =
+                |t: f64| path.as_mut().map_or(0.0, |path| path.moved(&[(flat, 1.0)], t, &[1.0]).change);
+            let judgement = judge(moved, &line, &claim);
+            if !judgement.verdict.is_fine() {
                 return Err(format!(
-                    "input {i}, element {flat} of {:?}: the rule gives {:.9e}, differences {:.9e} ± {:.1e}",
+                    "input {i}, element {flat} of {:?}: the rule gives {:.9e}, differences {:.9e} ± {:.1e}: {}",
                     x.shape(),
-                    rule.data()[flat],
-                    numeric.value,
-                    numeric.error
-                ));
-            }
-            let certain = numeric.error <= 1e-5 * scale.max(1e-2);
-            if !certain {
-                return Err(format!(
-                    "input {i}, element {flat} of {:?}: differences are too uncertain to judge: {numeric:?}",
-                    x.shape()
+                    judgement.given,
+                    judgement.estimate.value,
+                    judgement.estimate.error,
+                    judgement.reason
                 ));
             }
         }
@@ -322,26 +322,33 @@ fn differences<'t>(
     Ok(())
 }
 
+/// What each output alone sends back for its cotangent, by output, then by input.
+fn one_by_one(
+    sample: &AnySample,
+    inputs: &[Tensor],
+    cotangents: &[Tensor],
+    rule: Rule,
+) -> Vec<Vec<Option<Tensor>>> {
+    let tape = Tape::of_check();
+    let inputs: Vec<Var<'_>> = inputs.iter().map(|x| tape.var(x.clone())).collect();
+    let references: Vec<&Var<'_>> = inputs.iter().collect();
+    let (_, first, _) = Tape::try_record_step(sample.step.fresh(), &references, Location::caller())
+        .expect("the shape rule accepted these inputs before");
+    let sweep = |(k, cotangent): (usize, &Tensor)| {
+        let found = Var::new(&tape, first + k as u32).sweep(cotangent.clone(), rule, false);
+        inputs.iter().map(|&x| found.get(x).cloned()).collect()
+    };
+    cotangents.iter().enumerate().map(sweep).collect()
+}
+
 /// Inputs and cotangents of other layouts give the same gradients, by both rules. The cotangents come to the rule as they
 /// are, output by output: a product on the way would make them contiguous.
 fn strided(sample: &AnySample, cotangents: &[Tensor], term: f64, g: &mut Gen) -> Outcome {
-    let gradients = |inputs: &[Tensor], cotangents: &[Tensor], rule: Rule| -> Vec<Vec<Option<Tensor>>> {
-        let tape = Tape::of_check();
-        let inputs: Vec<Var<'_>> = inputs.iter().map(|x| tape.var(x.clone())).collect();
-        let references: Vec<&Var<'_>> = inputs.iter().collect();
-        let (_, first, _) = Tape::try_record_step(sample.step.fresh(), &references, Location::caller())
-            .expect("the shape rule accepted these inputs before");
-        let sweep = |(k, cotangent): (usize, &Tensor)| {
-            let found = Var::new(&tape, first + k as u32).sweep(cotangent.clone(), rule, false);
-            inputs.iter().map(|&x| found.get(x).cloned()).collect()
-        };
-        cotangents.iter().enumerate().map(sweep).collect()
-    };
     let inputs: Vec<Tensor> = sample.inputs.iter().map(|x| other_layout(x, g)).collect();
     let others: Vec<Tensor> = cotangents.iter().map(|x| other_layout(x, g)).collect();
     for rule in [Rule::OfRecord, Rule::Fused] {
-        let expected = gradients(&sample.inputs, cotangents, rule);
-        let found = gradients(&inputs, &others, rule);
+        let expected = one_by_one(sample, &sample.inputs, cotangents, rule);
+        let found = one_by_one(sample, &inputs, &others, rule);
         for (k, (expected, found)) in expected.iter().zip(&found).enumerate() {
             for (i, (expected, found)) in expected.iter().zip(found).enumerate() {
                 let law = "gradients do not depend on the layout of inputs and cotangents";

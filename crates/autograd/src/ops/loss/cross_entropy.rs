@@ -186,17 +186,25 @@ impl Op for CrossEntropy {
         };
         let smoothing = f64::from(self.options.label_smoothing);
         let mut total = 0.0;
+        // The classes of one place lie so far apart.
+        let inner: usize = x.shape()[2..].iter().product();
+        let mut place = 0;
         let losses = Array::from_fn(Shape::new(x.shape()).remove(1), |index| {
+            let first = place / inner * classes * inner + place % inner;
+            place += 1;
             let label = self.labels.get(index);
             if Some(label) == self.options.ignore_index {
                 return 0.0;
             }
-            let logit = |class: i32| x.at(&[&index[..1], &[class as usize], &index[1..]].concat());
+            let logit = |class: i32| x.data()[first + class as usize * inner];
             let all = 0..classes as i32;
             let max = all.clone().map(logit).fold(f64::NEG_INFINITY, f64::max);
             let log_sum = all.clone().map(|class| (logit(class) - max).exp()).sum::<f64>().ln() + max;
             let loss_of = |class| weight(class) * (log_sum - logit(class));
             total += weight(label);
+            if smoothing == 0.0 {
+                return loss_of(label); // a class that is ruled out by -inf counts nothing
+            }
             (1.0 - smoothing) * loss_of(label) + smoothing * all.map(loss_of).sum::<f64>() / classes as f64
         });
         let sum: f64 = losses.data().iter().sum();
