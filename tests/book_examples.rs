@@ -370,7 +370,7 @@ fn what_is_missing_is_a_sentence() {
 }
 
 #[test]
-fn the_table_of_rows_is_whole_and_names_files_that_exist() {
+fn the_table_of_rows_is_whole_and_names_files_and_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let table = fs::read_to_string(root.join("docs/book/rows.md")).unwrap();
     let (scripts, rows) = table.split_once("## Rows").unwrap();
@@ -378,7 +378,22 @@ fn the_table_of_rows_is_whole_and_names_files_that_exist() {
     let numbers: Vec<usize> =
         rows.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok()).collect();
     assert!(numbers.into_iter().eq(1..=129), "a row is missing");
-    for file in table.split('`').skip(1).step_by(2).filter(|name| name.contains('/')) {
-        assert!(root.join(file).is_file(), "{file} does not exist");
+    for line in table.lines().filter(|line| line.starts_with("| ")) {
+        let mut source = None;
+        for name in line.split('`').skip(1).step_by(2) {
+            if name.contains('/') {
+                let path = root.join(name);
+                source = Some((
+                    name,
+                    fs::read_to_string(&path).unwrap_or_else(|_| panic!("{name} does not exist")),
+                ));
+            } else {
+                let (file, text) = source.as_ref().unwrap_or_else(|| panic!("{line}: {name} of which file?"));
+                assert!(text.contains(&format!("fn {name}(")), "{file} has no test {name}");
+            }
+        }
+        let says = line.split('|').nth(2).map(str::trim).unwrap_or_default();
+        let is_mapped = source.is_some() && !says.contains("open");
+        assert!(is_mapped || says == "open" || says == "where", "{line}");
     }
 }
