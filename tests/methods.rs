@@ -226,6 +226,8 @@ fn pytorchs_names_are_found_in_the_documentation() {
         let of_table = Some(line).filter(|line| line.contains(" => ") || line.contains(" = "));
         let alias = line.strip_prefix("#[doc(alias = \"");
         ours.extend([item, of_table, alias].into_iter().flatten().filter_map(word));
+        // Several in one line of a macro.
+        ours.extend(line.split(", ").filter(|part| part.contains(" = ")).filter_map(word));
     }
     let page = fs::read_to_string(root().join("docs/from-pytorch.md")).unwrap();
     let names = of_pytorch(&page);
