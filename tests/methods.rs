@@ -172,7 +172,9 @@ fn the_page_of_methods_is_that_of_the_sources() {
         write!(page, "\n### {name}\n\n{about}:\n{}.\n", listed(methods)).unwrap();
     }
     let none = BTreeSet::new();
-    let sections: [(&str, &[&str], &[&str], &BTreeSet<String>); 3] = [
+    /// The title, the folders to look in, the heads of the blocks of methods, and what is left out.
+    type Section<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a BTreeSet<String>);
+    let sections: [Section<'_>; 3] = [
         ("Of any `Value`", &["crates/autograd/src/value"], &["pub trait Value:"], &none),
         ("Of variables alone", &["crates/autograd/src"], &["impl<'t> Var<'t> {", "impl Var<'_> {"], &known),
         (

@@ -358,7 +358,8 @@ fn range(values: impl Iterator<Item = f64>, margin: f64) -> Point {
 fn label((low, high): Point, log: bool) -> impl Fn(&f64) -> String {
     let large = low.abs().max(high.abs());
     move |v| match large {
-        _ if log => (v.fract() == 0.0).then(|| format!("1e{v}")).unwrap_or_default(),
+        _ if log && v.fract() != 0.0 => String::new(),
+        _ if log => format!("1e{v}"),
         // Where 0 should stand, plotters has what rounding left of it.
         _ if v.abs() < 1e-9 * (high - low) => "0".to_owned(),
         1e-3..1e5 => format!("{}", *v as f32),
