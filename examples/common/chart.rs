@@ -143,7 +143,7 @@ pub(crate) fn figure(
 impl Chart {
     fn draw(&self, area: &Area<'_>, [width, height]: [f64; 2], font: f64) -> Result<(), Box<dyn Error>> {
         let above = if self.title.is_empty() { 0.6 * font } else { 2.0 * font };
-        let (below, before, after) = (3.2 * font, 4.6 * font, 1.3 * font);
+        let (below, before, after) = (3.2 * font, 5.9 * font, 1.3 * font);
         let size = [width - before - after, height - above - below];
         let x = self.x.unwrap_or_else(|| range(self.points().map(|p| p.0), 0.0));
         let y = self.y.unwrap_or_else(|| range(self.points().map(|p| p.1), 0.05));
@@ -155,11 +155,14 @@ impl Chart {
         let middle = (before + size[0] / 2.0) as i32;
         let title_at = (middle, (above + spare[1] - 0.8 * font) as i32);
         area.draw(&Text::new(self.title.as_str(), title_at, text(1.2 * font, HPos::Center)))?;
-        let mut chart =
-            ChartBuilder::on(&area.margin(above + spare[1], spare[1], spare[0], spare[0] + after))
-                .x_label_area_size(below)
-                .y_label_area_size(before)
-                .build_cartesian_2d(x.0..x.1, y.0..y.1)?;
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(above + spare[1])
+            .margin_bottom(spare[1])
+            .margin_left(spare[0] + 0.7 * font)
+            .margin_right(spare[0] + after)
+            .x_label_area_size(below)
+            .y_label_area_size(before - 0.7 * font)
+            .build_cartesian_2d(x.0..x.1, y.0..y.1)?;
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
@@ -190,13 +193,18 @@ impl Chart {
                 _ => {}
             }
         }
+        chart.plotting_area().draw(&Rectangle::new([(x.0, y.0), (x.1, y.1)], INK))?;
+        if self.marks.iter().all(|mark| mark.name().is_none()) {
+            return Ok(());
+        }
         chart
             .configure_series_labels()
             .position(self.emptiest_corner(x, y))
-            .legend_area_size(36)
+            .legend_area_size(32)
+            .margin(16)
             .background_style(WHITE)
             .border_style(GRID)
-            .label_font(("sans-serif", 1.15 * font).into_font().color(&INK))
+            .label_font(("sans-serif", font).into_font().color(&INK))
             .draw()?;
         Ok(())
     }

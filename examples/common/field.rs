@@ -63,7 +63,7 @@ pub(crate) fn surface(
         )?;
         let turn = 35f64.to_radians();
         chart.with_projection(|mut projection| {
-            (projection.yaw, projection.pitch, projection.scale) = (turn, 30f64.to_radians(), 0.8);
+            (projection.yaw, projection.pitch, projection.scale) = (turn, 30f64.to_radians(), 0.75);
             projection.into_matrix()
         });
         let label = |v: &f64| format!("{}", *v as f32);
@@ -91,9 +91,9 @@ pub(crate) fn surface(
             chart.draw_series([PathElement::new(edge, grey(0.65))])?;
         }
         let names = [
-            ("x0", (0.0, low, 1.35 * reach)),
-            ("x1", (1.35 * reach, low, 0.0)),
-            ("f(x0, x1)", (-reach, high + 0.12 * (high - low), -reach)),
+            ("x0", (0.0, low, 1.4 * reach)),
+            ("x1", (-1.5 * reach, high, 0.0)),
+            ("f(x0, x1)", (-1.6 * reach, (low + high) / 2.0, reach)),
         ];
         chart.draw_series(names.map(|(name, at)| Text::new(name, at, text(19.0, HPos::Center))))?;
         Ok(())
