@@ -12,9 +12,10 @@ mod common;
 use common::{
     book::{Figures, Outcome, pictures},
     csv::write_csv,
-    svg::{Anchor, COLORS, INK, Svg},
+    picture::{COLORS, INK, picture, text},
 };
 use gradus::{autograd::check::Differencing, nn::data::digits, prelude::*};
+use plotters::{prelude::*, style::text_anchor::HPos};
 use std::{path::Path, process::ExitCode};
 
 fn main() -> ExitCode {
@@ -46,37 +47,38 @@ fn shopping(out: &Path, figures: Figures) -> Outcome {
     }
 
     // The book's picture: values go right, in ink; gradients come back, in colour.
-    let mut svg = Svg::new(900.0, 420.0);
-    svg.text([450.0, 32.0], 22.0, Anchor::Middle, "Apples and oranges: values ↩ gradients of the price");
-    let nodes = [("×", 300.0, 120.0), ("×", 300.0, 280.0), ("+", 480.0, 200.0), ("×", 660.0, 200.0)];
+    let nodes = [("×", 300, 120), ("×", 300, 280), ("+", 480, 200), ("×", 660, 200)];
     let edges = [
-        ([150.0, 80.0], [300.0, 120.0]),
-        ([150.0, 160.0], [300.0, 120.0]),
-        ([150.0, 240.0], [300.0, 280.0]),
-        ([150.0, 320.0], [300.0, 280.0]),
-        ([300.0, 120.0], [480.0, 200.0]),
-        ([300.0, 280.0], [480.0, 200.0]),
-        ([480.0, 200.0], [660.0, 200.0]),
-        ([150.0, 380.0], [660.0, 200.0]),
-        ([660.0, 200.0], [850.0, 200.0]),
+        ((150, 80), (300, 120)),
+        ((150, 160), (300, 120)),
+        ((150, 240), (300, 280)),
+        ((150, 320), (300, 280)),
+        ((300, 120), (480, 200)),
+        ((300, 280), (480, 200)),
+        ((480, 200), (660, 200)),
+        ((150, 380), (660, 200)),
+        ((660, 200), (850, 200)),
     ];
-    for (k, (from, to)) in edges.into_iter().enumerate() {
-        svg.polyline(&[from, to], INK, "");
-        // Rounded: 3.3 has no exact f32.
-        let back = (f64::from(gradients[k]) * 1e4).round() / 1e4;
-        let beside = if to[1] < from[1] { 26.0 } else { -12.0 };
-        let at = [(from[0] + to[0]) / 2.0 + 18.0, (from[1] + to[1]) / 2.0 + beside];
-        svg.text(at, 15.0, Anchor::Middle, &format!("{} ↩ {back}", values[k].item()));
-        if from[0] == 150.0 {
-            svg.text([142.0, from[1] + 5.0], 15.0, Anchor::End, names[k]);
+    let title = "Apples and oranges: values ↩ gradients of the price";
+    picture(out.join("ch05_shopping.svg"), (900, 420), title, |root| {
+        for (k, (from, to)) in edges.into_iter().enumerate() {
+            root.draw(&PathElement::new([from, to], INK))?;
+            // Rounded: 3.3 has no exact f32.
+            let back = (f64::from(gradients[k]) * 1e4).round() / 1e4;
+            let beside = if to.1 < from.1 { 20 } else { -17 };
+            let at = ((from.0 + to.0) / 2 + 18, (from.1 + to.1) / 2 + beside);
+            root.draw(&Text::new(format!("{} ↩ {back}", values[k].item()), at, text(18.0, HPos::Center)))?;
+            if from.0 == 150 {
+                root.draw(&Text::new(names[k], (142, from.1), text(18.0, HPos::Right)))?;
+            }
         }
-    }
-    for (sign, x, y) in nodes {
-        svg.circle([x, y], 19.0, COLORS[0]);
-        svg.circle([x, y], 17.0, "#FFFFFF");
-        svg.text([x, y + 7.0], 20.0, Anchor::Middle, sign);
-    }
-    svg.write(out.join("ch05_shopping.svg"))?;
+        for (sign, x, y) in nodes {
+            root.draw(&Circle::new((x, y), 18, WHITE.filled()))?;
+            root.draw(&Circle::new((x, y), 18, COLORS[0].stroke_width(2)))?;
+            root.draw(&Text::new(sign, (x, y), text(24.0, HPos::Center)))?;
+        }
+        Ok(())
+    })?;
     let rows: Vec<[f64; 2]> =
         values.iter().zip(&gradients).map(|(v, g)| [v.item().into(), (*g).into()]).collect();
     write_csv(out.join("ch05_shopping.csv"), "value,gradient", &rows)?;

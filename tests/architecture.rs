@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
             &["ladder", "pattern", "verdict", "ndarray", "nalgebra"],
             &["report", "scan"],
             &["slope"],
-            &["calls", "check", "jacobian", "search"],
+            &["calls", "check", "jacobian", "kinks", "search"],
             &["argmin", "functions"],
         ],
     ),

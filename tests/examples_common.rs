@@ -87,9 +87,9 @@ fn curves_go_where_their_points_are() {
     let numbers: Vec<f64> =
         curve.split([' ', ',']).filter(|n| !n.is_empty()).map(|number| number.parse().unwrap()).collect();
     let [x0, y0, x1, y1, x2, y2] = numbers[..] else { panic!("{curve}") };
-    // Positions are rounded to hundredths.
-    assert!(((x2 - x0) / 4.0 - (x1 - x0)).abs() <= 0.02 && x2 > x0 + 100.0, "{curve}");
-    assert!(((y2 - y0) / 3.0 * 2.0 - (y1 - y0)).abs() <= 0.02 && y2 > y0 + 100.0, "{curve}");
+    // Positions are whole pixels.
+    assert!(((x2 - x0) / 4.0 - (x1 - x0)).abs() <= 1.0 && x2 > x0 + 100.0, "{curve}");
+    assert!(((y2 - y0) / 3.0 * 2.0 - (y1 - y0)).abs() <= 1.0 && y2 > y0 + 100.0, "{curve}");
     // The two single points beside the gap.
     assert_eq!(picture.lines().filter(|line| line.starts_with("<circle")).count(), 2);
 }

@@ -172,7 +172,9 @@ fn the_page_of_methods_is_that_of_the_sources() {
         write!(page, "\n### {name}\n\n{about}:\n{}.\n", listed(methods)).unwrap();
     }
     let none = BTreeSet::new();
-    let sections: [(&str, &[&str], &[&str], &BTreeSet<String>); 3] = [
+    /// The title, the folders to look in, the heads of the blocks of methods, and what is left out.
+    type Section<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a BTreeSet<String>);
+    let sections: [Section<'_>; 3] = [
         ("Of any `Value`", &["crates/autograd/src/value"], &["pub trait Value:"], &none),
         ("Of variables alone", &["crates/autograd/src"], &["impl<'t> Var<'t> {", "impl Var<'_> {"], &known),
         (
@@ -226,6 +228,8 @@ fn pytorchs_names_are_found_in_the_documentation() {
         let of_table = Some(line).filter(|line| line.contains(" => ") || line.contains(" = "));
         let alias = line.strip_prefix("#[doc(alias = \"");
         ours.extend([item, of_table, alias].into_iter().flatten().filter_map(word));
+        // Several in one line of a macro.
+        ours.extend(line.split(", ").filter(|part| part.contains(" = ")).filter_map(word));
     }
     let page = fs::read_to_string(root().join("docs/from-pytorch.md")).unwrap();
     let names = of_pytorch(&page);

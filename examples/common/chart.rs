@@ -1,14 +1,18 @@
 //! Charts: lines, dots, bars, arrows and areas between two axes; and figures, which are several of them.
 
-use super::svg::{Anchor, COLORS, GRID, INK, Svg, grey};
+use super::picture::{Area, COLORS, GRID, INK, grey, picture, text};
+use plotters::{
+    element::{DashedPathElement, DynElement},
+    prelude::*,
+    style::text_anchor::HPos,
+};
 use std::{error::Error, path::Path};
 
 /// A point or a distance along both axes.
 pub(crate) type Point = (f64, f64);
 
-/// Dashes and marks, so that lines and dots of different names differ in grey too.
-const DASHES: [&str; 4] =
-    ["", " stroke-dasharray=\"7 3\"", " stroke-dasharray=\"2 3\"", " stroke-dasharray=\"9 3 2 3\""];
+/// Lengths of dashes and gaps: lines of different names differ in grey too. The first is longer than any line.
+const DASHES: [(i32, i32); 4] = [(1 << 20, 1), (7, 4), (2, 3), (14, 4)];
 
 /// What is drawn into a chart, in this order.
 enum Mark {
@@ -125,69 +129,84 @@ pub(crate) fn figure(
     // No font is at hand to measure text with: 13 pixels are a wide character of the title's size.
     let width = (cell[0] * columns as f64).max(13.0 * title.chars().count() as f64);
     let height = 46.0 + cell[1] * charts.len().div_ceil(columns) as f64;
-    let mut svg = Svg::new(width, height);
-    svg.text([width / 2.0, 30.0], 22.0, Anchor::Middle, title);
-    let left = (width - cell[0] * columns as f64) / 2.0;
-    for (i, chart) in charts.iter().enumerate() {
-        let corner = [left + cell[0] * (i % columns) as f64, 44.0 + cell[1] * (i / columns) as f64];
-        chart.draw(&mut svg, corner, cell, font);
-    }
-    svg.write(path)
-}
-
-/// Where numbers lie in the picture.
-struct Scale {
-    x: Point,
-    y: Point,
-    corner: [f64; 2],
-    size: [f64; 2],
-}
-
-impl Scale {
-    fn at(&self, (x, y): Point) -> [f64; 2] {
-        let [across, up] = [share(x, self.x), share(y, self.y)];
-        [self.corner[0] + across * self.size[0], self.corner[1] + (1.0 - up) * self.size[1]]
-    }
-}
-
-/// Where a number lies in a range, from 0 to 1.
-fn share(v: f64, (low, high): Point) -> f64 {
-    (v - low) / (high - low)
+    picture(path, (width as usize, height as usize), title, |root| {
+        let left = (width - cell[0] * columns as f64) / 2.0;
+        for (i, chart) in charts.iter().enumerate() {
+            let (x, y) = (left + cell[0] * (i % columns) as f64, 44.0 + cell[1] * (i / columns) as f64);
+            let area = root.clone().shrink((x as u32, y as u32), (cell[0] as u32, cell[1] as u32));
+            chart.draw(&area, cell, font)?;
+        }
+        Ok(())
+    })
 }
 
 impl Chart {
-    fn draw(&self, svg: &mut Svg, [left, top]: [f64; 2], [width, height]: [f64; 2], font: f64) {
+    fn draw(&self, area: &Area<'_>, [width, height]: [f64; 2], font: f64) -> Result<(), Box<dyn Error>> {
         let above = if self.title.is_empty() { 0.6 * font } else { 2.0 * font };
-        let mut corner = [left + 4.6 * font, top + above];
-        let mut size = [width - 5.9 * font, height - above - 3.5 * font];
+        let (below, before, after) = (3.2 * font, 5.9 * font, 1.3 * font);
+        let size = [width - before - after, height - above - below];
         let x = self.x.unwrap_or_else(|| range(self.points().map(|p| p.0), 0.0));
         let y = self.y.unwrap_or_else(|| range(self.points().map(|p| p.1), 0.05));
+        let mut spare = [0.0; 2];
         if self.equal {
             let unit = (size[0] / (x.1 - x.0)).min(size[1] / (y.1 - y.0));
-            let smaller = [unit * (x.1 - x.0), unit * (y.1 - y.0)];
-            corner = [0, 1].map(|i| corner[i] + (size[i] - smaller[i]) / 2.0);
-            size = smaller;
+            spare = [size[0] - unit * (x.1 - x.0), size[1] - unit * (y.1 - y.0)].map(|spare| spare / 2.0);
         }
-        let scale = Scale { x, y, corner, size };
-        let middle = [corner[0] + size[0] / 2.0, corner[1] + size[1] / 2.0];
-        svg.text([middle[0], corner[1] - 0.5 * font], font, Anchor::Middle, &self.title);
-        svg.text([middle[0], corner[1] + size[1] + 2.7 * font], font, Anchor::Middle, &self.along);
-        svg.text([corner[0] - 3.5 * font, middle[1]], font, Anchor::Upward, &self.quantity);
-        for (v, label) in ticks(x, (size[0] / (3.4 * font)) as usize, self.log[0]) {
-            let [at, _] = scale.at((v, y.0));
-            svg.polyline(&[[at, corner[1]], [at, corner[1] + size[1]]], GRID, "");
-            svg.text([at, corner[1] + size[1] + 1.3 * font], 0.87 * font, Anchor::Middle, &label);
+        let middle = (before + size[0] / 2.0) as i32;
+        let title_at = (middle, (above + spare[1] - 0.8 * font) as i32);
+        area.draw(&Text::new(self.title.as_str(), title_at, text(1.2 * font, HPos::Center)))?;
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(above + spare[1])
+            .margin_bottom(spare[1])
+            .margin_left(spare[0] + 0.7 * font)
+            .margin_right(spare[0] + after)
+            .x_label_area_size(below)
+            .y_label_area_size(before - 0.7 * font)
+            .build_cartesian_2d(x.0..x.1, y.0..y.1)?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(GRID)
+            .axis_style(INK)
+            .label_style(text(1.08 * font, HPos::Center))
+            .axis_desc_style(text(1.2 * font, HPos::Center))
+            .x_desc(self.along.as_str())
+            .y_desc(self.quantity.as_str())
+            .x_labels((size[0] / (3.4 * font)) as usize)
+            .y_labels((size[1] / (2.4 * font)) as usize)
+            .x_label_formatter(&label(x, self.log[0]))
+            .y_label_formatter(&label(y, self.log[1]))
+            .draw()?;
+        for mark in &self.marks {
+            for element in mark.elements(x, y) {
+                chart.plotting_area().draw(&element)?;
+            }
+            let Some(name) = mark.name() else { continue };
+            let entry = chart.draw_series(std::iter::empty::<Rectangle<Point>>())?.label(name);
+            match *mark {
+                Mark::Line { style, .. } => {
+                    entry.legend(move |(x, y)| stroke(vec![(x, y), (x + 28, y)], style));
+                }
+                Mark::Dots { style, .. } => {
+                    entry.legend(move |at| dot(style, (at.0 + 14, at.1)));
+                }
+                _ => {}
+            }
         }
-        for (v, label) in ticks(y, (size[1] / (2.4 * font)) as usize, self.log[1]) {
-            let [_, at] = scale.at((x.0, v));
-            svg.polyline(&[[corner[0], at], [corner[0] + size[0], at]], GRID, "");
-            svg.text([corner[0] - 0.4 * font, at + 0.3 * font], 0.87 * font, Anchor::End, &label);
+        chart.plotting_area().draw(&Rectangle::new([(x.0, y.0), (x.1, y.1)], INK))?;
+        if self.marks.iter().all(|mark| mark.name().is_none()) {
+            return Ok(());
         }
-        svg.begin_clip(corner, size);
-        self.marks.iter().for_each(|mark| mark.draw(svg, &scale));
-        svg.end();
-        svg.frame(corner, size, INK);
-        self.draw_legend(svg, &scale, font);
+        chart
+            .configure_series_labels()
+            .position(self.emptiest_corner(x, y))
+            .legend_area_size(32)
+            .margin(16)
+            .background_style(WHITE)
+            .border_style(GRID)
+            .label_font(("sans-serif", font).into_font().color(&INK))
+            .draw()?;
+        Ok(())
     }
 
     /// All that is drawn and has a range to be shown.
@@ -195,55 +214,28 @@ impl Chart {
         self.marks.iter().flat_map(Mark::points)
     }
 
-    fn draw_legend(&self, svg: &mut Svg, scale: &Scale, font: f64) {
-        let names: Vec<(&str, &Mark)> =
-            self.marks.iter().filter_map(|mark| Some((mark.name()?, mark))).collect();
-        let longest = names.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        if longest == 0 {
-            return;
-        }
-        let size = [0.68 * font * longest as f64 + 3.4 * font, 1.35 * font * names.len() as f64 + 0.5 * font];
-        let [right, lower] = self.emptiest_corner(scale, size);
-        let place = |i: usize, far: bool| {
-            let gap = 0.5 * font;
-            if far { scale.corner[i] + scale.size[i] - size[i] - gap } else { scale.corner[i] + gap }
+    /// Where a legend hides the fewest points.
+    fn emptiest_corner(&self, x: Point, y: Point) -> SeriesLabelPosition {
+        use SeriesLabelPosition::{LowerLeft, LowerRight, UpperLeft, UpperRight};
+        let near = |v: f64, (low, high): Point, far: bool| {
+            let share = (v - low) / (high - low);
+            if far { share > 0.6 } else { share < 0.4 }
         };
-        let [x, y] = [place(0, right), place(1, lower)];
-        svg.rect([x, y], size, "#FFFFFF");
-        svg.frame([x, y], size, GRID);
-        for (i, (name, mark)) in names.into_iter().enumerate() {
-            let base = y + 1.35 * font * (i as f64 + 1.0);
-            let sample = [[x + 0.5 * font, base - 0.35 * font], [x + 2.5 * font, base - 0.35 * font]];
-            match mark {
-                Mark::Line { style, .. } => line(svg, &sample, *style),
-                Mark::Dots { style, .. } => dot(svg, [x + 1.5 * font, sample[0][1]], *style),
-                _ => {}
-            }
-            svg.text([x + 3.0 * font, base], font, Anchor::Start, name);
-        }
-    }
-
-    /// Where a legend of this size hides the fewest points: whether at the right, and whether below.
-    fn emptiest_corner(&self, scale: &Scale, size: [f64; 2]) -> [bool; 2] {
-        let near = |v: f64, i: usize, far: bool| {
-            let v = (v - scale.corner[i]) / scale.size[i];
-            let part = size[i] / scale.size[i] + 0.05;
-            if far { v > 1.0 - part } else { v < part }
+        let marks = || self.marks.iter().filter(|mark| !matches!(mark, Mark::Shade { .. }));
+        let hidden = |&(_, right, upper): &(_, bool, bool)| {
+            marks().flat_map(Mark::points).filter(|p| near(p.0, x, right) && near(p.1, y, upper)).count()
         };
-        let hidden = |&[right, lower]: &[bool; 2]| {
-            let at = |p: Point| scale.at(p);
-            self.marks
-                .iter()
-                .filter(|mark| !matches!(mark, Mark::Shade { .. }))
-                .flat_map(Mark::points)
-                .map(at)
-                .filter(|p| near(p[0], 0, right) && near(p[1], 1, lower))
-                .count()
-        };
-        let corners = [[true, false], [true, true], [false, false], [false, true]];
-        corners.into_iter().min_by_key(hidden).expect("there are four")
+        let corners = [
+            (UpperRight, true, true),
+            (LowerRight, true, false),
+            (UpperLeft, false, true),
+            (LowerLeft, false, false),
+        ];
+        corners.into_iter().min_by_key(hidden).expect("there are four").0
     }
 }
+
+type Element<'a, 'b> = DynElement<'a, SVGBackend<'b>, Point>;
 
 impl Mark {
     fn points(&self) -> Vec<Point> {
@@ -266,79 +258,97 @@ impl Mark {
         }
     }
 
-    fn draw(&self, svg: &mut Svg, scale: &Scale) {
+    /// What is drawn of it within these ranges.
+    fn elements<'a, 'b: 'a>(&self, x: Point, y: Point) -> Vec<Element<'a, 'b>> {
+        let within = |p: &Point| (x.0..=x.1).contains(&p.0) && (y.0..=y.1).contains(&p.1);
         match self {
-            Mark::Line { points, style, .. } => {
-                for run in points.split(|(_, y)| !y.is_finite()) {
-                    let at: Vec<[f64; 2]> = run.iter().map(|&p| scale.at(p)).collect();
-                    match at[..] {
-                        [] => {}
-                        [one] => svg.circle(one, 3.0, COLORS[style % 4]),
-                        _ => line(svg, &at, *style),
+            Mark::Line { points, style, .. } => points
+                .split(|(_, y)| !y.is_finite())
+                .flat_map(|run| match *run {
+                    [one] => vec![Circle::new(one, 3, COLORS[style % 4].filled()).into_dyn()],
+                    _ => {
+                        clipped(run, x, y).into_iter().map(|piece| stroke(piece, *style).into_dyn()).collect()
                     }
-                }
-            }
-            Mark::Dots { points, style, .. } => points.iter().for_each(|&p| dot(svg, scale.at(p), *style)),
+                })
+                .collect(),
+            Mark::Dots { points, style, .. } => points
+                .iter()
+                .filter(|p| within(p))
+                .map(|&p| (EmptyElement::at(p) + dot(*style, (0, 0))).into_dyn())
+                .collect(),
             Mark::Bars { width, bars } => {
-                for &(x, y) in bars.iter().filter(|(_, y)| *y > 0.0) {
-                    let ([left, top], [right, bottom]) = (scale.at((x, y)), scale.at((x + width, 0.0)));
-                    svg.rect([left, top], [right - left, bottom - top], COLORS[0]);
-                }
+                let bar = |&(x, y): &Point| Rectangle::new([(x, 0.0), (x + width, y)], COLORS[0].filled());
+                bars.iter().map(|at| bar(at).into_dyn()).collect()
             }
-            Mark::Arrows(arrows) => arrows.iter().for_each(|&(from, by)| {
-                arrow(svg, scale.at(from), scale.at((from.0 + by.0, from.1 + by.1)));
-            }),
+            Mark::Arrows(arrows) => arrows.iter().flat_map(|&(from, by)| arrow(from, by)).collect(),
             Mark::Shade { size, cells } => {
-                svg.begin_pixels();
-                for &((x, y), ink) in cells.iter().filter(|(_, ink)| *ink > 0.0) {
-                    let upper_left = scale.at((x - size.0 / 2.0, y + size.1 / 2.0));
-                    let lower_right = scale.at((x + size.0 / 2.0, y - size.1 / 2.0));
-                    // A little more, so that rounding leaves no gaps.
-                    let wide = [0, 1].map(|i| lower_right[i] - upper_left[i] + 0.5);
-                    svg.rect(upper_left, wide, &grey(0.3 * ink));
-                }
-                svg.end();
+                let cell = |&((x, y), ink): &(Point, f64)| {
+                    let (w, h) = (size.0 / 2.0, size.1 / 2.0);
+                    Rectangle::new([(x - w, y - h), (x + w, y + h)], grey(0.3 * ink).filled())
+                };
+                cells.iter().filter(|(_, ink)| *ink > 0.0).map(|at| cell(at).into_dyn()).collect()
             }
-            Mark::Thin(lines) => {
-                lines.iter().for_each(|line| svg.polyline(&line.map(|p| scale.at(p)), "#969696", ""));
-            }
+            Mark::Thin(lines) => lines
+                .iter()
+                .flat_map(|line| clipped(line, x, y))
+                .map(|piece| PathElement::new(piece, grey(0.4)).into_dyn())
+                .collect(),
         }
     }
 }
 
-fn line(svg: &mut Svg, at: &[[f64; 2]], style: usize) {
-    // After four lines the same colours come again, with other dashes.
-    let dashes = DASHES[(style + style / 4) % 4];
-    svg.polyline(at, COLORS[style % 4], &format!("stroke-width=\"2\"{dashes}"));
+/// The pieces of a line within ranges: plotters would move what is outside onto the frame.
+fn clipped(line: &[Point], x: Point, y: Point) -> Vec<Vec<Point>> {
+    let mut pieces: Vec<Vec<Point>> = Vec::new();
+    for pair in line.windows(2) {
+        let (a, b) = (pair[0], pair[1]);
+        let (dx, dy) = (b.0 - a.0, b.1 - a.1);
+        // The share of the segment on the inner side of each edge (Liang and Barsky).
+        let edges = [(-dx, a.0 - x.0), (dx, x.1 - a.0), (-dy, a.1 - y.0), (dy, y.1 - a.1)];
+        let (from, to) = edges.into_iter().fold((0f64, 1f64), |(from, to), (by, room)| match by {
+            _ if by < 0.0 => (from.max(room / by), to),
+            _ if by > 0.0 => (from, to.min(room / by)),
+            _ if room < 0.0 => (1.0, 0.0),
+            _ => (from, to),
+        });
+        if from > to {
+            continue;
+        }
+        let at = |share: f64| (a.0 + share * dx, a.1 + share * dy);
+        match pieces.last_mut() {
+            Some(piece) if from == 0.0 && piece.last() == Some(&a) => {
+                piece.push(if to == 1.0 { b } else { at(to) })
+            }
+            _ => pieces.push(vec![at(from), if to == 1.0 { b } else { at(to) }]),
+        }
+    }
+    pieces
 }
 
-/// A disc, a square, a triangle or a diamond.
-fn dot(svg: &mut Svg, [x, y]: [f64; 2], style: usize) {
-    let color = COLORS[style % 4];
-    let around = |corners: &[[f64; 2]]| corners.iter().map(|c| [x + c[0], y + c[1]]).collect::<Vec<_>>();
-    match style % 4 {
-        0 => svg.circle([x, y], 4.0, color),
-        1 => svg.rect([x - 3.5, y - 3.5], [7.0, 7.0], color),
-        2 => svg.polygon(&around(&[[0.0, -5.0], [4.5, 4.0], [-4.5, 4.0]]), color, "none"),
-        _ => svg.polygon(&around(&[[0.0, -5.0], [5.0, 0.0], [0.0, 5.0], [-5.0, 0.0]]), color, "none"),
-    }
+/// A line; after four the same colours come again, with other dashes.
+fn stroke<C: Clone>(points: Vec<C>, style: usize) -> DashedPathElement<std::vec::IntoIter<C>, i32> {
+    let (dash, gap) = DASHES[(style + style / 4) % 4];
+    DashedPathElement::new(points, dash, gap, COLORS[style % 4].stroke_width(2))
 }
 
-fn arrow(svg: &mut Svg, from: [f64; 2], to: [f64; 2]) {
-    let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
-    let length = dx.hypot(dy);
-    if length < 0.5 {
-        return;
-    }
-    let head = (0.4 * length).min(5.0) / length;
-    let back = [to[0] - head * dx, to[1] - head * dy];
-    let aside = [-0.5 * head * dy, 0.5 * head * dx];
-    svg.polyline(&[from, back], INK, "");
-    svg.polygon(
-        &[to, [back[0] + aside[0], back[1] + aside[1]], [back[0] - aside[0], back[1] - aside[1]]],
-        INK,
-        INK,
-    );
+/// A square, a diamond, a triangle or an hourglass about a pixel.
+fn dot(style: usize, (x, y): (i32, i32)) -> Polygon<(i32, i32)> {
+    let corners = match style % 4 {
+        0 => vec![(-4, -4), (4, -4), (4, 4), (-4, 4)],
+        1 => vec![(0, -6), (6, 0), (0, 6), (-6, 0)],
+        2 => vec![(0, -5), (5, 4), (-5, 4)],
+        _ => vec![(-5, -5), (5, -5), (-5, 5), (5, 5)],
+    };
+    let corners: Vec<_> = corners.into_iter().map(|(dx, dy)| (x + dx, y + dy)).collect();
+    Polygon::new(corners, COLORS[style % 4].filled())
+}
+
+/// A shaft and a head, which is a third of the length.
+fn arrow<'a, 'b: 'a>(from: Point, by: Point) -> [Element<'a, 'b>; 2] {
+    let at =
+        |along: f64, aside: f64| (from.0 + along * by.0 - aside * by.1, from.1 + along * by.1 + aside * by.0);
+    let head = vec![at(1.0, 0.0), at(0.65, 0.15), at(0.65, -0.15)];
+    [PathElement::new([from, at(0.65, 0.0)], INK).into_dyn(), Polygon::new(head, INK.filled()).into_dyn()]
 }
 
 /// From the smallest to the largest value, with this share of the distance added on both sides; never empty.
@@ -352,22 +362,15 @@ fn range(values: impl Iterator<Item = f64>, margin: f64) -> Point {
     }
 }
 
-/// About so many round numbers in a range, each with its label.
-fn ticks((low, high): Point, count: usize, log: bool) -> Vec<(f64, String)> {
-    let least = (high - low) / count.max(1) as f64;
-    let power = 10f64.powf(least.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| *step >= least);
-    let step = step.unwrap_or(10.0 * power).max(if log { 1.0 } else { 0.0 });
-    let decimals = (-step.log10().floor()).max(0.0) as usize;
+/// How the numbers of an axis are written.
+fn label((low, high): Point, log: bool) -> impl Fn(&f64) -> String {
     let large = low.abs().max(high.abs());
-    let label = |v: f64| match large {
+    move |v| match large {
+        _ if log && v.fract() != 0.0 => String::new(),
         _ if log => format!("1e{v}"),
-        1e-3..1e5 => format!("{v:.decimals$}"),
-        // What rounding left of 0, and of round numbers, is not shown.
-        _ if v.abs() < 1e-3 * step => "0".to_owned(),
+        // Where 0 should stand, plotters has what rounding left of it.
+        _ if v.abs() < 1e-9 * (high - low) => "0".to_owned(),
+        1e-3..1e5 => format!("{}", *v as f32),
         _ => format!("{v:.1e}").replace(".0e", "e"),
-    };
-    // The thousandth part keeps a tick at an end that rounding has moved.
-    let (first, last) = ((low / step - 1e-3).ceil() as i64, (high / step + 1e-3).floor() as i64);
-    (first..=last).map(|k| k as f64 * step).map(|v| (v, label(v))).collect()
+    }
 }

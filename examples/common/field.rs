@@ -2,8 +2,9 @@
 
 use super::{
     chart::Point,
-    svg::{Anchor, INK, Svg, grey},
+    picture::{GRID, grey, picture, text},
 };
+use plotters::{prelude::*, style::text_anchor::HPos};
 use std::{error::Error, path::Path};
 
 /// The contours of a function at these levels, found on a grid of `n` by `n` cells: each cell is crossed by straight lines
@@ -48,47 +49,53 @@ pub(crate) fn surface(
     reach: f64,
     n: usize,
 ) -> Result<(), Box<dyn Error>> {
-    let corner = |i: usize, j: usize| (on((-1.0, 1.0), i, n), on((-1.0, 1.0), j, n));
-    let height = |(x, y): Point| f(reach * x, reach * y);
+    let corner = |i: usize, j: usize| (on((-reach, reach), i, n), on((-reach, reach), j, n));
+    let height = |(x, y): Point| f(x, y);
     let all = || (0..=n).flat_map(|i| (0..=n).map(move |j| height(corner(i, j))));
     let (low, high) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
-    // Turned by 35 degrees, and seen from 30 degrees above the ground.
-    let (turn, tilt) = (35f64.to_radians(), 30f64.to_radians());
-    let depth = |(x, y): Point| y * turn.cos() + x * turn.sin();
-    let place = |at: Point, up: f64| {
-        let across = at.0 * turn.cos() - at.1 * turn.sin();
-        [320.0 + 170.0 * across, 390.0 - 170.0 * depth(at) * tilt.sin() - 250.0 * up * tilt.cos()]
-    };
     let share = |v: f64| (v - low) / (high - low);
-    let mut svg = Svg::new(640.0, 560.0);
-    svg.text([320.0, 32.0], 22.0, Anchor::Middle, title);
-    let floor = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)];
-    svg.polygon(&floor.map(|at| place(at, 0.0)), "#F4F4F4", INK);
-    // The axis of heights stands on the left corner.
-    svg.polyline(&[place(floor[3], 0.0), place(floor[3], 1.0)], INK, "");
-    let mut cells: Vec<(usize, usize)> = (0..n).flat_map(|i| (0..n).map(move |j| (i, j))).collect();
-    cells.sort_by(|a, b| depth(corner(b.0, b.1)).total_cmp(&depth(corner(a.0, a.1))));
-    for (i, j) in cells {
-        let corners = [corner(i, j), corner(i + 1, j), corner(i + 1, j + 1), corner(i, j + 1)];
-        let mean = corners.map(height).iter().sum::<f64>() / 4.0;
-        svg.polygon(
-            &corners.map(|at| place(at, share(height(at)))),
-            &grey(0.1 + 0.6 * share(mean)),
-            "#5A5A5A",
-        );
-    }
-    for k in 0..=4 {
-        let part = on((-1.0, 1.0), k, 4);
-        let label = |v: f64| format!("{}", (v * 100.0).round() / 100.0);
-        let moved = |[x, y]: [f64; 2], dx: f64, dy: f64| [x + dx, y + dy];
-        svg.text(moved(place((part, -1.0), 0.0), 6.0, 18.0), 14.0, Anchor::Start, &label(reach * part));
-        svg.text(moved(place((-1.0, part), 0.0), -6.0, 18.0), 14.0, Anchor::End, &label(reach * part));
-        let up = on((low, high), k, 4);
-        svg.text(moved(place(floor[3], share(up)), -8.0, 4.0), 14.0, Anchor::End, &label(up));
-    }
-    let moved = |[x, y]: [f64; 2], dx: f64, dy: f64| [x + dx, y + dy];
-    svg.text(moved(place((0.0, -1.0), 0.0), 40.0, 44.0), 16.0, Anchor::Middle, "x0");
-    svg.text(moved(place((-1.0, 0.0), 0.0), -46.0, 40.0), 16.0, Anchor::Middle, "x1");
-    svg.text(moved(place(floor[3], 0.5), -58.0, 0.0), 16.0, Anchor::Upward, "f(x0, x1)");
-    svg.write(path)
+    picture(path, (640, 560), title, |root| {
+        // Plotters' second axis goes up.
+        let mut chart = ChartBuilder::on(&root.margin(40, 0, 0, 0)).margin(20).build_cartesian_3d(
+            -reach..reach,
+            low..high,
+            -reach..reach,
+        )?;
+        let turn = 35f64.to_radians();
+        chart.with_projection(|mut projection| {
+            (projection.yaw, projection.pitch, projection.scale) = (turn, 30f64.to_radians(), 0.75);
+            projection.into_matrix()
+        });
+        let label = |v: &f64| format!("{}", *v as f32);
+        chart
+            .configure_axes()
+            .light_grid_style(TRANSPARENT)
+            .bold_grid_style(GRID)
+            .axis_panel_style(WHITE)
+            .label_style(text(16.0, HPos::Center))
+            .x_formatter(&label)
+            .y_formatter(&label)
+            .z_formatter(&label)
+            .max_light_lines(1)
+            .draw()?;
+        // What is farther is drawn first.
+        let mut cells: Vec<(usize, usize)> = (0..n).flat_map(|i| (0..n).map(move |j| (i, j))).collect();
+        let nearness = |&(i, j): &(usize, usize)| j as f64 * turn.cos() - i as f64 * turn.sin();
+        cells.sort_by(|a, b| nearness(a).total_cmp(&nearness(b)));
+        for (i, j) in cells {
+            let corners = [corner(i, j), corner(i + 1, j), corner(i + 1, j + 1), corner(i, j + 1)];
+            let mut edge = corners.map(|at| (at.0, height(at), at.1)).to_vec();
+            let mean = corners.map(height).iter().sum::<f64>() / 4.0;
+            chart.draw_series([Polygon::new(edge.clone(), grey(0.1 + 0.6 * share(mean)).filled())])?;
+            edge.push(edge[0]);
+            chart.draw_series([PathElement::new(edge, grey(0.65))])?;
+        }
+        let names = [
+            ("x0", (0.0, low, 1.4 * reach)),
+            ("x1", (-1.5 * reach, high, 0.0)),
+            ("f(x0, x1)", (-1.6 * reach, (low + high) / 2.0, reach)),
+        ];
+        chart.draw_series(names.map(|(name, at)| Text::new(name, at, text(19.0, HPos::Center))))?;
+        Ok(())
+    })
 }

@@ -1,7 +1,8 @@
 //! Grids of small pictures.
 
-use super::svg::{Anchor, Svg, grey};
+use super::picture::{grey, picture, text};
 use gradus::tensor::Tensor;
+use plotters::{prelude::*, style::text_anchor::HPos};
 use std::{error::Error, path::Path};
 
 /// Shades from paper to ink: as many as the 8 x 8 digits have.
@@ -21,36 +22,31 @@ pub(crate) fn digit_grid(
 ) -> Result<(), Box<dyn Error>> {
     assert_eq!(images.len(), captions.len(), "digit_grid: every picture has a caption");
     // No font is at hand to measure text with: 7 pixels are a wide character of the captions' size.
-    let text = captions.iter().map(|caption| 7 * caption.chars().count()).max().unwrap_or(0);
-    let (cell_width, cell_height) = (text.max(PICTURE) + MARGIN, PICTURE + 20 + MARGIN);
+    let widest = captions.iter().map(|caption| 7 * caption.chars().count()).max().unwrap_or(0);
+    let (cell_width, cell_height) = (widest.max(PICTURE) + MARGIN, PICTURE + 20 + MARGIN);
     let columns = (WIDTH / cell_width).clamp(1, images.len().max(1));
     let width = (columns * cell_width).max(12 * title.chars().count()) + MARGIN;
     let top = 48;
     let height = top + images.len().div_ceil(columns) * cell_height;
-    let mut svg = Svg::new(width as f64, height as f64);
-    svg.text([width as f64 / 2.0, 32.0], 22.0, Anchor::Middle, title);
-    for (i, (image, caption)) in images.iter().zip(captions).enumerate() {
-        let left = (width - columns * cell_width) / 2 + i % columns * cell_width;
-        let (middle, y) = (left + cell_width / 2, top + i / columns * cell_height);
-        let (h, w) = (image.size(-2), image.size(-1));
-        let scale = (PICTURE / h.max(w).max(1)).max(1);
-        let x = middle - w * scale / 2;
-        let at = |column: usize, row: usize| [(x + column * scale) as f64, (y + row * scale) as f64];
-        let (corner, end) = (at(0, 0), at(w, h));
-        svg.frame(
-            [corner[0] - 0.5, corner[1] - 0.5],
-            [end[0] - corner[0] + 1.0, end[1] - corner[1] + 1.0],
-            "#CDCDCD",
-        );
-        svg.begin_pixels();
-        for run in runs(image) {
-            let size = [((run.end - run.start) * scale) as f64, scale as f64];
-            svg.rect(at(run.start, run.row), size, &grey(f64::from(run.level) / f64::from(LEVELS)));
+    picture(path, (width, height), title, |root| {
+        for (i, (image, caption)) in images.iter().zip(captions).enumerate() {
+            let left = (width - columns * cell_width) / 2 + i % columns * cell_width;
+            let (middle, y) = ((left + cell_width / 2) as i32, (top + i / columns * cell_height) as i32);
+            let (h, w) = (image.size(-2), image.size(-1));
+            let scale = (PICTURE / h.max(w).max(1)).max(1) as i32;
+            let x = middle - w as i32 * scale / 2;
+            let at = |column: usize, row: usize| (x + column as i32 * scale, y + row as i32 * scale);
+            let end = at(w, h);
+            root.draw(&Rectangle::new([(x - 1, y - 1), end], grey(0.2)))?;
+            for run in runs(image) {
+                let ink = grey(f64::from(run.level) / f64::from(LEVELS));
+                let corners = [at(run.start, run.row), at(run.end, run.row + 1)];
+                root.draw(&Rectangle::new(corners, ink.filled()))?;
+            }
+            root.draw(&Text::new(caption.as_str(), (middle, end.1 + 12), text(15.0, HPos::Center)))?;
         }
-        svg.end();
-        svg.text([middle as f64, end[1] + 17.0], 13.0, Anchor::Middle, caption);
-    }
-    svg.write(path)
+        Ok(())
+    })
 }
 
 /// Pixels of one shade side by side, drawn as one rectangle.

@@ -11,5 +11,5 @@ pub(crate) mod field;
 pub(crate) mod grid;
 pub(crate) mod learning;
 pub(crate) mod nets;
+pub(crate) mod picture;
 pub(crate) mod progress;
-pub(crate) mod svg;

@@ -2,11 +2,20 @@
 
 use gradus_autograd::prelude::*;
 use gradus_tensor::memory;
+use std::sync::Mutex;
+
+/// The counters of memory are shared by all threads.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
 
 /// pytorch #4661, #7343, burn #2333: gradients that hold what holds them. Live bytes go back to where they were, after a step,
 /// a recorded second derivative, a checkpoint, a hook, and a sweep that panics.
 #[test]
 fn memory_comes_back() {
+    let _alone = alone();
     let w = Param::new(Tensor::ones([256, 256]));
     let x = Tensor::ones([256, 256]);
     let before = memory::stats().live_bytes;
@@ -33,4 +42,58 @@ fn memory_comes_back() {
         let left = memory::stats().live_bytes.abs_diff(before);
         assert!(left < 256 * 256 * 4 / 2, "{left} bytes are left");
     }
+}
+
+/// Peak bytes of a step over a chain of `n` products, in checkpoints of so many.
+fn peak_of_chain(n: usize, each: usize) -> (usize, Tensor) {
+    let w = Param::new(Tensor::full([1 << 14], 1.0001));
+    let mut tape = Tape::new();
+    memory::reset_peak();
+    let before = memory::stats().live_bytes;
+    let (_, gradients, ()) = tape.step(|tape| {
+        let at = tape.place();
+        let mut y = at.constant(Tensor::ones([1 << 14]));
+        for _ in 0..n / each {
+            y = if each == 1 {
+                y * at.param(&w)
+            } else {
+                at.checkpoint(|| (0..each).fold(y, |y, _| y * at.param(&w)))
+            };
+        }
+        (y.mean(), ())
+    });
+    (memory::stats().peak_bytes - before, gradients[&w].clone())
+}
+
+#[test]
+fn a_deep_chain_needs_less_memory() {
+    let _alone = alone();
+    let buffer = (1 << 14) * 4;
+    let (whole, plain) = peak_of_chain(400, 1);
+    let (checkpointed, same) = peak_of_chain(400, 20);
+    assert_eq!(plain, same);
+    // All 400 values, or the 20 that are kept and the 20 of one part.
+    assert!((400 * buffer..415 * buffer + 400 * 1024).contains(&whole), "{}", whole / buffer);
+    assert!(checkpointed < 50 * buffer, "{}", checkpointed / buffer);
+}
+
+#[test]
+fn a_step_releases_while_it_sweeps() {
+    let _alone = alone();
+    // Without release the gradient's own temporaries would come on top of all values.
+    let w = Param::new(Tensor::ones([1 << 14]));
+    let buffer = (1 << 14) * 4;
+    let mut tape = Tape::new();
+    let mut held = 0;
+    let before = memory::stats().live_bytes;
+    memory::reset_peak();
+    let (_, gradients, ()) = tape.step(|tape| {
+        let y = (0..100).fold(tape.param(&w), |y, _| y.sin());
+        held = memory::stats().live_bytes - before;
+        (y.sum(), ())
+    });
+    let peak = memory::stats().peak_bytes - before;
+    assert!(held >= 100 * buffer && peak < held + 6 * buffer, "{held} {peak}");
+    drop(gradients);
+    assert!(memory::stats().live_bytes <= before + buffer, "the tape gave everything back");
 }

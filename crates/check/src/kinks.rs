@@ -27,7 +27,9 @@ impl Search<'_> {
         for &a in kinks.iter().take(MOST_SHARED) {
             let Some(b) = self.partner(a).filter(|b| !kinks.contains(b)) else { continue };
             let alone = self.judge_alone(&[self.task(b)]).swap_remove(0);
-            if matches!(alone.reason, Reason::Agrees | Reason::Between) {
+            // Where branches are not known, who shares a kink is at one.
+            let agrees = alone.reason == Reason::Agrees && self.subject.knows_branches();
+            if agrees || alone.reason == Reason::Between {
                 pairs.push((a, b));
             }
             self.note(b, alone);

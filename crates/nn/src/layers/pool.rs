@@ -302,10 +302,13 @@ pub struct LpPool<const N: usize> {
 }
 
 /// [`LpPool`] of rows `[n, c, length]`.
+#[doc(alias = "LPPool1d")]
 pub type LpPool1d = LpPool<1>;
 /// [`LpPool`] of images `[n, c, h, w]`.
+#[doc(alias = "LPPool2d")]
 pub type LpPool2d = LpPool<2>;
 /// [`LpPool`] of volumes or films `[n, c, d, h, w]`.
+#[doc(alias = "LPPool3d")]
 pub type LpPool3d = LpPool<3>;
 
 module!(LpPool<const N: usize> { ; p, options });

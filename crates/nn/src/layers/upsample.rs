@@ -22,6 +22,8 @@ use gradus_tensor::OrFail;
 /// let y = Upsample::new([7, 5], linear).forward(Tensor::ones([1, 3, 4, 4]));
 /// assert_eq!(y.shape(), &[1, 3, 7, 5]);
 /// ```
+#[doc(alias = "UpsamplingNearest2d")]
+#[doc(alias = "UpsamplingBilinear2d")]
 #[derive(Clone, Debug)]
 pub struct Upsample {
     /// What becomes of the axes behind the first two.

@@ -217,6 +217,7 @@ pub trait ClassLoss: Value {
     /// assert_eq!(loss.item(), 0.5 / 4.0);
     /// assert_eq!(loss.backward()[scores].to_vec(), [0.0, -0.25, 0.25, 0.0]);
     /// ```
+    #[doc(alias = "MultiMarginLoss")]
     #[track_caller]
     fn multi_margin_loss(&self, labels: &Indices) -> Self {
         self.multi_margin_loss_with(labels, Reduction::Mean)
