@@ -1,19 +1,8 @@
 //! Chapter 6: optimizers, initial weights, batch normalisation, weight decay, dropout; and what the books' own programs do.
 
+use crate::descent::descend;
 use crate::{apart, close, gradient, slope};
 use gradus::prelude::*;
-
-/// What an optimizer makes of w² from 1, step by step.
-fn path(mut optimizer: impl Optimizer, steps: usize) -> Vec<f64> {
-    let (mut w, mut tape) = (Param::new(1.0), Tape::new());
-    (0..steps)
-        .map(|_| {
-            let (_, gradients, ()) = tape.step(|tape| (tape.param(&w).square(), ()));
-            optimizer.step(&mut w, &gradients);
-            w.value().item().into()
-        })
-        .collect()
-}
 
 #[track_caller]
 fn follows(found: &[f64], expected: &[f64]) {
@@ -30,7 +19,7 @@ fn adagrad_does_not_divide_by_zero() {
         Tape::new().step(|tape| ((tape.param(&w) * tape.constant([0.0, 1.0])).sum(), ()));
     AdaGrad::new(0.1).step(&mut w, &gradients);
     assert_eq!(w.value().to_vec(), [1.0, 0.9]);
-    follows(&path(AdaGrad::new(0.1), 3), &[0.9, 0.8331035, 0.7804562]);
+    follows(&descend(AdaGrad::new(0.1), 3), &[0.9, 0.8331035, 0.7804562]);
 }
 
 /// Ten steps of Adam on w² in f64, with or without the line that the comment swallowed: w, m and v.
@@ -55,7 +44,7 @@ fn adam_without_its_first_moment_stays() {
     close(v, 0.0398, 5e-5);
     let [right, ..] = adam(true);
     close(right, 0.99, 1e-4);
-    close(path(Adam::new(0.001).book_epsilon(), 10)[9], right, 2e-7);
+    close(descend(Adam::new(0.001).book_epsilon(), 10)[9], right, 2e-7);
 }
 
 #[test]
@@ -140,7 +129,7 @@ fn adadelta_has_a_formula() {
         w -= step;
         close(w, expected, 1e-10);
     }
-    follows(&path(AdaDelta::new(1.0).rho(0.95), 3), &expected);
+    follows(&descend(AdaDelta::new(1.0).rho(0.95), 3), &expected);
 }
 
 #[test]
@@ -277,7 +266,7 @@ fn nesterov(late: bool) -> Vec<f64> {
 fn nesterovs_velocity_is_renewed_last() {
     let expected = [0.62, 0.2224, -0.108352];
     nesterov(true).into_iter().zip(expected).for_each(|(w, e)| close(w, e, 1e-12));
-    follows(&path(Sgd::new(0.1).nesterov(0.9), 3), &expected);
+    follows(&descend(Sgd::new(0.1).nesterov(0.9), 3), &expected);
     close(nesterov(false)[0], 0.458, 1e-12);
     // The definition: the gradient is taken where momentum alone would lead; u is that place.
     let ([mut w, mut v], mut places) = ([1.0, 0.0], Vec::new());

@@ -4,6 +4,8 @@ mod activations;
 mod backprop;
 mod checking;
 mod convolution;
+#[path = "../../crates/nn/tests/common/descent.rs"]
+mod descent;
 mod learning;
 mod losses;
 mod page;

@@ -86,16 +86,7 @@ fn the_hidden_update_is_an_outer_product() {
 
 #[test]
 fn an_error_of_0_165_takes_three_steps() {
-    for (steps, expected) in [
-        (1, 0.182019),
-        (2, 0.173937),
-        (3, 0.166055),
-        (5, 0.150955),
-        (10, 0.117472),
-        (20, 0.068818),
-        (50, 0.012834),
-        (100, 0.000764),
-    ] {
+    for (steps, expected) in [(1, 0.182019), (2, 0.173937), (3, 0.166055)] {
         close(error(after(steps, backward)), expected, 6e-7);
     }
     close(error(after(1, printed_backward)), 0.18180, 5e-6);

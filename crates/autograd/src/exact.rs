@@ -37,8 +37,7 @@ use gradus_tensor::Tensor;
 /// The choices that the recorded f32 inputs made: the side of a kink, the winner of a maximum, masks of dropout, indices. So
 /// a move may be as far as they hold; for other inputs record anew, as [`value_and_grad`] does for each.
 ///
-/// It is slow, a few tens of nanoseconds an element and more for products of matrices: for checks, and for models with as
-/// many numbers as an application of L-BFGS has.
+/// It is slow, for no kernel is in it: for checks, and for models as small as those that L-BFGS is for.
 pub struct Exact<'t> {
     tape: &'t Tape,
     replay: Replay<'t>,

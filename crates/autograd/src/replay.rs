@@ -90,15 +90,10 @@ impl<'t> Replay<'t> {
     /// All values when each step's result is off by a random error: one of the results that arithmetic so good could have
     /// given.
     pub(crate) fn rounded(&self, errors: Errors, rng: &mut Rng) -> Vec<Array> {
-        let mut values: Vec<Array> = Vec::with_capacity(self.base.len());
-        for (id, node) in self.nodes.iter().enumerate() {
-            if node.is_later_output() {
-                continue;
-            }
-            let (mut outputs, precision, term) = match &node.step {
+        self.run(self.base.len(), &mut |id, step, inputs| {
+            let (mut outputs, precision, term) = match step {
                 Some(step) => {
-                    let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &values[i as usize]).collect();
-                    let outputs = step.reference(&inputs, &mut Branches::frozen(&self.choices[id]));
+                    let outputs = step.reference(inputs, &mut Branches::frozen(&self.choices[id]));
                     let term = inputs.iter().take(2).map(|x| largest(x)).product();
                     (outputs, step.precision(), term)
                 }
@@ -117,28 +112,16 @@ impl<'t> Replay<'t> {
                     *y += size * f64::from(rng.uniform(-1.0, 1.0));
                 }
             }
-            values.extend(outputs);
-        }
-        values
+            outputs
+        })
     }
 
     /// All values up to a node when leaves have other values.
     pub(crate) fn at(&self, leaves: &[(u32, Array)], last: u32) -> Vec<Array> {
-        let mut values: Vec<Array> = Vec::with_capacity(last as usize + 1);
-        for (id, node) in self.nodes.iter().enumerate().take(last as usize + 1) {
-            if node.is_later_output() {
-                continue;
-            }
-            let Some(step) = &node.step else {
-                let leaf = leaves.iter().find(|(leaf, _)| *leaf as usize == id);
-                values.push(leaf.map_or(&self.base[id], |(_, value)| value).clone());
-                continue;
-            };
-            let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &values[i as usize]).collect();
-            let outputs = step.reference(&inputs, &mut Branches::frozen(&self.choices[id]));
-            values.extend(outputs);
-        }
-        values
+        self.run(last as usize + 1, &mut |id, step, inputs| match step {
+            Some(step) => step.reference(inputs, &mut Branches::frozen(&self.choices[id])),
+            None => vec![self.leaf(leaves, id)],
+        })
     }
 
     /// The value of a node when leaves have other values and steps at some nodes are others, by the branches that are theirs.
@@ -148,21 +131,34 @@ impl<'t> Replay<'t> {
         steps: &[(usize, &dyn Step)],
         last: u32,
     ) -> Array {
-        let mut values: Vec<Array> = Vec::with_capacity(last as usize + 1);
-        for (id, node) in self.nodes.iter().enumerate().take(last as usize + 1) {
-            if node.is_later_output() {
-                continue;
+        let mut values = self.run(last as usize + 1, &mut |id, step, inputs| match step {
+            Some(step) => {
+                let step = steps.iter().find(|(other, _)| *other == id).map_or(step, |(_, step)| *step);
+                step.reference(inputs, &mut Branches::recording())
             }
-            let Some(step) = &node.step else {
-                let leaf = leaves.iter().find(|(leaf, _)| *leaf as usize == id);
-                values.push(leaf.map_or(&self.base[id], |(_, value)| value).clone());
-                continue;
-            };
-            let step = steps.iter().find(|(other, _)| *other == id).map_or(&**step, |(_, step)| *step);
-            let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &values[i as usize]).collect();
-            values.extend(step.reference(&inputs, &mut Branches::recording()));
-        }
+            None => vec![self.leaf(leaves, id)],
+        });
         values.swap_remove(last as usize)
+    }
+
+    /// The values of the first nodes, each step's and leaf's as `compute` gives them from position, step and inputs.
+    fn run(&self, count: usize, compute: &mut Compute<'_>) -> Vec<Array> {
+        let mut values: Vec<Array> = Vec::with_capacity(count);
+        for (id, node) in self.nodes.iter().enumerate().take(count) {
+            if node.is_later_output() {
+                continue; // came with the first
+            }
+            let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &values[i as usize]).collect();
+            let computed = compute(id, node.step.as_deref(), &inputs);
+            values.extend(computed);
+        }
+        values
+    }
+
+    /// The value of a leaf, which may be another than the recorded one.
+    fn leaf(&self, others: &[(u32, Array)], id: usize) -> Array {
+        let other = others.iter().find(|(leaf, _)| *leaf as usize == id);
+        other.map_or(&self.base[id], |(_, value)| value).clone()
     }
 
     /// The way from a leaf to the node that depends on it; `None` where that does not.
@@ -231,6 +227,9 @@ impl<'t> Replay<'t> {
         needed
     }
 }
+
+/// From a node's position, its step if it has one, and that step's inputs, to the values of its outputs.
+type Compute<'a> = dyn FnMut(usize, Option<&dyn Step>, &[&Array]) -> Vec<Array> + 'a;
 
 /// What a report says of an operation whose backward is a surrogate.
 pub(crate) fn surrogate_note(name: &str, place: &str) -> String {

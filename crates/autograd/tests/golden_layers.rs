@@ -90,26 +90,20 @@ fn normalisations() {
 #[test]
 fn attention() {
     check("attention", |v| v[0].scaled_dot_product_attention(&v[1], &v[2], AttentionOptions::default()));
+    let mask =
+        Tensor::from([[1.0, 0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]]);
     check("attention_mask", |v| {
-        let mask = [[1.0, 0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]];
-        v[0].scaled_dot_product_attention(
-            &v[1],
-            &v[2],
-            AttentionOptions { mask: Some(&v[0].place().constant(mask)), ..Default::default() },
-        )
+        let mask = v[0].place().constant(&mask);
+        let options = AttentionOptions { mask: Some(&mask), ..Default::default() };
+        v[0].scaled_dot_product_attention(&v[1], &v[2], options)
     });
     check("attention_causal", |v| {
-        v[0].scaled_dot_product_attention(
-            &v[1],
-            &v[2],
-            AttentionOptions { is_causal: true, ..Default::default() },
-        )
+        let options = AttentionOptions { is_causal: true, ..Default::default() };
+        v[0].scaled_dot_product_attention(&v[1], &v[2], options)
     });
     fn grouped<'a, V>(options: AttentionOptions<'a, V>) -> AttentionOptions<'a, V> {
         AttentionOptions { enable_gqa: true, ..options }
     }
-    let mask =
-        Tensor::from([[1.0, 0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]]);
     check("attention_scale", |v| {
         let options = AttentionOptions { scale: Some(0.3), ..Default::default() };
         v[0].scaled_dot_product_attention(&v[1], &v[2], options)
@@ -178,23 +172,10 @@ fn poolings() {
             ..PoolOptions::new([2, 3])
         })
     });
-    check("avg_pool2d", |v| {
-        v[0].avg_pool2d(PoolOptions {
-            stride: [2, 2],
-            padding: [1, 1],
-            ceil_mode: true,
-            ..PoolOptions::new([2, 3])
-        })
-    });
-    check("avg_pool2d_without_pad", |v| {
-        v[0].avg_pool2d(PoolOptions {
-            stride: [2, 2],
-            padding: [1, 1],
-            ceil_mode: true,
-            count_include_pad: false,
-            ..PoolOptions::new([2, 3])
-        })
-    });
+    let options =
+        PoolOptions { stride: [2, 2], padding: [1, 1], ceil_mode: true, ..PoolOptions::new([2, 3]) };
+    check("avg_pool2d", |v| v[0].avg_pool2d(options));
+    check("avg_pool2d_without_pad", |v| v[0].avg_pool2d(PoolOptions { count_include_pad: false, ..options }));
     check("adaptive_max_pool2d", |v| v[0].adaptive_max_pool2d([4, 3]));
     check("adaptive_avg_pool2d", |v| v[0].adaptive_avg_pool2d([4, 3]));
     // PyTorch has no gaps in means: these are of every second element of longer windows.
@@ -221,23 +202,10 @@ fn volumes() {
             ..PoolOptions::new([2, 3, 2])
         })
     });
-    check("avg_pool3d", |v| {
-        v[0].avg_pool3d(PoolOptions {
-            stride: [2, 1, 2],
-            padding: [1, 1, 0],
-            ceil_mode: true,
-            ..PoolOptions::new([2, 3, 2])
-        })
-    });
-    check("avg_pool3d_without_pad", |v| {
-        v[0].avg_pool3d(PoolOptions {
-            stride: [2, 1, 2],
-            padding: [1, 1, 0],
-            ceil_mode: true,
-            count_include_pad: false,
-            ..PoolOptions::new([2, 3, 2])
-        })
-    });
+    let options =
+        PoolOptions { stride: [2, 1, 2], padding: [1, 1, 0], ceil_mode: true, ..PoolOptions::new([2, 3, 2]) };
+    check("avg_pool3d", |v| v[0].avg_pool3d(options));
+    check("avg_pool3d_without_pad", |v| v[0].avg_pool3d(PoolOptions { count_include_pad: false, ..options }));
     let options = PoolOptions { stride: [2; 3], padding: [1, 1, 0], ..PoolOptions::new([2, 3, 2]) };
     let fifths = PoolOptions { ceil_mode: true, divisor_override: Some(5), ..options };
     check("avg_pool3d_divisor", |v| v[0].avg_pool3d(fifths));

@@ -9,8 +9,9 @@
 //! | its running mean and variance | not saved |
 //!
 //! Affine and convolution layers are counted together, in the order of the model's fields, and normalisations apart from
-//! them. The book pickles a dictionary of these arrays; `numpy.savez(path, **params)` makes it an archive that
-//! `data::npy::npz` reads with the feature `npz`, in single or in half precision.
+//! them. A weight is known by its number of axes: the table of an [`Embedding`](crate::Embedding), which the book does not
+//! turn, would be taken for an affine one. The book pickles a dictionary of these arrays; `numpy.savez(path, **params)` makes
+//! it an archive that `data::npy::npz` reads with the feature `npz`, in single or in half precision.
 //!
 //! Two things are no weights, and are to be built as the book has them: its dropout multiplies in evaluation
 //! ([`Dropout::scaled_in_evaluation`](crate::Dropout::scaled_in_evaluation)), and images are flattened channel by channel,

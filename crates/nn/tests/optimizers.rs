@@ -1,5 +1,6 @@
 //! The optimizers against PyTorch's recorded updates, against the book's worked traces, and against formulas in f64.
 
+use crate::descent::descend;
 use gradus_autograd::prelude::*;
 use gradus_nn::{
     AdaDelta, AdaGrad, Adam, AdamW, Lion, Module, NAdam, Optimizer, RmsProp, Sgd,
@@ -78,18 +79,6 @@ fn every_optimizer_makes_pytorchs_updates() {
     let groups = AdamW::new(0.02).weight_decay(0.3);
     let groups = groups.group(Group::vectors().lr_factor(0.2).weight_decay(0.0));
     check_against_pytorch("adamw_groups", groups);
-}
-
-/// The weights of the first steps on w², from 1.
-fn descend(mut optimizer: impl Optimizer, steps: usize) -> Vec<f64> {
-    let (mut w, mut tape) = (Param::new(1.0), Tape::new());
-    (0..steps)
-        .map(|_| {
-            let (_, gradients, ()) = tape.step(|tape| (tape.param(&w).square(), ()));
-            optimizer.step(&mut w, &gradients);
-            w.value().item().into()
-        })
-        .collect()
 }
 
 #[track_caller]

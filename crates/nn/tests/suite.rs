@@ -9,6 +9,9 @@ mod numbers;
 #[path = "../../autograd/tests/common/panics.rs"]
 mod panics;
 
+#[path = "common/descent.rs"]
+mod descent;
+
 mod buffers;
 mod clones;
 mod files;

@@ -256,8 +256,12 @@ impl Tape {
         )
     }
 
+    /// Refuses a recording that is not fit for training, as [`step`](Tape::step) does: for what trains without it.
+    ///
+    /// # Panics
+    /// When the tape was made with [`Tape::new`], and the recording used a layer that works otherwise in training.
     #[track_caller]
-    fn check_mode(&self) {
+    pub fn check_mode(&self) {
         if let Some(place) = self.undecided() {
             panic!("step: {}", undecided_at(place));
         }

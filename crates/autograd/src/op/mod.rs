@@ -266,7 +266,7 @@ pub struct Shapes(pub(crate) SmallVec<[Shape; 1]>);
 /// Refuses what a shape rule gave when an output has more elements than any memory can hold: here ends the shape rule of every
 /// operation.
 #[inline]
-pub(crate) fn check(
+pub(crate) fn check_inferred(
     inferred: &Result<Shapes, ShapeError>,
     op: impl Fn() -> &'static str,
 ) -> Result<(), ShapeError> {

@@ -7,7 +7,7 @@ mod scope;
 pub(crate) mod var;
 
 use crate::{
-    op::{Op, Outputs, Recorded, Step, check, of_forward},
+    op::{Op, Outputs, Recorded, Step, check_inferred, of_forward},
     tape::{checkpoint::Segments, few::List, var::Var},
     value::{
         Place,
@@ -324,7 +324,7 @@ impl Tape {
             let input = |k: usize| &nodes[inputs[k].checked_id() as usize];
             let values = List::new(inputs.len(), input(0).value(), |k| input(k).value());
             let shapes = List::new(inputs.len(), &[][..], |k| &values.as_slice()[k].shape()[..]);
-            check(&step.infer(shapes.as_slice()), || step.name())?;
+            check_inferred(&step.infer(shapes.as_slice()), || step.name())?;
             needs = (0..inputs.len()).any(|k| input(k).needs);
             ShapeError::catch(|| outputs = step.forward(values.as_slice()))
                 .map_err(|error| of_forward(step.name(), shapes.as_slice(), &error))?;

@@ -7,7 +7,7 @@ pub(crate) mod values;
 pub use place::{Place, eager};
 
 use crate::{
-    op::{Op, Outputs, check, of_forward},
+    op::{Op, Outputs, check_inferred, of_forward},
     tape::{Tape, few::List, var::Var},
     value::{
         param::{BufferUpdate, Param},
@@ -311,7 +311,7 @@ impl Value for Tensor {
 #[track_caller]
 fn run<O: Op>(op: O, inputs: &[&Tensor]) -> Outputs {
     let shapes = shapes(inputs);
-    check(&op.infer(shapes.as_slice()), || O::NAME).or_fail();
+    check_inferred(&op.infer(shapes.as_slice()), || O::NAME).or_fail();
     if ShapeError::is_caught() {
         return op.forward(inputs).0; // whoever catches it says where
     }

@@ -1,3 +1,4 @@
 //! What several tests use.
 
+pub mod alarms;
 pub mod crooked;

@@ -1,6 +1,10 @@
 //! AdaDelta.
 
-use super::{Base, Optimizer, base::{check, check_share}, has_base, has_epsilon};
+use super::{
+    Base, Optimizer,
+    base::{check, check_share},
+    has_base, has_epsilon,
+};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{

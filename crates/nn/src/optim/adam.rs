@@ -3,7 +3,8 @@
 use super::{
     Base, Optimizer, Settings,
     base::{check, check_betas},
-    has_base, has_betas, has_epsilon};
+    has_base, has_betas, has_epsilon,
+};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{

@@ -86,8 +86,8 @@ impl Lbfgs {
     /// Like [`step`](Lbfgs::step), with the loss and its gradients [in f64](exact): where seven digits stop the search before the
     /// loss is as low as it gets. At the end the parameters are rounded to f32.
     ///
-    /// `loss` is recorded on `tape`, anew for each of the points, whose mode decides how layers work; buffers stay. Much slower an
-    /// evaluation than `step`, by a factor of ten to a few hundred.
+    /// `loss` is recorded on `tape`, anew for each of the points, whose mode decides how layers work; buffers stay. An
+    /// evaluation is much slower than one of `step`: no kernel is in it.
     ///
     /// ```
     /// use gradus_autograd::prelude::*;
@@ -104,7 +104,8 @@ impl Lbfgs {
     /// ```
     ///
     /// # Panics
-    /// Like [`step`](Lbfgs::step), and when the loss has more than one element.
+    /// When the loss at the start is not finite, or has more than one element; when nobody decided whether the tape trains; when the
+    /// tolerance is negative or NaN, or the history 0.
     #[track_caller]
     pub fn step_exact<M: Module>(
         &self,
@@ -117,26 +118,25 @@ impl Lbfgs {
             put(model, x);
             tape.clear();
             let loss = loss(tape, model);
-            let (mut inputs, mut rest) = (Vec::new(), x);
+            tape.check_mode();
+            let (mut inputs, mut places, mut end) = (Vec::new(), Vec::new(), 0);
             for (_, param) in model.params().into_iter().filter(|(_, param)| !param.is_buffer()) {
-                let (elements, after) = rest.split_at(param.value().numel());
-                rest = after;
+                let place = end..end + param.value().numel();
+                end = place.end;
                 if !param.is_frozen() {
-                    inputs.push((tape.param(param), Array::new(elements.to_vec(), param.value().shape())));
+                    let elements = x[place.clone()].to_vec();
+                    inputs.push((tape.param(param), Array::new(elements, param.value().shape())));
+                    places.push(place);
                 }
             }
             let (value, gradients) = exact::at(loss, &inputs);
-            let mut gradients = gradients.into_iter();
-            let mut gradient = Vec::with_capacity(x.len());
-            for (_, param) in model.params().into_iter().filter(|(_, param)| !param.is_buffer()) {
-                let trained = if param.is_frozen() { None } else { gradients.next() };
-                match trained {
-                    Some(of_param) => gradient.extend_from_slice(of_param.data()),
-                    None => gradient.resize(gradient.len() + param.value().numel(), 0.0),
-                }
+            let mut gradient = vec![0.0; x.len()];
+            for (place, by_param) in places.into_iter().zip(gradients) {
+                gradient[place].copy_from_slice(by_param.data());
             }
             (value, gradient)
         });
+        tape.clear();
         put(model, &x);
         found
     }

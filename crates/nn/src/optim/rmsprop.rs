@@ -1,6 +1,10 @@
 //! RMSprop.
 
-use super::{Base, Optimizer, Settings, base::{check, check_share}, has_base, has_epsilon};
+use super::{
+    Base, Optimizer, Settings,
+    base::{check, check_share},
+    has_base, has_epsilon,
+};
 use crate::module::Module;
 use gradus_autograd::Gradients;
 use gradus_tensor::{

@@ -55,15 +55,9 @@ impl Pooled {
     fn check<const N: usize>(self, op: &str, x: &[usize], windows: &Pool<N>) {
         windows.windows(op, x).or_fail();
         if !matches!(self, Pooled::Avg) {
-            windows.check_no_divisor(op).or_fail();
+            windows.check_no_mean_options(op).or_fail();
         }
     }
-}
-
-/// Images with so many more rows and columns of zeros.
-#[track_caller]
-fn pad_end<V: Value>(x: &V, [rows, columns]: [usize; 2]) -> V {
-    x.pad([(0, 0), (0, 0), (0, rows), (0, columns)], Padding::Constant(0.0))
 }
 
 /// The norm of order `p` of each window, as that of a column of patches.
@@ -78,8 +72,8 @@ fn norms<V: Value>(op: &str, x: &V, p: f32, windows: Pool2d) -> V {
         let end = (shape.output[i] - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1;
         end.saturating_sub(shape.input[i] + 2 * padding[i])
     });
-    let whole = if rest == [0, 0] { x.clone() } else { pad_end(x, rest) };
-    let patches = whole.unfold(kernel, Conv2dOptions { stride, padding, dilation, groups: 1 });
+    let filled = x.pad([(0, 0), (0, 0), (0, rest[0]), (0, rest[1])], Padding::Constant(0.0));
+    let patches = filled.unfold(kernel, Conv2dOptions { stride, padding, dilation, groups: 1 });
     let PoolShape { images, channels, output: [rows, columns], .. } = shape;
     let elements = patches.reshape([images, channels, kernel[0] * kernel[1], rows * columns]);
     let norms = elements.vector_norm(p, 2, false).reshape([images, channels, rows, columns]);

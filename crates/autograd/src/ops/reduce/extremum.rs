@@ -50,12 +50,12 @@ macro_rules! extremum {
 
             fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
                 over::reference::<Self>(&self.axes, self.keepdims, inputs, |x, axes| {
-                let best = x.fold_axes(axes, $none, f64::$better);
-                // The mean of the winners, so that frozen ties share.
-                let wins = x.zip(&best, |x, best| branches.test(x == best) as u32 as f64);
-                let sum = x.zip(&wins, |x, wins| if wins == 1.0 { x } else { 0.0 }).fold_axes(axes, 0.0, |a, b| a + b);
-                let count = wins.fold_axes(axes, 0.0, |a, b| a + b);
-                sum.zip(&count, |sum, count| if count == 0.0 { $none } else { sum / count })
+                    let best = x.fold_axes(axes, $none, f64::$better);
+                    // The mean of the winners, so that frozen ties share.
+                    let wins = x.zip(&best, |x, best| branches.test(x == best) as u32 as f64);
+                    let sum = x.zip(&wins, |x, wins| if wins == 1.0 { x } else { 0.0 }).fold_axes(axes, 0.0, |a, b| a + b);
+                    let count = wins.fold_axes(axes, 0.0, |a, b| a + b);
+                    sum.zip(&count, |sum, count| if count == 0.0 { $none } else { sum / count })
                 })
             }
 

@@ -55,7 +55,7 @@ impl<const N: usize> PoolOptions<N> {
     }
 
     /// An error if something is set that only means have. `op` begins the message.
-    pub fn check_no_divisor(&self, op: &str) -> Result<(), ShapeError> {
+    pub fn check_no_mean_options(&self, op: &str) -> Result<(), ShapeError> {
         let set = match (self.count_include_pad, self.divisor_override) {
             (_, Some(_)) => "divisor_override",
             (false, _) => "count_include_pad",

@@ -87,10 +87,10 @@ impl<const N: usize> Pool<N> {
     }
 
     /// An error if something is set that only means have. `op` begins the message.
-    pub fn check_no_divisor(&self, op: &str) -> Result<(), ShapeError> {
+    pub fn check_no_mean_options(&self, op: &str) -> Result<(), ShapeError> {
         match self {
             Pool::Adaptive { .. } => Ok(()),
-            Pool::Sliding(options) => options.check_no_divisor(op),
+            Pool::Sliding(options) => options.check_no_mean_options(op),
         }
     }
 }
@@ -149,9 +149,9 @@ impl Pool2d {
         Ok(shape)
     }
 
-    /// The same for maxima, which no divisor concerns.
+    /// The same for what is no mean: an error too if something is set that only means have.
     pub fn max_shape(&self, op: &str, x: &[usize]) -> Result<PoolShape, ShapeError> {
-        self.check_no_divisor(op)?;
+        self.check_no_mean_options(op)?;
         self.shape(op, x)
     }
 

@@ -56,6 +56,7 @@ impl Tensor {
         let source = self.contiguous();
         let x = source.as_slice().expect("made contiguous");
         let mut places = vec![0; shape.numel()];
+        // The largest or smallest elements so far are kept for the search alone.
         Tensor::written(shape.clone(), |values| {
             share::for_each_weighted_pair(
                 (values, &mut places),
