@@ -32,7 +32,7 @@ fn book_net() -> (Sequential, Tensor) {
     (net, Tensor::uniform([10, 784], 0.0, 1.0, &mut rng))
 }
 
-/// `cargo test --release -p gradus-nn --test gradcheck -- --ignored --nocapture` on a quiet machine.
+/// `cargo test --release -p gradus-nn --test suite gradcheck:: -- --ignored --nocapture` on a quiet machine.
 #[test]
 #[ignore = "it measures time"]
 #[expect(clippy::print_stdout, reason = "the times are what it is for")]

@@ -31,7 +31,7 @@ pub(super) fn wrong_forwards(output: Var<'_>) -> Vec<WrongForward> {
         let inputs: Vec<Array> =
             node.inputs.iter().map(|&i| Array::from(nodes[i as usize].value())).collect();
         let exact = step.reference(&inputs.iter().collect::<Vec<_>>(), &mut Branches::recording());
-        let term: f64 = inputs.iter().map(|x| largest(x).max(1.0)).product();
+        let term: f64 = inputs.iter().take(2).map(|x| largest(x).max(1.0)).product();
         for (k, exact) in exact.iter().enumerate() {
             let Some(recorded) = &nodes[id + k].value else { continue };
             // Of the largest in any case: a number in the operation may have been rounded to f32, and cancel.

@@ -63,18 +63,18 @@ pub(super) fn violations(output: Var<'_>, cotangent: &Tensor, named: &[(String, 
     for (name, var) in named {
         let get = |gradients: &Gradients| gradients.get(*var).cloned();
         let Some(gradient) = get(&once) else { continue };
-        let same = |other: Option<Tensor>, factor: f32| {
+        let same = |other: Option<Tensor>, factor: f32, least: f32| {
             let other = other.unwrap_or_else(|| Tensor::zeros(gradient.shape()));
             // Products that are too small or too large for f32 are no sign of anything, nor what sums of them lost on the way.
             let fits = |a: f32, b: f32| {
-                a * factor == b || (a * factor - b).abs() < UNDERFLOW || !(a * factor).is_finite()
+                a * factor == b || (a * factor - b).abs() < least || !(a * factor).is_finite()
             };
             other.shape() == gradient.shape() && gradient.iter().zip(other.iter()).all(|(a, b)| fits(a, b))
         };
-        if !same(get(&again), 1.0) {
+        if !same(get(&again), 1.0, 0.0) {
             broken.push(format!("the gradient of {name} is not the same in a second sweep"));
         }
-        if !same(get(&double), -2.0) {
+        if !same(get(&double), -2.0, UNDERFLOW) {
             broken.push(format!(
                 "the gradient of {name} is not linear in the cotangent: -2 times the cotangent does not give -2 times it"
             ));
