@@ -154,6 +154,12 @@ impl GradCheck {
     /// When there are no inputs, or the settings ask for no elements and no directions.
     #[track_caller]
     pub fn function(&self, f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>, inputs: &[Tensor]) -> Report {
+        self.check_function(&f, inputs)
+    }
+
+    // Compiled once, not for each closure.
+    #[track_caller]
+    fn check_function(&self, f: &dyn for<'t> Fn(&[Var<'t>]) -> Var<'t>, inputs: &[Tensor]) -> Report {
         self.validate();
         assert!(!inputs.is_empty(), "gradcheck: there are no inputs to check");
         let start = Instant::now();
@@ -167,13 +173,13 @@ impl GradCheck {
         let named: Vec<(String, Var<'_>)> =
             vars.iter().enumerate().map(|(i, &x)| (format!("input {i}"), x)).collect();
         let (third, mut rng) = (Tape::of_check(), Rng::seed(self.seed));
-        let elsewhere = || {
+        let mut elsewhere = || {
             let moved: Vec<Tensor> = inputs.iter().map(|x| moved(x, &mut rng)).collect();
             let vars = variables(&third, &moved);
             let output = f(&vars);
             Recording { tape: &third, vars, output }
         };
-        self.run(named, output, &again, elsewhere, start)
+        self.run(named, output, &again, &mut elsewhere, start)
     }
 
     /// Checks the gradients of a loss by named parameters. `tape` decides whether the model trains or evaluates. Frozen
@@ -188,6 +194,16 @@ impl GradCheck {
         params: &[(String, &Param)],
         tape: &Tape,
         loss: impl for<'t> Fn(&'t Tape) -> Var<'t>,
+    ) -> Report {
+        self.check_params(params, tape, &loss)
+    }
+
+    #[track_caller]
+    fn check_params(
+        &self,
+        params: &[(String, &Param)],
+        tape: &Tape,
+        loss: &dyn for<'t> Fn(&'t Tape) -> Var<'t>,
     ) -> Report {
         self.validate();
         assert!(!params.is_empty(), "gradcheck: there are no parameters to check");
@@ -207,12 +223,12 @@ impl GradCheck {
         }
         let again = loss(&second).value();
         let mut rng = Rng::seed(self.seed);
-        let elsewhere = || {
+        let mut elsewhere = || {
             let vars = free.iter().map(|(_, param)| third.stand_in(param, moved(param.value(), &mut rng)));
             let vars = vars.collect();
             Recording { tape: &third, vars, output: loss(&third) }
         };
-        let mut report = self.run(named, output, &again, elsewhere, start);
+        let mut report = self.run(named, output, &again, &mut elsewhere, start);
         let frozen = frozen.iter().filter(|(_, param)| !param.is_buffer());
         report.notes.extend(frozen.map(|(name, _)| format!("{name} is frozen and was not checked")));
         report
@@ -231,7 +247,7 @@ impl GradCheck {
         named: Vec<(String, Var<'_>)>,
         output: Var<'_>,
         again: &Tensor,
-        elsewhere: impl FnOnce() -> Recording<'s>,
+        elsewhere: &mut dyn FnMut() -> Recording<'s>,
         start: Instant,
     ) -> Report {
         let report = |rows, broken, notes| Report {

@@ -49,7 +49,7 @@ pub mod methods {
 use crate::op::Spec;
 
 /// Every operation: what the laws, the benches and the table in the docs go over.
-pub const ALL: &[Spec] = &[
+pub static ALL: &[Spec] = &[
     Spec::of::<arithmetic::Add>(),
     Spec::of::<arithmetic::Sub>(),
     Spec::of::<arithmetic::Mul>(),

@@ -8,6 +8,12 @@ use std::{
 
 /// Message, file and line of the panic in `f`. Tests take turns: the hook is the process's.
 pub fn panic_of<R>(f: impl FnOnce() -> R) -> (String, String, u32) {
+    let mut f = Some(f);
+    panic_in(&mut || drop(f.take().unwrap()()))
+}
+
+// Compiled once, not for each of the hundreds of closures.
+fn panic_in(f: &mut dyn FnMut()) -> (String, String, u32) {
     static TURN: Mutex<()> = Mutex::new(());
     static LAST: Mutex<(String, String, u32)> = Mutex::new((String::new(), String::new(), 0));
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
