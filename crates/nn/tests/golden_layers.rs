@@ -5,7 +5,7 @@ use gradus_autograd::{ops::indexing::BagMode, prelude::*};
 use gradus_nn::*;
 
 use crate::numbers::Numbers;
-use std::collections::BTreeSet;
+use std::{cell::RefCell, collections::BTreeSet};
 
 /// A case of the file: the module's parameters and buffers, an input, a cotangent, and what comes of them.
 struct Case {
@@ -77,8 +77,18 @@ fn load_state(module: &mut dyn Module, state: &[(String, Numbers)]) {
 #[track_caller]
 fn check_with<M: Module>(
     name: &str,
-    mut module: M,
+    module: M,
     forward: impl for<'t> Fn(&M, &'t Tape, &Numbers) -> (Option<Var<'t>>, Var<'t>),
+) {
+    let module = RefCell::new(module);
+    check_erased(name, &module, &|tape, x| forward(&module.borrow(), tape, x));
+}
+
+// Compiled once, not for each layer.
+fn check_erased(
+    name: &str,
+    module: &RefCell<dyn Module + '_>,
+    forward: &dyn for<'t> Fn(&'t Tape, &Numbers) -> (Option<Var<'t>>, Var<'t>),
 ) {
     let case = case(name);
     let cotangent = case.cotangent.as_ref().unwrap();
@@ -89,18 +99,19 @@ fn check_with<M: Module>(
         let tapes = [("train", Tape::training(0)), ("eval", Tape::new())];
         for (mode, tape) in tapes.iter().filter(|(mode, _)| run.mode == *mode || run.mode == "any") {
             let what = format!("{name} ({mode})");
-            load_state(&mut module, &case.state);
-            let (x, y) = forward(&module, tape, &case.input);
+            load_state(&mut *module.borrow_mut(), &case.state);
+            let (x, y) = forward(tape, &case.input);
             run.output.as_ref().unwrap().check(&what, &y.value(), ROUNDINGS * scale);
             let gradients = y.backward_from(cotangent.to_tensor());
             for (of, expected) in &run.gradients {
-                let found = match module.params().iter().find(|(name, _)| name == of) {
+                let found = match module.borrow().params().iter().find(|(name, _)| name == of) {
                     Some((_, param)) => gradients[*param].clone(),
                     None => gradients[x.unwrap()].clone(),
                 };
                 expected.check(&format!("{what}, gradient of {of}"), &found, ROUNDINGS * scale);
             }
-            update_buffers(&mut module, &gradients);
+            update_buffers(&mut *module.borrow_mut(), &gradients);
+            let module = module.borrow();
             let params = module.params();
             for (name, expected) in &run.after {
                 let (_, found) = params.iter().find(|(n, _)| n == name).unwrap();

@@ -11,7 +11,7 @@ use proptest::{
     prelude::{ProptestConfig, Strategy, TestCaseError, any, prop, prop_assert, prop_assert_eq},
     proptest,
 };
-use std::fmt::Debug;
+use std::{cell::RefCell, fmt::Debug};
 
 /// Gives parameters and running statistics numbers that nothing is special about.
 fn randomise(layer: &mut dyn Module, rng: &mut Rng) {
@@ -25,38 +25,56 @@ fn randomise(layer: &mut dyn Module, rng: &mut Rng) {
     }
 }
 
+trait Described: Module + Debug {}
+impl<M: Module + Debug> Described for M {}
+
 /// Checks `forward`'s gradients by all parameters of a module, and by an input where there is one, in both modes.
 fn check_with<M: Module + Debug>(
-    mut module: M,
+    module: M,
     input: Option<&Param>,
     forward: impl for<'t> Fn(&M, &'t Tape) -> Var<'t>,
 ) -> Result<(), TestCaseError> {
-    randomise(&mut module, &mut Rng::seed(1));
+    let module = RefCell::new(module);
+    check_erased(&module, input, &|tape| forward(&module.borrow(), tape))
+}
+
+// Compiled once, not for each layer.
+fn check_erased(
+    module: &RefCell<dyn Described + '_>,
+    input: Option<&Param>,
+    forward: &dyn for<'t> Fn(&'t Tape) -> Var<'t>,
+) -> Result<(), TestCaseError> {
+    randomise(&mut *module.borrow_mut(), &mut Rng::seed(1));
     for training in [true, false] {
         let tape = || if training { Tape::training(2) } else { Tape::new() };
-        let mut params = module.params();
-        params.extend(input.map(|input| ("input".to_owned(), input)));
-        let report = GradCheck::default().params(&params, &tape(), |tape| {
-            let y = forward(&module, tape);
-            let cotangent = Tensor::randn(y.shape(), &mut Rng::seed(3));
-            (y * tape.constant(cotangent)).sum()
-        });
+        let report = {
+            let module = module.borrow();
+            let mut params = module.params();
+            params.extend(input.map(|input| ("input".to_owned(), input)));
+            GradCheck::default().params(&params, &tape(), |tape| {
+                let y = forward(tape);
+                let cotangent = Tensor::randn(y.shape(), &mut Rng::seed(3));
+                (y * tape.constant(cotangent)).sum()
+            })
+        };
         // A step has no gradient, nor has what dropout or a rectifier leaves nothing of.
         let fine = report.rows.iter().all(|row| row.verdict.is_fine() || row.verdict == Verdict::NoGradient);
-        prop_assert!(fine && report.broken.is_empty(), "{module:?}, training: {training}\n{report}");
+        prop_assert!(
+            fine && report.broken.is_empty(),
+            "{:?}, training: {training}\n{report}",
+            module.borrow()
+        );
         // But then a small change of the parameter must not matter.
         let lost = report.rows.iter().filter(|row| row.verdict == Verdict::NoGradient);
         for name in lost.map(|row| &row.name).filter(|name| *name != "input") {
-            let before = forward(&module, &tape()).value();
-            let (_, param) = module.params_mut().into_iter().find(|(n, _)| n == name).unwrap();
-            *param.value_mut() = param.value() + 1e-3;
-            prop_assert_eq!(
-                forward(&module, &tape()).value(),
-                before,
-                "{} has no gradient in {:?}",
-                name,
-                module
-            );
+            let before = forward(&tape()).value();
+            {
+                let mut module = module.borrow_mut();
+                let (_, param) = module.params_mut().into_iter().find(|(n, _)| n == name).unwrap();
+                *param.value_mut() = param.value() + 1e-3;
+            }
+            let after = forward(&tape()).value();
+            prop_assert_eq!(after, before, "{} has no gradient in {:?}", name, module.borrow());
         }
     }
     Ok(())

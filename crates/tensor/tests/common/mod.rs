@@ -216,6 +216,13 @@ thread_local! {
 /// Runs what must panic, checks that the panic points to `line` of `file`, and gives its message.
 #[track_caller]
 pub fn message_of<T>(file: &str, line: u32, call: impl FnOnce() -> T) -> String {
+    let mut call = Some(call);
+    message_in(file, line, &mut || drop(call.take().unwrap()()))
+}
+
+// Compiled once, not for each of the hundreds of calls.
+#[track_caller]
+fn message_in(file: &str, line: u32, call: &mut dyn FnMut()) -> String {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = panic::take_hook();

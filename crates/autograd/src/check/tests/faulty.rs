@@ -62,34 +62,34 @@ pub(super) struct Faulty<O> {
     pub(super) fault: Fault,
 }
 
-impl<O: Op> Faulty<O> {
+// What does not depend on the operation is compiled once.
+impl Fault {
     /// What the rule of the operation itself gives, at other inputs, outputs and cotangents if the fault asks for them.
-    fn right<V: Value>(
-        &self,
+    fn gradients<V: Value>(
+        self,
         cx: &mut Backward<'_, V>,
-        fault: Fault,
-        rule: impl FnOnce(&mut Backward<'_, V>),
+        rule: &mut dyn FnMut(&mut Backward<'_, V>),
     ) -> Vec<Option<V>> {
-        let other = |x: &&V| match fault {
+        let other = |x: &&V| match self {
             Fault::Stale(factor) => (*x).clone() * factor,
             Fault::Detached => x.place().constant(x.to_tensor()),
-            Fault::IgnoresStride | Fault::IgnoresOffset => misread(*x, fault),
+            Fault::IgnoresStride | Fault::IgnoresOffset => misread(*x, self),
             Fault::StaleInputs => (0..x.shape().rank() as isize).fold((*x).clone(), |x, axis| x.flip(axis)),
             _ => (*x).clone(),
         };
         let mut inputs: Vec<V> = cx.inputs.iter().map(other).collect();
         let outputs: Vec<V> = cx.outputs.iter().map(other).collect();
-        if matches!(fault, Fault::SwappedInputs)
+        if matches!(self, Fault::SwappedInputs)
             && let [a, b, ..] = &mut inputs[..]
             && a.shape() == b.shape()
         {
             std::mem::swap(a, b);
         }
-        let cotangent = |g: &Option<V>| match (g, fault) {
+        let cotangent = |g: &Option<V>| match (g, self) {
             (Some(g), Fault::IgnoresCotangent) => Some(g.place().constant(Tensor::ones(g.shape()))),
             (Some(g), Fault::SquaredCotangent) => Some(g * g),
             (Some(g), Fault::Cotangent(weight)) => Some(weighted(g, weight)),
-            (Some(g), Fault::IgnoresStride | Fault::IgnoresOffset) => Some(misread(g, fault)),
+            (Some(g), Fault::IgnoresStride | Fault::IgnoresOffset) => Some(misread(g, self)),
             _ => g.clone(),
         };
         let mut cotangents: Vec<Option<V>> = cx.cotangents.iter().map(cotangent).collect();
@@ -106,22 +106,23 @@ impl<O: Op> Faulty<O> {
     }
 
     fn put<V: Value>(
-        &self,
+        self,
         cx: &mut Backward<'_, V>,
+        input: usize,
         right: Vec<Option<V>>,
         other: Vec<Option<V>>,
         fused: bool,
     ) {
         for (i, right) in right.into_iter().enumerate().filter(|(i, _)| cx.needs[*i]) {
             cx.results[i] = match &other[i] {
-                Some(wrong) if i == self.input => self.wrong(cx.inputs[i], wrong, &other, fused),
+                Some(wrong) if i == input => self.wrong(cx.inputs[i], wrong, &other, fused),
                 _ => right,
             };
         }
     }
 
-    fn wrong<V: Value>(&self, input: &V, right: &V, all: &[Option<V>], fused: bool) -> Option<V> {
-        Some(match self.fault {
+    fn wrong<V: Value>(self, input: &V, right: &V, all: &[Option<V>], fused: bool) -> Option<V> {
+        Some(match self {
             Fault::Factor(factor) => right * factor,
             Fault::Weights(weight) => weighted(right, weight),
             Fault::Offset(offset) => right + offset,
@@ -188,17 +189,17 @@ impl<O: Op> Op for Faulty<O> {
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, (saved, stale): &Self::Saved) {
-        let right = self.right(cx, Fault::Factor(1.0), |inner| self.op.backward(inner, saved));
+        let right = Fault::Factor(1.0).gradients(cx, &mut |inner| self.op.backward(inner, saved));
         let read = stale.as_ref().unwrap_or(saved);
-        let other = self.right(cx, self.fault, |inner| self.op.backward(inner, read));
-        self.put(cx, right, other, false);
+        let other = self.fault.gradients(cx, &mut |inner| self.op.backward(inner, read));
+        self.fault.put(cx, self.input, right, other, false);
     }
 
     fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, (saved, stale): &Self::Saved) {
-        let right = self.right(cx, Fault::Factor(1.0), |inner| self.op.backward_fused(inner, saved));
+        let right = Fault::Factor(1.0).gradients(cx, &mut |inner| self.op.backward_fused(inner, saved));
         let read = stale.as_ref().unwrap_or(saved);
-        let other = self.right(cx, self.fault, |inner| self.op.backward_fused(inner, read));
-        self.put(cx, right, other, true);
+        let other = self.fault.gradients(cx, &mut |inner| self.op.backward_fused(inner, read));
+        self.fault.put(cx, self.input, right, other, true);
     }
 
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
@@ -245,12 +246,13 @@ impl Found {
         pattern: &str,
     ) {
         let report = check(op.clone(), inputs, input, fault);
-        self.note::<O>(&format!("{op:?}, {fault:?}"), &report, input, verdict, pattern);
+        self.note(O::NAME, &format!("{op:?}, {fault:?}"), &report, input, verdict, pattern);
     }
 
     /// Counts a fault and notes what is wrong with the report on it.
-    pub(super) fn note<O: Op>(
+    pub(super) fn note(
         &mut self,
+        op: &str,
         what: &str,
         report: &Report,
         input: usize,
@@ -269,7 +271,7 @@ impl Found {
                 match &row.blame {
                     Some(blame) => {
                         let said = blame.pattern.as_ref().map_or("nothing".into(), |p| p.to_string());
-                        if blame.op != O::NAME || blame.input != input || !blame.line.contains("check/") {
+                        if blame.op != op || blame.input != input || !blame.line.contains("check/") {
                             wrong.push(format!("blames {blame}"));
                         }
                         if !said.contains(pattern) {

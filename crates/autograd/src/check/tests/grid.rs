@@ -158,7 +158,7 @@ impl Grid {
             } else {
                 Verdict::WrongFormula
             };
-            self.found.note::<O>(&what, &report, input, verdict, "");
+            self.found.note(O::NAME, &what, &report, input, verdict, "");
         }
     }
 }
