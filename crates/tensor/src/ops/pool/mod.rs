@@ -9,8 +9,8 @@ pub use options::PoolOptions;
 pub use scatter::{plane_gather_shape, plane_scatter_shape};
 pub use shape::{Pool, Pool2d, PoolShape, PoolWindow};
 
-use crate::{array::Tensor, error::OrFail, indices::Indices, threads::share};
-use plane::{avg_plane, avg_plane_grad, max_plane};
+use crate::{Isa, array::Tensor, error::OrFail, indices::Indices, simd::dispatch, threads::share};
+use plane::{MaxPlanes, avg_plane, avg_plane_grad};
 
 impl Tensor {
     /// The largest element of each window of images `[n, c, h, w]`, and its position in its image plane, `row · w +
@@ -35,10 +35,8 @@ impl Tensor {
         let mut winners = vec![0; shape.y().numel()];
         let y = Tensor::written(shape.y(), |y| {
             share::for_each_run_pair((y, &mut winners), output, self.numel(), |planes, y, winners| {
-                let parts = y.chunks_exact_mut(output).zip(winners.chunks_exact_mut(output));
-                for (plane, (y, winners)) in planes.zip(parts) {
-                    max_plane(&shape, &x[plane * input..][..input], y, winners);
-                }
+                let x = &x[planes.start * input..planes.end * input];
+                dispatch(Isa::current(), MaxPlanes { shape: &shape, x, y, winners });
             });
         });
         (y, Indices::new(winners, shape.y()))

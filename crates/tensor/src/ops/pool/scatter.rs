@@ -58,9 +58,9 @@ impl Tensor {
         let x = self.contiguous();
         let (x, at) = (x.as_slice().expect("made contiguous above"), indices.as_slice());
         Tensor::written(shape, |y| {
-            y.fill(0.0);
             share::for_each_run_chunk(y, output, share::ELEMENTWISE, &|planes, y| {
                 for (plane, y) in planes.zip(y.chunks_exact_mut(output)) {
+                    y.fill(0.0);
                     let part = plane * input..(plane + 1) * input;
                     x[part.clone()].iter().zip(&at[part]).for_each(|(x, &at)| y[at as usize] += x);
                 }
@@ -97,8 +97,13 @@ pub fn plane_scatter_shape(
 
 #[track_caller]
 fn check_positions(op: &str, indices: &Indices, plane: usize) {
-    let outside = |&&at: &&i32| usize::try_from(at).map_or(true, |at| at >= plane);
-    if let Some(at) = indices.as_slice().iter().find(outside) {
+    // One look at all of them is quicker than a way out at each; a negative one is large.
+    let largest = indices.as_slice().iter().fold(0, |largest, &at| (at as u32).max(largest));
+    let outside = |at: u32| at as usize >= plane;
+    if !outside(largest) {
+        return;
+    }
+    if let Some(at) = indices.as_slice().iter().find(|at| outside(**at as u32)) {
         ShapeError::new(format!("{op}: position {at} lies outside a plane of {plane} elements")).fail()
     }
 }

@@ -45,9 +45,9 @@ pub struct PoolShape {
 /// What a window covers of one axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolWindow {
-    first: usize,
-    step: usize,
-    len: usize,
+    pub(super) first: usize,
+    pub(super) step: usize,
+    pub(super) len: usize,
     count: usize,
 }
 
