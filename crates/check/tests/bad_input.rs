@@ -1,5 +1,6 @@
 //! What cannot be checked is said in a sentence, and settings that make no sense are refused.
 
+use crate::messages::Messages;
 use gradus_check::{Check, Report, Verdict, check_gradient, check_jvp, check_vjp};
 use std::{
     cell::Cell,
@@ -11,7 +12,8 @@ fn square(x: &[f64]) -> f64 {
 }
 
 #[track_caller]
-fn says(report: &Report, verdict: Verdict, sentence: &str) {
+fn says(said: &mut Messages, report: &Report, verdict: Verdict, sentence: &str) {
+    said.add(sentence);
     assert_eq!(report.broken.as_deref(), Some(sentence));
     assert_eq!(report.verdict, verdict);
     assert!(!report.passed() && report.to_string().contains(sentence));
@@ -19,49 +21,62 @@ fn says(report: &Report, verdict: Verdict, sentence: &str) {
 
 #[test]
 fn points_and_gradients_that_cannot_be_judged() {
+    let mut messages = Messages::of("check", module_path!(), "points_and_gradients_that_cannot_be_judged");
+    let said = &mut messages;
     let inconclusive = Verdict::Inconclusive;
     says(
+        said,
         &check_gradient(square, &[1.0, 2.0], [2.0, 4.0, 6.0]),
         Verdict::Wrong,
         "the gradient has 3 elements, it should have 2",
     );
     says(
+        said,
         &check_gradient(square, &[], [0.0; 0]),
         inconclusive,
         "the point has no elements: there is nothing to check",
     );
     says(
+        said,
         &check_gradient(square, &[1.0, f64::NAN], [2.0, 4.0]),
         inconclusive,
         "element 1 of the point is NaN: nothing can be differenced there",
     );
     says(
+        said,
         &check_gradient(|x| x[0].ln(), &[-1.0], [-1.0]),
         inconclusive,
         "the function's value 0 at the point is NaN: it must be finite",
     );
     says(
+        said,
         &check_jvp(|x: &[f64]| [x[0]], &[1.0], &[1.0, 2.0], [1.0]),
         inconclusive,
         "the direction has 2 elements, the point 1",
     );
     let check = Check { shape: vec![2, 3], ..Check::default() };
     says(
+        said,
         &check.gradient(square, &[1.0; 4], [2.0; 4]),
         inconclusive,
         "the shape [2, 3] does not have the 4 elements of the point",
     );
+    said.check();
 }
 
 #[test]
 fn functions_that_panic_or_change() {
+    let mut messages = Messages::of("check", module_path!(), "functions_that_panic_or_change");
+    let said = &mut messages;
     let inconclusive = Verdict::Inconclusive;
     says(
+        said,
         &check_gradient(|_| panic!("no value"), &[1.0], [1.0]),
         inconclusive,
         "the function panics at the point: no value",
     );
     says(
+        said,
         &check_gradient(square, &[1.0], |x: &[f64]| vec![x[7]]),
         inconclusive,
         "what computes the gradient panics: index out of bounds: the len is 1 but the index is 7",
@@ -77,6 +92,7 @@ fn functions_that_panic_or_change() {
     let count = || calls.replace(calls.get() + 1.0);
     let report = check_gradient(|x| x[0] + count(), &[1.0], [1.0]);
     says(
+        said,
         &report,
         Verdict::Noisy,
         "the function gives another value on another call at the same point, 1e0 and 2e0: fix the seed of what is random, \
@@ -84,6 +100,7 @@ fn functions_that_panic_or_change() {
     );
     let report = check_gradient(square, &[1.0], |x: &[f64]| [2.0 * x[0] + count()]);
     says(
+        said,
         &report,
         Verdict::Noisy,
         "what computes the gradient gives other numbers on a second call: fix the seed of what is random",
@@ -92,6 +109,7 @@ fn functions_that_panic_or_change() {
     calls.set(0.0);
     let report = check_gradient(|x| x[0] * x[0] + if count() > 5.0 { 1.0 } else { 0.0 }, &[1.0], [2.0]);
     assert!(report.verdict == Verdict::Noisy && report.broken.is_some(), "{report}");
+    said.check();
 }
 
 #[test]
@@ -131,6 +149,8 @@ fn evaluations_are_counted_and_limited() {
 
 #[test]
 fn settings_that_make_no_sense_are_refused() {
+    let mut messages = Messages::of("check", module_path!(), "settings_that_make_no_sense_are_refused");
+    let said = &mut messages;
     let refused = |check: Check| {
         let panic = catch_unwind(AssertUnwindSafe(|| check.gradient(square, &[1.0], [2.0])))
             .map(|report| report.verdict);
@@ -138,7 +158,10 @@ fn settings_that_make_no_sense_are_refused() {
             panic.downcast_ref::<String>().cloned().or(panic.downcast_ref::<&str>().map(|s| s.to_string()))
         })
     };
-    let says = |check: Check, sentence: &str| assert_eq!(refused(check), Err(Some(sentence.to_string())));
+    let mut says = |check: Check, sentence: &str| {
+        said.add(sentence);
+        assert_eq!(refused(check), Err(Some(sentence.to_string())));
+    };
     let check = Check::default;
     says(Check { step: Some(0.0), ..check() }, "Check: a step of 0; it must be positive and finite");
     says(Check { tolerance: Some(-1.0), ..check() }, "Check: a tolerance of -1; it must be from 0 to 1");
@@ -147,4 +170,5 @@ fn settings_that_make_no_sense_are_refused() {
         Check { elements: 0, directions: 0, ..check() },
         "Check: no elements and no directions: nothing would be checked",
     );
+    said.check();
 }

@@ -35,7 +35,7 @@ impl Messages {
     }
 
     /// The messages are those of the list.
-    pub(crate) fn check(self) {
+    pub(crate) fn check(&self) {
         static TURN: Mutex<()> = Mutex::new(());
         let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/messages.txt"));
