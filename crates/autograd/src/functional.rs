@@ -26,6 +26,7 @@
 //! ```
 
 use crate::{
+    batched::record_batch,
     ops::{identity::Identity, reduce::Reduce, shape::Shaping},
     tape::var::Var,
     value::{Value, values::Values},
@@ -118,7 +119,10 @@ pub fn jvp<'t, X: Values<Var<'t>>>(f: impl FnOnce(X) -> Var<'t>, x: X, tangent: 
 }
 
 /// The Jacobian of `f` at `x`: for each input the derivatives of every element of `f` by every element of the input,
-/// of `f`'s shape followed by the input's. One sweep for each element of `f`.
+/// of `f`'s shape followed by the input's.
+///
+/// One sweep is recorded, as a function of the cotangent, and run for a hundred of `f`'s elements at a time. Operations that have
+/// no [batched](crate::op::Op::batched) form run for each element.
 ///
 /// # Panics
 /// When `f` gives a variable of another tape.
@@ -244,20 +248,23 @@ impl<'t, X: Values<Var<'t>>> Graph<'t, X> {
     fn jacobian_of(&self, y: Var<'t>) -> X {
         let tape = y.tape();
         let _line = tape.at_line(self.line);
-        let rows: Vec<Vec<Option<Var<'t>>>> = (0..y.shape().numel())
-            .map(|i| y.grad_from(tape.constant(unit(&y.shape(), i)), &self.inputs))
-            .collect();
+        // The gradient is linear in the cotangent, so it does not matter at which one it is recorded.
+        let cotangent = tape.var(Tensor::ones(y.shape()));
+        let start = tape.len();
+        let gradients = y.grad_from(cotangent, &self.inputs);
+        let units = (0..y.shape().numel()).step_by(TOGETHER).map(|first| units(&y.shape(), first));
+        let parts: Vec<Vec<Option<Var<'t>>>> =
+            units.map(|units| record_batch((cotangent, tape.constant(units)), start, &gradients)).collect();
         let mut input = 0;
         self.x.map_values(|x| {
             let shape = [&y.shape()[..], &x.shape()[..]].concat();
-            let of_input: Vec<Option<Var<'t>>> = rows.iter().map(|row| row[input]).collect();
+            let rows: Option<Vec<&Var<'t>>> = parts.iter().map(|part| part[input].as_ref()).collect();
             input += 1;
-            if of_input.iter().all(Option::is_none) {
-                return tape.constant(Tensor::zeros(shape));
+            match rows.as_deref() {
+                None | Some([]) => tape.constant(Tensor::zeros(shape)),
+                Some([rows]) => rows.reshape(shape),
+                Some(rows) => Var::concat(rows, 0).reshape(shape),
             }
-            let rows: Vec<Var<'t>> =
-                of_input.into_iter().map(|row| row.unwrap_or_else(|| self.zeros(x))).collect();
-            Var::stack(&rows.iter().collect::<Vec<_>>(), 0).reshape(shape)
         })
     }
 }
@@ -291,9 +298,13 @@ fn dot<'t>(gradients: &[Option<Var<'t>>], v: &[Var<'t>]) -> Option<Var<'t>> {
     terms.reduce(|sum, term| sum + term)
 }
 
-/// 1 at one place, 0 elsewhere.
-fn unit(shape: &Shape, at: usize) -> Tensor {
-    let mut unit = Tensor::zeros(shape);
-    unit.as_mut_slice()[at] = 1.0;
-    unit
+/// For how many elements a Jacobian is computed at a time: more take more memory, and are no faster.
+const TOGETHER: usize = 100;
+
+/// The elements of a shape from one on, each as a tensor with 1 at its place and 0 elsewhere; stacked.
+fn units(shape: &Shape, first: usize) -> Tensor {
+    let (of_each, count) = (shape.numel(), TOGETHER.min(shape.numel() - first));
+    let mut units = Tensor::zeros([&[count], &shape[..]].concat());
+    units.as_mut_slice().chunks_mut(of_each).enumerate().for_each(|(i, unit)| unit[first + i] = 1.0);
+    units
 }

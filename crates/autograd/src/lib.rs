@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod backward;
+mod batched;
 pub mod check;
 pub mod exact;
 pub mod functional;

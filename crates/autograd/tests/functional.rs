@@ -98,6 +98,40 @@ fn rosenbrock() {
     }
 }
 
+/// Of a hundred elements at a time, by operations that have a batched form and by some that have none (sorting, a convolution, a
+/// weight that the cotangent reaches), the rows are what one sweep a row gives.
+#[test]
+fn the_rows_of_a_jacobian_are_sweeps() {
+    let tape = Tape::new();
+    let (x, w) = (tape.var(random(&[2, 1, 9, 8], 1)), tape.var(random(&[3, 1, 2, 2], 2)));
+    fn f<'t>([x, w]: [Var<'t>; 2]) -> Var<'t> {
+        let h = x.conv2d(&w, None, Conv2dOptions::default()).tanh();
+        let [n, c, height, width] = h.dims();
+        let h = h.reshape([n * c, height * width]);
+        let sorted = h.slice(1, ..20).sort(1, false).0;
+        Var::concat(&[&sorted, &h.matmul(&h.t()), &h.mean_axes(1, true).broadcast_to([n * c, 2])], 1)
+    }
+    let jacobians = jacobian(f, [x, w]);
+    let (y, pullback) = vjp(f, [x, w]);
+    assert!(y.numel() > 100);
+    for i in 0..y.numel() {
+        let mut unit = Tensor::zeros([y.numel()]);
+        unit.as_mut_slice()[i] = 1.0;
+        let rows = pullback(tape.constant(unit.reshape(y.shape())));
+        for (jacobian, row) in jacobians.iter().zip(rows) {
+            let rows = jacobian.value().reshape([y.numel(), row.numel()]);
+            close(&rows.select(0, i as isize), &row.value().reshape([row.numel()]));
+        }
+    }
+    // What no input reaches is zero, and a function may give its argument.
+    let [dx, dw] = jacobian(|[x, _]| x.select(0, 0), [x, w]);
+    assert_eq!(dw.value(), Tensor::zeros([1, 9, 8, 3, 1, 2, 2]));
+    assert_eq!(dx.value().sum().item(), 72.0);
+    let identity = jacobian(|x| x, tape.var(random(&[150], 3)));
+    assert_eq!(identity.value(), Tensor::eye(150));
+    assert_eq!(jacobian(|x| x.slice(0, ..0), tape.var([1.0, 2.0])).value().shape(), &Shape::from([0, 2]));
+}
+
 #[test]
 fn blocks_of_a_hessian() {
     // a² b + b³: [[2b, 2a], [2a, 6b]].

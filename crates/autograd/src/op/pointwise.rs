@@ -1,7 +1,7 @@
 //! Operations element by element: what is left to declare of them when shapes, windows and loops are known.
 
 use super::{
-    Backward, Op, Outputs, Precision, Shapes, arity,
+    Backward, Batch, InBatch, Op, Outputs, Precision, Shapes, arity,
     examples::{ErrorCase, Gen, Sample},
     reference::{Array, Branches, Update},
     window::{Along, Window},
@@ -121,6 +121,10 @@ impl<P: Pointwise> Op for P {
 
     fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, _: &()) {
         P::backward_fused(self, cx);
+    }
+
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<P>> {
+        batch.aligned(self.clone(), 0)
     }
 
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {

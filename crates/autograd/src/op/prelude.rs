@@ -2,7 +2,7 @@
 //! of values come with gradus's other prelude.
 
 pub use super::{
-    Backward, Op, Outputs, Pointwise, Precision, Shapes, Spec, arity,
+    Backward, Batch, InBatch, Op, Outputs, Pointwise, Precision, Shapes, Spec, arity,
     examples::{ErrorCase, Gen, Sample},
     reference::{Array, Branches, Update},
     window::{Along, Window, elements},

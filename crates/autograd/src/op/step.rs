@@ -1,12 +1,12 @@
 //! An operation with its type forgotten and what its forward saved: what a tape holds.
 
 use super::{
-    Backward, Op, Outputs, Precision, Saved, Shapes, Slot,
+    Backward, Batch, InBatch, Op, Outputs, Precision, Saved, Shapes, Slot,
     reference::{Array, Branches, Update},
     window::{Along, Window},
 };
 use crate::tape::var::Var;
-use gradus_tensor::{ShapeError, Tensor};
+use gradus_tensor::{Shape, ShapeError, Tensor};
 
 /// An operation whose type is forgotten, with what its forward saved: what a tape holds.
 pub(crate) trait Step: Send {
@@ -20,6 +20,10 @@ pub(crate) trait Step: Send {
     fn precision(&self) -> Precision;
     fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64;
     fn window(&self, along: &Along<'_>) -> Option<Window>;
+    /// See [`Op::batched`]: the operation, and the shapes of its inputs.
+    fn batched(&self, _: &Batch<'_>) -> Option<(Box<dyn Step>, Vec<Shape>)> {
+        None
+    }
     /// The same operation, not yet run.
     fn fresh(&self) -> Box<dyn Step>;
     /// The operation's attributes, as its `Debug` writes them.
@@ -89,6 +93,11 @@ impl<O: Op> Step for Recorded<O> {
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
         self.op.window(along)
+    }
+
+    fn batched(&self, batch: &Batch<'_>) -> Option<(Box<dyn Step>, Vec<Shape>)> {
+        let InBatch { op, inputs } = self.op.batched(batch)?;
+        Some((Recorded::boxed(op), inputs))
     }
 
     fn fresh(&self) -> Box<dyn Step> {

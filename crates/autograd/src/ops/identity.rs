@@ -27,6 +27,10 @@ impl Op for Identity {
         cx.add(0, || g);
     }
 
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Identity>> {
+        batch.with(Identity)
+    }
+
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         vec![inputs[0].clone()]
     }

@@ -1,10 +1,11 @@
 //! The laws that every operation obeys, built in or a user's own.
 
+mod batches;
 mod stress;
 mod windows;
 
 use super::{
-    laws::{stress::stress, windows::windows},
+    laws::{batches::batches, stress::stress, windows::windows},
     neighbours::Recorded,
 };
 use crate::op::examples::Gen;
@@ -50,6 +51,7 @@ pub(super) type Outcome = Result<(), (&'static str, String)>;
 /// - The outputs equal the f64 reference within the stated precision, for any layout of the inputs.
 /// - The update of the reference, where there is one, equals the reference of the changed inputs.
 /// - An output depends on no element outside the windows that the operation declares.
+/// - The batched form, where there is one, gives what each of the batch gives by itself.
 /// - The backward rule is the derivative of the reference, to the second order, by differences in f64.
 /// - The rule holds beside the sample's values too: it keeps no constant that should depend on the inputs.
 /// - The fused rule equals the rule of record.
@@ -85,6 +87,7 @@ pub fn laws(spec: &Spec, seed: u64, size: usize) -> Result<(), Violation> {
 pub(super) fn laws_of_sample(sample: &AnySample, g: &mut Gen) -> Outcome {
     let outputs = forward_laws(sample, g)?;
     windows(sample, &outputs, g)?;
+    batches(sample, &outputs)?;
     backward_laws(sample, &outputs, g)
 }
 

@@ -43,6 +43,11 @@ impl Op for Linear {
         }
     }
 
+    /// More rows; the weight must be one.
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Linear>> {
+        if batch.has[1..].contains(&true) { None } else { batch.with(Linear) }
+    }
+
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let (x, w) = (inputs[0], inputs[1]);
         let (out, features) = (w.shape()[0], w.shape()[1]);

@@ -31,6 +31,16 @@ impl Op for MatMul {
         cx.add(1, || a.t().matmul(&g)); // [k, m] · [m, n]
     }
 
+    /// Rows of one matrix, where only the left has the batch.
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<MatMul>> {
+        let [a, b] = *batch.shapes else { unreachable!("two factors") };
+        if batch.has[1] || b.len() > 2 {
+            return batch.aligned(MatMul, 0);
+        }
+        let [rows, k] = [a[..a.len() - 1].iter().product::<usize>(), a[a.len() - 1]];
+        Some(InBatch { op: MatMul, inputs: vec![[batch.size * rows, k].into(), Shape::new(b)] })
+    }
+
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let [a, b] = [inputs[0], inputs[1]];
         let shape = shape::matmul(a.shape(), b.shape()).or_fail();

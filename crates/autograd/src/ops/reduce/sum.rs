@@ -37,6 +37,12 @@ impl Op for Sum {
         cx.add(0, || g.reshape(reduced(&shape, &axes, true)).broadcast_to(&shape));
     }
 
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Sum>> {
+        let axes = self.axes.resolve(Self::NAME, batch.shapes[0]).ok()?;
+        let axes: Vec<isize> = axes.iter().map(|&axis| 1 + axis as isize).collect();
+        batch.with(Sum { axes: axes.into(), keepdims: self.keepdims })
+    }
+
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         over::reference::<Self>(&self.axes, self.keepdims, inputs, |x, axes| {
             x.fold_axes(axes, 0.0, |a, b| a + b)

@@ -56,6 +56,10 @@ impl Op for BroadcastTo {
         cx.add(0, || g.sum_to(x.shape()));
     }
 
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<BroadcastTo>> {
+        batch.aligned(BroadcastTo(batch.before(&self.0)), self.0.rank())
+    }
+
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         vec![Array::from_fn(&self.0, |index| inputs[0].broadcast_at(index))]
     }
@@ -110,6 +114,11 @@ impl Op for SumTo {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let ([x], g) = (cx.inputs(), cx.cotangent());
         cx.add(0, || g.broadcast_to(x.shape()));
+    }
+
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<SumTo>> {
+        let filled = [&vec![1; batch.shapes[0].len() - self.0.rank()], &self.0[..]].concat();
+        batch.with(SumTo(batch.before(&filled)))
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {

@@ -1,6 +1,9 @@
 //! Values put one after the other.
 
-use crate::{op::prelude::*, ops::methods::*};
+use crate::{
+    op::{batch::behind_batch, prelude::*},
+    ops::methods::*,
+};
 use gradus_tensor::shape::resolve_axis;
 
 /// Any number of values, one after the other along an axis.
@@ -46,6 +49,10 @@ impl Op for Concat {
             end += shape[resolve_axis(Self::NAME, self.axis, &shape).or_fail()] as isize;
             cx.add(i, || g.slice(self.axis, start..end));
         }
+    }
+
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Concat>> {
+        if batch.has.contains(&false) { None } else { batch.with(Concat { axis: behind_batch(self.axis) }) }
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {

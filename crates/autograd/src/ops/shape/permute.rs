@@ -40,6 +40,11 @@ impl Op for Permute {
         cx.add(0, || g.permute(back));
     }
 
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Permute>> {
+        let behind = self.0.iter().map(|axis| 1 + axis.rem_euclid(self.0.len() as isize));
+        batch.with(Permute([0].into_iter().chain(behind).collect()))
+    }
+
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let rank = x.shape().len();

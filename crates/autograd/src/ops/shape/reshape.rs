@@ -30,6 +30,11 @@ impl Op for Reshape {
         cx.add(0, || g.reshape(x.shape()));
     }
 
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Reshape>> {
+        let shape = resolve_reshape(batch.shapes[0], &self.0).ok()?;
+        batch.with(Reshape(batch.before(&shape)))
+    }
+
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         vec![Array::new(inputs[0].data().to_vec(), &self.0)]
     }

@@ -1,6 +1,9 @@
 //! Part of an axis, and the reverse: putting a part back between zeros.
 
-use crate::{op::prelude::*, ops::methods::*};
+use crate::{
+    op::{batch::behind_batch, prelude::*},
+    ops::methods::*,
+};
 use gradus_tensor::{ResolvedSlice, Slice, shape::resolve_axis};
 
 /// The elements of one axis that a slice names.
@@ -69,6 +72,10 @@ impl Op for SliceAxis {
         cx.add(0, || V::apply(Unslice { axis: self.axis, slice: self.slice, size }, &[&g]));
     }
 
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<SliceAxis>> {
+        batch.with(SliceAxis { axis: behind_batch(self.axis), ..*self })
+    }
+
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let (axis, range) = self.resolve(x.shape()).expect("checked by infer");
@@ -133,6 +140,10 @@ impl Op for Unslice {
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
         let g = cx.cotangent();
         cx.add(0, || g.slice(self.axis, self.slice));
+    }
+
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Unslice>> {
+        batch.with(Unslice { axis: behind_batch(self.axis), ..*self })
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {

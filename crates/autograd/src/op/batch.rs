@@ -1,0 +1,52 @@
+//! An operation on many inputs at once: what it is told of them, and what it answers.
+
+use gradus_tensor::Shape;
+
+/// The inputs of an operation, some of which have an axis more in front, along which there are as many as the batch has.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// The size of the batch.
+    pub size: usize,
+    /// The shape of each input, without the batch.
+    pub shapes: &'a [&'a [usize]],
+    /// Which inputs have the batch; at least one.
+    pub has: &'a [bool],
+}
+
+/// An operation that computes a whole batch.
+#[derive(Clone, Debug)]
+pub struct InBatch<O> {
+    /// The operation. Its outputs have the elements of the whole batch, row-major.
+    pub op: O,
+    /// For each input the shape under which it is given; those that do not have the batch keep theirs.
+    pub inputs: Vec<Shape>,
+}
+
+impl Batch<'_> {
+    /// A shape with the batch in front.
+    pub fn before(&self, shape: &[usize]) -> Shape {
+        Shape::new(&[&[self.size], shape].concat())
+    }
+
+    /// An operation on the inputs with the batch in front of them.
+    pub fn with<O>(&self, op: O) -> Option<InBatch<O>> {
+        self.aligned(op, 0)
+    }
+
+    /// An operation whose inputs broadcast, to at least so many axes: what has the batch gets axes of size 1 behind it, so that
+    /// its other axes stay aligned at the back.
+    pub fn aligned<O>(&self, op: O, rank: usize) -> Option<InBatch<O>> {
+        let rank = self.shapes.iter().map(|shape| shape.len()).fold(rank, usize::max);
+        let filled = |shape: &[usize]| self.before(&[&vec![1; rank - shape.len()], shape].concat());
+        let inputs = self.shapes.iter().zip(self.has);
+        Some(InBatch {
+            op,
+            inputs: inputs.map(|(shape, has)| if *has { filled(shape) } else { Shape::new(shape) }).collect(),
+        })
+    }
+}
+
+/// The number of an axis when the batch stands before it.
+pub(crate) fn behind_batch(axis: isize) -> isize {
+    if axis < 0 { axis } else { axis + 1 }
+}
