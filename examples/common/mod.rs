@@ -5,6 +5,7 @@
 
 pub(crate) mod args;
 pub(crate) mod book;
+pub(crate) mod by_hand;
 pub(crate) mod chart;
 pub(crate) mod csv;
 pub(crate) mod field;
