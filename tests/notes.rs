@@ -32,3 +32,30 @@ fn backpropagation_by_hand_is_the_tapes_and_that_of_differences() {
     assert!((slope - 2.0).abs() < 0.05 && steps.iter().all(|row| row[1] < 0.0), "{steps:?}");
     run.shows("backprop_by_hand.svg", &["step", "largest relative distance"]);
 }
+
+#[test]
+fn gradients_vanish_and_five_cures_help() {
+    let run = run("vanishing_gradients");
+    // Nine slopes of at most a quarter, and weights below 1.
+    assert!(run.figures["chain"] <= 0.25_f64.powi(9), "{:?}", run.figures);
+    assert!(run.figures["plain"] < 1e-5 && run.figures["plain_train"] < 0.3, "{:?}", run.figures);
+    for cure in ["pretrained", "relu", "leaky", "elu", "norms", "residual"] {
+        assert!(run.figures[cure] > 1e3 * run.figures["plain"], "{cure}: {:?}", run.figures);
+        assert!(run.figures[&format!("{cure}_train")] > 0.85, "{cure}: {:?}", run.figures);
+    }
+    // Smaller weights make it worse.
+    assert!(run.figures["penalty_after"] < run.figures["plain"], "{:?}", run.figures);
+    assert_eq!(run.table("vanishing_gradients.csv").len(), 11);
+    run.shows("vanishing_gradients.svg", &["layer", "sigmoid", "residual"]);
+}
+
+#[test]
+fn gradients_explode_and_are_clipped() {
+    let run = run("exploding_gradients");
+    assert!(run.figures["exploded"] > 100.0, "{}", run.out);
+    let table = run.table("exploding_gradients.csv");
+    assert_eq!(table.len(), 20);
+    // A recurrent net loses about the same share of the gradient in each step; an LSTM with open gates hardly any.
+    assert!(table.windows(2).all(|pair| pair[1][1] > pair[0][1]), "{table:?}");
+    assert!(run.figures["lstm"] > 1e4 * run.figures["rnn"], "{:?}", run.figures);
+}
