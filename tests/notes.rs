@@ -59,3 +59,15 @@ fn gradients_explode_and_are_clipped() {
     assert!(table.windows(2).all(|pair| pair[1][1] > pair[0][1]), "{table:?}");
     assert!(run.figures["lstm"] > 1e4 * run.figures["rnn"], "{:?}", run.figures);
 }
+
+#[test]
+fn accuracies_and_steps_have_no_gradient() {
+    let run = run("why_not_accuracy");
+    let table = run.table("why_not_accuracy.csv");
+    assert_eq!(table.len(), 401);
+    // Of 100 images: stairs of hundredths; the loss goes down and up.
+    assert!(table.iter().all(|row| ((100.0 * row[2]).round() / 100.0 - row[2]).abs() < 1e-12));
+    assert!(run.figures["accuracy_moves"] < 0.25 * run.figures["loss_moves"], "{:?}", run.figures);
+    assert!(run.figures["step_loss"] > 2.0 * run.figures["surrogate_loss"], "{:?}", run.figures);
+    run.shows("why_not_accuracy.svg", &["loss", "accuracy"]);
+}
