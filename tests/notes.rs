@@ -71,3 +71,30 @@ fn accuracies_and_steps_have_no_gradient() {
     assert!(run.figures["step_loss"] > 2.0 * run.figures["surrogate_loss"], "{:?}", run.figures);
     run.shows("why_not_accuracy.svg", &["loss", "accuracy"]);
 }
+
+#[test]
+fn ngs_exercise_is_done() {
+    let run = run("ng_exercise");
+    let costs = run.table("ng_exercise.csv");
+    assert!(costs.windows(2).all(|pair| pair[1][1] <= pair[0][1] && pair[1][2] <= pair[0][2]));
+    // Ten labels of ln 2 each, but for what small weights add.
+    assert!((costs[0][1] - 10.0 * 2_f64.ln()).abs() < 0.5, "{:?}", costs[0]);
+    assert!(run.figures["net_train"] > run.figures["regression_train"], "{:?}", run.figures);
+    assert!(run.figures["net_test"] > run.figures["regression_test"], "{:?}", run.figures);
+}
+
+#[test]
+fn gates_are_learnt_or_not() {
+    let run = run("learned_gates");
+    let last = run.table("learned_gates.csv").pop().unwrap();
+    assert_eq!(last.len(), 31);
+    // A start that fails ends where two inputs, or three, are not told apart: an error of 1/8 or 1/6.
+    let ends = |ends: &[f64]| {
+        let near = |to: f64| ends.iter().filter(|end| (**end - to).abs() < 0.003).count();
+        assert_eq!(near(0.0) + near(1.0 / 8.0) + near(1.0 / 6.0), 15, "{ends:?}");
+        near(0.0) as f64
+    };
+    assert_eq!(ends(&last[1..16]), run.figures["xnor_sgd"]);
+    assert_eq!(ends(&last[16..]), run.figures["xnor_adam"]);
+    run.shows("learned_gates.svg", &["SGD with momentum", "Adam", "step"]);
+}
