@@ -98,3 +98,32 @@ fn gates_are_learnt_or_not() {
     assert_eq!(ends(&last[16..]), run.figures["xnor_adam"]);
     run.shows("learned_gates.svg", &["SGD with momentum", "Adam", "step"]);
 }
+
+#[test]
+fn equal_weights_stay_equal_and_saddles_are_left() {
+    let run = run("symmetry_and_saddles");
+    // SGD in closed form while y is small: y grows by a tenth a step, from 1e-3.
+    let table = run.table("symmetry_and_saddles.csv");
+    for (step, row) in table.iter().enumerate().take(30) {
+        let (x, y) = (-1.5 * 0.9_f64.powi(step as i32), 1e-3 * 1.1_f64.powi(step as i32));
+        assert!((row[1] - x).abs() < 1e-5 && (row[2] / y - 1.0).abs() < 1e-3, "step {step}: {row:?}");
+    }
+    for faster in ["momentum", "adagrad", "rmsprop", "adam"] {
+        assert!(run.figures[&format!("escape_{faster}")] < run.figures["escape_sgd"], "{faster}");
+    }
+    // All but AdaGrad, whose steps get shorter, end in the minimum: -1/4.
+    let last = table.last().unwrap();
+    assert!([3, 6, 12, 15].into_iter().all(|k| (last[k] + 0.25).abs() < 1e-3), "{last:?}");
+    run.shows("symmetry_and_saddles.svg", &["x", "y", "SGD", "RMSprop"]);
+}
+
+#[test]
+fn behind_a_sigmoid_squares_learn_slowly() {
+    let run = run("cross_entropy_or_squares");
+    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+    for row in run.table("cross_entropy_or_squares.csv") {
+        let a = sigmoid(row[0]);
+        assert!((row[1] - a * a * (1.0 - a)).abs() < 1e-6 && (row[2] - a).abs() < 1e-6, "{row:?}");
+    }
+    run.shows("cross_entropy_or_squares_unit.svg", &["from a small error", "from a large one"]);
+}

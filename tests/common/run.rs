@@ -37,7 +37,11 @@ pub(crate) fn run_with(name: &str, options: &[&str]) -> Run {
     let run = example(name, &[&["--out", dir.path().to_str().unwrap()], options].concat());
     let out = text(&run.stdout).to_owned();
     assert!(run.status.success(), "{out}{}", text(&run.stderr));
-    let last = out.lines().last().unwrap_or_default().replace("accuracy ", "ok book_predict accuracy=");
+    let last = out.lines().last().unwrap_or_default();
+    let last = match last.strip_prefix("accuracy ") {
+        Some(value) => format!("ok book_predict accuracy={value}"),
+        None => last.to_owned(),
+    };
     let pairs = last.strip_prefix(&format!("ok {name} ")).unwrap_or_else(|| panic!("no ok line in\n{out}"));
     let pairs = pairs.split(' ').map(|pair| pair.split_once('=').unwrap());
     let figures: HashMap<String, f64> = pairs.map(|(k, v)| (k.into(), v.parse().unwrap())).collect();
@@ -52,6 +56,7 @@ pub(crate) fn run_with(name: &str, options: &[&str]) -> Run {
                 assert!(lines.len() > 1 && lines.iter().all(|count| *count == lines[0]), "{path:?}");
             }
             Some("npz") => assert!(!npz::read(&path).unwrap().is_empty(), "{path:?}"),
+            Some("dot") => assert!(bytes.starts_with(b"digraph {") && bytes.ends_with(b"}\n"), "{path:?}"),
             _ => panic!("{path:?}"),
         }
     }
