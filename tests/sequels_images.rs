@@ -74,3 +74,48 @@ fn a_spiral_is_unwound() {
     assert!(most_changes(2) <= 2 && most_changes(3) >= 3);
     run.shows("spiral.svg", &["ten hidden units", "x", "loss"]);
 }
+
+/// The slope of a sigmoid is at most 1/4: twenty layers leave little of a gradient where no way leads past them. Row 60 asks
+/// for ten times as much with one.
+#[test]
+fn deep_nets_learn_by_a_way_past_their_layers() {
+    let run = run("residual_net");
+    for row in run.table("residual_net.csv") {
+        let [layers, plain, residual, test, test_residual] = row[..] else { panic!("{row:?}") };
+        assert!(residual > 10.0 * plain && test_residual > test, "{row:?}");
+        assert!(layers < 20.0 || (plain < 1e-6 && test < 0.2 && test_residual > 0.8), "{row:?}");
+    }
+    run.shows("residual_net.svg", &["plain", "residual", "layers"]);
+}
+
+#[test]
+fn derivatives_of_derivatives_are_the_third_books() {
+    let run = run("dezero_steps");
+    for row in run.table("dezero_sines.csv") {
+        let x = row[0];
+        let expected = [x, x.sin(), x.cos(), -x.sin(), -x.cos()];
+        assert!(row.iter().zip(expected).all(|(found, e)| (found - e).abs() < 1e-6), "{row:?}");
+    }
+    // The same valley in f64, with the slopes and the matrix of second derivatives by hand.
+    let slope = |[x, y]: [f64; 2]| [-400.0 * x * (y - x * x) + 2.0 * (x - 1.0), 200.0 * (y - x * x)];
+    let rows = run.table("dezero_valley.csv");
+    let path = |newton: f64| rows.iter().filter(move |row| row[0] == newton).map(|row| [row[1], row[2]]);
+    let mut at = [0.0, 2.0];
+    for (step, found) in path(0.0).enumerate() {
+        let off = (found[0] - at[0]).abs().max((found[1] - at[1]).abs());
+        assert!(off < 1e-5, "step {step}: {found:?} is not {at:?}");
+        let [dx, dy] = slope(at);
+        at = [at[0] - 0.001 * dx, at[1] - 0.001 * dy];
+    }
+    for pair in path(1.0).collect::<Vec<_>>().windows(2) {
+        let [x, y] = pair[0];
+        let [dx, dy] = slope(pair[0]);
+        let (a, b, d) = (1200.0 * x * x - 400.0 * y + 2.0, -400.0 * x, 200.0);
+        let det = a * d - b * b;
+        let expected = [x - (d * dx - b * dy) / det, y - (a * dy - b * dx) / det];
+        let off = (pair[1][0] - expected[0]).abs().max((pair[1][1] - expected[1]).abs());
+        assert!(off < 1e-4, "{:?} is not {expected:?}", pair[1]);
+    }
+    run.shows("dezero_valley.svg", &["Newton", "x", "y"]);
+    run.shows("dezero_sines.svg", &["sin", "3rd"]);
+}
