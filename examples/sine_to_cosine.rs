@@ -116,15 +116,15 @@ fn run(epochs: usize, seed: u64, out: &Path) -> Outcome {
             lstm_said.get([0, i, 0]).into(),
         ]
     };
-    let rows: Vec<[f64; 5]> = (0..150).map(row).collect();
+    let rows: Vec<[f64; 5]> = (0..100).map(row).collect();
     write_csv(out.join("sine_to_cosine.csv"), "sample,sine,cosine,rnn,lstm", &rows)?;
     let losses: Vec<[f64; 3]> =
         (0..epochs).map(|i| [(i + 1) as f64, plain[i].log10(), lstm[i].log10()]).collect();
     write_csv(out.join("sine_to_cosine_losses.csv"), "epoch,log10_rnn,log10_lstm", &losses)?;
     let lines = ["sine, heard", "cosine", "RNN", "LSTM"];
-    let wave = (1..)
-        .zip(lines)
-        .fold(Chart::new("sample", "value"), |chart, (k, name)| chart.line(name, column(&rows, k)));
+    let wave = (1..).zip(lines).fold(Chart::new("sample", "value").y(-1.1, 2.4), |chart, (k, name)| {
+        chart.line(name, column(&rows, k))
+    });
     let loss = Chart::new("epoch", "mean squared error").log(false, true);
     let loss = loss.line("RNN", column(&losses, 1)).line("LSTM", column(&losses, 2));
     figure(out.join("sine_to_cosine.svg"), "Nets that hear a sine and say the cosine", 2, &[wave, loss])?;

@@ -113,7 +113,7 @@ fn learn(corpus: &Corpus, cbow: bool, epochs: usize, rng: &mut Rng) -> (Tensor, 
 }
 
 fn main() -> ExitCode {
-    let (mut epochs, mut seed, mut sentences, mut out) = (5, 1, 3000, OUT.to_owned());
+    let (mut epochs, mut seed, mut sentences, mut out) = (10, 1, 3000, OUT.to_owned());
     Args::new("CBOW and skip-gram with negative sampling, after chapter 4 of the second book.")
         .option("epochs", &mut epochs, 1..=1000, "passes over the text")
         .option("sentences", &mut sentences, 100..=1_000_000, "sentences of the text")
