@@ -4,7 +4,7 @@ mod common;
 #[path = "common/run.rs"]
 mod run;
 
-use run::run;
+use run::{run, run_with};
 
 #[test]
 fn backpropagation_by_hand_is_the_tapes_and_that_of_differences() {
@@ -126,4 +126,17 @@ fn behind_a_sigmoid_squares_learn_slowly() {
         assert!((row[1] - a * a * (1.0 - a)).abs() < 1e-6 && (row[2] - a).abs() < 1e-6, "{row:?}");
     }
     run.shows("cross_entropy_or_squares_unit.svg", &["from a small error", "from a large one"]);
+}
+
+#[test]
+fn cures_for_overfitting_are_tried() {
+    let run = run_with("overfitting_cures", &["--seeds", "1"]);
+    let table = run.table("overfitting_cures.csv");
+    assert_eq!(table.len(), 5);
+    for row in &table {
+        // All learn their 200 images by heart, and no others.
+        assert!(row[2] > 0.95 && row[4] > 0.95 && row[3] < row[2] && row[5] < row[4], "{row:?}");
+    }
+    // Of the five, balanced classes matter.
+    assert!(table[2][5] > table[2][3] + 0.04, "{table:?}");
 }
