@@ -68,8 +68,8 @@ impl Seq2seq for Translator {
 }
 
 fn main() -> ExitCode {
-    let quick = Pace { lines: 10_000, hidden: 64, batch: 32, lr: 0.005, epochs: 6, seed: 1 };
-    let book = Pace { lines: 50_000, hidden: 256, batch: 128, lr: 0.001, epochs: 10, seed: 1 };
+    let quick = Pace { lines: 10_000, hidden: 64, batch: 32, lr: 0.005, falls: false, epochs: 6, seed: 1 };
+    let book = Pace { lines: 50_000, hidden: 256, batch: 128, lr: 0.001, falls: false, epochs: 10, seed: 1 };
     let about = "Attention: dates in many forms become dates in one, after chapter 8 of the second book.";
     example("attention_dates", about, [quick, book], run)
 }

@@ -121,7 +121,7 @@ fn run(task: &Task) -> Outcome {
     let chart = Chart::new("step", "loss of a letter");
     let chart = chart.line("training", column(&rows, 1)).line("test", column(&rows, 2));
     figure(task.out.join("char_gpt.svg"), "A small GPT", 1, &[chart])?;
-    let written = gpt.write(&letters, &text.chars().take(8).collect::<String>(), 800, rng);
+    let written = gpt.write(&letters, &text.chars().take(8).collect::<String>(), steps.min(800), rng);
     println!("\n{written}");
     let figures = Figures::default().put("test", rows[rows.len() - 1][2]);
     if !task.is_own {

@@ -88,6 +88,8 @@ pub(crate) struct Pace {
     pub(crate) hidden: usize,
     pub(crate) batch: usize,
     pub(crate) lr: f64,
+    /// Whether the learning rate falls to 0 along half a cosine; else it stays.
+    pub(crate) falls: bool,
     pub(crate) epochs: u64,
     pub(crate) seed: u64,
 }
@@ -128,6 +130,10 @@ pub(crate) fn train<M: Seq2seq>(model: &mut M, [train, test]: [&Pairs; 2], pace:
         curve.push(row);
     };
     let mut trainer = Trainer::new(Adam::new(pace.lr), pace.batch, pace.seed).clip_norm(5.0);
+    if pace.falls {
+        let steps = pace.epochs * train.len().div_ceil(pace.batch) as u64;
+        trainer = trainer.schedule(schedule::Cosine::new(pace.lr, steps));
+    }
     trainer.fit_with(model, train, pace.epochs, |model, tape, x, y| model.loss(tape, x, y), &mut [&mut look]);
     curve
 }
