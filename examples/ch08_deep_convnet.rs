@@ -42,15 +42,15 @@ fn run(setup: &Setup) -> Outcome {
         setup.source()
     );
 
-    // The book's 20 epochs of 600 batches.
-    let steps = if setup.full {
-        12_000
+    // The book's 20 epochs of 600 batches, each judged by all test images.
+    let (steps, looks, judged) = if setup.full {
+        (12_000, 20, test.len())
     } else if setup.is_mnist() {
-        1200
+        (1200, 10, 500)
     } else {
-        120
+        (120, 10, 500)
     };
-    let curve = learn(&mut net, &mut Adam::new(0.001), [&train_data, &test], steps, 10, 500);
+    let curve = learn(&mut net, &mut Adam::new(0.001), [&train_data, &test], steps, looks, judged);
     let title = format!("A deep convolutional net learns {}", setup.source());
     draw_learning(&setup.out, "ch08_deep_convnet", &title, &curve)?;
 

@@ -1,78 +1,13 @@
 //! The book's chapters as programs: the figures and the data that they write, against the book's numbers and closed forms.
 
 mod common;
+#[path = "common/run.rs"]
+mod run;
 
 use common::{example, text};
 use gradus::{nn::data::npy::npz, prelude::*};
-use std::{collections::HashMap, fs, path::Path};
-use tempfile::TempDir;
-
-/// What an example wrote, and the figures of its last line, which are those of docs/book/expected.txt.
-struct Run {
-    dir: TempDir,
-    out: String,
-    figures: HashMap<String, f64>,
-}
-
-/// Runs an example without options but for the directory, and holds its last line to docs/book/expected.txt and its pictures
-/// and tables to their formats.
-fn run(name: &str) -> Run {
-    let dir = tempfile::tempdir().unwrap();
-    let run = example(name, &["--out", dir.path().to_str().unwrap()]);
-    let out = text(&run.stdout).to_owned();
-    assert!(run.status.success(), "{out}{}", text(&run.stderr));
-    let last = out.lines().last().unwrap_or_default().replace("accuracy ", "ok book_predict accuracy=");
-    let pairs = last.strip_prefix(&format!("ok {name} ")).unwrap_or_else(|| panic!("no ok line in\n{out}"));
-    let pairs = pairs.split(' ').map(|pair| pair.split_once('=').unwrap());
-    let figures: HashMap<String, f64> = pairs.map(|(k, v)| (k.into(), v.parse().unwrap())).collect();
-    let mut count = 0;
-    for line in include_str!("../docs/book/expected.txt").lines() {
-        let words: Vec<&str> = line.split(' ').collect();
-        if words[0] == name {
-            let [expected, off] = [words[2], words[3]].map(|number| number.parse::<f64>().unwrap());
-            let found = figures[words[1]];
-            assert!((found - expected).abs() <= off, "{} is {found}, not {expected} within {off}", words[1]);
-            count += 1;
-        }
-    }
-    assert!(count > 0, "docs/book/expected.txt says nothing of {name}");
-    for file in fs::read_dir(dir.path()).unwrap() {
-        let path = file.unwrap().path();
-        let bytes = fs::read(&path).unwrap();
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("svg") => assert!(bytes.ends_with(b"</svg>\n"), "{path:?}"),
-            Some("png") => assert!(bytes.starts_with(b"\x89PNG"), "{path:?}"),
-            Some("csv") => {
-                let lines = text(&bytes).lines().map(|line| line.split(',').count()).collect::<Vec<_>>();
-                assert!(lines.len() > 1 && lines.iter().all(|count| *count == lines[0]), "{path:?}");
-            }
-            Some("npz") => assert!(!npz::read(&path).unwrap().is_empty(), "{path:?}"),
-            _ => panic!("{path:?}"),
-        }
-    }
-    Run { dir, out, figures }
-}
-
-impl Run {
-    fn read(&self, file: &str) -> String {
-        fs::read_to_string(self.dir.path().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
-    }
-
-    /// The numbers of a CSV file, below the names of its columns.
-    fn table(&self, file: &str) -> Vec<Vec<f64>> {
-        let rows = self.read(file);
-        let numbers = |line: &str| line.split(',').map(|number| number.parse().unwrap()).collect();
-        rows.lines().skip(1).map(numbers).collect()
-    }
-
-    /// That a picture is there and has these texts.
-    fn shows(&self, picture: &str, texts: &[&str]) {
-        let svg = self.read(picture);
-        texts
-            .iter()
-            .for_each(|text| assert!(svg.contains(&format!("\n{text}\n")), "{text} is not in {picture}"));
-    }
-}
+use run::run;
+use std::{fs, path::Path};
 
 #[test]
 fn chapter_2_draws_where_gates_say_1() {

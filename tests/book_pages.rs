@@ -74,7 +74,8 @@ fn links_lead_to_pages_and_their_headings() {
             let (file, place) = link.split_once('#').unwrap_or((link, ""));
             if file.starts_with("target/") {
                 let example = file.trim_start_matches("target/book/");
-                assert!(example.starts_with(&name[..4]), "{name} shows {example}");
+                let is_chapters = name.starts_with("ch");
+                assert!(!is_chapters || example.starts_with(&name[..4]), "{name} shows {example}");
                 continue;
             }
             assert!(pages().contains(file), "{name} links to {file}, which does not exist");

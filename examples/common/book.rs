@@ -47,10 +47,12 @@ pub(crate) fn training(name: &str, about: &str, run: impl FnOnce(&Setup) -> Outc
     finish(name, directory(&out).and_then(|out| run(&Setup { data, full, out })))
 }
 
-const OUT: &str = "target/book";
-const OUT_HELP: &str = "directory for the pictures and their data";
+/// The default of `--out` and its help, for examples with options of their own.
+pub(crate) const OUT: &str = "target/book";
+pub(crate) const OUT_HELP: &str = "directory for the pictures and their data";
 
-fn directory(out: &str) -> Result<PathBuf, Box<dyn Error>> {
+/// The directory of `--out`, made if it is not there.
+pub(crate) fn directory(out: &str) -> Result<PathBuf, Box<dyn Error>> {
     fs::create_dir_all(out).map_err(|error| format!("{out}: {error}"))?;
     Ok(out.into())
 }

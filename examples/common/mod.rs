@@ -5,11 +5,19 @@
 
 pub(crate) mod args;
 pub(crate) mod book;
+pub(crate) mod by_hand;
 pub(crate) mod chart;
 pub(crate) mod csv;
+pub(crate) mod dates;
 pub(crate) mod field;
+pub(crate) mod grammar;
 pub(crate) mod grid;
+pub(crate) mod heat;
 pub(crate) mod learning;
+pub(crate) mod letters;
 pub(crate) mod nets;
 pub(crate) mod picture;
 pub(crate) mod progress;
+pub(crate) mod recurrent;
+pub(crate) mod seq2seq;
+pub(crate) mod words;

@@ -94,6 +94,29 @@ pub fn load_state_dict(
     Ok(())
 }
 
+/// The notes' rule of thumb for the number of hidden units, `samples / (factor · (inputs + outputs))`, with a factor between 2
+/// and 10. It keeps a net small against its data; that a larger one need not over-fit is known since.
+///
+/// ```
+/// use gradus_nn::book::hidden_units;
+///
+/// // MNIST: from 37.8 down to 7.56.
+/// assert!((hidden_units(60_000, 784, 10, 2.0) - 37.783).abs() < 1e-3);
+/// assert!((hidden_units(60_000, 784, 10, 10.0) - 7.557).abs() < 1e-3);
+/// ```
+///
+/// # Panics
+/// When there are neither inputs nor outputs, or the factor is not positive.
+#[track_caller]
+pub fn hidden_units(samples: usize, inputs: usize, outputs: usize, factor: f64) -> f64 {
+    assert!(
+        inputs + outputs > 0 && factor > 0.0,
+        "hidden_units: {inputs} inputs, {outputs} outputs and a factor of {factor}; there must be units, and the factor must \
+         be positive"
+    );
+    samples as f64 / (factor * (inputs + outputs) as f64)
+}
+
 /// The other layout of a weight of an affine layer; everything else as it is.
 fn turned(tensor: &Tensor) -> Tensor {
     if tensor.rank() == 2 { tensor.t().contiguous() } else { tensor.clone() }
@@ -137,6 +160,16 @@ mod tests {
     use super::*;
     use crate::{BatchNorm1d, Conv2d, Flatten, Layer, Linear, Lstm, Relu, Sequential};
     use gradus_tensor::Rng;
+
+    #[test]
+    fn the_rule_of_hidden_units() {
+        assert_eq!((hidden_units(100, 3, 2, 2.0), hidden_units(0, 3, 2, 10.0)), (10.0, 0.0));
+        for (samples, factor) in [(60_000, 2.0), (60_000, 10.0)] {
+            // 37.8 and 7.56 in the notes, to three digits.
+            let printed = if factor == 2.0 { 37.8 } else { 7.56 };
+            assert!((hidden_units(samples, 784, 10, factor) / printed - 1.0).abs() < 5e-4);
+        }
+    }
 
     fn net(seed: u64) -> Sequential {
         let mut rng = Rng::seed(seed);
