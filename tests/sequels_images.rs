@@ -119,3 +119,29 @@ fn derivatives_of_derivatives_are_the_third_books() {
     run.shows("dezero_valley.svg", &["Newton", "x", "y"]);
     run.shows("dezero_sines.svg", &["sin", "3rd"]);
 }
+
+/// Behind a mean of channels the map has a closed form, which the example compares; here: that each map is there.
+#[test]
+fn a_net_shows_where_it_looks() {
+    let run = run("grad_cam");
+    let rows = run.table("grad_cam.csv");
+    assert_eq!(rows.len(), 10 * 64);
+    assert!(
+        rows.chunks(64).all(|map| map.iter().any(|row| row[2] > 0.0)),
+        "a map without a place that speaks for it"
+    );
+}
+
+#[test]
+fn an_autoencoder_learns_the_digits_and_a_normal_distribution() {
+    let run = run("vae");
+    let rows = run.table("vae.csv");
+    assert!(rows[0][3] > 1.5 * rows[rows.len() - 1][3]);
+    for row in rows {
+        assert!(row[2] >= 0.0 && apart(row[1] + row[2], row[3]) < 1e-5, "{row:?}");
+    }
+    // 200 000 samples of a variance of about 2.
+    let [exact, sampled] = ["divergence", "sampled"].map(|name| run.figures[name]);
+    assert!((exact - sampled).abs() < 0.02, "{exact} and {sampled}");
+    run.shows("vae.svg", &["missed", "divergence", "z0", "z1"]);
+}
