@@ -84,12 +84,10 @@ fn check_with<M: Module>(
     check_erased(name, &module, &|tape, x| forward(&module.borrow(), tape, x));
 }
 
+type Forward<'a> = dyn for<'t> Fn(&'t Tape, &Numbers) -> (Option<Var<'t>>, Var<'t>) + 'a;
+
 // Compiled once, not for each layer.
-fn check_erased(
-    name: &str,
-    module: &RefCell<dyn Module + '_>,
-    forward: &dyn for<'t> Fn(&'t Tape, &Numbers) -> (Option<Var<'t>>, Var<'t>),
-) {
+fn check_erased(name: &str, module: &RefCell<dyn Module + '_>, forward: &Forward<'_>) {
     let case = case(name);
     let cotangent = case.cotangent.as_ref().unwrap();
     let states = case.state.iter().filter(|(name, _)| !name.ends_with("num_batches_tracked"));
