@@ -1,6 +1,7 @@
 //! What an operation is: everything about it declared in one place.
 
 pub mod examples;
+pub(crate) mod loops;
 mod pointwise;
 pub mod prelude;
 pub mod reference;
