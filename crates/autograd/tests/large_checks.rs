@@ -1,4 +1,6 @@
 //! Computations too large to move each input by itself are checked by operations.
+//!
+//! `cargo test --release -p gradus-autograd --test suite large_checks:: -- --ignored`
 
 use crate::{common::crooked::Crooked, numbers::normal};
 use gradus_autograd::{
@@ -20,6 +22,7 @@ fn check(factor: f32) -> Report {
 }
 
 #[test]
+#[ignore = "it is long without optimisation"]
 fn a_large_computation_is_checked_by_operations() {
     let report = check(1.0);
     assert!(report.passed(), "{report}");
@@ -31,6 +34,7 @@ fn a_large_computation_is_checked_by_operations() {
 
 /// What lies in front of the wrong rule is wrong; what lies behind it is not.
 #[test]
+#[ignore = "it is long without optimisation"]
 fn a_wrong_rule_in_a_large_computation_is_found_with_its_place() {
     let report = check(1.0001);
     let verdicts: Vec<Verdict> = report.rows.iter().map(|row| row.verdict).collect();
