@@ -34,10 +34,9 @@ pub(super) fn wrong_forwards(output: Var<'_>) -> Vec<WrongForward> {
         for (k, exact) in exact.iter().enumerate() {
             let Some(recorded) = &nodes[id + k].value else { continue };
             let term = term.max(largest(exact));
-            let precision = match step.precision() {
-                Precision::Ulps(ulps) => Precision::Ulps(SAFETY * ulps.max(1.0)),
-                Precision::UlpsOfLargest(ulps) => Precision::UlpsOfLargest(SAFETY * ulps.max(1.0)),
-            };
+            // Of the largest in any case: a number in the operation may have been rounded to f32, and cancel.
+            let (Precision::Ulps(ulps) | Precision::UlpsOfLargest(ulps)) = step.precision();
+            let precision = Precision::UlpsOfLargest(SAFETY * ulps.max(1.0));
             let is_wrong = |(found, exact): &(f64, f64)| !is_within(precision, term, *found, *exact);
             let pairs = || recorded.iter().map(f64::from).zip(exact.data().iter().copied());
             let Some(at) = pairs().position(|pair| is_wrong(&pair)) else { continue };
