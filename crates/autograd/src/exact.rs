@@ -90,7 +90,7 @@ impl Exact<'_> {
             );
         }
         let leaves: Vec<(u32, Array)> = inputs.iter().map(|(var, value)| (var.id(), value.clone())).collect();
-        self.moved = self.tape.len().checked_sub(1).map(|last| self.replay.at(&leaves, last as u32));
+        self.moved = Some(self.replay.at(&leaves));
     }
 
     #[track_caller]

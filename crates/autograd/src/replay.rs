@@ -9,7 +9,7 @@ use crate::{
 };
 use gradus_tensor::{Rng, Tensor};
 use smallvec::SmallVec;
-use std::{cell::Ref, panic::Location};
+use std::{borrow::Cow, cell::Ref, panic::Location};
 
 /// A tape as a function of its leaves, in f64 through each operation's reference.
 ///
@@ -87,15 +87,19 @@ impl<'t> Replay<'t> {
         sentences
     }
 
-    /// All values when each step's result is off by a random error: one of the results that arithmetic so good could have
-    /// given.
-    pub(crate) fn rounded(&self, errors: Errors, rng: &mut Rng) -> Vec<Array> {
-        self.run(self.base.len(), &mut |id, step, inputs| {
+    /// Shows all values when each step's result is off by a random error: one of the results that arithmetic so good could
+    /// have given.
+    pub(crate) fn rounded(&self, errors: Errors, rng: &mut Rng, see: &mut dyn FnMut(u32, &Array)) {
+        self.run(self.base.len(), Some(&[]), &mut |id, step, inputs| {
             let (mut outputs, precision, term) = match step {
                 Some(step) => {
                     let outputs = step.reference(inputs, &mut Branches::frozen(&self.choices[id]));
                     let term = inputs.iter().take(2).map(|x| largest(x)).product();
                     (outputs, step.precision(), term)
+                }
+                None if errors == Errors::OfF32 => {
+                    see(id as u32, &self.base[id]);
+                    return vec![Cow::Borrowed(&self.base[id])];
                 }
                 None => (vec![self.base[id].clone()], Precision::Ulps(0.0), 0.0),
             };
@@ -112,15 +116,41 @@ impl<'t> Replay<'t> {
                     *y += size * f64::from(rng.uniform(-1.0, 1.0));
                 }
             }
-            outputs
-        })
+            outputs.iter().enumerate().for_each(|(k, y)| see((id + k) as u32, y));
+            outputs.into_iter().map(Cow::Owned).collect()
+        });
     }
 
-    /// All values up to a node when leaves have other values.
-    pub(crate) fn at(&self, leaves: &[(u32, Array)], last: u32) -> Vec<Array> {
-        self.run(last as usize + 1, &mut |id, step, inputs| match step {
-            Some(step) => step.reference(inputs, &mut Branches::frozen(&self.choices[id])),
-            None => vec![self.leaf(leaves, id)],
+    /// All values when leaves have other values.
+    pub(crate) fn at(&self, leaves: &[(u32, Array)]) -> Vec<Array> {
+        let leaf = |id: u32| self.leaf(leaves, id);
+        self.frozen(self.base.len(), None, &leaf).into_iter().map(Cow::into_owned).collect()
+    }
+
+    /// The values of some nodes when leaves have the values that `leaf` gives; others are not kept longer than they are read.
+    pub(crate) fn values_at<'a>(
+        &'a self,
+        leaf: &dyn Fn(u32) -> Cow<'a, Array>,
+        nodes: &[u32],
+    ) -> Vec<Cow<'a, Array>> {
+        let last = nodes.iter().max().map_or(0, |&last| last as usize + 1);
+        let mut values = self.frozen(last, Some(nodes), leaf);
+        let none = || Cow::Owned(Array::full([0], 0.0));
+        nodes.iter().map(|&id| std::mem::replace(&mut values[id as usize], none())).collect()
+    }
+
+    fn frozen<'a>(
+        &'a self,
+        count: usize,
+        keep: Option<&[u32]>,
+        leaf: &dyn Fn(u32) -> Cow<'a, Array>,
+    ) -> Vec<Cow<'a, Array>> {
+        self.run(count, keep, &mut |id, step, inputs| match step {
+            Some(step) => {
+                let outputs = step.reference(inputs, &mut Branches::frozen(&self.choices[id]));
+                outputs.into_iter().map(Cow::Owned).collect()
+            }
+            None => vec![leaf(id as u32)],
         })
     }
 
@@ -131,34 +161,55 @@ impl<'t> Replay<'t> {
         steps: &[(usize, &dyn Step)],
         last: u32,
     ) -> Array {
-        let mut values = self.run(last as usize + 1, &mut |id, step, inputs| match step {
+        let mut values = self.run(last as usize + 1, Some(&[last]), &mut |id, step, inputs| match step {
             Some(step) => {
                 let step = steps.iter().find(|(other, _)| *other == id).map_or(step, |(_, step)| *step);
-                step.reference(inputs, &mut Branches::recording())
+                let outputs = step.reference(inputs, &mut Branches::recording());
+                outputs.into_iter().map(Cow::Owned).collect()
             }
-            None => vec![self.leaf(leaves, id)],
+            None => vec![self.leaf(leaves, id as u32)],
         });
-        values.swap_remove(last as usize)
+        values.swap_remove(last as usize).into_owned()
     }
 
-    /// The values of the first nodes, each step's and leaf's as `compute` gives them from position, step and inputs.
-    fn run(&self, count: usize, compute: &mut Compute<'_>) -> Vec<Array> {
-        let mut values: Vec<Array> = Vec::with_capacity(count);
+    /// The values of the first nodes, each step's and leaf's as `compute` gives them from position, step and inputs. All are
+    /// kept, or these; of others nothing is left when the last that reads them has done so.
+    fn run<'a>(
+        &'a self,
+        count: usize,
+        keep: Option<&[u32]>,
+        compute: &mut Compute<'_, 'a>,
+    ) -> Vec<Cow<'a, Array>> {
+        let mut values: Vec<Cow<'a, Array>> = Vec::with_capacity(count);
+        // By node: the last that reads it, itself if none does.
+        let mut last: Vec<usize> = (0..count).collect();
+        for (id, node) in self.nodes.iter().enumerate().take(count) {
+            node.inputs.iter().for_each(|&i| last[i as usize] = id);
+        }
+        keep.unwrap_or_default().iter().for_each(|&id| last[id as usize] = usize::MAX);
         for (id, node) in self.nodes.iter().enumerate().take(count) {
             if node.is_later_output() {
                 continue; // came with the first
             }
-            let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &values[i as usize]).collect();
+            let inputs: Vec<&Array> = node.inputs.iter().map(|&i| &*values[i as usize]).collect();
             let computed = compute(id, node.step.as_deref(), &inputs);
             values.extend(computed);
+            if keep.is_some() {
+                let read = node.inputs.iter().map(|&i| i as usize).filter(|&i| last[i] == id);
+                let unread = (id..values.len()).filter(|&k| last.get(k) == Some(&k));
+                let done = read.chain(unread).collect::<SmallVec<[usize; 4]>>();
+                done.into_iter().for_each(|k| values[k] = Cow::Owned(Array::full([0], 0.0)));
+            }
         }
         values
     }
 
     /// The value of a leaf, which may be another than the recorded one.
-    fn leaf(&self, others: &[(u32, Array)], id: usize) -> Array {
-        let other = others.iter().find(|(leaf, _)| *leaf as usize == id);
-        other.map_or(&self.base[id], |(_, value)| value).clone()
+    pub(crate) fn leaf(&self, others: &[(u32, Array)], id: u32) -> Cow<'_, Array> {
+        match others.iter().find(|(leaf, _)| *leaf == id) {
+            Some((_, value)) => Cow::Owned(value.clone()),
+            None => Cow::Borrowed(self.base(id)),
+        }
     }
 
     /// The way from a leaf to the node that depends on it; `None` where that does not.
@@ -200,9 +251,31 @@ impl<'t> Replay<'t> {
         reached[target as usize].then_some(path)
     }
 
-    /// The first nodes of the steps on the way from a leaf to a target.
-    pub(crate) fn steps_between(&self, leaf: u32, target: u32) -> Vec<usize> {
-        self.path(leaf, target).map_or(Vec::new(), |path| path.steps.iter().map(|step| step.id).collect())
+    /// The first nodes of the steps on the way from leaves to a target, each with the inputs of it that depend on them.
+    pub(crate) fn steps_between(&self, leaves: &[u32], target: u32) -> Vec<(usize, Vec<bool>)> {
+        let needed = self.needed_by(target);
+        let mut reached = vec![false; self.nodes.len()];
+        leaves.iter().for_each(|&leaf| reached[leaf as usize] = true);
+        let mut steps = Vec::new();
+        for (id, node) in self.nodes.iter().enumerate().take(target as usize + 1) {
+            let wanted: Vec<bool> = node.inputs.iter().map(|&i| reached[i as usize]).collect();
+            if node.step.is_some() && needed[id] && wanted.contains(&true) {
+                reached[id..id + node.outputs as usize].fill(true);
+                steps.push((id, wanted));
+            }
+        }
+        steps
+    }
+
+    /// About how many multiplications, or what takes as long, a step's reference takes.
+    pub(crate) fn work(&self, id: usize) -> u64 {
+        let node = &self.nodes[id];
+        let shape = |id: usize| self.base[id].shape();
+        let inputs: Vec<&[usize]> = node.inputs.iter().map(|&i| shape(i as usize)).collect();
+        let outputs: Vec<&[usize]> = (id..id + node.outputs as usize).map(shape).collect();
+        let elements = inputs.iter().chain(&outputs).map(|shape| shape.iter().product::<usize>() as u64);
+        let elements: u64 = elements.sum();
+        node.step.as_ref().map_or(0, |step| step.flops(&inputs, &outputs)) / 2 + PASS * elements
     }
 
     /// A step as it was recorded: with the values of its inputs and its line.
@@ -229,7 +302,10 @@ impl<'t> Replay<'t> {
 }
 
 /// From a node's position, its step if it has one, and that step's inputs, to the values of its outputs.
-type Compute<'a> = dyn FnMut(usize, Option<&dyn Step>, &[&Array]) -> Vec<Array> + 'a;
+type Compute<'f, 'a> = dyn FnMut(usize, Option<&dyn Step>, &[&Array]) -> Vec<Cow<'a, Array>> + 'f;
+
+/// How many multiplications a pass over an element is as long as.
+const PASS: u64 = 8;
 
 /// What a report says of an operation whose backward is a surrogate.
 pub(crate) fn surrogate_note(name: &str, place: &str) -> String {
@@ -238,8 +314,13 @@ pub(crate) fn surrogate_note(name: &str, place: &str) -> String {
     )
 }
 
+/// The inputs of a step as they were recorded.
+pub(crate) fn recorded_inputs(nodes: &[Node], node: &Node) -> Vec<Array> {
+    node.inputs.iter().map(|&i| Array::from(nodes[i as usize].value())).collect()
+}
+
 fn recorded_choices(nodes: &[Node], node: &Node, step: &dyn Step) -> Vec<u32> {
-    let recorded: Vec<Array> = node.inputs.iter().map(|&i| Array::from(nodes[i as usize].value())).collect();
+    let recorded = recorded_inputs(nodes, node);
     let mut branches = Branches::recording();
     step.reference(&recorded.iter().collect::<Vec<_>>(), &mut branches);
     branches.into_choices()
@@ -247,7 +328,11 @@ fn recorded_choices(nodes: &[Node], node: &Node, step: &dyn Step) -> Vec<u32> {
 
 /// The largest finite magnitude.
 pub(crate) fn largest(x: &Array) -> f64 {
-    x.data().iter().filter(|x| x.is_finite()).fold(0.0f64, |m, x| m.max(x.abs()))
+    largest_of(x.data())
+}
+
+pub(crate) fn largest_of(x: &[f64]) -> f64 {
+    x.iter().filter(|x| x.is_finite()).fold(0.0f64, |m, x| m.max(x.abs()))
 }
 
 /// The part of a tape that lies between a leaf and a value that depends on it, to be run with the leaf moved, many

@@ -163,7 +163,7 @@ fn a_declared_surrogate_is_held_to_what_it_declares() {
 #[test]
 fn a_function_with_surrogates_passes_with_notes() {
     let x = Tensor::from([0.3, -1.2, 2.6, 0.9]);
-    let check = GradCheck { second_order: true, ..GradCheck::default() };
+    let check = GradCheck { order: 2, ..GradCheck::default() };
     let line = line!() + 2;
     let report = check.function(
         |v| (v[0] * 2.0).tanh().round().straight_through(&v[0].exp()).square() * v[0].reverse_gradient(0.5),

@@ -1,5 +1,6 @@
 //! Wrong gradients that are hard to see are found.
 
+use crate::numbers::normal;
 use gradus_autograd::{
     check::{GradCheck, Verdict, check_op, gradcheck},
     op::{
@@ -9,10 +10,6 @@ use gradus_autograd::{
     prelude::*,
 };
 use gradus_tensor::{Shape, ShapeError};
-
-fn normal<const N: usize>(seed: u64, shape: [usize; N]) -> Tensor {
-    Tensor::randn(shape, &mut Rng::seed(seed))
-}
 
 /// A number that was taken out of the recording and put back is a constant there, to the rules and to differences alike.
 #[test]

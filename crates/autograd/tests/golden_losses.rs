@@ -232,7 +232,7 @@ fn no_loss_lacks_cases() {
 
 /// The gradient check by all inputs, to second order.
 fn gradcheck(name: &str, inputs: &[Tensor], options: &Options) -> Result<(), TestCaseError> {
-    let check = GradCheck { second_order: true, ..GradCheck::default() };
+    let check = GradCheck { order: 2, ..GradCheck::default() };
     let report = check.function(|x| loss(name, x, options), inputs);
     for row in &report.rows {
         // A margin that all keep to leaves no gradient.

@@ -1,5 +1,6 @@
 //! Right gradients that are hard to check pass the check, each with the verdict that it deserves.
 
+use crate::numbers::normal;
 use gradus_autograd::{
     check::{GradCheck, Report, Verdict, gradcheck},
     op::prelude::*,
@@ -9,10 +10,6 @@ use gradus_autograd::{
 /// The closure as one of any tape.
 fn of<F: for<'t> Fn(&[Var<'t>]) -> Var<'t>>(f: F) -> F {
     f
-}
-
-fn normal<const N: usize>(seed: u64, shape: [usize; N]) -> Tensor {
-    Tensor::randn(shape, &mut Rng::seed(seed))
 }
 
 #[track_caller]

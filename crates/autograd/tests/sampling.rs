@@ -72,7 +72,7 @@ fn a_finer_grid_is_upsampling() {
 #[test]
 fn gradients_are_right_to_the_second_order() {
     let mut rng = Rng::seed(2);
-    let second = GradCheck { second_order: true, ..GradCheck::default() };
+    let second = GradCheck { order: 2, ..GradCheck::default() };
     let (x, grid) = (Tensor::randn([2, 3, 3, 2], &mut rng), Tensor::randn([2, 2, 3, 2], &mut rng) * 1.2);
     let theta = Tensor::randn([2, 2, 3], &mut rng) * 0.5;
     for padding in PADDINGS {

@@ -36,6 +36,7 @@ mod hooks;
 mod huge;
 mod infinities;
 mod inspect;
+mod large_checks;
 mod laws;
 mod layers;
 mod list;

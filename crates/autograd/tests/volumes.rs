@@ -205,7 +205,7 @@ fn poolings_to_given_sizes_and_norms_see_their_windows() {
 #[test]
 fn gradients_are_right_to_the_second_order() {
     let mut rng = Rng::seed(4);
-    let second = GradCheck { second_order: true, ..GradCheck::default() };
+    let second = GradCheck { order: 2, ..GradCheck::default() };
     for options in settings() {
         let x = Tensor::randn([1, 4, 3, 4, 4], &mut rng);
         let w = Tensor::randn([4, 4 / options.groups, 2, 2, 3], &mut rng);

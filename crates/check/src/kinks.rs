@@ -8,6 +8,7 @@ use crate::{
     slope::{self, Claim},
     verdict::{Judgement, Reason, Verdict},
 };
+use std::collections::BTreeMap;
 
 /// Of how many kinks the elements that share them are searched for.
 const MOST_SHARED: usize = 4;
@@ -34,6 +35,9 @@ impl Search<'_> {
             }
             self.note(b, alone);
         }
+        // By element: the slopes to both sides of it by itself.
+        let mut alone: BTreeMap<usize, [Estimate; 2]> = BTreeMap::new();
+        let mut together = Vec::new();
         for (a, b) in pairs {
             let (first, second) = (self.task(a), self.task(b));
             let mut line = first.line;
@@ -48,18 +52,21 @@ impl Search<'_> {
             let task = Task { direction: vec![(a, 1.0), (b, 1.0)], line, claim };
             let both = self.judge_with_kinks(&task);
             // Two kinks that have nothing to do with one another add up.
-            let adds_up = || {
-                let [both, first, second] =
-                    [&task, &first, &second].map(|task| self.sides(&task.direction, line));
+            let mut adds_up = || {
+                let both = self.sides(&task.direction, line);
+                let [first, second] = [(a, &first), (b, &second)].map(|(flat, task)| {
+                    *alone.entry(flat).or_insert_with(|| self.sides(&task.direction, task.line))
+                });
                 (0..2).all(|side| {
                     let (both, a, b) = (both[side], first[side], second[side]);
                     (both.value - a.value - b.value).abs() <= 2.0 * (both.error + a.error + b.error)
                 })
             };
             if both.verdict == Verdict::Wrong && !adds_up() {
-                self.together.push((a, b, Judgement { reason: Reason::Outside, ..both }));
+                together.push((a, b, Judgement { reason: Reason::Outside, ..both }));
             }
         }
+        self.together.extend(together);
     }
 
     /// The slopes of the function to both sides.

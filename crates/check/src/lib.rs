@@ -151,7 +151,7 @@ pub use noise::{Noise, noise};
 pub use pattern::{Pair, Pattern, pattern, pattern_along};
 pub use report::{Finding, Place, Report};
 pub use search::{Direction, Given, Subject, Task};
-pub use slope::{Claim, derivative, judge};
+pub use slope::{Claim, derivative, judge, judge_quickly};
 pub use verdict::{Judgement, Reason, Verdict};
 
 #[cfg(doctest)]

@@ -99,6 +99,35 @@ pub fn judge(mut f: impl FnMut(f64) -> f64, line: &Line, claim: &Claim) -> Judge
     }
 }
 
+/// Judges as [`judge`] does, by 5 to 40 evaluations in any case: for functions that take long. What those do not settle is
+/// inconclusive.
+///
+/// ```
+/// use gradus_check::{Claim, Line, Verdict, judge_quickly};
+///
+/// let line = Line::through(3.0, 1.0, f64::EPSILON);
+/// let claim = |value| Claim { value, slack: 0.0, size: 1.0 };
+/// assert_eq!(judge_quickly(|t| (3.0 + t) * (3.0 + t), &line, &claim(6.0)).verdict, Verdict::Pass);
+/// assert_eq!(judge_quickly(|t| (3.0 + t) * (3.0 + t), &line, &claim(6.0000006)).verdict, Verdict::Wrong);
+/// ```
+pub fn judge_quickly(mut f: impl FnMut(f64) -> f64, line: &Line, claim: &Claim) -> Judgement {
+    let mut ladder = Ladder::new(&mut f, *line);
+    if let Some(estimate) = glance(&mut ladder, claim).or_else(|| quick(&mut ladder, claim)) {
+        return passed(claim, estimate, None);
+    }
+    let found = looks(&mut ladder, 0.0);
+    // Far smaller steps are a second scale.
+    let mut holds = |(estimate, last): &(Estimate, i32)| {
+        !claim.is_allowed_by(estimate) && holds_below(&mut ladder, *last, estimate)
+    };
+    let (verdict, reason) = match found.is_some_and(|found| holds(&found)) {
+        true => (Verdict::Wrong, Reason::Differs),
+        false => (Verdict::Inconclusive, Reason::Unsettled),
+    };
+    let estimate = found.map_or(Estimate::UNKNOWN, |(estimate, _)| estimate);
+    Judgement { verdict, reason, given: claim.value, estimate, sides: None, noise: None }
+}
+
 /// The derivatives to the left and to the right by few evaluations, from steps that are far smaller than what the function may
 /// do beside the point.
 pub(crate) fn sides(f: &mut dyn FnMut(f64) -> f64, line: &Line) -> [Estimate; 2] {

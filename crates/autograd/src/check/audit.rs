@@ -2,7 +2,7 @@
 
 use crate::{
     op::reference::{Array, Branches},
-    replay::{Replay, largest},
+    replay::{Replay, largest, recorded_inputs},
     tape::Tape,
 };
 use std::fmt;
@@ -52,8 +52,7 @@ pub fn precision_audit(tape: &Tape) -> Audit {
     let mut rows = Vec::new();
     for (id, node) in nodes.iter().enumerate() {
         let Some(step) = &node.step else { continue };
-        let inputs: Vec<Array> =
-            node.inputs.iter().map(|&i| Array::from(nodes[i as usize].value())).collect();
+        let inputs = recorded_inputs(&nodes, node);
         let own = step.reference(&inputs.iter().collect::<Vec<_>>(), &mut Branches::recording());
         for (k, own) in own.iter().enumerate() {
             let recorded = Array::from(nodes[id + k].value());

@@ -1,12 +1,12 @@
 //! Whether the recorded forward is that of the references, which the checks of gradients rest on.
 
-use super::report::Blame;
+use super::{laws::is_within, report::Blame};
 use crate::{
     op::{
         Precision,
-        reference::{Array, Branches, unflatten},
+        reference::{Branches, unflatten},
     },
-    replay::largest,
+    replay::{largest, recorded_inputs},
     tape::var::Var,
 };
 
@@ -28,19 +28,16 @@ pub(super) fn wrong_forwards(output: Var<'_>) -> Vec<WrongForward> {
     let mut found = Vec::new();
     for (id, node) in nodes.iter().enumerate().take(output.id() as usize + 1) {
         let Some(step) = &node.step else { continue };
-        let inputs: Vec<Array> =
-            node.inputs.iter().map(|&i| Array::from(nodes[i as usize].value())).collect();
+        let inputs = recorded_inputs(&nodes, node);
         let exact = step.reference(&inputs.iter().collect::<Vec<_>>(), &mut Branches::recording());
         let term: f64 = inputs.iter().take(2).map(|x| largest(x).max(1.0)).product();
         for (k, exact) in exact.iter().enumerate() {
             let Some(recorded) = &nodes[id + k].value else { continue };
+            let term = term.max(largest(exact));
             // Of the largest in any case: a number in the operation may have been rounded to f32, and cancel.
             let (Precision::Ulps(ulps) | Precision::UlpsOfLargest(ulps)) = step.precision();
-            let allowed = SAFETY * ulps.max(1.0) * ulp(term.max(largest(exact)));
-            let is_wrong = |(found, exact): &(f64, f64)| {
-                let equal = *found == f64::from(*exact as f32) || found.is_nan() && exact.is_nan();
-                !(equal || (found - exact).abs() <= allowed)
-            };
+            let precision = Precision::UlpsOfLargest(SAFETY * ulps.max(1.0));
+            let is_wrong = |(found, exact): &(f64, f64)| !is_within(precision, term, *found, *exact);
             let pairs = || recorded.iter().map(f64::from).zip(exact.data().iter().copied());
             let Some(at) = pairs().position(|pair| is_wrong(&pair)) else { continue };
             let (found_there, right) = pairs().nth(at).unwrap_or_default();
@@ -48,7 +45,7 @@ pub(super) fn wrong_forwards(output: Var<'_>) -> Vec<WrongForward> {
                 op: step.name(),
                 attributes: step.describe(),
                 line: format!("{}:{}", node.location.file(), node.location.line()),
-                input: 0,
+                input: None,
                 shape: exact.shape().to_vec(),
                 worst: unflatten(at, exact.shape()),
                 found: found_there,
@@ -60,9 +57,4 @@ pub(super) fn wrong_forwards(output: Var<'_>) -> Vec<WrongForward> {
         }
     }
     found
-}
-
-/// The distance between f32s around a number.
-fn ulp(x: f64) -> f64 {
-    (x.abs().max(f32::MIN_POSITIVE.into()).log2().floor() - 23.0).exp2()
 }

@@ -4,6 +4,7 @@ use super::{
     blame::{Known, all_right, blame},
     forward::wrong_forwards,
     leaf::Leaf,
+    long,
     recording::{Recording, Told, compare, moved},
     report::{Report, Row, Verdict},
     rounding::Rounding,
@@ -67,8 +68,10 @@ macro_rules! assert_gradcheck {
 /// - Is the *arithmetic* right? The gradient that training would use, f32 and through the fused rules, is compared
 ///   with the rules in f64, at every element, and judged by what the stated precision of the operations explains.
 ///
-/// A wrong gradient is followed to the operation that is to blame: each on the way is checked alone. Beside this the
-/// backward pass must be linear in the cotangent, give exactly zero for zero, and the same bits twice.
+/// A wrong gradient is followed to the operation that is to blame: each on the way is checked alone. In a model so large that
+/// moving every input by itself would take long, each operation is checked once in this way instead, with random cotangents,
+/// and the whole along random directions through all inputs; the report says so. To have the elements of such a model
+/// differenced all the same, set `elements` to `usize::MAX`. Beside this the backward pass must be linear in the cotangent, give exactly zero for zero, and the same bits twice.
 ///
 /// The page `docs/gradient-checking.md` explains reports, and what a check cannot see.
 #[derive(Clone, Debug)]
@@ -85,20 +88,14 @@ pub struct GradCheck {
     /// Whether what is only told otherwise fails: f32 gradients that are further off than the tolerance though rounding
     /// explains it, and rules that are right to the precision of f32 alone.
     pub strict: bool,
-    /// Whether the gradient's own gradient is checked too, projected on random directions.
-    pub second_order: bool,
+    /// Up to which order derivatives are checked: 1 for the gradient, 2 for its own gradient too, projected on random
+    /// directions, 3 for that one's.
+    pub order: usize,
 }
 
 impl Default for GradCheck {
     fn default() -> GradCheck {
-        GradCheck {
-            seed: 0,
-            elements: 48,
-            directions: 3,
-            tolerance: 1e-3,
-            strict: false,
-            second_order: false,
-        }
+        GradCheck { seed: 0, elements: 48, directions: 3, tolerance: 1e-3, strict: false, order: 1 }
     }
 }
 
@@ -143,6 +140,21 @@ impl<'t> Subject<'t> {
         });
         let sum = projected.reduce(|a, b| a + b).unwrap_or_else(|| tape.constant(0.0));
         Subject::new(self.order + 1, sum, Tensor::ones(sum.shape()), vars)
+    }
+}
+
+/// What all rows of a check are made of.
+pub(super) struct Prepared<'t> {
+    /// By order.
+    pub(super) subjects: Vec<Subject<'t>>,
+    pub(super) replay: Replay<'t>,
+    rounding: Rounding,
+}
+
+impl<'t> Prepared<'t> {
+    /// The `i`-th variable of a subject.
+    pub(super) fn leaf<'a>(&'a self, subject: &'a Subject<'a>, i: usize, var: Var<'a>) -> Leaf<'a> {
+        Leaf::new(&self.replay, &self.rounding, subject, i, var)
     }
 }
 
@@ -240,6 +252,7 @@ impl GradCheck {
             self.elements.max(self.directions) > 0,
             "gradcheck: no elements and no directions, so nothing would be checked"
         );
+        assert!((1..=3).contains(&self.order), "gradcheck: the order must be 1, 2 or 3, not {}", self.order);
     }
 
     fn run<'s>(
@@ -290,16 +303,21 @@ impl GradCheck {
         cotangent: Tensor,
         rng: &mut Rng,
     ) -> (Vec<Row>, Vec<String>) {
-        let (mut notes, mut known) = (Vec::new(), Known::new());
+        let mut known = Known::new();
         let wrong = wrong_forwards(output);
         let vars: Vec<Var<'t>> = named.iter().map(|(_, var)| *var).collect();
-        let rows = self.judge(&vars, output, cotangent, rng, |i, mut row, replay| {
-            notes = replay.surrogates(output.id());
+        let prepared = self.prepare(&vars, output, cotangent, rng);
+        let mut notes = prepared.replay.surrogates(output.id());
+        let is_long = self.elements < usize::MAX && long::is_long(&prepared.replay, &vars, output);
+        let mut finish = |i: usize, mut row: Row, replay: &Replay<'_>| {
             row.name.clone_from(&named[i].0);
             // What differs from its reference makes differences of another function.
-            let way = replay.steps_between(vars[i].id(), output.id());
+            let way: Vec<usize> =
+                replay.steps_between(&[vars[i].id()], output.id()).into_iter().map(|(id, _)| id).collect();
             if let Some(wrong) = wrong.iter().find(|wrong| way.contains(&wrong.id)) {
                 (row.verdict, row.blame) = (Verdict::WrongForward, Some(wrong.blame.clone()));
+            } else if is_long {
+                // The operation to blame is known.
             } else if matches!(row.verdict, Verdict::WrongFormula | Verdict::PoorPrecision) {
                 row.blame = blame(self, replay, &mut known, (vars[i], output), &row);
                 let is_formula = row.order == 1 && row.verdict == Verdict::WrongFormula;
@@ -315,46 +333,61 @@ impl GradCheck {
                 }
             }
             row
-        });
+        };
+        let rows = match is_long {
+            true => long::rows(self, &prepared, &vars, output, &mut notes)
+                .into_iter()
+                .map(|(i, row)| finish(i, row, &prepared.replay))
+                .collect(),
+            false => self.judge(&vars, &prepared, rng, finish),
+        };
         (rows, notes)
     }
 
     /// The rows of one value alone, without the search for whom to blame: what that search checks operations with.
     pub(super) fn rows_alone<'t>(&self, vars: &[Var<'t>], output: Var<'t>, rng: &mut Rng) -> Vec<Row> {
         let cotangent = Tensor::randn(output.shape(), rng);
-        self.judge(vars, output, cotangent, rng, |_, row, _| row)
+        let prepared = self.prepare(vars, output, cotangent, rng);
+        self.judge(vars, &prepared, rng, |_, row, _| row)
+    }
+
+    fn prepare<'t>(
+        &self,
+        vars: &[Var<'t>],
+        output: Var<'t>,
+        cotangent: Tensor,
+        rng: &mut Rng,
+    ) -> Prepared<'t> {
+        let mut subjects = vec![Subject::new(1, output, cotangent, vars)];
+        for order in 1..self.order {
+            subjects.push(subjects[order - 1].next_order(vars, rng));
+        }
+        let replay = Replay::new(output.tape());
+        let rules: Vec<u32> =
+            subjects.iter().flat_map(|subject| &subject.rules).flatten().map(|rule| rule.id()).collect();
+        let outputs: Vec<u32> = subjects.iter().map(|subject| subject.output.id()).collect();
+        let rounding = Rounding::of(&replay, self.seed, &rules, &outputs);
+        Prepared { subjects, replay, rounding }
     }
 
     /// The rows of all orders, each passed through `finish` with the number of its variable.
     fn judge<'t>(
         &self,
         vars: &[Var<'t>],
-        output: Var<'t>,
-        cotangent: Tensor,
+        prepared: &Prepared<'t>,
         rng: &mut Rng,
         mut finish: impl FnMut(usize, Row, &Replay<'_>) -> Row,
     ) -> Vec<Row> {
-        let mut subjects = vec![Subject::new(1, output, cotangent, vars)];
-        if self.second_order {
-            subjects.push(subjects[0].next_order(vars, rng));
-        }
-        let replay = Replay::new(output.tape());
-        let of_subject = |subject: &Subject<'t>| {
-            let rules = subject.rules.iter().flatten().map(|rule| rule.id());
-            rules.chain([subject.output.id()]).collect::<Vec<_>>()
-        };
-        let rounding = Rounding::of(&replay, self.seed, subjects.iter().flat_map(of_subject));
         let mut rows = Vec::new();
-        for subject in &subjects {
+        for (k, subject) in prepared.subjects.iter().enumerate() {
             for (i, &var) in vars.iter().enumerate() {
-                let leaf = Leaf::new(&replay, &rounding, subject, i, var);
-                let mut row = leaf.row(self, format!("input {i}"), rng);
-                if subject.order == 2 && row.verdict.is_fine() {
-                    // What the second order differentiates is the first order's rules.
-                    let first = Leaf::new(&replay, &rounding, &subjects[0], i, var);
-                    first.is_gradient_beside(vars, &mut row, rng);
+                let mut row = prepared.leaf(subject, i, var).row(self, format!("input {i}"), rng);
+                if k > 0 && row.verdict.is_fine() {
+                    // What an order differentiates is the rules of the one before.
+                    let before = prepared.leaf(&prepared.subjects[k - 1], i, var);
+                    before.is_gradient_beside(vars, &mut row, rng);
                 }
-                rows.push(finish(i, row, &replay));
+                rows.push(finish(i, row, &prepared.replay));
             }
         }
         rows

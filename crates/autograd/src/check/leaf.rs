@@ -9,12 +9,12 @@ use super::{
 };
 use crate::{
     op::reference::{Array, unflatten},
-    replay::Replay,
+    replay::{Replay, largest_of},
     tape::var::Var,
 };
 use gradus_check::{
-    Check, Estimate, Finding, Given, Judgement, Pair, Pattern, Place, Reason, Report, Verdict as Found,
-    pattern,
+    Check, Claim, Estimate, Finding, Given, Judgement, Pair, Pattern, Place, Reason, Report,
+    Verdict as Found, pattern,
 };
 use gradus_tensor::Rng;
 use std::borrow::Cow;
@@ -52,10 +52,9 @@ impl<'a> Leaf<'a> {
     ) -> Leaf<'a> {
         let x = replay.base(var.id());
         let n = x.data().len();
-        let (rule, bounds, slack): (Cow<'a, [f64]>, _, _) = match subject.rules[i].map(|rule| rule.id()) {
-            Some(id) => {
-                (replay.base(id).data().into(), rounding.in_f32(replay, id), rounding.in_f64(replay, id))
-            }
+        let rule_id = subject.rules[i].map(|rule| rule.id());
+        let (rule, bounds, slack): (Cow<'a, [f64]>, _, _) = match rule_id {
+            Some(id) => (replay.base(id).data().into(), rounding.in_f32(id), rounding.in_f64(id)),
             None => (vec![0.0; n].into(), vec![0.0; n], vec![0.0; n]),
         };
         let trained = match &subject.trained[i] {
@@ -64,7 +63,6 @@ impl<'a> Leaf<'a> {
         };
         let weights = subject.weights();
         let noise = rounding.noise(replay, subject.output.id(), &weights);
-        let rule_id = subject.rules[i].map(|rule| rule.id());
         Leaf { replay, subject, var, x, weights, noise, trained, rule_id, rule, bounds, slack }
     }
 
@@ -97,7 +95,7 @@ impl<'a> Leaf<'a> {
         };
         let imprecise = self.least_precise();
         let report = (n > 0).then(|| settings.search(&replayed, &given));
-        let largest = finite_maximum(self.rule.iter());
+        let largest = largest_of(&self.rule);
         let precision = imprecise.map_or(Precision::Good, |at| self.precision(check, at, largest));
         let verdict = self.verdict(check, report.as_ref(), is_connected, precision);
         // What decided, if it was an element; else the one whose f32 is furthest off.
@@ -109,6 +107,8 @@ impl<'a> Leaf<'a> {
             Some(Place::Element(at) | Place::Together(at, _)) => flatten(at, self.x.shape()),
             _ => imprecise.unwrap_or(0),
         };
+        // Before the worst element is looked at once more.
+        let crossed = replayed.crossed();
         let judgement = match decisive {
             Some(finding) => finding.judgement,
             None if n > 0 => settings.element(&replayed, &given, worst),
@@ -131,22 +131,90 @@ impl<'a> Leaf<'a> {
         let tape = self.trained.get(worst).copied().unwrap_or(0.0);
         let off = (tape - judgement.estimate.value).abs();
         Row {
-            name,
-            shape: self.x.shape().to_vec(),
-            order: self.subject.order,
-            worst: unflatten(worst, self.x.shape()),
             tape: tape as f32,
             judgement,
-            rounding: self.bounds.get(worst).copied().unwrap_or(0.0),
             error: if off == 0.0 { 0.0 } else { off / largest },
             verdict,
             differenced: report.as_ref().map_or(0, |report| report.elements),
             directions: report.as_ref().map_or(0, |report| report.directions),
-            crossed: replayed.crossed(),
+            crossed,
             pattern,
-            blame: None,
             note: self.note(report.as_ref(), verdict, precision, &judgement),
+            ..self.blank(name, worst)
         }
+    }
+
+    /// The row of an input of which no elements were differenced, but the operations on the way to the output, and the whole
+    /// along so many directions: `found` is what that says of the formula.
+    pub(super) fn row_by_operations(
+        &self,
+        check: &GradCheck,
+        found: Verdict,
+        operations: usize,
+        directions: usize,
+    ) -> Row {
+        let imprecise = self.least_precise();
+        let largest = largest_of(&self.rule);
+        let precision = imprecise.map_or(Precision::Good, |at| self.precision(check, at, largest));
+        let verdict = match found {
+            Verdict::WrongFormula => found,
+            _ if self.rule.iter().any(|r| !r.is_finite()) => Verdict::Inconclusive,
+            _ if operations == 0 && self.rule_id.is_none() && self.subject.order == 1 => Verdict::NoGradient,
+            _ if precision == Precision::Poor => Verdict::PoorPrecision,
+            Verdict::Pass if self.is_zero() => Verdict::Zero,
+            _ => found,
+        };
+        let worst = imprecise.unwrap_or(0);
+        let given = self.rule.get(worst).copied().unwrap_or(0.0);
+        let tape = self.trained.get(worst).copied().unwrap_or(0.0);
+        let off = (tape - given).abs();
+        let judgement = Judgement { given, estimate: Estimate::UNKNOWN, ..NOTHING };
+        Row {
+            tape: tape as f32,
+            judgement,
+            error: if off == 0.0 { 0.0 } else { off / largest },
+            verdict,
+            directions,
+            operations,
+            note: self.note(None, verdict, precision, &judgement),
+            ..self.blank(String::new(), worst)
+        }
+    }
+
+    /// A row that says nothing yet, with this element to look at.
+    fn blank(&self, name: String, worst: usize) -> Row {
+        Row {
+            name,
+            shape: self.x.shape().to_vec(),
+            order: self.subject.order,
+            worst: unflatten(worst, self.x.shape()),
+            tape: 0.0,
+            judgement: NOTHING,
+            rounding: self.bounds.get(worst).copied().unwrap_or(0.0),
+            error: 0.0,
+            verdict: Verdict::Pass,
+            differenced: 0,
+            directions: 0,
+            operations: 0,
+            crossed: 0,
+            pattern: None,
+            blame: None,
+            note: None,
+        }
+    }
+
+    /// What a step of 1 along a direction adds to the weighted output by the rule, how large its terms are together, and how far
+    /// it may be off by rounding.
+    pub(super) fn along(&self, direction: &[f64]) -> Claim {
+        let terms = || self.rule.iter().zip(direction).map(|(r, d)| r * d);
+        let norm = |terms: &mut dyn Iterator<Item = f64>| terms.map(|term| term * term).sum::<f64>().sqrt();
+        let slack = norm(&mut self.slack.iter().zip(direction).map(|(slack, d)| slack * d));
+        Claim { value: terms().sum(), slack, size: norm(&mut terms()) }
+    }
+
+    /// The weights of the output, and the rounding error of the weighted output.
+    pub(super) fn into_output(self) -> (Vec<f64>, f64) {
+        (self.weights, self.noise)
     }
 
     /// Lets a row of the second order fail if the rule is the gradient only at the recorded point.
@@ -207,8 +275,8 @@ impl<'a> Leaf<'a> {
 
     /// Whether there is no gradient but the rounding of f64, as of the sum of a softmax.
     fn is_zero(&self) -> bool {
-        finite_maximum(self.rule.iter()) <= 16.0 * finite_maximum(self.slack.iter())
-            && finite_maximum(self.trained.iter()) <= finite_maximum(self.bounds.iter())
+        largest_of(&self.rule) <= 16.0 * largest_of(&self.slack)
+            && largest_of(&self.trained) <= largest_of(&self.bounds)
     }
 
     fn note(
@@ -303,10 +371,6 @@ const NOTHING: Judgement = Judgement {
     sides: None,
     noise: None,
 };
-
-fn finite_maximum<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
-    values.filter(|x| x.is_finite()).fold(0.0, |m, x| m.max(x.abs()))
-}
 
 fn flatten(index: &[usize], shape: &[usize]) -> usize {
     index.iter().zip(shape).fold(0, |flat, (i, n)| flat * n + i)

@@ -8,6 +8,7 @@ mod gradcheck;
 mod json;
 mod laws;
 mod leaf;
+mod long;
 mod magnitudes;
 mod neighbours;
 mod operation;

@@ -30,13 +30,13 @@ impl Recorded<'_> {
         };
         let mut point: Vec<(u32, Array)> = self.vars.iter().map(|&id| beside(id, rng)).collect();
         let place = self.vars.iter().position(|&id| id == var)?;
-        let values = replay.at(&point, rule.max(self.output));
-        let start = values[self.output as usize].clone();
+        let values = replay.values_at(&|id| replay.leaf(&point, id), &[self.output, rule]);
+        let (start, gradient) = (values[0].clone(), &values[1]);
         let x = point[place].1.clone();
         let size = x.data().iter().map(|x| x.abs()).fold(0.0, f64::max);
         let scale = if size > 0.0 { size } else { 1.0 } / (x.data().len().max(1) as f64).sqrt();
         let direction: Vec<f64> = x.data().iter().map(|_| f64::from(rng.normal())).collect();
-        let terms = values[rule as usize].data().iter().zip(&direction).map(|(r, d)| r * d);
+        let terms = gradient.data().iter().zip(&direction).map(|(r, d)| r * d);
         let magnitude: f64 =
             start.data().iter().zip(self.weights).map(|(y, weight)| (y * weight).abs()).sum();
         let spread = terms.clone().map(|term| term * term).sum::<f64>().sqrt();
@@ -49,7 +49,7 @@ impl Recorded<'_> {
             for ((to, x), d) in point[place].1.data_mut().iter_mut().zip(x.data()).zip(&direction) {
                 *to = x + t * d;
             }
-            let y = replay.at(&point, self.output).swap_remove(self.output as usize);
+            let y = replay.values_at(&|id| replay.leaf(&point, id), &[self.output]).swap_remove(0);
             let changes = y.data().iter().zip(start.data()).map(|(y, start)| y - start);
             changes.zip(self.weights).map(|(change, weight)| change * weight).sum()
         };

@@ -63,13 +63,14 @@ impl GradCheck {
                 for sample in (spec.samples)(&mut Gen::new(seed, size)) {
                     is_surrogate |= sample.is_surrogate();
                     let check = GradCheck { seed, ..self.clone() };
-                    let found = check.step(&*sample.step, &sample.inputs, line).unwrap_or_default();
-                    for (i, row) in found.into_iter().enumerate() {
+                    let all = vec![true; sample.inputs.len()];
+                    let found = check.step(&*sample.step, &sample.inputs, &all, line).unwrap_or_default();
+                    for (place, (i, row)) in found.into_iter().enumerate() {
                         let mut row = Row { name: format!("{} input {i}", spec.name), ..row };
                         if row.verdict == Verdict::Zero && sends_nothing(&sample, i) {
                             row.verdict = Verdict::Pass;
                         }
-                        match rows.get_mut(i) {
+                        match rows.get_mut(place) {
                             None => rows.push(row),
                             Some(worst) if rank(&row) > rank(worst) => *worst = row,
                             Some(_) => {}

@@ -9,7 +9,7 @@ use crate::{
         Step,
         reference::{Array, Branches},
     },
-    replay::Replay,
+    replay::{Replay, largest, recorded_inputs},
     tape::{Tape, node::Node, var::Var},
 };
 use gradus_tensor::{Rng, Tensor};
@@ -109,8 +109,7 @@ fn changed(first: &Recording<'_>, second: &Recording<'_>) -> Vec<Changed> {
     let differs = |id: usize| match (&nodes[id].step, &others[id].step) {
         (Some(step), Some(other)) => {
             floats(&step.describe()) != floats(&other.describe()) && {
-                let inputs: Vec<Array> =
-                    nodes[id].inputs.iter().map(|&i| Array::from(nodes[i as usize].value())).collect();
+                let inputs = recorded_inputs(&nodes, &nodes[id]);
                 let run = |step: &dyn Step| {
                     step.reference(&inputs.iter().collect::<Vec<_>>(), &mut Branches::recording())
                 };
@@ -139,8 +138,8 @@ fn floats(attributes: &str) -> Vec<&str> {
 
 /// Whether numbers changed as those do that depend on others: some by a little. What jumps has no derivative to be lost.
 fn is_smooth(before: &Array, after: &Array) -> bool {
+    let size = largest(before);
     let (before, after) = (before.data(), after.data());
-    let size = before.iter().filter(|x| x.is_finite()).fold(0.0f64, |m, x| m.max(x.abs()));
     before.len() == after.len()
         && before.iter().zip(after).any(|(a, b)| a != b && (a - b).abs() <= 0.1 * size)
 }

@@ -26,7 +26,7 @@ pub struct Row {
     pub name: String,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// 1 for the gradient, 2 for the gradient of the gradient, projected on random directions.
+    /// 1 for the gradient, 2 for the gradient of the gradient, projected on random directions, and so on.
     pub order: usize,
     /// The element to look at: the one to blame, or where the f32 gradient is furthest off.
     pub worst: Vec<usize>,
@@ -44,6 +44,9 @@ pub struct Row {
     pub differenced: usize,
     /// Along how many random directions, which see every element.
     pub directions: usize,
+    /// How many operations on the way were checked each by itself, with the whole along directions through all inputs, in place
+    /// of elements of this one; 0 where elements were.
+    pub operations: usize,
     /// For how many elements a step crossed a kink: a branch would have gone another way. The differences are of the
     /// branch that was recorded.
     pub crossed: usize,
@@ -91,15 +94,15 @@ pub struct Blame {
     pub attributes: String,
     /// The line where it was applied.
     pub line: String,
-    /// The input whose gradient is wrong.
-    pub input: usize,
-    /// The shape of that input, and the element of it where this was seen.
+    /// The input whose gradient is wrong; `None` where it is the output that is, of a wrong forward.
+    pub input: Option<usize>,
+    /// The shape of that input or output, and the element of it where this was seen.
     pub shape: Vec<usize>,
-    /// An element whose gradient is wrong.
+    /// An element of it that is wrong.
     pub worst: Vec<usize>,
-    /// There, the rule in f64; for poor precision the f32 gradient.
+    /// There, the rule in f64; for poor precision the f32 gradient, for a wrong forward the value.
     pub found: f64,
-    /// There, the derivative by differences; for poor precision the rule in f64.
+    /// There, the derivative by differences; for poor precision the rule in f64, for a wrong forward the reference.
     pub right: f64,
     /// How wrong elements differ from right ones.
     pub pattern: Option<Pattern>,
@@ -141,9 +144,10 @@ impl fmt::Display for Verdict {
 }
 
 impl Row {
-    /// The name, with two primes for the second order.
+    /// The name, with two primes for the second order and three for the third.
     fn title(&self) -> String {
-        format!("{}{}", self.name, if self.order == 2 { " ″" } else { "" })
+        let primes = ["", " ″", " ‴"];
+        format!("{}{}", self.name, primes[self.order.clamp(1, 3) - 1])
     }
 
     fn explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -160,13 +164,6 @@ impl Row {
                     f,
                     "  why           an operation on the way gives something else than its reference"
                 )?;
-                if let Some(Blame { op, line, shape, worst, found, right, .. }) = &self.blame {
-                    let what = format!("{op} at {line}, its output {shape:?}");
-                    return writeln!(
-                        f,
-                        "  to blame      {what}: {found:.9e}, its reference {right:.9e} at {worst:?}"
-                    );
-                }
             }
             Verdict::PoorPrecision => {
                 writeln!(f, "  rule in f64   {:.9e}", judgement.given)?;
@@ -177,6 +174,10 @@ impl Row {
                         "  why           rounding does not explain it: a kernel, or a fused rule"
                     )?,
                 }
+            }
+            Verdict::WrongFormula if self.operations > 0 => {
+                writeln!(f, "  rule in f64   {:.9e}", judgement.given)?;
+                writeln!(f, "  why           an operation on the way is wrong by itself")?;
             }
             _ => writeln!(f, "{}", judgement.lines("rule in f64"))?,
         }
@@ -193,7 +194,11 @@ impl Row {
 impl fmt::Display for Blame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Blame { op, line, input, shape, worst, found, right, .. } = self;
-        write!(f, "{op} at {line}, its input {input} {shape:?}: {found:.6e} for {right:.6e} at {worst:?}")?;
+        match input {
+            Some(input) => write!(f, "{op} at {line}, its input {input} {shape:?}: {found:.6e}")?,
+            None => write!(f, "{op} at {line}, its output {shape:?}: {found:.6e}")?,
+        }
+        write!(f, " for {right:.6e} at {worst:?}")?;
         match &self.pattern {
             Some(pattern) => write!(f, ", {pattern}"),
             None => Ok(()),
@@ -209,12 +214,16 @@ impl fmt::Display for Report {
                 row.title(),
                 format!("{:?}", row.shape),
                 match row.directions {
+                    _ if row.operations > 0 => format!("{} operations", row.operations),
                     0 => "all".into(),
                     directions => format!("{} + {directions} dir.", row.differenced),
                 },
                 format!("{:?}", row.worst),
                 format!("{:.6e}", row.tape),
-                format!("{:.6e}", row.judgement.estimate.value),
+                match row.judgement.estimate.value {
+                    value if value.is_nan() && row.operations > 0 => "-".into(),
+                    value => format!("{value:.6e}"),
+                },
                 format!("{:.1e}", row.error),
                 row.verdict.to_string(),
             ]

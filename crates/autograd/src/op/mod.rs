@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub mod examples;
+pub(crate) mod loops;
 mod pointwise;
 pub mod prelude;
 pub mod reference;

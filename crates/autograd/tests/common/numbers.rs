@@ -1,6 +1,11 @@
-//! Expected numbers in double precision, as golden files hold them: `[2, 3] 1.5 ..`.
+//! Numbers for tests: random ones, and expected ones in double precision as golden files hold them, `[2, 3] 1.5 ..`.
 
 use gradus_autograd::prelude::*;
+
+/// Random numbers, the same for the same seed.
+pub fn normal<const N: usize>(seed: u64, shape: [usize; N]) -> Tensor {
+    Tensor::randn(shape, &mut Rng::seed(seed))
+}
 
 pub struct Numbers {
     pub shape: Vec<usize>,

@@ -443,13 +443,7 @@ fn within(precision: Precision, term: f64, y: &Tensor, exact: &Array) -> Result<
     }
     let term = term.max(largest(exact));
     for (i, (y, &exact)) in y.iter().map(f64::from).zip(exact.data()).enumerate() {
-        let allowed = match precision {
-            // A reference rounded in f64 may sit a hair beyond half an ulp.
-            Precision::Ulps(ulps) => ulps * 1.000001 * ulp(exact),
-            Precision::UlpsOfLargest(ulps) => ulps * ulp(term),
-        };
-        let equal = y == exact as f32 as f64 || y.is_nan() && exact.is_nan();
-        if !(equal || (y - exact).abs() <= allowed) {
+        if !is_within(precision, term, y, exact) {
             let off = (y - exact).abs() / ulp(exact);
             let found = format!("element {i}: {y:e} is not {exact:e}: {off:.2} ulps");
             return Err(match precision {
@@ -463,6 +457,16 @@ fn within(precision: Precision, term: f64, y: &Tensor, exact: &Array) -> Result<
         }
     }
     Ok(())
+}
+
+/// Whether a number equals an exact one within a precision, where the largest term of its sums is `term`.
+pub(super) fn is_within(precision: Precision, term: f64, found: f64, exact: f64) -> bool {
+    let allowed = match precision {
+        // A reference rounded in f64 may sit a hair beyond half an ulp.
+        Precision::Ulps(ulps) => ulps * 1.000001 * ulp(exact),
+        Precision::UlpsOfLargest(ulps) => ulps * ulp(term),
+    };
+    found == f64::from(exact as f32) || found.is_nan() && exact.is_nan() || (found - exact).abs() <= allowed
 }
 
 /// The distance between f32s around `x`.

@@ -224,7 +224,8 @@ pub(super) fn program<'t, O: Op>(faulty: &Faulty<O>, inputs: &[Var<'t>]) -> Var<
 /// The check of a program, with this fault in the gradient of one input of an operation.
 pub(super) fn check<O: Op>(op: O, inputs: &[Tensor], input: usize, fault: Fault) -> Report {
     let faulty = Faulty { op, input, fault };
-    let check = GradCheck { second_order: matches!(fault, Fault::Detached), ..GradCheck::default() };
+    let check =
+        GradCheck { order: 1 + usize::from(matches!(fault, Fault::Detached)), ..GradCheck::default() };
     check.function(|vars| program(&faulty, vars), inputs)
 }
 
@@ -271,7 +272,7 @@ impl Found {
                 match &row.blame {
                     Some(blame) => {
                         let said = blame.pattern.as_ref().map_or("nothing".into(), |p| p.to_string());
-                        if blame.op != op || blame.input != input || !blame.line.contains("check/") {
+                        if blame.op != op || blame.input != Some(input) || !blame.line.contains("check/") {
                             wrong.push(format!("blames {blame}"));
                         }
                         if !said.contains(pattern) {

@@ -240,7 +240,11 @@ fn faults_in_recurrent_programs() {
         let report = run(linear(fault), tanh(right));
         let failed: Vec<&str> = report.failures().map(|row| &row.name[..]).collect();
         assert_eq!(failed, ["input 2"], "{report}");
-        assert_eq!(report.rows[2].blame.as_ref().map(|b| (b.op, b.input)), Some(("linear", 1)), "{report}");
+        assert_eq!(
+            report.rows[2].blame.as_ref().map(|b| (b.op, b.input)),
+            Some(("linear", Some(1))),
+            "{report}"
+        );
     }
     for fault in [Fault::Factor(1.001), Fault::Stale(1.01)] {
         let report = run(linear(right), tanh(fault));

@@ -1,10 +1,13 @@
 //! The convolution of images with kernels.
 
 use super::{
-    Conv2dInputGrad, Conv2dWeightGrad, each_run, image_only, products, random_shape, runs_of_weight, sliding,
-    terms_of_input,
+    Conv2dInputGrad, Conv2dWeightGrad, each_output, image_only, patches, places, products, random_shape,
+    runs_of_weight, sliding, terms_of_input,
 };
-use crate::{op::prelude::*, ops::methods::*};
+use crate::{
+    op::{loops::rows_by_rows, prelude::*},
+    ops::methods::*,
+};
 use gradus_tensor::{Conv2dOptions, ConvShape, check_conv_bias};
 
 /// The convolution of images `[n, in_channels, h, w]` with kernels `[out_channels, in_channels / groups, kh, kw]`, plus
@@ -51,12 +54,15 @@ impl Op for Conv2d {
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let (x, w) = (inputs[0], inputs[1]);
         let shape = ConvShape::new(Self::NAME, x.shape(), w.shape(), self.0).or_fail();
+        let outputs = shape.group_outputs();
         let mut y =
             Array::from_fn(shape.y(), |index| inputs.get(2).map_or(0.0, |bias| bias.at(&index[1..2])));
-        each_run(&shape, |wi, xs, ys| {
-            let (w, x) = (w.data()[wi], x.data()[xs.start..].iter().step_by(xs.step));
-            y.data_mut()[ys].iter_mut().zip(x).for_each(|(y, x)| *y += w * x);
-        });
+        for group in 0..shape.options.groups {
+            let (patches, length) = patches(&shape, x.data(), group);
+            let w = &w.data()[group * outputs * length..][..outputs * length];
+            let found = rows_by_rows(&patches, w, [places(&shape), length, outputs]);
+            each_output(&shape, group, |at, flat| y.data_mut()[flat] += found[at]);
+        }
         vec![y]
     }
 

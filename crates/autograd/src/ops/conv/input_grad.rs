@@ -1,7 +1,9 @@
 //! The gradient of a convolution by its input: the transposed convolution.
 
-use super::{Conv2d, Conv2dWeightGrad, each_run, image_only, products, random_shape, sliding};
-use crate::op::prelude::*;
+use super::{
+    Conv2d, Conv2dWeightGrad, each_meeting, image_only, outputs_of, places, products, random_shape, sliding,
+};
+use crate::op::{loops::product, prelude::*};
 use gradus_tensor::{Conv2dOptions, ConvShape};
 
 /// The gradient of a convolution by its input, of the weight `[out_channels, in_channels / groups, kh, kw]` and the
@@ -46,11 +48,14 @@ impl Op for Conv2dInputGrad {
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let (w, x) = (inputs[0], inputs[1]);
         let shape = self.shape(w.shape(), x.shape()).or_fail();
+        let outputs = shape.group_outputs();
         let mut y = Array::full(shape.x(), 0.0);
-        each_run(&shape, |wi, to, from| {
-            let (w, y) = (w.data()[wi], y.data_mut()[to.start..].iter_mut().step_by(to.step));
-            y.zip(&x.data()[from]).for_each(|(y, x)| *y += w * x);
-        });
+        for group in 0..shape.options.groups {
+            let length = w.data().len() / shape.out_channels.max(1);
+            let w = &w.data()[group * outputs * length..][..outputs * length];
+            let patches = product(&outputs_of(&shape, x.data(), group), w, [places(&shape), outputs, length]);
+            each_meeting(&shape, group, |at, pixel| y.data_mut()[pixel] += patches[at]);
+        }
         vec![y]
     }
 

@@ -298,13 +298,65 @@ struct Places {
     step: usize,
 }
 
-/// Calls `f` with the positions in w, x and y of what the terms of a convolution multiply, for a run of elements along
-/// the width at a time: the three operations are sums over one of them.
-fn each_run(shape: &ConvShape, mut f: impl FnMut(usize, Places, Range<usize>)) {
-    (0..shape.w().numel()).for_each(|w| runs_of_weight(shape, w, |x, y| f(w, x, y)));
+/// How many places the kernel stands at.
+fn places(shape: &ConvShape) -> usize {
+    shape.images * shape.output[0] * shape.output[1]
 }
 
-/// The runs that the element at position `w` of the weight is in.
+/// What each place of the kernel meets of a group's channels, a row each, with zeros in the padding; and how long a row is.
+fn patches(shape: &ConvShape, x: &[f64], group: usize) -> (Vec<f64>, usize) {
+    let length = shape.group_inputs() * shape.kernel[0] * shape.kernel[1];
+    let mut patches = vec![0.0; places(shape) * length];
+    each_meeting(shape, group, |at, pixel| patches[at] = x[pixel]);
+    (patches, length)
+}
+
+/// Calls `f` with the positions in a group's patches and in x of what the kernel meets.
+fn each_meeting(shape: &ConvShape, group: usize, mut f: impl FnMut(usize, usize)) {
+    let Conv2dOptions { stride, padding, dilation, .. } = shape.options;
+    let ([height, width], [rows, columns], [kh, kw]) = (shape.input, shape.output, shape.kernel);
+    let inputs = shape.group_inputs();
+    // What lies before the image wraps around to far behind it.
+    let pixel =
+        |axis: usize, i: usize, k: usize| (i * stride[axis] + k * dilation[axis]).wrapping_sub(padding[axis]);
+    let mut at = 0;
+    for (n, i, j) in
+        (0..shape.images).flat_map(|n| (0..rows).flat_map(move |i| (0..columns).map(move |j| (n, i, j))))
+    {
+        for c in 0..inputs {
+            let plane = (n * shape.in_channels + group * inputs + c) * height;
+            for row in (0..kh).map(|a| pixel(0, i, a)) {
+                for (b, column) in (0..kw).map(|b| pixel(1, j, b)).enumerate() {
+                    if row < height && column < width {
+                        f(at + b, (plane + row) * width + column);
+                    }
+                }
+                at += kw;
+            }
+        }
+    }
+}
+
+/// Calls `f` with the positions of a group's outputs in a row for each place, and in y.
+fn each_output(shape: &ConvShape, group: usize, mut f: impl FnMut(usize, usize)) {
+    let (outputs, pixels) = (shape.group_outputs(), shape.output[0] * shape.output[1]);
+    for place in 0..places(shape) {
+        let (n, pixel) = (place / pixels, place % pixels);
+        for o in 0..outputs {
+            f(place * outputs + o, (n * shape.out_channels + group * outputs + o) * pixels + pixel);
+        }
+    }
+}
+
+/// A group's outputs, a row for each place of the kernel.
+fn outputs_of(shape: &ConvShape, y: &[f64], group: usize) -> Vec<f64> {
+    let mut outputs = vec![0.0; places(shape) * shape.group_outputs()];
+    each_output(shape, group, |at, flat| outputs[at] = y[flat]);
+    outputs
+}
+
+/// Calls `f` with the positions in x and y of what the element at position `w` of the weight is multiplied with and added to, for
+/// a run of elements along the width at a time.
 fn runs_of_weight(shape: &ConvShape, w: usize, mut f: impl FnMut(Places, Range<usize>)) {
     let Conv2dOptions { stride, padding, dilation, .. } = shape.options;
     let (inputs, outputs) = (shape.group_inputs(), shape.group_outputs());

@@ -1,7 +1,10 @@
 //! The gradient of a convolution by its weight.
 
-use super::{Conv2d, Conv2dInputGrad, each_run, products, random_shape};
-use crate::op::prelude::*;
+use super::{Conv2d, Conv2dInputGrad, outputs_of, patches, places, products, random_shape};
+use crate::op::{
+    loops::{product, transposed},
+    prelude::*,
+};
 use gradus_tensor::{Conv2dOptions, ConvShape};
 
 /// The gradient of a convolution by its weight, of the input and the gradient by the output.
@@ -45,12 +48,14 @@ impl Op for Conv2dWeightGrad {
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let (x, z) = (inputs[0], inputs[1]);
         let shape = self.shape(x.shape(), z.shape()).or_fail();
-        let mut y = Array::full(shape.w(), 0.0);
-        each_run(&shape, |to, xs, zs| {
-            let (x, z) = (x.data()[xs.start..].iter().step_by(xs.step), &z.data()[zs]);
-            y.data_mut()[to] += x.zip(z).map(|(x, z)| x * z).sum::<f64>();
-        });
-        vec![y]
+        let of_group = |group| {
+            let (patches, length) = patches(&shape, x.data(), group);
+            let outputs = shape.group_outputs();
+            let z = outputs_of(&shape, z.data(), group);
+            product(&transposed(&z, outputs), &patches, [outputs, places(&shape), length])
+        };
+        let y = (0..shape.options.groups).flat_map(of_group).collect();
+        vec![Array::new(y, shape.w())]
     }
 
     fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {

@@ -1,6 +1,9 @@
 //! The linear layer's product: every row of x by a weight matrix, and a bias added.
 
-use crate::{op::prelude::*, ops::methods::*};
+use crate::{
+    op::{loops::rows_by_rows, prelude::*},
+    ops::methods::*,
+};
 use gradus_tensor::shape;
 
 /// `x Wᵀ + b`, or `x Wᵀ` with two inputs. The leading axes of x are one to it: it is one matrix product, never a batch.
@@ -52,13 +55,12 @@ impl Op for Linear {
         let (x, w) = (inputs[0], inputs[1]);
         let (out, features) = (w.shape()[0], w.shape()[1]);
         let shape = Shape::new(x.shape()).with(x.shape().len() - 1, out);
-        let element = |flat: usize| {
-            let (row, o) = (flat / out, flat % out);
-            let (x, w) = (&x.data()[row * features..][..features], &w.data()[o * features..][..features]);
-            let sum: f64 = x.iter().zip(w).map(|(x, w)| x * w).sum();
-            sum + inputs.get(2).map_or(0.0, |b| b.data()[o])
-        };
-        vec![Array::new((0..shape.numel()).map(element).collect(), &shape)]
+        let rows = shape.iter().rev().skip(1).product();
+        let mut y = rows_by_rows(x.data(), w.data(), [rows, features, out]);
+        if let Some(bias) = inputs.get(2) {
+            y.iter_mut().zip(bias.data().iter().cycle()).for_each(|(y, b)| *y += b);
+        }
+        vec![Array::new(y, &shape)]
     }
 
     fn reference_update(&self, update: &mut Update<'_>) -> bool {

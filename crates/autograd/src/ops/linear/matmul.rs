@@ -1,6 +1,12 @@
 //! The matrix product.
 
-use crate::{op::prelude::*, ops::methods::*};
+use crate::{
+    op::{
+        loops::{each, product},
+        prelude::*,
+    },
+    ops::methods::*,
+};
 use gradus_tensor::shape;
 
 /// The product of matrices, or of batches of them that broadcast: both inputs have at least two axes.
@@ -45,18 +51,12 @@ impl Op for MatMul {
         let [a, b] = [inputs[0], inputs[1]];
         let shape = shape::matmul(a.shape(), b.shape()).or_fail();
         let [m, k, n] = sizes(a, b);
-        let mut y = Array::full(&shape, 0.0);
         let batch = &shape[..shape.rank() - 2];
-        for i in 0..batch.iter().product() {
+        let products = each(batch.iter().product(), shape.numel() * k, |i| {
             let (a, b) = (matrix(a, i, batch), matrix(b, i, batch));
-            for (row, at) in (i * m..(i + 1) * m).enumerate() {
-                let y = &mut y.data_mut()[at * n..][..n];
-                for (p, a) in a[row * k..][..k].iter().enumerate() {
-                    y.iter_mut().zip(&b[p * n..][..n]).for_each(|(y, b)| *y += a * b);
-                }
-            }
-        }
-        vec![y]
+            product(a, b, [m, k, n])
+        });
+        vec![Array::new(products.concat(), &shape)]
     }
 
     fn reference_update(&self, update: &mut Update<'_>) -> bool {
