@@ -131,7 +131,7 @@ fn run(task: &Task) -> Outcome {
     println!("{words} words, {} different; first a plain net, then an LSTM", corpus.words.len());
     let rng = &mut Rng::seed(task.seed);
     let options = RecurrentOptions { layers: 2, dropout: DROPOUT, ..Default::default() };
-    let plain = learn(Rnn::with_options(HIDDEN, HIDDEN, options.clone(), rng), corpus, task.count, rng);
+    let plain = learn(Rnn::with_options(HIDDEN, HIDDEN, options, rng), corpus, task.count, rng);
     let lstm = learn(Lstm::with_options(HIDDEN, HIDDEN, options, rng), corpus, task.count, rng);
     let rows: Vec<[f64; 3]> = (0..task.count).map(|i| [(i + 1) as f64, plain.0[i], lstm.0[i]]).collect();
     write_csv(task.out.join("language_model.csv"), "epoch,rnn,lstm", &rows)?;

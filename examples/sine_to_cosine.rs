@@ -41,7 +41,7 @@ impl<R: Recurrent> Listener<R> {
 
 /// Sines with these phases, and their cosines, `[waves, samples, 1]`. The sines have noise on them if it is asked for.
 fn waves(phases: &[f32], noise: f32, rng: &mut Rng) -> [Tensor; 2] {
-    let phase = Tensor::new(phases.to_vec(), [phases.len(), 1, 1]);
+    let phase = Tensor::new(phases, [phases.len(), 1, 1]);
     let angle = (Tensor::arange(SAMPLES) * (TAU / 50.0)).reshape([1, SAMPLES, 1]) + phase;
     let noise = Tensor::randn(angle.shape(), rng) * noise;
     [angle.sin() + noise, angle.cos()]
