@@ -252,9 +252,18 @@ impl<'t, X: Values<Var<'t>>> Graph<'t, X> {
         let cotangent = tape.var(Tensor::ones(y.shape()));
         let start = tape.len();
         let gradients = y.grad_from(cotangent, &self.inputs);
-        let units = (0..y.shape().numel()).step_by(TOGETHER).map(|first| units(&y.shape(), first));
-        let parts: Vec<Vec<Option<Var<'t>>>> =
-            units.map(|units| record_batch((cotangent, tape.constant(units)), start, &gradients)).collect();
+        // The sweep of a checkpoint drops what it has computed again, so nothing is left to run for a batch.
+        let is_batched = tape.segments.borrow().is_empty();
+        let together = if is_batched { TOGETHER } else { 1 };
+        let part = |first: usize| {
+            let units = tape.constant(units(&y.shape(), first, together));
+            if is_batched {
+                return record_batch((cotangent, units), start, &gradients);
+            }
+            let rows = y.grad_from(units.select(0, 0), &self.inputs);
+            rows.into_iter().map(|row| row.map(|row| row.unsqueeze(0))).collect()
+        };
+        let parts: Vec<Vec<Option<Var<'t>>>> = (0..y.shape().numel()).step_by(together).map(part).collect();
         let mut input = 0;
         self.x.map_values(|x| {
             let shape = [&y.shape()[..], &x.shape()[..]].concat();
@@ -301,9 +310,9 @@ fn dot<'t>(gradients: &[Option<Var<'t>>], v: &[Var<'t>]) -> Option<Var<'t>> {
 /// For how many elements a Jacobian is computed at a time: more take more memory, and are no faster.
 const TOGETHER: usize = 100;
 
-/// The elements of a shape from one on, each as a tensor with 1 at its place and 0 elsewhere; stacked.
-fn units(shape: &Shape, first: usize) -> Tensor {
-    let (of_each, count) = (shape.numel(), TOGETHER.min(shape.numel() - first));
+/// So many elements of a shape from one on, each as a tensor with 1 at its place and 0 elsewhere; stacked.
+fn units(shape: &Shape, first: usize, together: usize) -> Tensor {
+    let (of_each, count) = (shape.numel(), together.min(shape.numel() - first));
     let mut units = Tensor::zeros([&[count], &shape[..]].concat());
     units.as_mut_slice().chunks_mut(of_each).enumerate().for_each(|(i, unit)| unit[first + i] = 1.0);
     units

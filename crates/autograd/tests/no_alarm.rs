@@ -222,3 +222,19 @@ fn rough_references_are_never_wrong() {
         assert!(report.broken.is_empty() && allowed.contains(&report.rows[0].verdict), "{report}");
     }
 }
+
+/// Probabilities of exactly 1 are right; what the check moves a little beside them is refused.
+#[test]
+fn inputs_at_the_end_of_what_a_function_takes() {
+    let logits = normal(1, [2, 3]);
+    let targets = Tensor::from([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
+    let report = GradCheck::default().function(
+        |v| {
+            assert!(v[0].value().iter().all(|p| (0.0..=1.0).contains(&p)), "no probabilities");
+            (v[1].log_softmax(1) * v[0]).sum()
+        },
+        &[targets, logits],
+    );
+    assert!(report.passed(), "{report}");
+    assert!(report.notes.iter().any(|note| note.contains("panics a little beside")), "{report}");
+}
