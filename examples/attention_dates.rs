@@ -17,7 +17,7 @@ use common::{
     dates::dates,
     heat::{Heat, heat_maps},
     letters::Letters,
-    seq2seq::{Pace, Seq2seq, example, pairs, read, show, train},
+    seq2seq::{Pace, Seq2seq, example, pairs, show, train},
 };
 use gradus::prelude::*;
 use std::{path::Path, process::ExitCode};
@@ -50,8 +50,8 @@ impl Translator {
 }
 
 impl Seq2seq for Translator {
-    fn encode<V: Value>(&self, at: Place<V>, questions: &Indices) -> (V, RecurrentState<V>) {
-        read(at, &self.question, &self.encoder, questions)
+    fn encoder(&self) -> (&Embedding, &Lstm) {
+        (&self.question, &self.encoder)
     }
 
     fn decode<V: Value>(

@@ -15,7 +15,8 @@ use common::{
     chart::{Chart, figure},
     csv::{column, write_csv},
     grammar,
-    letters::{Letters, Task, example},
+    letters::Letters,
+    texts::{Task, example},
 };
 use gradus::{nn::decode::Sampler, prelude::*};
 use std::process::ExitCode;

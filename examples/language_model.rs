@@ -16,8 +16,8 @@ use common::{
     chart::{Chart, figure},
     csv::{column, write_csv},
     grammar,
-    letters::{Task, example},
     recurrent::Recurrent,
+    texts::{Task, example},
     words::{Corpus, pieces},
 };
 use gradus::{

@@ -16,7 +16,7 @@ use common::{
     chart::{Chart, figure},
     csv::{column, write_csv},
     letters::Letters,
-    seq2seq::{Pace, Seq2seq, example, pairs, read, show, train},
+    seq2seq::{Pace, Seq2seq, example, pairs, show, train},
 };
 use gradus::prelude::*;
 use std::{collections::BTreeSet, path::Path, process::ExitCode};
@@ -47,8 +47,8 @@ impl Adder {
 }
 
 impl Seq2seq for Adder {
-    fn encode<V: Value>(&self, at: Place<V>, questions: &Indices) -> (V, RecurrentState<V>) {
-        read(at, &self.question, &self.encoder, questions)
+    fn encoder(&self) -> (&Embedding, &Lstm) {
+        (&self.question, &self.encoder)
     }
 
     fn decode<V: Value>(

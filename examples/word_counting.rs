@@ -16,7 +16,7 @@ use common::{
     chart::{Chart, Point, figure},
     csv::write_csv,
     grammar::{self, ROLES},
-    letters::text_of,
+    texts::text_of,
     words::{Corpus, like_things, print_similar, row},
 };
 use gradus::prelude::*;

@@ -13,7 +13,7 @@ use parts::{
     dates::dates,
     grammar,
     letters::Letters,
-    seq2seq::{Seq2seq, pairs, read},
+    seq2seq::{Seq2seq, pairs},
     words::{Corpus, most_similar, pieces},
 };
 use run::{run, run_with};
@@ -189,8 +189,8 @@ struct Echo {
 module!(Echo { question, encoder, decoder, output });
 
 impl Seq2seq for Echo {
-    fn encode<V: Value>(&self, at: Place<V>, questions: &Indices) -> (V, RecurrentState<V>) {
-        read(at, &self.question, &self.encoder, questions)
+    fn encoder(&self) -> (&Embedding, &Lstm) {
+        (&self.question, &self.encoder)
     }
 
     fn decode<V: Value>(

@@ -1,6 +1,6 @@
 //! What the examples of the book's chapters share: their options, their data and their last line.
 
-use super::args::Args;
+use super::{args::Args, print::say};
 use gradus::nn::data::{Dataset, digits, mnist};
 use gradus::tensor::Rng;
 use std::{
@@ -63,7 +63,7 @@ pub(crate) fn finish(name: &str, outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(Figures(figures)) => {
             let figures: String = figures.iter().map(|(key, value)| format!(" {key}={value}")).collect();
-            let _ = writeln!(std::io::stdout(), "\nok {name}{figures}");
+            say(&format!("\nok {name}{figures}"));
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -3,6 +3,7 @@
 use super::{
     chart::{Chart, figure},
     csv::{column, write_csv},
+    print::say,
 };
 use gradus::{nn::data::Dataset, prelude::*};
 use std::{error::Error, path::Path};
@@ -59,11 +60,6 @@ pub(crate) fn learn(
         }
     });
     curve
-}
-
-/// A line on stdout; a closed one is no reason to fail.
-fn say(line: &str) {
-    let _ = std::io::Write::write_all(&mut std::io::stdout(), format!("{line}\n").as_bytes());
 }
 
 /// Writes what [`learn`] returned as a table and as a picture, to files of this name.

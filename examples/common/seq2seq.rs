@@ -4,6 +4,7 @@ use super::{
     args::Args,
     book::{OUT, OUT_HELP, Outcome, directory, finish},
     letters::Letters,
+    print::say,
 };
 use gradus::{nn::train::Epoch, prelude::*};
 use std::{path::Path, process::ExitCode};
@@ -26,8 +27,8 @@ pub(crate) fn backwards(text: &str) -> String {
 
 /// An encoder that reads the question, and a decoder that writes the answer letter by letter.
 pub(crate) trait Seq2seq: Module + Sync {
-    /// The encoder's outputs along the questions, `[n, length, hidden]`, and the state that the decoder starts from.
-    fn encode<V: Value>(&self, at: Place<V>, questions: &Indices) -> (V, RecurrentState<V>);
+    /// What reads the question.
+    fn encoder(&self) -> (&Embedding, &Lstm);
 
     /// The scores of what follows each of these letters, `[n, length, letters]`, and the state after them.
     fn decode<V: Value>(
@@ -36,6 +37,15 @@ pub(crate) trait Seq2seq: Module + Sync {
         state: &RecurrentState<V>,
         letters: &Indices,
     ) -> (V, RecurrentState<V>);
+
+    /// The encoder's outputs along the questions, `[n, length, hidden]`, and the state that the decoder starts from: as in the
+    /// book the encoder's last output, and cells of 0.
+    fn encode<V: Value>(&self, at: Place<V>, questions: &Indices) -> (V, RecurrentState<V>) {
+        let (embedding, lstm) = self.encoder();
+        let (encoded, after) = lstm.forward_from(embedding.forward(at, questions), None);
+        let cells = at.constant(Tensor::zeros(after.h.shape()));
+        (encoded, RecurrentState { h: after.h, c: Some(cells) })
+    }
 
     /// The loss of answers: the decoder sees the right letter before each, whatever it would have written itself.
     fn loss<'t>(&self, tape: &'t Tape, questions: &Indices, answers: &Indices) -> Var<'t> {
@@ -67,18 +77,6 @@ pub(crate) trait Seq2seq: Module + Sync {
         };
         pairs.chunks(500).map(right).sum::<usize>() as f64 / pairs.len() as f64
     }
-}
-
-/// The book's encoder: its outputs, and a state that has its last output, and cells of 0.
-pub(crate) fn read<V: Value>(
-    at: Place<V>,
-    embedding: &Embedding,
-    lstm: &Lstm,
-    questions: &Indices,
-) -> (V, RecurrentState<V>) {
-    let (encoded, after) = lstm.forward_from(embedding.forward(at, questions), None);
-    let cells = at.constant(Tensor::zeros(after.h.shape()));
-    (encoded, RecurrentState { h: after.h, c: Some(cells) })
 }
 
 /// How much to train on, and how. The seed is that of questions, weights and batches.
@@ -155,9 +153,4 @@ pub(crate) fn show(
         [question, right]
     };
     (0..questions.size(0)).map(show).collect()
-}
-
-/// A line on stdout; a closed one is no reason to fail.
-fn say(line: &str) {
-    let _ = std::io::Write::write_all(&mut std::io::stdout(), format!("{line}\n").as_bytes());
 }

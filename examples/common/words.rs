@@ -1,6 +1,6 @@
 //! Words as numbers and as vectors: what is common to counting them and to predicting them.
 
-use super::grammar::ROLES;
+use super::{grammar::ROLES, print::say};
 use gradus::prelude::*;
 
 /// A text in numbers of its words, which are numbered as they appear.
@@ -112,7 +112,6 @@ pub(crate) fn print_similar(corpus: &Corpus, vectors: &Tensor, words: &[&str]) {
         let Some(number) = corpus.number(word) else { continue };
         let similar = most_similar(vectors, &row(vectors, number), &[number], 4);
         let similar = similar.iter().map(|(other, cosine)| format!("{} {cosine:.2}", corpus.words[*other]));
-        let line = format!("{word}: {}\n", similar.collect::<Vec<_>>().join(", "));
-        let _ = std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes());
+        say(&format!("{word}: {}", similar.collect::<Vec<_>>().join(", ")));
     }
 }

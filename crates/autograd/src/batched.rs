@@ -61,8 +61,8 @@ fn together<'t>(
     line: &'static Location<'static>,
 ) -> Option<Vec<Var<'t>>> {
     let shapes: Vec<&[usize]> = inputs.iter().map(|input| &input.shape[..]).collect();
-    let has: Vec<bool> = inputs.iter().map(|input| input.all.is_some()).collect();
-    let batch = Batch { size, shapes: &shapes, has: &has };
+    let is_batched: Vec<bool> = inputs.iter().map(|input| input.all.is_some()).collect();
+    let batch = Batch { size, shapes: &shapes, is_batched: &is_batched };
     let (step, shapes) = step.batched(&batch)?;
     let given: Vec<Var<'t>> = inputs
         .iter()

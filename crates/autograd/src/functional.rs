@@ -248,20 +248,22 @@ impl<'t, X: Values<Var<'t>>> Graph<'t, X> {
     fn jacobian_of(&self, y: Var<'t>) -> X {
         let tape = y.tape();
         let _line = tape.at_line(self.line);
-        // The gradient is linear in the cotangent, so it does not matter at which one it is recorded.
-        let cotangent = tape.var(Tensor::ones(y.shape()));
-        let start = tape.len();
-        let gradients = y.grad_from(cotangent, &self.inputs);
         // The sweep of a checkpoint drops what it has computed again, so nothing is left to run for a batch.
-        let is_batched = tape.segments.borrow().is_empty();
-        let together = if is_batched { TOGETHER } else { 1 };
+        let sweep = tape.segments.borrow().is_empty().then(|| {
+            // What is recorded runs for any cotangent.
+            let cotangent = tape.var(Tensor::ones(y.shape()));
+            (cotangent, tape.len(), y.grad_from(cotangent, &self.inputs))
+        });
+        let together = if sweep.is_some() { TOGETHER } else { 1 };
         let part = |first: usize| {
             let units = tape.constant(units(&y.shape(), first, together));
-            if is_batched {
-                return record_batch((cotangent, units), start, &gradients);
+            match &sweep {
+                Some((cotangent, start, gradients)) => record_batch((*cotangent, units), *start, gradients),
+                None => {
+                    let rows = y.grad_from(units.select(0, 0), &self.inputs);
+                    rows.into_iter().map(|row| row.map(|row| row.unsqueeze(0))).collect()
+                }
             }
-            let rows = y.grad_from(units.select(0, 0), &self.inputs);
-            rows.into_iter().map(|row| row.map(|row| row.unsqueeze(0))).collect()
         };
         let parts: Vec<Vec<Option<Var<'t>>>> = (0..y.shape().numel()).step_by(together).map(part).collect();
         let mut input = 0;

@@ -1,6 +1,6 @@
 //! Every operation of the list obeys the laws.
 
-use gradus_autograd::{check, ops};
+use gradus_autograd::{check, op::prelude::*, ops, ops::methods::*};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 fn config() -> ProptestConfig {
@@ -28,4 +28,49 @@ proptest! {
             }
         }
     }
+}
+
+/// The rows in reverse; `RIGHT` says whether the batched form leaves the batch as it is.
+#[derive(Clone, Copy, Debug)]
+struct Upturned<const RIGHT: bool>;
+
+impl<const RIGHT: bool> Op for Upturned<RIGHT> {
+    const NAME: &'static str = "upturned";
+    const PRECISION: Precision = Precision::Ulps(0.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [x] = arity::<Self, _>(inputs);
+        Ok(Shape::new(x).into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        (inputs[0].flip(if RIGHT { -2 } else { 0 }).into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let g = cx.cotangent();
+        cx.add(0, || g.flip(-2));
+    }
+
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Self>> {
+        batch.with(Upturned)
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        let rows = inputs[0].shape()[0];
+        let upturned = |index: &[usize]| inputs[0].at(&[rows - 1 - index[0], index[1]]);
+        vec![Array::from_fn(inputs[0].shape(), upturned)]
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<Self>> {
+        vec![Sample::new(Upturned, [g.normal([3, 2])])]
+    }
+}
+
+#[test]
+fn a_batched_form_that_turns_the_batch_is_found() {
+    check::laws(&Spec::of::<Upturned<true>>(), 1, 3).unwrap();
+    let violation = check::laws(&Spec::of::<Upturned<false>>(), 1, 3).unwrap_err();
+    assert_eq!(violation.law, "the batched form gives what each of the batch gives by itself", "{violation}");
 }

@@ -164,10 +164,9 @@ mod tests {
     #[test]
     fn the_rule_of_hidden_units() {
         assert_eq!((hidden_units(100, 3, 2, 2.0), hidden_units(0, 3, 2, 10.0)), (10.0, 0.0));
-        for (samples, factor) in [(60_000, 2.0), (60_000, 10.0)] {
-            // 37.8 and 7.56 in the notes, to three digits.
-            let printed = if factor == 2.0 { 37.8 } else { 7.56 };
-            assert!((hidden_units(samples, 784, 10, factor) / printed - 1.0).abs() < 5e-4);
+        // The notes print three digits.
+        for (factor, printed) in [(2.0, 37.8), (10.0, 7.56)] {
+            assert!((hidden_units(60_000, 784, 10, factor) / printed - 1.0).abs() < 5e-4);
         }
     }
 

@@ -74,7 +74,8 @@ macro_rules! assert_gradcheck {
 /// A wrong gradient is followed to the operation that is to blame: each on the way is checked alone. In a model so large that
 /// moving every input by itself would take long, each operation is checked once in this way instead, with random cotangents,
 /// and the whole along random directions through all inputs; the report says so. To have the elements of such a model
-/// differenced all the same, set `elements` to `usize::MAX`. Beside this the backward pass must be linear in the cotangent, give exactly zero for zero, and the same bits twice.
+/// differenced all the same, set `elements` to `usize::MAX`. Beside this the backward pass must be linear in the cotangent,
+/// give exactly zero for zero, and the same bits twice.
 ///
 /// The page `docs/gradient-checking.md` explains reports, and what a check cannot see.
 #[derive(Clone, Debug)]

@@ -142,8 +142,12 @@ impl<'a> Way<'a> {
         };
         // Of several the first one.
         let worst = rows.reduce(|a, b| if rank(b.2.verdict) > rank(a.2.verdict) { b } else { a });
-        let verdict =
-            worst.filter(|worst| rank(worst.2.verdict) > 0).map_or(Verdict::Pass, |(_, _, row)| row.verdict);
+        let verdict = match worst.filter(|worst| rank(worst.2.verdict) > 0) {
+            Some((_, _, row)) => row.verdict,
+            // An operation that refused to run again has no rows.
+            None if steps.iter().any(|(id, _)| own[id].is_empty()) => Verdict::Inconclusive,
+            None => Verdict::Pass,
+        };
         Way { operations: steps.len(), verdict, failed: worst.filter(|_| !verdict.is_fine()) }
     }
 }

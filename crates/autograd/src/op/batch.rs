@@ -10,7 +10,7 @@ pub struct Batch<'a> {
     /// The shape of each input, without the batch.
     pub shapes: &'a [&'a [usize]],
     /// Which inputs have the batch; at least one.
-    pub has: &'a [bool],
+    pub is_batched: &'a [bool],
 }
 
 /// An operation that computes a whole batch.
@@ -38,10 +38,12 @@ impl Batch<'_> {
     pub fn aligned<O>(&self, op: O, rank: usize) -> Option<InBatch<O>> {
         let rank = self.shapes.iter().map(|shape| shape.len()).fold(rank, usize::max);
         let filled = |shape: &[usize]| self.before(&[&vec![1; rank - shape.len()], shape].concat());
-        let inputs = self.shapes.iter().zip(self.has);
+        let inputs = self.shapes.iter().zip(self.is_batched);
         Some(InBatch {
             op,
-            inputs: inputs.map(|(shape, has)| if *has { filled(shape) } else { Shape::new(shape) }).collect(),
+            inputs: inputs
+                .map(|(shape, is_batched)| if *is_batched { filled(shape) } else { Shape::new(shape) })
+                .collect(),
         })
     }
 }

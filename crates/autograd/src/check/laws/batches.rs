@@ -11,27 +11,27 @@ use gradus_tensor::Tensor;
 pub(super) fn batches(sample: &AnySample, outputs: &[Tensor]) -> Outcome {
     let count = sample.inputs.len();
     let alone = (0..count).filter(|_| count > 1).map(|k| (0..count).map(|i| i == k).collect());
-    for has in [vec![true; count]].into_iter().chain(alone) {
-        batch(sample, outputs, &has).map_err(|e| {
+    for is_batched in [vec![true; count]].into_iter().chain(alone) {
+        batch(sample, outputs, &is_batched).map_err(|e| {
             (
                 "the batched form gives what each of the batch gives by itself",
-                format!("batch of {has:?}: {e}"),
+                format!("batch of {is_batched:?}: {e}"),
             )
         })?;
     }
     Ok(())
 }
 
-fn batch(sample: &AnySample, outputs: &[Tensor], has: &[bool]) -> Result<(), String> {
+fn batch(sample: &AnySample, outputs: &[Tensor], is_batched: &[bool]) -> Result<(), String> {
     let shapes: Vec<&[usize]> = sample.inputs.iter().map(|x| &x.shape()[..]).collect();
-    let Some((mut step, given)) = sample.step.batched(&Batch { size: 3, shapes: &shapes, has }) else {
+    let Some((mut step, given)) = sample.step.batched(&Batch { size: 3, shapes: &shapes, is_batched }) else {
         return Ok(());
     };
-    let other = |(x, has): (&Tensor, &bool)| if *has { reversed(x) } else { x.clone() };
-    let others: Vec<Tensor> = sample.inputs.iter().zip(has).map(other).collect();
+    let other = |(x, is_batched): (&Tensor, &bool)| if *is_batched { reversed(x) } else { x.clone() };
+    let others: Vec<Tensor> = sample.inputs.iter().zip(is_batched).map(other).collect();
     let middle = forward(&mut *sample.step.fresh(), &others);
     let inputs: Vec<Tensor> = (0..shapes.len())
-        .map(|k| match has[k] {
+        .map(|k| match is_batched[k] {
             true => stack(&sample.inputs[k], &others[k]).reshape(&given[k]),
             false => sample.inputs[k].reshape(&given[k]),
         })
@@ -43,7 +43,11 @@ fn batch(sample: &AnySample, outputs: &[Tensor], has: &[bool]) -> Result<(), Str
     for (k, ((y, first), middle)) in all.iter().zip(outputs).zip(&middle).enumerate() {
         let each = stack(first, middle);
         if y.numel() != each.numel() {
-            return Err(format!("output {k} has shape {}, which is not that of {}", y.shape(), each.shape()));
+            return Err(format!(
+                "output {k} is_batched shape {}, which is not that of {}",
+                y.shape(),
+                each.shape()
+            ));
         }
         within(sample.step.precision(), term, &y.reshape(each.shape()), &Array::from(&each))
             .map_err(|e| format!("output {k} {e}"))?;

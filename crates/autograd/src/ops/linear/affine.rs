@@ -48,7 +48,7 @@ impl Op for Linear {
 
     /// More rows; the weight must be one.
     fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Linear>> {
-        if batch.has[1..].contains(&true) { None } else { batch.with(Linear) }
+        if batch.is_batched[1..].contains(&true) { None } else { batch.with(Linear) }
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {

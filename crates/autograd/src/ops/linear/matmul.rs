@@ -40,7 +40,7 @@ impl Op for MatMul {
     /// Rows of one matrix, where only the left has the batch.
     fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<MatMul>> {
         let [a, b] = *batch.shapes else { unreachable!("two factors") };
-        if batch.has[1] || b.len() > 2 {
+        if batch.is_batched[1] || b.len() > 2 {
             return batch.aligned(MatMul, 0);
         }
         let [rows, k] = [a[..a.len() - 1].iter().product::<usize>(), a[a.len() - 1]];

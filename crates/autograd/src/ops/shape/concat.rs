@@ -52,7 +52,11 @@ impl Op for Concat {
     }
 
     fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Concat>> {
-        if batch.has.contains(&false) { None } else { batch.with(Concat { axis: behind_batch(self.axis) }) }
+        if batch.is_batched.contains(&false) {
+            None
+        } else {
+            batch.with(Concat { axis: behind_batch(self.axis) })
+        }
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
