@@ -53,7 +53,8 @@ impl Multiply<'_> {
             self.rows::<S, 4, VECTORS>(simd);
         }
         self.rows::<S, 2, VECTORS>(simd);
-        self.rows::<S, 1, VECTORS>(simd);
+        // A row alone, as each channel of a depthwise convolution is, needs chains of sums side by side.
+        self.rows::<S, 1, 8>(simd);
     }
 
     /// Computes rows, so many at a time, until there are fewer left.
@@ -64,6 +65,10 @@ impl Multiply<'_> {
             while self.columns - p >= VECTORS * S::LANES {
                 self.tile::<S, ROWS, VECTORS>(simd, p);
                 p += VECTORS * S::LANES;
+            }
+            while self.columns - p >= 2 * S::LANES {
+                self.tile::<S, ROWS, 2>(simd, p);
+                p += 2 * S::LANES;
             }
             while p < self.columns {
                 self.tile::<S, ROWS, 1>(simd, p);

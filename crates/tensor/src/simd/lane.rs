@@ -177,15 +177,17 @@ impl<S: Simd> Lane<S> {
     /// The greater of both, NaN where either is NaN.
     #[inline(always)]
     pub fn maximum(self, other: impl IntoLane<S>) -> Self {
+        // The raw instruction gives its second operand where either is NaN or both are zero. What asks for NaN does not
+        // wait for `self`, which is what a fold has joined so far.
         let other = other.into_lane(self.simd);
-        self.is_nan().select(self, self.with(self.simd.max(self.raw, other.raw)))
+        other.is_nan().select(other, self.with(self.simd.max(other.raw, self.raw)))
     }
 
     /// The lesser of both, NaN where either is NaN.
     #[inline(always)]
     pub fn minimum(self, other: impl IntoLane<S>) -> Self {
         let other = other.into_lane(self.simd);
-        self.is_nan().select(self, self.with(self.simd.min(self.raw, other.raw)))
+        other.is_nan().select(other, self.with(self.simd.min(other.raw, self.raw)))
     }
 
     /// Where `self < other`; false for NaN.
