@@ -181,6 +181,48 @@ pub fn hvp<'t, X: Values<Var<'t>>>(f: impl FnOnce(X) -> Var<'t>, x: X, v: X) -> 
     x.map_values(|input| products.next().flatten().unwrap_or_else(|| graph.zeros(input)))
 }
 
+/// The Laplacian `Σ_j ∂²f / ∂x_j²` of `f` at each of the points in the rows of `x` `[.., n]`, with the shape of the batch: n + 1 sweeps,
+/// whatever the number of points. `f` gives a number for each point, and that from this point alone, as a network does: what
+/// mixes points is added up over them.
+///
+/// ```
+/// use gradus_autograd::{functional::laplacian, prelude::*};
+///
+/// let tape = Tape::new();
+/// let points = tape.var([[1.0, 2.0], [3.0, 4.0]]);
+/// // x³ y has the Laplacian 6 x y.
+/// let f = |p: Var<'_>| p.select(-1, 0).powf(3.0) * p.select(-1, 1);
+/// assert_eq!(laplacian(f, points).value().to_vec(), [12.0, 72.0]);
+/// ```
+///
+/// # Panics
+/// When `x` has no axes, or `f` does not give as many elements as there are points.
+#[track_caller]
+pub fn laplacian<'t>(f: impl FnOnce(Var<'t>) -> Var<'t>, x: Var<'t>) -> Var<'t> {
+    let Some((&n, points)) = x.shape()[..].split_last().map(|(n, points)| (n, Shape::new(points))) else {
+        ShapeError::new(format!("laplacian: {} is no point: it has no axis of coordinates", x.describe()))
+            .fail()
+    };
+    let graph = Graph::of("laplacian", |[x]: [Var<'t>; 1]| f(x), &[x]);
+    if graph.y.shape().numel() != points.numel() {
+        ShapeError::new(format!(
+            "laplacian: the function must give one element for each of {} points, it gave {}",
+            points.numel(),
+            graph.y.describe()
+        ))
+        .fail()
+    }
+    let [slopes] = graph.pullback(graph.ones());
+    let tape = x.tape();
+    let _line = tape.at_line(graph.line);
+    let along = |j: usize| {
+        let curvatures = slopes.select(-1, j as isize).sum().grad(&graph.inputs)[0];
+        curvatures.map(|curvatures| curvatures.select(-1, j as isize))
+    };
+    let sum = (0..n).filter_map(along).reduce(|sum, term| sum + term);
+    sum.unwrap_or_else(|| tape.constant(Tensor::zeros(points)))
+}
+
 /// A function that has been evaluated at a point.
 struct Graph<'t, X> {
     name: &'static str,

@@ -1,7 +1,7 @@
 //! Derivatives as functions, against closed forms.
 
 use gradus_autograd::{
-    functional::{grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp},
+    functional::{grad, hessian, hvp, jacobian, jvp, laplacian, value_and_grad, vjp},
     prelude::*,
 };
 use gradus_tensor::Shape;
@@ -146,6 +146,26 @@ fn blocks_of_a_hessian() {
     let v = vec![tape.constant(1.0), tape.constant(10.0), tape.constant(100.0)];
     let product: Vec<f32> = hvp(f, point, v).iter().map(|x| x.item()).collect();
     assert_eq!(product, [46.0, 184.0, 0.0]);
+}
+
+#[test]
+fn the_laplacian_of_a_network_is_the_trace_of_each_points_hessian() {
+    let tape = Tape::new();
+    let (points, w, v) =
+        (tape.var(random(&[4, 3], 30)), tape.var(random(&[3, 8], 31)), tape.var(random(&[8], 32)));
+    let net = function(|x| x.matmul(&w).tanh().matmul(&v));
+    let found = laplacian(net, points);
+    let traces: Vec<f32> = (0..4).map(|i| hessian(net, points.select(0, i)).trace().item()).collect();
+    close(&found.value(), &Tensor::from(traces));
+    // By hand: Σ_h v_h |w_h|² tanh''(x w_h), and its derivative by v.
+    let hidden = points.value().matmul(&w.value()).tanh();
+    let bent = hidden.map(|y| -2.0 * y * (1.0 - y * y)) * w.value().square().sum_axes(0, false);
+    close(&found.value(), &bent.matmul(&v.value()));
+    close(&found.sum().backward()[v], &bent.sum_axes(0, false));
+    // Linear in the point, of no point, and with an axis of length 1 behind.
+    assert_eq!(laplacian(|x| x.sum_axes(-1, false), points).value(), Tensor::zeros([4]));
+    assert_eq!(laplacian(net, tape.var(Tensor::zeros([0, 3]))).numel(), 0);
+    close(&laplacian(|x| net(x).unsqueeze(1), points).value(), &found.value());
 }
 
 #[test]
