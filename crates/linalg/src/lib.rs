@@ -9,28 +9,25 @@
 //! use gradus_autograd::prelude::*;
 //! use gradus_linalg::LinearAlgebra;
 //!
-//! let x = Tensor::arange(0.0, 6.0, 0.5).unsqueeze(1);
-//! let y = x.sin();
-//! // -ln p(y | x), but for a constant.
-//! let cost = |log_scale: Var<'_>| {
+//! /// -ln p(y | x), but for a constant, with a noise of variance 0.01.
+//! fn cost<V: Value>(x: &Tensor, y: &Tensor, log_scale: &V) -> V {
 //!     let at = log_scale.place();
-//!     let distances = at.constant((&x - &x.t()).square());
+//!     let distances = at.constant((x - x.t()).square());
 //!     let covariance = (-distances / (log_scale * 2.0).exp() * 0.5).exp() + at.constant(Tensor::eye(12) * 0.01);
 //!     let l = covariance.cholesky();
-//!     let white = l.triangular_solve(&at.constant(&y), false);
+//!     let white = l.triangular_solve(&at.constant(y), false);
 //!     white.square().sum() * 0.5 + l.diagonal(0, -2, -1).log().sum()
-//! };
+//! }
+//!
+//! let x = Tensor::arange(12).unsqueeze(1) * 0.5;
 //! let mut log_scale = Tensor::from(-1.0);
-//! let (mut first, mut last) = (None, 0.0);
-//! for _ in 0..60 {
+//! for _ in 0..30 {
 //!     let tape = Tape::new();
 //!     let variable = tape.var(&log_scale);
-//!     let value = cost(variable);
-//!     (first, last) = (first.or(Some(value.item())), value.item());
-//!     log_scale = &log_scale - value.backward()[variable].clone() * 0.02;
+//!     let slope = cost(&x, &x.sin(), &variable).backward()[variable].clone();
+//!     log_scale = log_scale - slope * 0.02;
 //! }
-//! assert!(last < first.unwrap() - 5.0);
-//! assert!((1.0..3.0).contains(&log_scale.exp().item())); // a sine changes over lengths of this kind
+//! assert!((log_scale.exp().item() - 1.8007).abs() < 0.001); // about the length over which a sine changes
 //! ```
 //!
 //! # What is singular
@@ -218,8 +215,8 @@ pub trait LinearAlgebra: Value {
     /// # use gradus_autograd::prelude::*;
     /// # use gradus_linalg::LinearAlgebra;
     /// let [q, r] = Tensor::from([[0.0, -2.0], [3.0, 1.0]]).qr();
-    /// assert_eq!(q, Tensor::from([[0.0, -1.0], [1.0, 0.0]]));
-    /// assert_eq!(r, Tensor::from([[3.0, 1.0], [0.0, 2.0]]));
+    /// assert_eq!(q.round(), Tensor::from([[0.0, -1.0], [1.0, 0.0]]));
+    /// assert_eq!(r.round(), Tensor::from([[3.0, 1.0], [0.0, 2.0]]));
     /// ```
     #[track_caller]
     fn qr(&self) -> [Self; 2] {
@@ -262,9 +259,9 @@ pub trait LinearAlgebra: Value {
     /// # use gradus_autograd::prelude::*;
     /// # use gradus_linalg::LinearAlgebra;
     /// let [u, s, vt] = Tensor::from([[0.0, 2.0], [-3.0, 0.0]]).svd();
-    /// assert_eq!(s, Tensor::from([3.0, 2.0]));
-    /// assert_eq!(u, Tensor::from([[0.0, 1.0], [1.0, 0.0]]));
-    /// assert_eq!(vt, Tensor::from([[-1.0, 0.0], [0.0, 1.0]]));
+    /// assert_eq!(s.round(), Tensor::from([3.0, 2.0]));
+    /// assert_eq!(u.round(), Tensor::from([[0.0, 1.0], [1.0, 0.0]]));
+    /// assert_eq!(vt.round(), Tensor::from([[-1.0, 0.0], [0.0, 1.0]]));
     /// ```
     #[track_caller]
     fn svd(&self) -> [Self; 3] {
