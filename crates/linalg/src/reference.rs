@@ -65,8 +65,8 @@ pub(crate) fn triangle(a: &Rows, upper: bool) -> Rows {
     a.iter().enumerate().map(of_row).collect()
 }
 
-/// Gauss's elimination with the largest pivot of each column: the pivots, the sign of each exchange in the first one's, and the
-/// right sides on the way.
+/// Gauss's elimination with the largest pivot of each column: the triangle, what it made of the right sides, and the pivots, with
+/// another sign where rows were exchanged.
 fn eliminate(a: &Rows, b: &Rows) -> (Rows, Rows, Vec<f64>) {
     let (n, mut a, mut b) = (a.len(), a.clone(), b.clone());
     let mut pivots = Vec::new();
@@ -77,11 +77,9 @@ fn eliminate(a: &Rows, b: &Rows) -> (Rows, Rows, Vec<f64>) {
         pivots.push(if largest == k { a[k][k] } else { -a[k][k] });
         for i in k + 1..n {
             let factor = a[i][k] / a[k][k];
-            for j in 0..n {
-                a[i][j] -= factor * a[k][j];
-            }
-            for j in 0..b[i].len() {
-                b[i][j] -= factor * b[k][j];
+            for matrix in [&mut a, &mut b] {
+                let (above, below) = matrix.split_at_mut(i);
+                below[0].iter_mut().zip(&above[k]).for_each(|(x, pivot)| *x -= factor * pivot);
             }
         }
     }

@@ -201,7 +201,7 @@ pub(crate) fn regular(g: &mut Gen) -> Tensor {
 fn one_of(a: &Tensor) -> Tensor {
     let n = a.shape()[a.rank() - 1];
     let elements = a.to_vec();
-    if elements.len() < n * n { Tensor::eye(n) } else { Tensor::new(elements[..n * n].to_vec(), [n, n]) }
+    if elements.len() < n * n { Tensor::eye(n) } else { Tensor::new(&elements[..n * n], [n, n]) }
 }
 
 /// Right sides for equations.
