@@ -4,6 +4,8 @@
 //! (tape, operations, gradient checker) and [`nn`] (layers, losses, optimizers, training).
 
 pub use gradus_autograd as autograd;
+#[cfg(feature = "linalg")]
+pub use gradus_linalg as linalg;
 pub use gradus_nn as nn;
 pub use gradus_tensor as tensor;
 

@@ -45,6 +45,15 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         ],
     ),
     (
+        "linalg",
+        &[
+            &["block", "matrices"],
+            &["reference"],
+            &["solve"],
+            &["cholesky", "determinant", "exponential", "qr", "spectral"],
+        ],
+    ),
+    (
         "nn",
         &[
             &["module", "flat", "gradcheck", "init", "decode"],

@@ -1,0 +1,116 @@
+//! Determinants.
+
+use crate::{
+    matrices::{Matrix, each, square},
+    reference,
+    solve::{Inverse, regular},
+};
+use gradus_autograd::{op::prelude::*, prelude::*};
+
+/// The determinant.
+#[derive(Clone, Copy, Debug)]
+pub struct Det;
+
+impl Op for Det {
+    const NAME: &'static str = "det";
+    const FORMULA: &'static str = "y = det A; dA = g y A⁻ᵀ";
+    const PRECISION: Precision = Precision::UlpsOfLargest(1.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [a] = arity::<Self, _>(inputs);
+        Ok(Shape::new(square(Self::NAME, a)?.0).into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        let (batch, _) = square(Self::NAME, inputs[0].shape()).or_fail();
+        let [y] =
+            each(inputs, batch, [&[]], |a| Some([Matrix::from_element(1, 1, a[0].clone().determinant())]));
+        (y.into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let ([a], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
+        cx.add(0, || (g * y).unsqueeze(-1).unsqueeze(-1) * V::apply(Inverse, &[&a.t()]));
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        reference::each(inputs, [&[]], |a| [vec![vec![reference::pivots(&a[0]).iter().product()]]]).into()
+    }
+
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        eliminations(inputs)
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<Det>> {
+        vec![Sample::new(Det, [regular(g)])]
+    }
+
+    fn error_cases() -> Vec<ErrorCase<Det>> {
+        vec![ErrorCase::new(Det, &[&[2, 3]], "det: the matrices of [2, 3] are not square")]
+    }
+}
+
+/// The sign of the determinant, and the logarithm of its absolute value.
+#[derive(Clone, Copy, Debug)]
+pub struct Slogdet;
+
+impl Op for Slogdet {
+    const NAME: &'static str = "slogdet";
+    const FORMULA: &'static str = "s = sign det A, y = ln |det A|; dA = g A⁻ᵀ";
+    const PRECISION: Precision = Precision::UlpsOfLargest(1.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [a] = arity::<Self, _>(inputs);
+        let batch = Shape::new(square(Self::NAME, a)?.0);
+        Ok(vec![batch.clone(), batch].into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        let (batch, _) = square(Self::NAME, inputs[0].shape()).or_fail();
+        let outputs = each(inputs, batch, [&[], &[]], |a| {
+            let lu = a[0].clone().lu();
+            let (pivots, swaps) = (lu.u().diagonal(), lu.p().determinant::<f64>());
+            // From a number that is no zero nothing but a zero is without a sign.
+            let sign = |x: f64| if x == 0.0 { 0.0 } else { x.signum() };
+            let sign = pivots.iter().fold(swaps, |product, &x| product * sign(x));
+            let log = pivots.iter().map(|x| x.abs().ln()).sum();
+            Some([sign, log].map(|x| Matrix::from_element(1, 1, x)))
+        });
+        (Vec::from(outputs).into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let [a] = cx.inputs();
+        if let Some(g) = cx.cotangent_of(1) {
+            cx.add(0, || g.unsqueeze(-1).unsqueeze(-1) * V::apply(Inverse, &[&a.t()]));
+        }
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        let sign_and_log = |a: &[reference::Rows]| {
+            let pivots = reference::pivots(&a[0]);
+            let sign = pivots.iter().map(|x| x.signum()).product();
+            [vec![vec![sign]], vec![vec![pivots.iter().map(|x| x.abs().ln()).sum()]]]
+        };
+        reference::each(inputs, [&[], &[]], sign_and_log).into()
+    }
+
+    fn flops(&self, inputs: &[&[usize]], _: &[&[usize]]) -> u64 {
+        eliminations(inputs)
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<Slogdet>> {
+        vec![Sample::new(Slogdet, [regular(g)])]
+    }
+
+    fn error_cases() -> Vec<ErrorCase<Slogdet>> {
+        vec![ErrorCase::new(Slogdet, &[&[4]], "slogdet: shape [4] is no matrix")]
+    }
+}
+
+/// The operations of an elimination.
+fn eliminations(inputs: &[&[usize]]) -> u64 {
+    2 * elements(inputs) * inputs[0].last().map_or(0, |&n| n as u64) / 3
+}

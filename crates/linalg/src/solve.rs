@@ -1,0 +1,212 @@
+//! Linear equations: the inverse, and the solution for several right sides.
+
+use crate::{
+    matrices::{Matrix, each, shape_of, solution, square},
+    reference,
+};
+use gradus_autograd::{op::prelude::*, prelude::*};
+
+/// `A⁻¹`
+#[derive(Clone, Copy, Debug)]
+pub struct Inverse;
+
+impl Op for Inverse {
+    const NAME: &'static str = "inverse";
+    const FORMULA: &'static str = "Y = A⁻¹; dA = -Yᵀ G Yᵀ";
+    const PRECISION: Precision = Precision::UlpsOfLargest(1.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [a] = arity::<Self, _>(inputs);
+        square(Self::NAME, a)?;
+        Ok(Shape::new(a).into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        let (batch, n) = square(Self::NAME, inputs[0].shape()).or_fail();
+        let [y] = each(inputs, batch, [&[n, n]], |a| Some([a[0].clone().try_inverse()?]));
+        (y.into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let (y, g) = (cx.output(), cx.cotangent());
+        cx.add(0, || -y.t().matmul(&g).matmul(&y.t()));
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        let n = *inputs[0].shape().last().expect("matrices");
+        reference::each(inputs, [&[n, n]], |a| [reference::solve(&a[0], &reference::identity(n))]).into()
+    }
+
+    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        2 * elements(outputs) * inputs[0].last().map_or(0, |&n| n as u64)
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<Inverse>> {
+        vec![Sample::new(Inverse, [regular(g)])]
+    }
+
+    fn error_cases() -> Vec<ErrorCase<Inverse>> {
+        vec![
+            ErrorCase::new(Inverse, &[&[2, 3]], "inverse: the matrices of [2, 3] are not square"),
+            ErrorCase::new(Inverse, &[&[3]], "inverse: shape [3] is no matrix"),
+        ]
+    }
+}
+
+/// The X with `A X = B`.
+#[derive(Clone, Copy, Debug)]
+pub struct Solve;
+
+impl Op for Solve {
+    const NAME: &'static str = "solve";
+    const FORMULA: &'static str = "A X = B; dB = A⁻ᵀ G; dA = -dB Xᵀ";
+    const PRECISION: Precision = Precision::UlpsOfLargest(1.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [a, b] = arity::<Self, _>(inputs);
+        Ok(solution(Self::NAME, a, b)?.into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        (solved(Self::NAME, inputs, |a, b| a.clone().lu().solve(b)).into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let ([a, _], x) = (cx.inputs(), cx.output());
+        let d = V::apply(Solve, &[&a.t(), &cx.cotangent()]);
+        cx.add(0, || -d.matmul(&x.t()));
+        cx.add(1, || d.clone());
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        let size = reference::matrix_shape(inputs[1]);
+        reference::each(inputs, [&size], |m| [reference::solve(&m[0], &m[1])]).into()
+    }
+
+    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        let n = inputs[0].last().map_or(0, |&n| n as u64);
+        2 * elements(outputs) * n + 2 * elements(&inputs[..1]) * n / 3
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<Solve>> {
+        let a = regular(g);
+        let b = right_side(g, &a);
+        let several = [2, a.shape()[a.rank() - 1], 1];
+        let c = g.normal(several);
+        vec![Sample::new(Solve, [a.clone(), b]), Sample::new(Solve, [one_of(&a), c])]
+    }
+
+    fn error_cases() -> Vec<ErrorCase<Solve>> {
+        vec![
+            ErrorCase::new(Solve, &[&[2, 3], &[2, 1]], "solve: the matrices of [2, 3] are not square"),
+            ErrorCase::new(Solve, &[&[2, 2], &[2]], "solve: the right side has shape [2], not [.., 2, k]"),
+            ErrorCase::new(
+                Solve,
+                &[&[2, 2], &[3, 1]],
+                "solve: [2, 2] by [3, 1]: 2 equations, but 3 right sides",
+            ),
+            ErrorCase::new(Solve, &[&[3, 2, 2], &[4, 2, 1]], "solve: shapes [3] and [4] do not broadcast"),
+        ]
+    }
+}
+
+/// The X with `A X = B` where only a triangle of A is read, diagonal included.
+#[derive(Clone, Copy, Debug)]
+pub struct TriangularSolve {
+    /// The triangle above the diagonal, not the one below it.
+    pub upper: bool,
+}
+
+impl Op for TriangularSolve {
+    const NAME: &'static str = "triangular_solve";
+    const FORMULA: &'static str = "A X = B; dB = A⁻ᵀ G; dA = the triangle of -dB Xᵀ";
+    const PRECISION: Precision = Precision::UlpsOfLargest(1.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [a, b] = arity::<Self, _>(inputs);
+        Ok(solution(Self::NAME, a, b)?.into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        let solve = |a: &Matrix, b: &Matrix| {
+            if self.upper { a.solve_upper_triangular(b) } else { a.solve_lower_triangular(b) }
+        };
+        (solved(Self::NAME, inputs, solve).into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let ([a, _], x) = (cx.inputs(), cx.output());
+        let d = V::apply(TriangularSolve { upper: !self.upper }, &[&a.t(), &cx.cotangent()]);
+        cx.add(0, || {
+            let whole = -d.matmul(&x.t());
+            if self.upper { whole.triu(0) } else { whole.tril(0) }
+        });
+        cx.add(1, || d.clone());
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        let size = reference::matrix_shape(inputs[1]);
+        reference::each(inputs, [&size], |m| {
+            [reference::solve(&reference::triangle(&m[0], self.upper), &m[1])]
+        })
+        .into()
+    }
+
+    fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
+        elements(outputs) * inputs[0].last().map_or(0, |&n| n as u64)
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<TriangularSolve>> {
+        let a = regular(g);
+        let b = right_side(g, &a);
+        [false, true].map(|upper| Sample::new(TriangularSolve { upper }, [a.clone(), b.clone()])).into()
+    }
+
+    fn error_cases() -> Vec<ErrorCase<TriangularSolve>> {
+        let op = TriangularSolve { upper: false };
+        vec![
+            ErrorCase::new(
+                op,
+                &[&[2, 3], &[2, 1]],
+                "triangular_solve: the matrices of [2, 3] are not square",
+            ),
+            ErrorCase::new(op, &[&[2, 2], &[2]], "triangular_solve: the right side has shape [2]"),
+        ]
+    }
+}
+
+fn solved(
+    name: &str,
+    inputs: &[&Tensor],
+    solve: impl Fn(&Matrix, &Matrix) -> Option<Matrix> + Sync,
+) -> Tensor {
+    let shape = solution(name, inputs[0].shape(), inputs[1].shape()).or_fail();
+    let (batch, size) = shape.split_at(shape.rank() - 2);
+    let [x] = each(inputs, batch, [size], |m| Some([solve(&m[0], &m[1])?]));
+    x
+}
+
+/// A sample of square matrices far from singular: their diagonal outweighs the rest, in triangles too.
+pub(crate) fn regular(g: &mut Gen) -> Tensor {
+    let n = g.length().min(4);
+    let batch: Vec<usize> = g.shape().into_iter().take(2).map(|n| n.min(2)).collect();
+    let signs = g.nonzero(shape_of(&batch, &[1, n]), n as f32);
+    g.values(shape_of(&batch, &[n, n]), -1.0, 1.0) + signs * Tensor::eye(n)
+}
+
+/// One of the matrices, or ones on the diagonal where there are none.
+fn one_of(a: &Tensor) -> Tensor {
+    let n = a.shape()[a.rank() - 1];
+    let elements = a.to_vec();
+    if elements.len() < n * n { Tensor::eye(n) } else { Tensor::new(&elements[..n * n], [n, n]) }
+}
+
+/// Right sides for equations.
+fn right_side(g: &mut Gen, a: &Tensor) -> Tensor {
+    let (batch, size) = a.shape().split_at(a.rank() - 2);
+    let columns = g.length().min(3);
+    g.normal(shape_of(batch, &[size[0], columns]))
+}
