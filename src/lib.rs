@@ -5,6 +5,8 @@
 
 pub use gradus_autograd as autograd;
 pub use gradus_nn as nn;
+#[cfg(feature = "onnx")]
+pub use gradus_onnx as onnx;
 pub use gradus_tensor as tensor;
 
 /// What programs import: `use gradus::prelude::*`.

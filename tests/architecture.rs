@@ -54,6 +54,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
             &["train"],
         ],
     ),
+    ("onnx", &[&["proto"], &["graph"], &["elementwise", "layers", "structure", "translate"]]),
 ];
 
 fn sources(of: &str) -> PathBuf {

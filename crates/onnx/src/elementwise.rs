@@ -18,7 +18,6 @@ const SAME: &[(&str, &str)] = &[
     ("div", "Div"),
     ("neg", "Neg"),
     ("identity", "Identity"),
-    ("straight_through", "Identity"),
     ("scale_gradient", "Identity"),
     ("clip_gradient", "Identity"),
     ("exp", "Exp"),
@@ -193,6 +192,14 @@ fn composed(step: &mut Step<'_>, inputs: &[&str]) -> Option<Name> {
             let condition = graph.with_number("Greater", x, 0.0);
             graph.as_numbers(&condition)
         }
+        "strong_mul" => {
+            // 0 times infinity is 0.
+            let product = graph.of_two("Mul", x, inputs[1]);
+            let none = [0, 1].map(|k| graph.with_number("Equal", inputs[k], 0.0));
+            let none = graph.of_two("Or", &none[0], &none[1]);
+            let zero = graph.number(0.0);
+            graph.node("Where", &[&none, &zero, &product], vec![])
+        }
         "hypot" => {
             let [a, b] = [0, 1].map(|k| graph.of_two("Mul", inputs[k], inputs[k]));
             let sum = graph.of_two("Add", &a, &b);
@@ -213,6 +220,7 @@ fn composed(step: &mut Step<'_>, inputs: &[&str]) -> Option<Name> {
             let rest = one(graph, "Softplus", &size);
             graph.of_two("Add", &largest, &rest)
         }
+        "straight_through" => one(graph, "Identity", x),
         "select_where" => {
             let condition = graph.as_condition(x);
             graph.node("Where", &[&condition, inputs[1], inputs[2]], vec![])

@@ -5,7 +5,7 @@ use crate::{
     translate::{Step, Translated},
 };
 use gradus_autograd::ops::{
-    conv::{Conv2d, Conv2dInputGrad},
+    conv::{Conv2d, Conv2dInputGrad, Unfold},
     interpolation::Interpolate,
     linear::CosineSimilarity,
     normalize::{GroupNorm, LayerNorm, LogSoftmax, RmsNorm, Softmax},
@@ -28,6 +28,7 @@ pub(crate) fn translate(step: &mut Step<'_>) -> Translated {
             let Conv2d(options) = step.op();
             step.graph.node("Conv", &inputs, moves(&options, &step.shapes[1][2..]))
         }
+        "unfold" => unfold(step, inputs[0]),
         "conv2d_input_grad" => {
             let op: Conv2dInputGrad = step.op();
             transposed(step, &inputs, &op)?
@@ -51,12 +52,13 @@ pub(crate) fn translate(step: &mut Step<'_>) -> Translated {
         }
         "layer_norm" => {
             let LayerNorm { normalized_shape, eps } = step.op();
-            let attributes = vec![int("axis", -(normalized_shape.rank() as i64)), float("epsilon", eps.into())];
-            let ones = step.graph.tensor(&Tensor::ones(&normalized_shape));
-            let mut inputs = inputs.clone();
-            if inputs.len() == 1 {
-                inputs.push(&ones);
-            }
+            let attributes =
+                vec![int("axis", -(normalized_shape.rank() as i64)), float("epsilon", eps.into())];
+            let scale = match inputs.get(1) {
+                Some(&weight) => weight.to_owned(),
+                None => step.graph.tensor(&Tensor::ones(&normalized_shape)),
+            };
+            let inputs: Vec<&str> = [inputs[0], &scale].into_iter().chain(inputs.get(2).copied()).collect();
             step.graph.node("LayerNormalization", &inputs, attributes)
         }
         "rms_norm" => {
@@ -74,7 +76,9 @@ pub(crate) fn translate(step: &mut Step<'_>) -> Translated {
             }
         }
         "group_norm" => group_norm(step, &inputs),
-        "batch_norm" => return Err("was recorded in training; on Tape::evaluating() it has its running averages"),
+        "batch_norm" => {
+            return Err("was recorded in training; on Tape::evaluating() it has its running averages");
+        }
         "dropout" => return Err("was recorded in training; Tape::evaluating() records none"),
         "interpolate" => interpolate(step, inputs[0])?,
         _ => return Ok(None),
@@ -125,12 +129,25 @@ fn moves(options: &Conv2dOptions, kernel: &[usize]) -> Vec<crate::proto::Attribu
     ]
 }
 
+/// Patches as the channels of a convolution, each of whose kernels has a single 1.
+fn unfold(step: &mut Step<'_>, x: &str) -> Name {
+    let Unfold { kernel, options } = step.op();
+    let (channels, taps) = (step.shapes[0][1], kernel[0] * kernel[1]);
+    let one = |i: &[usize]| if i[0] % taps == i[2] * kernel[1] + i[3] { 1.0 } else { 0.0 };
+    let weight = step.graph.tensor(&Tensor::from_fn([channels * taps, 1, kernel[0], kernel[1]], one));
+    let attributes = moves(&Conv2dOptions { groups: channels, ..options }, &kernel);
+    let patches = step.graph.node("Conv", &[x, &weight], attributes);
+    step.graph.reshape(&patches, &step.shape)
+}
+
 fn transposed(step: &mut Step<'_>, inputs: &[&str], op: &Conv2dInputGrad) -> Result<Name, &'static str> {
     let kernel = &step.shapes[0][2..];
     let options = &op.options;
     let mut more = [0; 2];
     for axis in 0..2 {
-        let whole = (step.shapes[1][2 + axis] - 1) * options.stride[axis] + options.dilation[axis] * (kernel[axis] - 1) + 1;
+        let whole = (step.shapes[1][2 + axis] - 1) * options.stride[axis]
+            + options.dilation[axis] * (kernel[axis] - 1)
+            + 1;
         more[axis] = (op.size[axis] + 2 * options.padding[axis])
             .checked_sub(whole)
             .ok_or("cuts off more than its padding does")?;
@@ -235,7 +252,8 @@ fn recurrence(step: &mut Step<'_>) -> Vec<Name> {
             new[0] = graph.of_two("MatMul", &new[0], projection);
         }
         let mut output = new[0].clone();
-        if let Some(lengths) = op.lengths.as_ref().filter(|lengths| lengths.iter().any(|&length| t >= length)) {
+        if let Some(lengths) = op.lengths.as_ref().filter(|lengths| lengths.iter().any(|&length| t >= length))
+        {
             let going = |index: &[usize]| if t < lengths[index[0]] { 1.0 } else { 0.0 };
             let going = graph.tensor(&Tensor::from_fn([n, 1], going));
             output = graph.of_two("Mul", &output, &going);

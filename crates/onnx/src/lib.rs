@@ -30,6 +30,10 @@
 //! Losses, dropout and batch normalisation in training, and whatever else ONNX has no word for, are refused with the name
 //! of the operation and the line that recorded it.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod elementwise;
 mod graph;
 mod layers;

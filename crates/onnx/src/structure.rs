@@ -7,7 +7,7 @@ use crate::{
 use gradus_autograd::ops::{
     indexing::{Gather, IndexSelect},
     reduce::{CumSum, LogSumExp, Max, Min, StandardDeviation, Sum, Variance, VectorNorm},
-    shape::{BroadcastTo, Concat, Parts, Permute, Reshape, SliceAxis, SumTo},
+    shape::{BroadcastTo, Concat, Parts, Permute, Reshape, SliceAxis, SumTo, Unslice},
 };
 use gradus_tensor::{Axes, OrFail, resolve_permutation, shape::resolve_axis};
 
@@ -18,6 +18,9 @@ pub(crate) fn translate(step: &mut Step<'_>) -> Translated {
         let attributes = vec![int("axis", axis as i64), int("num_outputs", count as i64)];
         let x = step.input(0).to_owned();
         return Ok(Some(step.graph.several("Split", &[&x], attributes, step.outputs)));
+    }
+    if name == "unslice" {
+        return padded(step).map(|name| Some(vec![name]));
     }
     Ok(shaped(step).or_else(|| reduced(step)).or_else(|| indexed(step)).map(|name| vec![name]))
 }
@@ -65,6 +68,20 @@ fn shaped(step: &mut Step<'_>) -> Option<Name> {
         }
         _ => return None,
     })
+}
+
+/// A slice put back among zeros.
+fn padded(step: &mut Step<'_>) -> Result<Name, &'static str> {
+    let Unslice { axis, slice, size } = step.op();
+    let axis = front(axis, &step.shapes[0]);
+    let range = slice.resolve(axis, &step.shape).or_fail();
+    if range.step != 1 {
+        return Err("puts zeros between elements, which ONNX's padding does not");
+    }
+    let behind = size - range.first - range.len;
+    let widths = step.graph.sizes(&[range.first, behind]);
+    let (none, axes, x) = (step.graph.number(0.0), step.graph.sizes(&[axis]), step.input(0).to_owned());
+    Ok(step.graph.node("Pad", &[&x, &widths, &none, &axes], vec![]))
 }
 
 fn reduced(step: &mut Step<'_>) -> Option<Name> {

@@ -121,6 +121,9 @@ pub(crate) fn graph(
         debug_assert_eq!(node.output, [output]);
         node.output = vec![name.clone()];
     }
+    // What is only a shape to an operation, as zeros to a sum may be, is read by no node.
+    let read: HashSet<&String> = graph.nodes.iter().flat_map(|node| &node.input).collect();
+    graph.constants.retain(|tensor| read.contains(&tensor.name));
     Ok(proto::Graph {
         node: graph.nodes,
         name: "gradus".into(),
@@ -140,7 +143,11 @@ fn translated(step: &mut Step<'_>) -> Translated {
 }
 
 /// What the outputs are computed from, up to the inputs, in order.
-fn ancestors(values: &[ValueInfo], inputs: &HashMap<usize, Name>, outputs: &[(String, Var<'_>)]) -> Vec<usize> {
+fn ancestors(
+    values: &[ValueInfo],
+    inputs: &HashMap<usize, Name>,
+    outputs: &[(String, Var<'_>)],
+) -> Vec<usize> {
     let mut found = HashSet::new();
     let mut open: Vec<usize> = outputs.iter().map(|(_, var)| var.position()).collect();
     while let Some(position) = open.pop() {
