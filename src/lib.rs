@@ -7,6 +7,8 @@ pub use gradus_autograd as autograd;
 #[cfg(feature = "linalg")]
 pub use gradus_linalg as linalg;
 pub use gradus_nn as nn;
+#[cfg(feature = "onnx")]
+pub use gradus_onnx as onnx;
 pub use gradus_tensor as tensor;
 
 /// What programs import: `use gradus::prelude::*`.

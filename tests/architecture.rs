@@ -63,6 +63,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
             &["train"],
         ],
     ),
+    ("onnx", &[&["proto"], &["graph"], &["elementwise", "layers", "structure", "translate"]]),
 ];
 
 fn sources(of: &str) -> PathBuf {

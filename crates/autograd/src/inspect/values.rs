@@ -1,6 +1,7 @@
 //! The values of a tape as plain data: what made each, of what shape, with how much arithmetic.
 
 use crate::{
+    op::Op,
     tape::{Tape, node::Node, var::Var},
     value::param::ParamId,
 };
@@ -64,6 +65,27 @@ impl Tape {
     pub fn value_at(&self, position: usize) -> Var<'_> {
         assert!(position < self.len(), "value_at: there is no value {position}, the tape has {}", self.len());
         Var::new(self, position as u32)
+    }
+
+    /// The operation that computed the value at a position of [`values`](Tape::values), with its attributes, where it is an `O` and the
+    /// value its first output.
+    ///
+    /// ```
+    /// use gradus_autograd::{ops::normalize::Softmax, prelude::*};
+    ///
+    /// let tape = Tape::new();
+    /// let y = tape.constant([[1.0, 2.0]]).softmax(-1);
+    /// assert_eq!(tape.op_at::<Softmax>(y.position()).unwrap().axis, -1);
+    /// ```
+    pub fn op_at<O: Op>(&self, position: usize) -> Option<O> {
+        self.nodes.read().get(position)?.step.as_ref()?.op().downcast_ref::<O>().cloned()
+    }
+}
+
+impl Var<'_> {
+    /// Its position among the [values](Tape::values) of its tape.
+    pub fn position(self) -> usize {
+        self.id() as usize
     }
 }
 

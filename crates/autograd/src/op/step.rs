@@ -7,6 +7,7 @@ use super::{
 };
 use crate::tape::var::Var;
 use gradus_tensor::{Shape, ShapeError, Tensor};
+use std::any::Any;
 
 /// An operation whose type is forgotten, with what its forward saved: what a tape holds.
 pub(crate) trait Step: Send {
@@ -24,6 +25,8 @@ pub(crate) trait Step: Send {
     fn batched(&self, _: &Batch<'_>) -> Option<(Box<dyn Step>, Vec<Shape>)> {
         None
     }
+    /// The operation itself, for who knows its type.
+    fn op(&self) -> &dyn Any;
     /// The same operation, not yet run.
     fn fresh(&self) -> Box<dyn Step>;
     /// The operation's attributes, as its `Debug` writes them.
@@ -98,6 +101,10 @@ impl<O: Op> Step for Recorded<O> {
     fn batched(&self, batch: &Batch<'_>) -> Option<(Box<dyn Step>, Vec<Shape>)> {
         let InBatch { op, inputs } = self.op.batched(batch)?;
         Some((Recorded::boxed(op), inputs))
+    }
+
+    fn op(&self) -> &dyn Any {
+        &self.op
     }
 
     fn fresh(&self) -> Box<dyn Step> {

@@ -227,6 +227,10 @@ impl Step for Mutant {
         self.step.precision()
     }
 
+    fn op(&self) -> &dyn std::any::Any {
+        self.step.op()
+    }
+
     fn fresh(&self) -> Box<dyn Step> {
         Box::new(Mutant {
             step: self.step.fresh(),
