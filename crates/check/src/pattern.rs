@@ -121,7 +121,11 @@ pub fn pattern(pairs: &[Pair], shape: &[usize], x: &[f64]) -> Option<Pattern> {
             && off <= 2.0 * pair.error + 0.1 * (ratio - 1.0).abs() * pair.right.abs().max(1e-3 * largest)
     };
     if ratio.is_finite() && everywhere(&is_times) {
-        return Some(factor(ratio, shape));
+        let factor = factor(ratio, shape);
+        // Of a single number any other is a multiple.
+        if pairs.len() > 1 || !matches!(factor, Pattern::Factor { reason: None, .. }) {
+            return Some(factor);
+        }
     }
     let elements: usize = shape.iter().product();
     let is_whole = pairs.len() == elements;

@@ -247,6 +247,14 @@ impl GradCheck {
             Recording { tape: &third, vars, output: loss(&third) }
         };
         let mut report = self.run(named, output, &again, &mut elsewhere, start);
+        if let Some(line) = tape.undecided() {
+            report.notes.push(format!(
+                "the layer at {}:{} works otherwise in training; this checked it in evaluation, and GradCheck::params with \
+                 Tape::training(seed) checks it in training",
+                line.file(),
+                line.line()
+            ));
+        }
         let frozen = frozen.iter().filter(|(_, param)| !param.is_buffer());
         report.notes.extend(frozen.map(|(name, _)| format!("{name} is frozen and was not checked")));
         report

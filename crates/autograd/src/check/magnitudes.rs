@@ -97,9 +97,12 @@ fn on_tape<'t>(
     let swept = loss.sweep(Tensor::scalar(1.0), Rule::Fused, false);
     let replay = Replay::new(tape);
     let mut size = 0.0f64;
+    // Inputs are of one size each.
+    let sizes: Vec<String> = inputs.iter().map(|x| format!("{:.1e}", size_of(&x.value()))).collect();
+    let at = format!("with inputs of up to {}", sizes.join(" and "));
     for (k, y) in outputs.iter().enumerate() {
         let exact = replay.base(y.id());
-        near(&y.value(), exact, 0.0).map_err(|e| format!("output {k}, {e}"))?;
+        near(&y.value(), exact, 0.0).map_err(|e| format!("output {k} {at}, {e}"))?;
         size = size.max(largest(exact));
     }
     for (i, &x) in inputs.iter().enumerate() {
@@ -108,14 +111,14 @@ fn on_tape<'t>(
         if let Some(gradient) = first[i] {
             let exact = replay.base(gradient.id());
             let term = size * steepness;
-            near(&gradient.value(), exact, term).map_err(|e| format!("gradient by input {i}, {e}"))?;
+            near(&gradient.value(), exact, term).map_err(|e| format!("gradient by input {i} {at}, {e}"))?;
             if let Some(swept) = swept.get(x) {
-                near(swept, exact, term).map_err(|e| format!("fused gradient by input {i}, {e}"))?;
+                near(swept, exact, term).map_err(|e| format!("fused gradient by input {i} {at}, {e}"))?;
             }
         }
         if let Some(gradient) = second[i] {
             near(&gradient.value(), replay.base(gradient.id()), steepness)
-                .map_err(|e| format!("second derivative by input {i}, {e}"))?;
+                .map_err(|e| format!("second derivative by input {i} {at}, {e}"))?;
         }
     }
     Ok(())

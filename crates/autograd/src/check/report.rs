@@ -224,7 +224,11 @@ impl fmt::Display for Report {
                     value if value.is_nan() && row.operations > 0 => "-".into(),
                     value => format!("{value:.6e}"),
                 },
-                format!("{:.1e}", row.error),
+                match row.verdict {
+                    // Of nothing there is no share.
+                    Verdict::Zero => "-".into(),
+                    _ => format!("{:.1e}", row.error),
+                },
                 row.verdict.to_string(),
             ]
         };

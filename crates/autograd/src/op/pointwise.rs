@@ -1,7 +1,7 @@
 //! Operations element by element: what is left to declare of them when shapes, windows and loops are known.
 
 use super::{
-    Backward, Batch, InBatch, Op, Outputs, Precision, Shapes, arity,
+    Backward, Batch, InBatch, Op, Outputs, Precision, Shapes,
     examples::{ErrorCase, Gen, Sample},
     reference::{Array, Branches, Update},
     window::{Along, Window},
@@ -93,17 +93,18 @@ impl<P: Pointwise> Op for P {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        match P::INPUTS {
-            1 => {
-                let [x] = arity::<P, _>(inputs);
-                Ok(Shape::new(x).into())
-            }
-            2 => {
-                let [a, b] = arity::<P, _>(inputs);
-                Ok(broadcast(P::NAME, a, b)?.into())
-            }
-            n => {
-                assert_eq!(inputs.len(), n, "{}: the number of inputs that it takes", P::NAME);
+        if inputs.len() != P::INPUTS {
+            return Err(ShapeError::new(format!(
+                "{}: was given {} inputs, and const INPUTS is {}",
+                P::NAME,
+                inputs.len(),
+                P::INPUTS
+            )));
+        }
+        match *inputs {
+            [x] => Ok(Shape::new(x).into()),
+            [a, b] => Ok(broadcast(P::NAME, a, b)?.into()),
+            _ => {
                 let (first, rest) = inputs.split_first().expect("an operation has inputs");
                 let joint = rest.iter().try_fold(Shape::new(first), |a, b| broadcast(P::NAME, &a, b));
                 Ok(joint?.into())

@@ -176,7 +176,7 @@ impl View for Saved<'_> {
 }
 
 fn decode(bytes: &[u8], rename: Rename<'_>) -> Result<BTreeMap<String, Tensor>, Reason> {
-    let file = SafeTensors::deserialize(bytes)?;
+    let file = SafeTensors::deserialize(bytes).map_err(invalid)?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.iter() {
         let Some(new_name) = rename(name) else { continue };
@@ -206,8 +206,12 @@ pub(crate) fn insert(
 }
 
 fn decode_metadata(bytes: &[u8]) -> Result<String, Reason> {
-    let (_, header) = SafeTensors::read_metadata(bytes)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
     Ok(header.metadata().as_ref().and_then(|texts| texts.get(METADATA_KEY)).cloned().unwrap_or_default())
+}
+
+fn invalid(error: safetensors::SafeTensorError) -> String {
+    format!("no valid safetensors file: {error}")
 }
 
 fn kind(dtype: Dtype) -> Result<Kind, String> {

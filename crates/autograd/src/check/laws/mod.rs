@@ -256,7 +256,8 @@ fn beside<'t>(tape: &'t Tape, recording: &Recording<'t>, first: &[Option<Var<'t>
             return Err((
                 "the rule reads no constants that should depend on the inputs",
                 format!(
-                    "input {i}: at other values it gives {rule:.9e} along a direction, differences {:.9e} ± {:.1e}",
+                    "input {i}: at other values it gives {rule:.9e} along a direction, differences {:.9e} ± {:.1e}; \
+                     or the reference has a kink that does not go through branches",
                     numeric.value, numeric.error
                 ),
             ));
