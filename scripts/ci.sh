@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# What is built once needs no parts kept for a second time.
+export CARGO_INCREMENTAL=0
+
 step() { printf '\n== %s\n' "$1"; }
 
 step "formatting, lints, docs"

@@ -216,7 +216,7 @@ fn of_pytorch(page: &str) -> BTreeSet<&str> {
 
 #[test]
 fn pytorchs_names_are_found_in_the_documentation() {
-    let all: String = ["tensor", "autograd", "nn"]
+    let all: String = ["tensor", "autograd", "linalg", "nn", "onnx"]
         .iter()
         .flat_map(|krate| sources(&format!("crates/{krate}/src")))
         .map(|(_, text)| text)

@@ -49,6 +49,7 @@ use std::{fmt, path::Path};
 
 /// A recorded computation on its way into a file.
 #[derive(Clone)]
+#[doc(alias = "export")]
 pub struct Export<'a, 't> {
     model: &'a dyn Module,
     inputs: Vec<(String, Var<'t>)>,

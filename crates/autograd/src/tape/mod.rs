@@ -142,6 +142,7 @@ impl Tape {
     /// assert_ne!(mask(&mut tape), mask(&mut tape));
     /// assert_eq!(mask(&mut Tape::training(7)), mask(&mut Tape::training(7))); // the same mask again and again
     /// ```
+    #[doc(alias = "train")]
     pub fn training(seed: u64) -> Tape {
         let tape = Tape::new();
         tape.mode.set(Mode::Training(seed));
@@ -159,6 +160,7 @@ impl Tape {
     /// let (_, gradients, ()) = Tape::evaluating().step(|tape| (tape.param(&x).dropout(0.5).sum(), ()));
     /// assert_eq!(gradients[&x].to_vec(), [1.0, 1.0]);
     /// ```
+    #[doc(alias = "eval")]
     pub fn evaluating() -> Tape {
         let tape = Tape::new();
         tape.mode.set(Mode::Evaluating);
