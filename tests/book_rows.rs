@@ -484,3 +484,24 @@ fn rows_92_105_and_106_the_books_arrays() {
         assert_eq!(net.forward(images.clone()), other.forward(images));
     }
 }
+
+/// Row 115: the third book's large nets have their published numbers of parameters, and give scores of 1000 classes.
+#[test]
+fn row_115_vgg16_and_resnet50() {
+    let rng = &mut Rng::seed(115);
+    let image = Tensor::randn([1, 3, 32, 32], rng);
+    let check = |net: &Sequential| {
+        let scores = net.forward(image.clone());
+        assert_eq!(scores.shape()[..], [1, 1000]);
+        assert!(scores.iter().all(f32::is_finite) && scores.max().item() > scores.min().item());
+    };
+    let vgg = nets::vgg16(32, rng);
+    // 7 by 7 places instead of one in front of the first affine layer.
+    assert_eq!(vgg.param_count() + 48 * 512 * 4096, 138_357_544);
+    check(&vgg);
+    let resnet = nets::resnet50(rng);
+    assert_eq!(resnet.param_count(), 25_557_032);
+    check(&resnet);
+    let large = resnet.forward(Tensor::randn([2, 3, 64, 96], rng));
+    assert_eq!(large.shape()[..], [2, 1000]);
+}

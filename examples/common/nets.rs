@@ -1,4 +1,4 @@
-//! The book's nets.
+//! The book's nets, and the third book's two large ones.
 
 use gradus::prelude::*;
 
@@ -86,4 +86,49 @@ pub(crate) fn deep_conv_net(side: usize, rng: &mut Rng) -> Sequential {
         .push(dropout())
         .push(Linear::with_init(50, 10, he, rng))
         .push(dropout())
+}
+
+/// VGG16 (K. Simonyan, A. Zisserman, 2014), of the third book: thirteen convolutions of 3x3 in five groups with pooling behind
+/// each, and three affine layers, for images of `[3, side, side]`. With their 224 pixels it has 138 357 544 parameters.
+pub(crate) fn vgg16(side: usize, rng: &mut Rng) -> Sequential {
+    let mut net = Sequential::new();
+    let mut channels = 3;
+    for (next, count) in [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)] {
+        for _ in 0..count {
+            net = net.push(Conv2d::new(channels, next, 3, rng).padding(1)).push(Relu);
+            channels = next;
+        }
+        net = net.push(MaxPool2d::new(2));
+    }
+    net = net.push(Flatten);
+    for (inputs, outputs) in [(512 * (side / 32).pow(2), 4096), (4096, 4096)] {
+        net = net.push(Linear::new(inputs, outputs, rng)).push(Relu).push(Dropout::new(0.5));
+    }
+    net.push(Linear::new(4096, 1000, rng))
+}
+
+/// ResNet50 (K. He and others, 2016), of the third book: four groups of blocks that make the channels fewer, convolve, and make
+/// them four times as many, each with a way past it. 25 557 032 parameters, for images `[3, h, w]` of any size.
+pub(crate) fn resnet50(rng: &mut Rng) -> Sequential {
+    let mut conv = |inputs, outputs, kernel: usize, stride: usize| {
+        let conv = Conv2d::new(inputs, outputs, kernel, rng).stride(stride).padding(kernel / 2).without_bias();
+        Sequential::new().push(conv).push(BatchNorm2d::new(outputs))
+    };
+    let mut net = conv(3, 64, 7, 2).push(Relu).push(MaxPool2d::new(3).stride(2).padding(1));
+    let mut channels = 64;
+    for (width, first_stride, count) in [(64, 1, 3), (128, 2, 4), (256, 2, 6), (512, 2, 3)] {
+        for i in 0..count {
+            let stride = if i == 0 { first_stride } else { 1 };
+            let narrow = conv(channels, width, 1, stride).push(Relu).push(conv(width, width, 3, 1)).push(Relu);
+            let block = narrow.push(conv(width, 4 * width, 1, 1));
+            net = if i == 0 {
+                net.push(Residual::with_shortcut(block, conv(channels, 4 * width, 1, stride)))
+            } else {
+                net.push(Residual::new(block))
+            };
+            net = net.push(Relu);
+            channels = 4 * width;
+        }
+    }
+    net.push(GlobalAvgPool2d).push(Linear::new(channels, 1000, rng))
 }

@@ -2,10 +2,12 @@
 
 use crate::{
     digits::flat_digits,
-    net::{MultiLayerNet, Outcome, train},
+    nets::{Extras, multi_layer_net},
     rows::Data,
+    runs::{Outcome, train},
 };
-use gradus_nn::{Adam, Init, Optimizer, Sgd, optim::Group};
+use gradus_autograd::prelude::Rng;
+use gradus_nn::{Adam, Init, Optimizer, Sequential, Sgd, optim::Group};
 use std::fmt;
 
 /// What is done, and what came of it.
@@ -14,26 +16,28 @@ pub(crate) struct Cures(Vec<(&'static str, Outcome)>);
 impl Cures {
     /// A net of six hidden layers on few examples, then the same with one thing changed; `more` has more examples.
     pub(crate) fn try_all(few: &Data, more: &Data, lr: f64, steps: usize) -> Cures {
-        let net = |layers: usize, units: usize| {
-            MultiLayerNet::new(few.inputs(), &vec![units; layers], Init::KaimingNormal, 1)
+        let plain = Extras::default();
+        let net = |hidden: &[usize], extras: Extras| {
+            multi_layer_net(few.inputs(), hidden, Init::KaimingNormal, extras, &mut Rng::seed(1))
         };
+        let six = |extras: Extras| net(&[100; 6], extras);
         let sgd = || Sgd::new(lr);
         let decay = || sgd().weight_decay(0.1).group(Group::vectors().weight_decay(0.0));
-        let run = |mut net: MultiLayerNet, mut sgd: Sgd, data: &Data, batch| {
+        let run = |mut net: Sequential, mut sgd: Sgd, data: &Data, batch| {
             train(&mut net, &mut sgd, &data.train, batch, steps, 1);
             Outcome::of(&net, &data.train, &data.test)
         };
-        let mut by_adam = net(6, 100);
+        let mut by_adam = six(plain);
         train(&mut by_adam, &mut Adam::new(0.001), &few.train, 100, steps, 1);
         Cures(vec![
-            ("none", run(net(6, 100), sgd(), few, 100)),
-            ("batch normalisation", run(net(6, 100).with_norms(), sgd(), few, 100)),
-            ("dropout 0.2", run(net(6, 100).dropout(0.2), sgd(), few, 100)),
-            ("weight decay 0.1", run(net(6, 100), decay(), few, 100)),
-            ("batches of 10", run(net(6, 100), sgd(), few, 10)),
+            ("none", run(six(plain), sgd(), few, 100)),
+            ("batch normalisation", run(six(Extras { norms: true, ..plain }), sgd(), few, 100)),
+            ("dropout 0.2", run(six(Extras { dropout: Some(0.2), ..plain }), sgd(), few, 100)),
+            ("weight decay 0.1", run(six(plain), decay(), few, 100)),
+            ("batches of 10", run(six(plain), sgd(), few, 10)),
             ("Adam for SGD", Outcome::of(&by_adam, &few.train, &few.test)),
-            ("a hidden layer of 20", run(net(1, 20), sgd(), few, 100)),
-            ("more examples", run(net(6, 100), sgd(), more, 100)),
+            ("a hidden layer of 20", run(net(&[20], plain), sgd(), few, 100)),
+            ("more examples", run(six(plain), sgd(), more, 100)),
         ])
     }
 

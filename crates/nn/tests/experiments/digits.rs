@@ -1,11 +1,12 @@
 //! The experiments on the embedded digits: 1400 to train on, 397 to judge by.
 
 use crate::{
-    net::{MultiLayerNet, Outcome, train},
+    nets::{Extras, multi_layer_net, simple_conv_net},
     rows::{self, Data},
+    runs::{Outcome, train},
 };
 use gradus_autograd::prelude::*;
-use gradus_nn::{Adam, Conv2d, Flatten, Init, Linear, MaxPool2d, Relu, Sequential, Sgd, data::digits};
+use gradus_nn::{Adam, Init, Sgd, data::digits};
 
 pub(crate) fn flat_digits() -> Data {
     let digits = digits::load().map_inputs(|images| images.reshape([1797, 64]));
@@ -17,7 +18,8 @@ pub(crate) fn flat_digits() -> Data {
 #[test]
 fn two_layers_learn_the_digits() {
     let data = flat_digits();
-    let mut net = MultiLayerNet::new(64, &[50], Init::Normal(0.01), 1);
+    let mut net =
+        multi_layer_net(64, &[50], Init::Normal(0.01), Extras::default(), &mut Rng::seed(1));
     train(&mut net, &mut Sgd::new(0.1), &data.train, 100, 1500, 1);
     let outcome = Outcome::of(&net, &data.train, &data.test);
     assert!(outcome.test > 0.93, "{outcome:?}");
@@ -84,16 +86,7 @@ fn training_stops_when_validation_gets_worse() {
 #[test]
 fn a_simple_convolutional_net() {
     let (train_data, test) = digits::load().split(1400, &mut Rng::seed(0));
-    let mut rng = Rng::seed(1);
-    let small = Init::Normal(0.01);
-    let mut net = Sequential::new()
-        .push(Conv2d::with_init(1, 30, 3, small, &mut rng))
-        .push(Relu)
-        .push(MaxPool2d::new(2))
-        .push(Flatten)
-        .push(Linear::with_init(30 * 3 * 3, 100, small, &mut rng))
-        .push(Relu)
-        .push(Linear::with_init(100, 10, small, &mut rng));
+    let mut net = simple_conv_net(8, &mut Rng::seed(1));
     train(&mut net, &mut Adam::new(0.001), &train_data, 100, 800, 1);
     let outcome = Outcome::of(&net, &train_data, &test);
     assert!(outcome.test > 0.93, "{outcome:?}");

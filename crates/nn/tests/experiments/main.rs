@@ -12,7 +12,18 @@ mod cures;
 mod digits;
 mod flow;
 mod mnist;
-mod net;
+#[path = "../../../../examples/common/nets.rs"]
+#[expect(dead_code, reason = "the examples' nets, of which some are used here")]
+mod nets;
 mod rows;
+mod runs;
 mod spiral;
 mod words;
+
+/// What the book's nets, which stand with the examples of `gradus`, import from there. That crate has this one inside.
+mod prelude {
+    pub(crate) use gradus_autograd::prelude::*;
+    pub(crate) use gradus_nn::*;
+}
+extern crate self as gradus;
+use gradus_nn as nn;

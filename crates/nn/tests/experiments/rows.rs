@@ -1,15 +1,21 @@
 //! What chapter 6 of the book compares, on any data: each function gives the figures, the tests judge them.
 
-use crate::net::{MultiLayerNet, Outcome, train};
+use crate::{
+    nets::{Extras, multi_layer_net},
+    runs::{Outcome, train},
+};
 use gradus_autograd::prelude::*;
 use gradus_nn::{
-    AdaGrad, Adam, Init, Optimizer, Sgd,
+    AdaGrad, Adam, Init, Optimizer, Sequential, Sgd,
     data::Dataset,
     init::Fan,
     metrics::{accuracy, predict},
     optim::Group,
     train::{Distribution, Epoch, KeepBest, RandomSearch, Trainer, Trial},
 };
+
+/// Neither batch normalisation nor dropout.
+const PLAIN: Extras = Extras { norms: false, dropout: None };
 
 /// Flat examples to train on and to judge by.
 pub(crate) struct Data {
@@ -28,9 +34,14 @@ impl Data {
         Data { train, test: self.test.clone() }
     }
 
+    /// A net for these examples.
+    fn net(&self, hidden: &[usize], init: Init, extras: Extras, seed: u64) -> Sequential {
+        multi_layer_net(self.inputs(), hidden, init, extras, &mut Rng::seed(seed))
+    }
+
     fn run(
         &self,
-        mut net: MultiLayerNet,
+        mut net: Sequential,
         mut optimizer: impl Optimizer,
         batch: usize,
         steps: usize,
@@ -43,7 +54,7 @@ impl Data {
 
 /// SGD, momentum, AdaGrad and Adam with the book's learning rates, on four hidden layers from He's initial weights.
 pub(crate) fn optimizers(data: &Data, steps: usize) -> [Outcome; 4] {
-    let net = || MultiLayerNet::new(data.inputs(), &[100; 4], Init::KaimingNormal, 2);
+    let net = || data.net(&[100; 4], Init::KaimingNormal, PLAIN, 2);
     [
         data.run(net(), Sgd::new(0.01), 128, steps, 1),
         data.run(net(), Sgd::new(0.01).momentum(0.9), 128, steps, 1),
@@ -55,14 +66,16 @@ pub(crate) fn optimizers(data: &Data, steps: usize) -> [Outcome; 4] {
 /// A standard deviation of 0.01, the book's Xavier, and He's, under SGD.
 pub(crate) fn initial_scales(data: &Data, steps: usize) -> [Outcome; 3] {
     [Init::Normal(0.01), Init::ScaledNormal(Fan::In, 1.0), Init::KaimingNormal].map(|init| {
-        data.run(MultiLayerNet::new(data.inputs(), &[100; 4], init, 2), Sgd::new(0.01), 128, steps, 1)
+        data.run(data.net(&[100; 4], init, PLAIN, 2), Sgd::new(0.01), 128, steps, 1)
     })
 }
 
 /// Without and with batch normalisation, five hidden layers from weights of this standard deviation.
 pub(crate) fn batch_norm(data: &Data, std: f32, steps: usize) -> [Outcome; 2] {
-    let net = || MultiLayerNet::new(data.inputs(), &[100; 5], Init::Normal(std), 2);
-    [net(), net().with_norms()].map(|net| data.run(net, Sgd::new(0.01), 100, steps, 1))
+    [false, true].map(|norms| {
+        let net = data.net(&[100; 5], Init::Normal(std), Extras { norms, ..PLAIN }, 2);
+        data.run(net, Sgd::new(0.01), 100, steps, 1)
+    })
 }
 
 /// Means of three runs with other initial weights and batches.
@@ -76,7 +89,7 @@ fn of_three_seeds(run: impl Fn(u64) -> Outcome) -> Outcome {
 pub(crate) fn weight_decay(data: &Data, decay: f64, lr: f64, steps: usize) -> [Outcome; 2] {
     [0.0, decay].map(|decay| {
         of_three_seeds(|seed| {
-            let net = MultiLayerNet::new(data.inputs(), &[100; 6], Init::KaimingNormal, seed);
+            let net = data.net(&[100; 6], Init::KaimingNormal, PLAIN, seed);
             let sgd = Sgd::new(lr).weight_decay(decay).group(Group::vectors().weight_decay(0.0));
             data.run(net, sgd, 100, steps, seed)
         })
@@ -85,10 +98,10 @@ pub(crate) fn weight_decay(data: &Data, decay: f64, lr: f64, steps: usize) -> [O
 
 /// Without and with dropout of a fifth of the hidden units, six hidden layers.
 pub(crate) fn dropout(data: &Data, lr: f64, steps: usize) -> [Outcome; 2] {
-    [0.0, 0.2].map(|p| {
+    [None, Some(0.2)].map(|dropout| {
         of_three_seeds(|seed| {
-            let net = MultiLayerNet::new(data.inputs(), &[100; 6], Init::KaimingNormal, seed);
-            data.run(net.dropout(p), Sgd::new(lr), 100, steps, seed)
+            let net = data.net(&[100; 6], Init::KaimingNormal, Extras { dropout, ..PLAIN }, seed);
+            data.run(net, Sgd::new(lr), 100, steps, seed)
         })
     })
 }
@@ -100,7 +113,7 @@ pub(crate) fn search(train_data: &Dataset, hidden: &[usize], trials: usize, step
         .range("lr", Distribution::LogUniform(1e-6, 1e-2));
     search.run(train_data, 0.2, trials, |settings, train_data, validation| {
         let data = Data { train: train_data.clone(), test: validation.clone() };
-        let net = MultiLayerNet::new(data.inputs(), hidden, Init::KaimingNormal, settings.seed);
+        let net = data.net(hidden, Init::KaimingNormal, PLAIN, settings.seed);
         let sgd = Sgd::new(settings["lr"]).weight_decay(settings["weight_decay"]);
         data.run(net, sgd, 100, steps, settings.seed).test
     })
@@ -122,11 +135,11 @@ pub(crate) struct Stopped {
 pub(crate) fn early_stopping(data: &Data, epochs: u64) -> Stopped {
     let mut rng = Rng::seed(4);
     let (validation, few) = data.train.split(data.train.len() / 5, &mut rng);
-    let validation_loss = |net: &MultiLayerNet| -> f64 {
+    let validation_loss = |net: &Sequential| -> f64 {
         predict(net, validation.inputs(), 500).cross_entropy(validation.labels()).item().into()
     };
-    let mut net = MultiLayerNet::new(data.inputs(), &[100; 2], Init::KaimingNormal, 1);
-    let mut evaluate = |epoch: &mut Epoch<'_, MultiLayerNet>| {
+    let mut net = data.net(&[100; 2], Init::KaimingNormal, PLAIN, 1);
+    let mut evaluate = |epoch: &mut Epoch<'_, Sequential>| {
         let loss = validation_loss(epoch.model);
         epoch.record.put("val_loss", loss);
     };
