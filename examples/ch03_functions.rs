@@ -90,12 +90,13 @@ fn draw_activations(out: &Path) -> Result<(), Box<dyn std::error::Error>> {
         .map(|i| [near[i].into(), values[0][i].into(), values[1][i].into(), values[2][i].into(), slopes[i]])
         .collect();
     write_csv(out.join("ch03_activations.csv"), "x,step,sigmoid,relu,slope_of_sigmoid", &rows)?;
+    let both = Chart::new("x", "y").title("step and sigmoid").y(-0.1, 1.1);
     let charts = [
-        Chart::new("x", "y").y(-0.1, 1.1).line("step", column(&rows, 1)),
-        Chart::new("x", "y").y(-0.1, 1.1).line("sigmoid", column(&rows, 2)),
-        Chart::new("x", "y").y(-1.0, 5.5).line("ReLU", column(&rows, 3)),
-        Chart::new("x", "y").y(-0.1, 1.1).line("sigmoid", column(&rows, 2)).line("step", column(&rows, 1)),
-        Chart::new("x", "slope").y(-0.02, 0.3).line("slope of sigmoid", column(&rows, 4)),
+        Chart::new("x", "y").title("step").y(-0.1, 1.1).line("", column(&rows, 1)),
+        Chart::new("x", "y").title("sigmoid").y(-0.1, 1.1).line("", column(&rows, 2)),
+        Chart::new("x", "y").title("ReLU").y(-1.0, 5.5).line("", column(&rows, 3)),
+        both.line("sigmoid", column(&rows, 2)).line("step", column(&rows, 1)),
+        Chart::new("x", "slope").title("slope of sigmoid").y(-0.02, 0.3).line("", column(&rows, 4)),
     ];
     figure(out.join("ch03_activations.svg"), "Activation functions", 3, &charts)?;
 

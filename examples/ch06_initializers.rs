@@ -120,7 +120,7 @@ fn comparison(setup: &Setup, mut figures: Figures) -> Outcome {
     let steps = if setup.full { 2000 } else { 500 };
     println!("\n{steps} steps of SGD on {}:", setup.source());
     let mut rows: Vec<Vec<f64>> = (1..=steps).map(|step| vec![step as f64]).collect();
-    let mut chart = Chart::new("step", "loss, smoothed");
+    let mut chart = Chart::new("step", "loss, smoothed").y(0.0, 3.6);
     for (k, (title, key, init)) in SCALES.into_iter().enumerate().skip(1) {
         let inputs = data.inputs().size(1);
         let mut net = multi_layer_net(inputs, &[100; 4], init, Extras::default(), &mut Rng::seed(2));

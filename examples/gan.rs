@@ -43,9 +43,8 @@ fn main() -> ExitCode {
 
 /// Noise to images of 2 x 2 pixels, of 4 x 4, of 8 x 8: transposed convolutions double the sides.
 fn maker(rng: &mut Rng) -> Sequential {
-    let double = |inputs, outputs, rng: &mut Rng| {
-        ConvTranspose2d::new(inputs, outputs, 4, rng).stride(2).padding(1)
-    };
+    let double =
+        |inputs, outputs, rng: &mut Rng| ConvTranspose2d::new(inputs, outputs, 4, rng).stride(2).padding(1);
     Sequential::new()
         .push(Linear::new(NOISE, 32 * 2 * 2, rng))
         .push(Unflatten::new(1, [32, 2, 2]))

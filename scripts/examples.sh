@@ -42,4 +42,13 @@ for name in $names; do
         failed=1
     fi
 done
+# After all examples, each picture of the pages is there.
+if [ $# = 0 ]; then
+    for picture in $(grep -oh '\.\./book/[a-z0-9_]*\.[a-z]*' docs/book/*.md | sort -u); do
+        if [ ! -s "target/book/$(basename "$picture")" ]; then
+            echo "no example wrote ${picture#../book/}, which a page shows"
+            failed=1
+        fi
+    done
+fi
 exit $failed

@@ -94,6 +94,22 @@ fn curves_go_where_their_points_are() {
     assert_eq!(picture.lines().filter(|line| line.starts_with("<circle")).count(), 2);
 }
 
+/// Few points and long lines between them: along all edges but the right one.
+#[test]
+fn a_legend_stands_where_nothing_is_drawn() {
+    let points = vec![(1.0, 0.9), (0.0, 1.0), (0.0, 0.0), (1.0, 0.1)];
+    let chart = || Chart::new("x", "y").y(0.0, 1.0).x(0.0, 1.0);
+    let picture = svg(|path| figure(path, "", 1, &[chart().line("a line", points.clone())]));
+    let frame = |fill: &str| {
+        let line = picture.lines().rfind(|line| line.starts_with("<rect") && line.contains(fill)).unwrap();
+        ["x", "y", "width", "height"].map(|name| attribute(line, name).parse::<f64>().unwrap())
+    };
+    let ([x, y, width, height], axes) = (frame("#DCDCDC"), frame("#323232"));
+    let share = |y: f64| (y - axes[1]) / axes[3];
+    assert!(x + 0.5 * width > axes[0] + 0.5 * axes[2], "{x}, {width} in {axes:?}");
+    assert!(share(y) > 0.1 && share(y + height) < 0.9, "{y}, {height} in {axes:?}");
+}
+
 #[test]
 fn histories_without_a_range_are_drawn() {
     for points in [vec![], vec![(1.0, 0.5)], vec![(0.0, 1.0), (1.0, 1.0)], vec![(0.0, f64::NAN)]] {

@@ -1,6 +1,9 @@
 //! Charts: lines, dots, bars, arrows and areas between two axes; and figures, which are several of them.
 
-use super::picture::{Area, COLORS, GRID, INK, grey, picture, text};
+use super::{
+    legend,
+    picture::{Area, COLORS, GRID, INK, grey, picture, text},
+};
 use plotters::{
     element::{DashedPathElement, DynElement},
     prelude::*,
@@ -145,7 +148,9 @@ impl Chart {
         let above = if self.title.is_empty() { 0.6 * font } else { 2.0 * font };
         let (below, before, after) = (3.2 * font, 5.9 * font, 1.3 * font);
         let size = [width - before - after, height - above - below];
-        let x = self.x.unwrap_or_else(|| range(self.points().map(|p| p.0), 0.0));
+        // Dots have a size of their own.
+        let room = if self.marks.iter().any(|mark| matches!(mark, Mark::Dots { .. })) { 0.05 } else { 0.0 };
+        let x = self.x.unwrap_or_else(|| range(self.points().map(|p| p.0), room));
         let y = self.y.unwrap_or_else(|| range(self.points().map(|p| p.1), 0.05));
         let mut spare = [0.0; 2];
         if self.equal {
@@ -197,9 +202,10 @@ impl Chart {
         if self.marks.iter().all(|mark| mark.name().is_none()) {
             return Ok(());
         }
+        let free = [size[0] - 2.0 * spare[0], size[1] - 2.0 * spare[1]];
         chart
             .configure_series_labels()
-            .position(self.emptiest_corner(x, y))
+            .position(self.legend_place(x, y, free, font))
             .legend_area_size(32)
             .margin(16)
             .background_style(WHITE)
@@ -214,24 +220,23 @@ impl Chart {
         self.marks.iter().flat_map(Mark::points)
     }
 
-    /// Where a legend hides the fewest points.
-    fn emptiest_corner(&self, x: Point, y: Point) -> SeriesLabelPosition {
-        use SeriesLabelPosition::{LowerLeft, LowerRight, UpperLeft, UpperRight};
-        let near = |v: f64, (low, high): Point, far: bool| {
-            let share = (v - low) / (high - low);
-            if far { share > 0.6 } else { share < 0.4 }
-        };
-        let marks = || self.marks.iter().filter(|mark| !matches!(mark, Mark::Shade { .. }));
-        let hidden = |&(_, right, upper): &(_, bool, bool)| {
-            marks().flat_map(Mark::points).filter(|p| near(p.0, x, right) && near(p.1, y, upper)).count()
-        };
-        let corners = [
-            (UpperRight, true, true),
-            (LowerRight, true, false),
-            (UpperLeft, false, true),
-            (LowerLeft, false, false),
-        ];
-        corners.into_iter().min_by_key(hidden).expect("there are four").0
+    /// Where a legend hides the least of what is drawn, on an area of this size.
+    fn legend_place(&self, x: Point, y: Point, size: [f64; 2], font: f64) -> SeriesLabelPosition {
+        let names: Vec<&str> = self.marks.iter().filter_map(Mark::name).collect();
+        let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as f64;
+        // No font is at hand to measure text with: half its size is a character's usual width.
+        let width = (74.0 + 0.5 * font * longest) / size[0];
+        let height = (36.0 + 1.26 * font * names.len() as f64) / size[1];
+        let share = |p: Point| ((p.0 - x.0) / (x.1 - x.0), (p.1 - y.0) / (y.1 - y.0));
+        let drawn = self.marks.iter().flat_map(|mark| {
+            let points: Vec<Point> = mark.points().into_iter().map(share).collect();
+            match mark {
+                Mark::Shade { .. } => Vec::new(),
+                Mark::Line { .. } => legend::along(&points),
+                _ => points,
+            }
+        });
+        legend::emptiest_place(&drawn.collect::<Vec<_>>(), width, height)
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod grammar;
 pub(crate) mod grid;
 pub(crate) mod heat;
 pub(crate) mod learning;
+pub(crate) mod legend;
 pub(crate) mod letters;
 pub(crate) mod nets;
 pub(crate) mod picture;

@@ -111,7 +111,8 @@ pub(crate) fn vgg16(side: usize, rng: &mut Rng) -> Sequential {
 /// them four times as many, each with a way past it. 25 557 032 parameters, for images `[3, h, w]` of any size.
 pub(crate) fn resnet50(rng: &mut Rng) -> Sequential {
     let mut conv = |inputs, outputs, kernel: usize, stride: usize| {
-        let conv = Conv2d::new(inputs, outputs, kernel, rng).stride(stride).padding(kernel / 2).without_bias();
+        let conv =
+            Conv2d::new(inputs, outputs, kernel, rng).stride(stride).padding(kernel / 2).without_bias();
         Sequential::new().push(conv).push(BatchNorm2d::new(outputs))
     };
     let mut net = conv(3, 64, 7, 2).push(Relu).push(MaxPool2d::new(3).stride(2).padding(1));
@@ -119,7 +120,8 @@ pub(crate) fn resnet50(rng: &mut Rng) -> Sequential {
     for (width, first_stride, count) in [(64, 1, 3), (128, 2, 4), (256, 2, 6), (512, 2, 3)] {
         for i in 0..count {
             let stride = if i == 0 { first_stride } else { 1 };
-            let narrow = conv(channels, width, 1, stride).push(Relu).push(conv(width, width, 3, 1)).push(Relu);
+            let narrow =
+                conv(channels, width, 1, stride).push(Relu).push(conv(width, width, 3, 1)).push(Relu);
             let block = narrow.push(conv(width, 4 * width, 1, 1));
             net = if i == 0 {
                 net.push(Residual::with_shortcut(block, conv(channels, 4 * width, 1, stride)))

@@ -18,8 +18,7 @@ pub(crate) fn flat_digits() -> Data {
 #[test]
 fn two_layers_learn_the_digits() {
     let data = flat_digits();
-    let mut net =
-        multi_layer_net(64, &[50], Init::Normal(0.01), Extras::default(), &mut Rng::seed(1));
+    let mut net = multi_layer_net(64, &[50], Init::Normal(0.01), Extras::default(), &mut Rng::seed(1));
     train(&mut net, &mut Sgd::new(0.1), &data.train, 100, 1500, 1);
     let outcome = Outcome::of(&net, &data.train, &data.test);
     assert!(outcome.test > 0.93, "{outcome:?}");

@@ -250,7 +250,8 @@ mod npz {
         let mut half = net.clone();
         half.params_mut().into_iter().for_each(|(name, param)| *param.value_mut() = read[&name].clone());
         let rounded = Dataset::new(read["x"].clone(), test.labels().clone());
-        let [whole, halved] = [(&net, &test), (&half, &rounded)].map(|(net, test)| Outcome::of(net, test, test));
+        let [whole, halved] =
+            [(&net, &test), (&half, &rounded)].map(|(net, test)| Outcome::of(net, test, test));
         println!("deep net: {:.4} in 32 bits, {:.4} in 16", whole.test, halved.test);
         assert!(whole.test > 0.95 && (whole.test - halved.test).abs() <= 0.001);
     }

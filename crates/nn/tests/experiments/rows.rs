@@ -65,9 +65,8 @@ pub(crate) fn optimizers(data: &Data, steps: usize) -> [Outcome; 4] {
 
 /// A standard deviation of 0.01, the book's Xavier, and He's, under SGD.
 pub(crate) fn initial_scales(data: &Data, steps: usize) -> [Outcome; 3] {
-    [Init::Normal(0.01), Init::ScaledNormal(Fan::In, 1.0), Init::KaimingNormal].map(|init| {
-        data.run(data.net(&[100; 4], init, PLAIN, 2), Sgd::new(0.01), 128, steps, 1)
-    })
+    [Init::Normal(0.01), Init::ScaledNormal(Fan::In, 1.0), Init::KaimingNormal]
+        .map(|init| data.run(data.net(&[100; 4], init, PLAIN, 2), Sgd::new(0.01), 128, steps, 1))
 }
 
 /// Without and with batch normalisation, five hidden layers from weights of this standard deviation.
