@@ -5,8 +5,12 @@ mod common;
 #[path = "common/run.rs"]
 mod run;
 
-use gradus::nn::data::{digits, images};
-use run::run;
+use gradus::{
+    nn::data::{Dataset, digits, images},
+    tensor::Rng,
+};
+use run::{run, run_with};
+use std::f64::consts::LN_2;
 
 /// How far apart two numbers are, relative to the second where that is large.
 fn apart(found: f64, expected: f64) -> f64 {
@@ -144,4 +148,30 @@ fn an_autoencoder_learns_the_digits_and_a_normal_distribution() {
     let [exact, sampled] = ["divergence", "sampled"].map(|name| run.figures[name]);
     assert!((exact - sampled).abs() < 0.02, "{exact} and {sampled}");
     run.shows("vae.svg", &["missed", "divergence", "z0", "z1"]);
+}
+
+/// Two passes of a hundred. What the example measures by is measured again here.
+#[test]
+fn digits_are_made_of_noise() {
+    let run = run_with("gan", &["--epochs", "2"]);
+    let rows = run.table("gan.csv");
+    assert_eq!(rows.len(), 2);
+    // At first the judge is better than 2 ln 2, a guess about either image, and the maker worse than ln 2.
+    assert!(rows.iter().all(|row| row[1] < 2.0 * LN_2 && row[2] > LN_2), "{rows:?}");
+    let made: Vec<f64> = run.table("gan_digits.csv").iter().map(|row| row[2]).collect();
+    assert!(made.len() == 10 && (made.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{made:?}");
+    let entropy: f64 = made.iter().filter(|share| **share > 0.0).map(|share| -share * share.ln()).sum();
+    assert!((run.figures["spread"] - entropy.exp()).abs() < 1e-9, "{made:?}");
+    assert_eq!(rows[1][4], made.iter().filter(|share| **share >= 0.02).count() as f64);
+    // The nearest of 1400 real digits to each of the 397 others.
+    let (data, test) = digits::load().split(1400, &mut Rng::seed(0));
+    let pixels = |data: &Dataset| data.inputs().to_vec();
+    let (known, new) = (pixels(&data), pixels(&test));
+    let squares = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+    let nearest = |new: &[f32]| known.chunks(64).map(|known| squares(known, new)).fold(f32::MAX, f32::min);
+    let usual = new.chunks(64).map(|new| f64::from(nearest(new)).sqrt()).sum::<f64>() / 397.0;
+    assert!((run.figures["usual"] - usual).abs() < 1e-4, "{usual}");
+    run.shows("gan.svg", &["judge", "maker", "real", "made"]);
+    let sheet = images::read(run.dir.path().join("gan.png")).unwrap();
+    assert_eq!(sheet.shape()[..], [1, 3 * 33 + 1, 12 * 33 + 1]);
 }
