@@ -8,8 +8,10 @@ use common::{
     field::contours,
     grid::digit_grid,
     learning::smooth_curve,
+    legend,
 };
 use gradus::{nn::data::digits, tensor::Tensor};
+use plotters::chart::SeriesLabelPosition;
 use std::{error::Error, fs, path::Path};
 
 /// The file that a drawing function writes.
@@ -108,6 +110,9 @@ fn a_legend_stands_where_nothing_is_drawn() {
     let share = |y: f64| (y - axes[1]) / axes[3];
     assert!(x + 0.5 * width > axes[0] + 0.5 * axes[2], "{x}, {width} in {axes:?}");
     assert!(share(y) > 0.1 && share(y + height) < 0.9, "{y}, {height} in {axes:?}");
+    // A line whose ends are elsewhere runs through the upper right.
+    let through = legend::emptiest_place(&legend::along(&[(0.6, 1.3), (1.3, 0.6)]), 0.3, 0.3);
+    assert!(matches!(through, SeriesLabelPosition::LowerRight));
 }
 
 #[test]
