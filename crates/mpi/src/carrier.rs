@@ -20,8 +20,8 @@ pub(crate) enum Job {
     AllToAll(Vec<u32>, Vec<usize>),
     /// The words to send, and how many come from each rank.
     AllGather(Vec<u32>, Vec<usize>),
-    /// MPI's own sum, to measure by.
-    AllReduce(Vec<f32>),
+    /// MPI's own sum, to measure by, and the place for it.
+    AllReduce(Vec<f32>, Vec<f32>),
 }
 
 /// What a rank hears: from this thread, or from the watch.
@@ -33,7 +33,7 @@ pub(crate) enum Answer {
     /// What a job gave.
     Words(Vec<u32>),
     /// What [`Job::AllReduce`] gave.
-    Sums(Vec<f32>),
+    Sums(Vec<f32>, Vec<f32>),
     /// MPI has ended as it should, on all ranks.
     Finalized,
     /// A rank has dropped its group after so many jobs.
@@ -89,10 +89,9 @@ fn run(world: &SimpleCommunicator, job: Job, spare: &mut Vec<u32>) -> Answer {
             );
             *spare = words;
         }
-        Job::AllReduce(numbers) => {
-            let mut sums = vec![0.0; numbers.len()];
+        Job::AllReduce(numbers, mut sums) => {
             world.all_reduce_into(&numbers[..], &mut sums[..], SystemOperation::sum());
-            return Answer::Sums(sums);
+            return Answer::Sums(numbers, sums);
         }
     }
     Answer::Words(all)

@@ -70,11 +70,15 @@ impl MpiGroup {
         Ok(group)
     }
 
-    /// `MPI_Allreduce` itself, whose sums have an order of MPI's own: to measure by.
+    /// `MPI_Allreduce` itself, whose sums have an order of MPI's own, into a vector that is given: to measure by.
     #[doc(hidden)]
-    pub fn mpi_all_reduce(&mut self, numbers: Vec<f32>) -> Result<Vec<f32>, GroupError> {
-        match self.run(Job::AllReduce(numbers))? {
-            Answer::Sums(sums) => Ok(sums),
+    pub fn mpi_all_reduce(
+        &mut self,
+        numbers: Vec<f32>,
+        sums: Vec<f32>,
+    ) -> Result<(Vec<f32>, Vec<f32>), GroupError> {
+        match self.run(Job::AllReduce(numbers, sums))? {
+            Answer::Sums(numbers, sums) => Ok((numbers, sums)),
             _ => unreachable!("what a sum gives"),
         }
     }

@@ -84,7 +84,7 @@ fn uneven_batches_have_the_same_bits_too() {
             5,
             |net, tape, x, labels| {
                 let y = net.always.forward(tape.constant(x));
-                let y = if labels.iter().any(|l| l == 3) { y + tape.param(&net.sometimes) } else { y };
+                let y = if labels.iter().any(|l| l != 3 && l != 5) { y + tape.param(&net.sometimes) } else { y };
                 y.cross_entropy_with(labels, options.clone())
             },
             &mut [],
