@@ -8,7 +8,7 @@ kills=${1:-3}
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_btl_vader_single_copy_mechanism=none
 export OMPI_MCA_mpi_yield_when_idle=1 RAYON_NUM_THREADS=1
 cargo build --example distributed ${PROFILE:+--profile "$PROFILE"}
-program=target/${PROFILE:-debug}/examples/distributed
+program=${CARGO_TARGET_DIR:-$PWD/target}/${PROFILE:-debug}/examples/distributed
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
@@ -47,7 +47,7 @@ for ((round = 0; round < kills; round++)); do
     victim=$((round % 4))
     mpirun --oversubscribe --enable-recovery -n 4 \
         sh -c 'echo $$ > "$1/rank$OMPI_COMM_WORLD_RANK"; exec "$2" digits --epochs "$3" --file "$1/run.safetensors" 2> "$1/said$OMPI_COMM_WORLD_RANK"' \
-        - "$dir" "$PWD/$program" $epochs > "$dir/out" 2>&1 &
+        - "$dir" "$program" $epochs > "$dir/out" 2>&1 &
     job=$!
     until [ -e "$dir/run.safetensors" ]; do sleep 0.02; done
     sleep "0.$((RANDOM % 500 + 100))"
