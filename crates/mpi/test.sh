@@ -40,7 +40,7 @@ done
 
 # One of four is killed, another one each time. The others say which, and the run goes on from its file to the same bits.
 # --enable-recovery leaves the others alive; without it mpirun ends them, often before they can speak.
-epochs=300
+epochs=200
 whole=$(run 1 $program digits --shards 4 --epochs $epochs | weights)
 for ((round = 0; round < kills; round++)); do
     rm -f "$dir/run.safetensors"
@@ -50,7 +50,7 @@ for ((round = 0; round < kills; round++)); do
         - "$dir" "$program" $epochs > "$dir/out" 2>&1 &
     job=$!
     until [ -e "$dir/run.safetensors" ]; do sleep 0.02; done
-    sleep "0.$((RANDOM % 500 + 100))"
+    sleep "0.$((RANDOM % 300 + 100))"
     kill -9 "$(cat "$dir/rank$victim")" || { echo "the run was over before rank $victim was killed"; exit 1; }
     timeout 20 tail --pid=$job -f /dev/null || { echo "the others do not end"; kill $job; exit 1; }
     for ((rank = 0; rank < 4; rank++)); do

@@ -19,7 +19,8 @@ fn main() -> Result<(), GroupError> {
     let count = megabytes * 1_000_000 / 4;
     let number = group.rank() as f32 + 0.5;
     let expected = (0..group.size()).map(|rank| rank as f32 + 0.5).sum::<f32>();
-    let mut buckets: Vec<Vec<u32>> = vec![number.to_bits(); count].chunks(BUCKET).map(<[u32]>::to_vec).collect();
+    let mut buckets: Vec<Vec<u32>> =
+        vec![number.to_bits(); count].chunks(BUCKET).map(<[u32]>::to_vec).collect();
     let mut pairs: Vec<(Vec<f32>, Vec<f32>)> =
         buckets.iter().map(|bucket| (vec![number; bucket.len()], vec![0.0; bucket.len()])).collect();
     let (mut numbers, mut sums) = (vec![number; count], vec![0.0; count]);
@@ -51,11 +52,16 @@ fn main() -> Result<(), GroupError> {
         times[2].push(start.elapsed());
     }
     if group.rank() == 0 {
-        for (name, times) in ["ordered sum", "MPI_Allreduce", "MPI_Allreduce in 2 MiB"].iter().zip(&mut times) {
+        for (name, times) in ["ordered sum", "MPI_Allreduce", "MPI_Allreduce in 2 MiB"].iter().zip(&mut times)
+        {
             times.sort();
             let ms = |at: usize| times[at].as_secs_f64() * 1e3;
             let ranks = group.size();
-            println!("{megabytes} MB, {ranks} ranks, {name}: median {:.1} ms, least {:.1} ms", ms(ROUNDS / 2), ms(0));
+            println!(
+                "{megabytes} MB, {ranks} ranks, {name}: median {:.1} ms, least {:.1} ms",
+                ms(ROUNDS / 2),
+                ms(0)
+            );
         }
     }
     Ok(())

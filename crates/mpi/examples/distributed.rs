@@ -9,8 +9,8 @@
 use gradus_autograd::prelude::*;
 use gradus_mpi::MpiGroup;
 use gradus_nn::{
-    Adam, AdamW, AttentionMask, BatchNorm1d, Dropout, Embedding, Layer, LayerNorm, Linear, Module, Optimizer, PositionalEncoding, Relu,
-    Sequential, State, TransformerEncoderLayer, TransformerOptions,
+    Adam, AdamW, AttentionMask, BatchNorm1d, Dropout, Embedding, Layer, LayerNorm, Linear, Module, Optimizer,
+    PositionalEncoding, Relu, Sequential, State, TransformerEncoderLayer, TransformerOptions,
     data::{Dataset, digits},
     group::{Group, on_rank_0, share},
     metrics::{accuracy, predict},
@@ -122,7 +122,8 @@ impl Gpt {
 }
 
 fn train_gpt(group: &mut MpiGroup, options: &Options) -> Result<(), Box<dyn Error>> {
-    let text: Vec<i32> = include_str!("../../../README.md").bytes().map(|byte| i32::from(byte % 128)).collect();
+    let text: Vec<i32> =
+        include_str!("../../../README.md").bytes().map(|byte| i32::from(byte % 128)).collect();
     let starts = || (0..text.len() - STEPS - 1).step_by(8);
     let pieces = |shift: usize| -> Indices {
         let letters: Vec<i32> = starts().flat_map(|i| text[i + shift..][..STEPS].to_vec()).collect();

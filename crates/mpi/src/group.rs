@@ -77,7 +77,7 @@ impl MpiGroup {
         numbers: Vec<f32>,
         sums: Vec<f32>,
     ) -> Result<(Vec<f32>, Vec<f32>), GroupError> {
-        match self.run(Job::AllReduce(numbers, sums))? {
+        match self.run(Job::Reduce(numbers, sums))? {
             Answer::Sums(numbers, sums) => Ok((numbers, sums)),
             _ => unreachable!("what a sum gives"),
         }
@@ -131,11 +131,11 @@ impl Group for MpiGroup {
     }
 
     fn all_to_all(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError> {
-        self.words(Job::AllToAll(words, counts.to_vec()))
+        self.words(Job::Exchange(words, counts.to_vec()))
     }
 
     fn all_gather(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError> {
-        self.words(Job::AllGather(words, counts.to_vec()))
+        self.words(Job::Gather(words, counts.to_vec()))
     }
 }
 

@@ -44,7 +44,8 @@ fn all<R: PartialEq + Send>(ranks: usize, f: impl Fn(&mut dyn Group) -> R + Sync
 fn any_ranks_and_shards_train_the_same_bits() {
     let train = data(1280);
     let run = |group: &mut dyn Group, shards: usize| {
-        let (mut net, mut trainer) = (net(), Trainer::new(Adam::new(0.01), 64, 2).shards(shards).clip_norm(0.5));
+        let (mut net, mut trainer) =
+            (net(), Trainer::new(Adam::new(0.01), 64, 2).shards(shards).clip_norm(0.5));
         trainer.group(group).fit(&mut net, &train, 10, cross_entropy, &mut []).unwrap();
         assert_eq!(trainer.optimizer.base().steps("0.weight"), 200);
         (bits(&net), trainer.history().to_csv())
@@ -75,7 +76,8 @@ fn uneven_batches_have_the_same_bits_too() {
         train.labels().iter().map(|label| if label == 7 { -100 } else { label }).collect::<Indices>(),
     );
     let run = |group: &mut dyn Group, shards: usize| {
-        let mut net = Now { always: Linear::new(64, 10, &mut Rng::seed(3)), sometimes: Param::new([0.1; 10]) };
+        let mut net =
+            Now { always: Linear::new(64, 10, &mut Rng::seed(3)), sometimes: Param::new([0.1; 10]) };
         let mut trainer = Trainer::new(Adam::new(0.05), 13, 4).shards(shards).accumulate(3);
         let options = CrossEntropyOptions { ignore_index: Some(-100), ..Default::default() };
         let run = trainer.group(group).fit_with(
@@ -84,7 +86,8 @@ fn uneven_batches_have_the_same_bits_too() {
             5,
             |net, tape, x, labels| {
                 let y = net.always.forward(tape.constant(x));
-                let y = if labels.iter().any(|l| l != 3 && l != 5) { y + tape.param(&net.sometimes) } else { y };
+                let y =
+                    if labels.iter().any(|l| l != 3 && l != 5) { y + tape.param(&net.sometimes) } else { y };
                 y.cross_entropy_with(labels, options.clone())
             },
             &mut [],
@@ -218,9 +221,8 @@ fn callbacks_that_do_not_do_the_same_are_found() {
     let history = history.unwrap();
     assert!(history.starts_with("epoch,loss,lr,rank,sum\n") && history.lines().count() == 3, "{history}");
     assert!(history.lines().skip(1).all(|line| line.ends_with(",0,33")), "{history}");
-    let rate = error(|group| {
-        run(group, &|epoch| epoch.optimizer.set_lr([0.1, 0.1, 0.3][epoch.rank()])).map(drop)
-    });
+    let rate =
+        error(|group| run(group, &|epoch| epoch.optimizer.set_lr([0.1, 0.1, 0.3][epoch.rank()])).map(drop));
     assert!(rate.starts_with("group: after epoch 1 rank 2 has weights of hash"), "{rate}");
     assert!(rate.contains("learning rate 0.3, and rank 0 "), "{rate}");
 }
@@ -233,11 +235,16 @@ fn a_number_that_is_not_finite_is_the_same_panic_on_all_ranks() {
     let text = all(4, |group| {
         let mut net = Linear { weight: Param::new([[1.0, 0.0]]), bias: None };
         let mut trainer = Trainer::new(Sgd::new(0.1), 8, 2);
-        let fit = || trainer.group(group).fit(&mut net, &train, 1, |y, t| y.mse_loss(&y.place().constant(t)), &mut []);
+        let fit = || {
+            trainer.group(group).fit(&mut net, &train, 1, |y, t| y.mse_loss(&y.place().constant(t)), &mut [])
+        };
         let panic = catch_unwind(AssertUnwindSafe(fit)).unwrap_err();
         panic.downcast_ref::<String>().unwrap().clone()
     });
-    assert!(text.contains("the loss of batch 1 of 1 in epoch 1 is NaN; ") && text.contains("groups.rs"), "{text}");
+    assert!(
+        text.contains("the loss of batch 1 of 1 in epoch 1 is NaN; ") && text.contains("groups.rs"),
+        "{text}"
+    );
 }
 
 /// Saved by two ranks of two shards, gone on with by four of one.

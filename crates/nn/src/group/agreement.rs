@@ -58,10 +58,13 @@ impl Agreement {
     /// When a rank differs from rank 0, on every rank with the same text, which names what differs; when a rank is lost.
     pub fn check(&self, group: &mut dyn Group) -> Result<(), GroupError> {
         let texts = gather_texts(group, &self.lines)?;
-        let lists: Vec<Vec<(&str, &str)>> =
-            texts.iter().map(|text| text.lines().filter_map(|line| line.split_once('\t')).collect()).collect();
-        let find =
-            |list: &[(&str, &str)], what| list.iter().find(|(key, _)| *key == what).map_or("missing", |x| x.1).to_owned();
+        let lists: Vec<Vec<(&str, &str)>> = texts
+            .iter()
+            .map(|text| text.lines().filter_map(|line| line.split_once('\t')).collect())
+            .collect();
+        let find = |list: &[(&str, &str)], what| {
+            list.iter().find(|(key, _)| *key == what).map_or("missing", |x| x.1).to_owned()
+        };
         let mut found = Vec::new();
         for (rank, list) in lists.iter().enumerate().filter(|(_, list)| **list != lists[0]) {
             let mut keys: Vec<&str> = Vec::new();
@@ -104,5 +107,8 @@ fn hash_of(tensor: &Tensor) -> u64 {
 
 /// A hash of all parameters and buffers.
 pub(crate) fn hash_model(model: &dyn Module) -> u64 {
-    model.params().iter().fold(HASH, |hash, (_, param)| hash_words(hash, param.value().iter().map(f32::to_bits)))
+    model
+        .params()
+        .iter()
+        .fold(HASH, |hash, (_, param)| hash_words(hash, param.value().iter().map(f32::to_bits)))
 }

@@ -15,10 +15,10 @@ pub use agreement::Agreement;
 pub(crate) use agreement::{HASH, hash_model, hash_words};
 pub(crate) use buckets::{Buckets, Unpacked};
 pub use local::LocalGroup;
-pub use sum::sum;
 pub(crate) use sum::in_pairs;
-pub use words::{gather_texts, gather_words};
+pub use sum::sum;
 pub(crate) use words::{Reader, put_f64};
+pub use words::{gather_texts, gather_words};
 
 use std::{fmt, ops::Range};
 

@@ -202,8 +202,12 @@ fn sum_gradients(
     gradients: &mut Gradients,
     reached: &[bool],
 ) -> Result<(), GroupError> {
-    let params: Vec<&Param> =
-        trained(model).into_iter().zip(reached).filter(|(_, reached)| **reached).map(|(param, _)| param).collect();
+    let params: Vec<&Param> = trained(model)
+        .into_iter()
+        .zip(reached)
+        .filter(|(_, reached)| **reached)
+        .map(|(param, _)| param)
+        .collect();
     let mut mine = Buckets::default();
     for param in &params {
         match gradients.of(param) {

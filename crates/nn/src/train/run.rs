@@ -143,8 +143,13 @@ impl<M: Module> Epoch<'_, M> {
             return Ok(());
         }
         let mut text = format!("{}\n", u8::from(self.stopped));
-        writeln!(text, "weights of hash {:016x}, learning rate {}", hash_model(self.model), self.optimizer.lr())
-            .expect("a string takes all");
+        writeln!(
+            text,
+            "weights of hash {:016x}, learning rate {}",
+            hash_model(self.model),
+            self.optimizer.lr()
+        )
+        .expect("a string takes all");
         for (name, value) in self.record.iter() {
             writeln!(text, "{name} {}", value.to_bits()).expect("a string takes all");
         }

@@ -123,7 +123,7 @@ pub(super) fn batch_gradients<M: Module + Sync, I: Examples, T: Examples>(
     );
     let ranks = group.size();
     assert!(
-        seeds.len() % ranks == 0,
+        seeds.len().is_multiple_of(ranks),
         "shard_gradients: {} shards are not to be shared out evenly over {ranks} ranks",
         seeds.len()
     );
