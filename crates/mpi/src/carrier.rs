@@ -38,7 +38,7 @@ pub(crate) enum Answer {
     Unusable(String),
     /// What a job gave.
     Words(Vec<u32>),
-    /// What [`Job::AllReduce`] gave.
+    /// What [`Job::Reduce`] gave, and what it was given.
     Sums(Vec<f32>, Vec<f32>),
     /// MPI has ended as it should, on all ranks.
     Finalized,
