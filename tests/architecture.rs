@@ -59,7 +59,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
             &["module", "flat", "gradcheck", "init", "decode"],
             &["layer", "summary"],
             &["layers", "save"],
-            &["book", "data", "metrics", "optim", "schedule"],
+            &["book", "data", "group", "metrics", "optim", "schedule"],
             &["train"],
         ],
     ),

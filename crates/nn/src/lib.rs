@@ -7,6 +7,7 @@ pub mod data;
 pub mod decode;
 mod flat;
 mod gradcheck;
+pub mod group;
 pub mod init;
 mod layer;
 pub mod layers;

@@ -17,6 +17,7 @@ mod clones;
 mod files;
 mod golden_layers;
 mod gradcheck;
+mod groups;
 mod huge;
 mod layer_gradients;
 mod layers;

@@ -1,10 +1,10 @@
 //! The gradients that a sweep found.
 
 use crate::{
-    tape::{undecided_at, var::Var},
+    tape::{Tape, undecided_at, var::Var},
     value::param::{BufferUpdate, Param, ParamId},
 };
-use gradus_tensor::Tensor;
+use gradus_tensor::{ShapeError, Tensor};
 use std::{collections::HashMap, fmt, ops::Index, panic::Location};
 
 /// The gradients of a loss by the variables and parameters of its tape.
@@ -118,6 +118,11 @@ impl Gradients {
         self.weight
     }
 
+    /// Says what the means were taken over, where they were combined elsewhere.
+    pub fn set_weight(&mut self, weight: Option<f64>) {
+        self.weight = weight;
+    }
+
     /// Refuses gradients that are not fit for training: an optimizer asks before it changes anything.
     ///
     /// # Panics
@@ -138,6 +143,37 @@ impl Gradients {
             let value = buffer.value() * update.keep + &update.add;
             *buffer.value_mut() = value;
         }
+    }
+
+    /// Puts a gradient in, or in the place of the one that is there, such as the sum over several processes.
+    ///
+    /// # Panics
+    /// When it has another shape than the parameter.
+    #[track_caller]
+    pub fn insert(&mut self, param: &Param, gradient: Tensor) {
+        if gradient.shape() != param.value().shape() {
+            ShapeError::new(format!(
+                "gradients: a gradient of shape {} is not one of a parameter of shape {}",
+                gradient.shape(),
+                param.value().shape()
+            ))
+            .fail()
+        }
+        self.by_param.insert(param.id(), Some(gradient));
+    }
+
+    /// The changes of buffers that the layers of the forward pass asked for, in their order: the buffer, and what the
+    /// change keeps of it and adds to it, as [`Place::update_buffer`](crate::Place::update_buffer) was told.
+    pub fn buffer_updates(&self) -> impl Iterator<Item = (ParamId, f32, &Tensor)> {
+        self.updates.iter().map(|update| (update.buffer, update.keep, &update.add))
+    }
+
+    /// Puts other changes of buffers in the place of those, such as the changes of several processes one after the other.
+    pub fn set_buffer_updates(&mut self, updates: impl IntoIterator<Item = (ParamId, f32, Tensor)>) {
+        // A recording of its own, so that a later merge takes them for no copy of others.
+        let (tape, generation) = Tape::new().id_and_generation();
+        let new = |(buffer, keep, add)| BufferUpdate { buffer, keep, add, recording: (tape, generation, 0) };
+        self.updates = updates.into_iter().map(new).collect();
     }
 
     /// Adds the gradients of another tape for the same parameters, as the shards of a batch give. The gradients of

@@ -1,7 +1,15 @@
 //! Data parallelism: a batch in shards, each with a tape of its own.
 
-use super::objective::{Objective, OfOutputs};
-use crate::{data::Examples, layer::Layer};
+use super::{
+    combine::{About, Batch, Part, combine},
+    objective::{Objective, OfOutputs},
+};
+use crate::{
+    data::Examples,
+    group::{Alone, Group, GroupError, share},
+    layer::Layer,
+    module::Module,
+};
 use gradus_autograd::{Gradients, Tape, Var};
 use gradus_tensor::{Tensor, threads::map_parts};
 use std::{
@@ -10,8 +18,9 @@ use std::{
 };
 
 /// The loss of a batch and its gradients. The batch is cut into `seeds.len()` shards, of which each is recorded on a tape in
-/// training mode with its seed, on any thread; losses and gradients are added in the order of the shards, so that they
-/// have the same bits on any number of threads.
+/// training mode with its seed, on any thread. Losses are added in the order of the shards. Of gradients neighbouring shards'
+/// are added first, then neighbours among the sums, and so on: the bits are the same on any number of threads, and on any
+/// number of ranks ([`group`](crate::group)).
 ///
 /// The loss must be a mean. A shard's counts by what it is taken over: by its share of the examples, or where it says more,
 /// as a cross-entropy with ignored labels or class weights does, by that ([`Place::weigh`](gradus_autograd::Place::weigh)).
@@ -44,29 +53,66 @@ pub fn shard_gradients<M: Layer + Sync, T: Examples>(
     seeds: &[u64],
     loss: impl for<'t> Fn(Var<'t>, &T) -> Var<'t> + Sync,
 ) -> (f64, Gradients) {
-    let batch = batch_gradients(&OfOutputs(loss), model, (inputs, targets), seeds, false);
+    let batch = batch_gradients(&mut Alone, &OfOutputs(loss), model, (inputs, targets), seeds, false);
+    let batch = batch.expect("nobody else is there");
     (batch.loss, batch.gradients)
 }
 
-/// What was found of a batch.
-pub(super) struct Batch {
-    pub(super) loss: f64,
-    /// What the loss is a mean over.
-    pub(super) weight: f64,
-    pub(super) gradients: Gradients,
-    /// The first shard in which something is not finite.
-    pub(super) faulty: Option<usize>,
+/// [`shard_gradients`] over the ranks of a group: a step of a loop of one's own, with the bits that one process has. All ranks
+/// have the same model, the whole batch, and the seeds of all shards, of which each takes as many; all get the
+/// same loss and gradients.
+///
+/// ```
+/// use gradus_autograd::prelude::*;
+/// use gradus_nn::{Adam, Linear, Optimizer, flatten, group::LocalGroup, train::{group_gradients, shard_gradients}};
+///
+/// let x = Tensor::randn([8, 4], &mut Rng::seed(0));
+/// let labels: Indices = (0..8).map(|i| i % 3).collect();
+/// let seeds = [1, 2, 3, 4];
+/// let start = || (Linear::new(4, 3, &mut Rng::seed(1)), Adam::new(0.01));
+///
+/// let two = LocalGroup::run(2, |mut group| {
+///     let (mut net, mut adam) = start();
+///     let step = group_gradients(&mut group, &net, &x, &labels, &seeds, |y, labels| y.cross_entropy(labels));
+///     let (_loss, gradients) = step.unwrap();
+///     adam.step(&mut net, &gradients);
+///     flatten(&net)
+/// });
+///
+/// let (mut net, mut adam) = start();
+/// let (_loss, gradients) = shard_gradients(&net, &x, &labels, &seeds, |y, labels| y.cross_entropy(labels));
+/// adam.step(&mut net, &gradients);
+/// assert_eq!(two, [flatten(&net), flatten(&net)]);
+/// ```
+///
+/// # Errors
+/// When a rank is lost, or the ranks have other parameters.
+///
+/// # Panics
+/// As `shard_gradients`, and when the seeds are no multiple of the ranks.
+#[track_caller]
+pub fn group_gradients<M: Layer + Sync, T: Examples>(
+    group: &mut dyn Group,
+    model: &M,
+    inputs: &Tensor,
+    targets: &T,
+    seeds: &[u64],
+    loss: impl for<'t> Fn(Var<'t>, &T) -> Var<'t> + Sync,
+) -> Result<(f64, Gradients), GroupError> {
+    let batch = batch_gradients(group, &OfOutputs(loss), model, (inputs, targets), seeds, false)?;
+    Ok((batch.loss, batch.gradients))
 }
 
-/// [`shard_gradients`] of any objective. `watched` says whether NaN and infinities are looked for.
+/// [`group_gradients`] of any objective. `watched` says whether NaN and infinities are looked for.
 #[track_caller]
-pub(super) fn batch_gradients<M: Sync, I: Examples, T: Examples>(
+pub(super) fn batch_gradients<M: Module + Sync, I: Examples, T: Examples>(
+    group: &mut dyn Group,
     objective: &impl Objective<M, I, T>,
     model: &M,
     (inputs, targets): (&I, &T),
     seeds: &[u64],
     watched: bool,
-) -> Batch {
+) -> Result<Batch, GroupError> {
     let n = inputs.count().unwrap_or(0);
     assert!(
         n > 0 && !seeds.is_empty() && targets.count() == Some(n),
@@ -75,14 +121,24 @@ pub(super) fn batch_gradients<M: Sync, I: Examples, T: Examples>(
         targets.describe(),
         seeds.len()
     );
+    let ranks = group.size();
+    assert!(
+        seeds.len().is_multiple_of(ranks),
+        "shard_gradients: {} shards are not to be shared out evenly over {ranks} ranks",
+        seeds.len()
+    );
     let shards = seeds.len().min(n);
     let run = Run { objective, model, inputs, targets, n, shards };
-    let mut parts = Vec::with_capacity(shards);
-    if shards == 1 {
+    // The last ranks have none of a batch of fewer examples than shards.
+    let mine = seeds.len() / ranks;
+    let mine = (group.rank() * mine).min(shards)..((group.rank() + 1) * mine).min(shards);
+    let mut parts = Vec::with_capacity(mine.len());
+    if mine.len() == 1 {
         // Without a closure, which would hide the caller's line.
-        parts.push(run.shard(0, seeds[0], watched));
+        parts.push(run.shard(mine.start, seeds[mine.start], watched));
     } else {
-        let results = map_parts(shards, |i| {
+        let results = map_parts(mine.len(), |i| {
+            let i = mine.start + i;
             catch_unwind(AssertUnwindSafe(|| run.shard(i, seeds[i], watched))).map_err(|panic| (i, panic))
         });
         for result in results {
@@ -95,25 +151,7 @@ pub(super) fn batch_gradients<M: Sync, I: Examples, T: Examples>(
             }
         }
     }
-    let faulty = parts.iter().position(|part| part.weight > 0.0 && !part.is_finite);
-    let weight: f64 = parts.iter().map(|part| part.weight).sum();
-    let mut loss = if weight > 0.0 { 0.0 } else { f64::NAN };
-    let mut sum: Option<Gradients> = None;
-    for mut part in parts {
-        // Each was recorded with its share of the examples. Where it weighs otherwise, that is set right.
-        let factor = if weight > 0.0 { part.weight / weight / part.share } else { 1.0 };
-        if part.weight > 0.0 {
-            loss += part.loss * factor;
-        }
-        if factor != 1.0 {
-            part.gradients.scale(factor as f32);
-        }
-        sum = Some(match sum {
-            None => part.gradients,
-            Some(sum) => sum.merge(part.gradients),
-        });
-    }
-    Batch { loss, weight, gradients: sum.expect("there is at least one shard"), faulty }
+    combine(group, model, parts)
 }
 
 /// Where the first NaN, or infinity of finite numbers, of this shard was born: the shard is recorded once more for it.
@@ -126,14 +164,10 @@ pub(super) fn find_anomaly<M, I: Examples, T: Examples>(
     shard: usize,
 ) -> Option<String> {
     let n = inputs.count().unwrap_or(0);
-    let range = range(shard, seeds.len().min(n), n);
+    let range = share(n, shard, seeds.len().min(n));
     let tape = Tape::training(seeds[shard]);
     let loss = objective.record(model, &tape, &inputs.range(range.clone()), &targets.range(range));
     Some(loss.find_anomaly()?.to_string())
-}
-
-fn range(shard: usize, shards: usize, n: usize) -> Range<usize> {
-    n * shard / shards..n * (shard + 1) / shards
 }
 
 /// All that the shards of a batch have in common.
@@ -146,19 +180,10 @@ struct Run<'a, M, I, T, O> {
     shards: usize,
 }
 
-struct Part {
-    /// With its share of the examples as a factor, like the gradients.
-    loss: f64,
-    share: f64,
-    weight: f64,
-    gradients: Gradients,
-    is_finite: bool,
-}
-
 impl<M, I: Examples, T: Examples, O: Objective<M, I, T>> Run<'_, M, I, T, O> {
     #[track_caller]
     fn shard(&self, shard: usize, seed: u64, watched: bool) -> Part {
-        let range = range(shard, self.shards, self.n);
+        let range: Range<usize> = share(self.n, shard, self.shards);
         let (count, share) = (range.len() as f64, range.len() as f32 / self.n as f32);
         let tape = Tape::training(seed);
         let loss = if self.shards == 1 {
@@ -170,12 +195,12 @@ impl<M, I: Examples, T: Examples, O: Objective<M, I, T>> Run<'_, M, I, T, O> {
         let value = loss.value();
         let gradients = loss.backward_releasing();
         let value = value.item();
-        Part {
+        let about = About {
             loss: value.into(),
             share: count / self.n as f64,
             weight: gradients.weight().unwrap_or(count),
             is_finite: !watched || value.is_finite() && gradients.is_finite(),
-            gradients,
-        }
+        };
+        Part { about, gradients }
     }
 }

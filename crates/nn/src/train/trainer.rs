@@ -1,19 +1,16 @@
 //! The trainer: epochs of mini-batches, and all that a run needs to go on later bit for bit.
 
-use super::{
-    Callback, Epoch, History, Progress, Record,
-    objective::{Objective, OfModel, OfOutputs},
-    shards::{batch_gradients, find_anomaly},
-};
+use super::{Callback, GroupTrainer, History};
 use crate::{
     data::{Dataset, Examples},
+    group::{Alone, Group},
     layer::Layer,
     module::Module,
-    optim::{Optimizer, clip_grad_norm},
+    optim::Optimizer,
     save::{self, State, StateError},
     schedule::Schedule,
 };
-use gradus_autograd::{Gradients, Tape, Var};
+use gradus_autograd::{Tape, Var};
 use gradus_tensor::{OrFail, Rng, Tensor, list};
 use std::{fmt, rc::Rc};
 
@@ -45,20 +42,20 @@ use std::{fmt, rc::Rc};
 pub struct Trainer<O> {
     /// How parameters follow their gradients.
     pub optimizer: O,
-    batch: usize,
-    clip_norm: Option<f64>,
-    shards: usize,
-    accumulate: usize,
-    drop_last: bool,
-    allow_nan: bool,
-    schedule: Option<Box<dyn Schedule>>,
-    augment: Option<Rc<Augment>>,
-    rng: Rng,
-    steps: u64,
-    history: History,
+    pub(super) batch: usize,
+    pub(super) clip_norm: Option<f64>,
+    pub(super) shards: usize,
+    pub(super) accumulate: usize,
+    pub(super) drop_last: bool,
+    pub(super) allow_nan: bool,
+    pub(super) schedule: Option<Box<dyn Schedule>>,
+    pub(super) augment: Option<Rc<Augment>>,
+    pub(super) rng: Rng,
+    pub(super) steps: u64,
+    pub(super) history: History,
 }
 
-type Augment = dyn Fn(&Tensor, &mut Rng) -> Tensor;
+pub(super) type Augment = dyn Fn(&Tensor, &mut Rng) -> Tensor;
 
 impl<O: Optimizer> Trainer<O> {
     /// With batches of `batch` examples. `seed` decides their order, and what is random in layers and augmentation.
@@ -161,12 +158,8 @@ impl<O: Optimizer> Trainer<O> {
         loss: impl for<'t> Fn(Var<'t>, &T) -> Var<'t> + Sync,
         callbacks: &mut [&mut dyn Callback<M>],
     ) {
-        let augment = self.augment.clone();
-        let prepare = |inputs: Tensor, rng: &mut Rng| match &augment {
-            Some(augment) => augment(&inputs, rng),
-            None => inputs,
-        };
-        self.run(model, train, epochs, &OfOutputs(loss), &prepare, callbacks);
+        let run = self.group(&mut Alone).fit(model, train, epochs, loss, callbacks);
+        run.expect("nobody else is there");
     }
 
     /// [`Trainer::fit`] for models of several inputs, of words, or that are called in another way: `loss` records the loss
@@ -218,114 +211,13 @@ impl<O: Optimizer> Trainer<O> {
         loss: impl for<'t> Fn(&M, &'t Tape, &I, &T) -> Var<'t> + Sync,
         callbacks: &mut [&mut dyn Callback<M>],
     ) {
-        assert!(
-            self.augment.is_none(),
-            "fit_with: an augmentation is for the inputs of fit; change the inputs in the loss"
-        );
-        self.run(model, train, epochs, &OfModel(loss), &|inputs, _| inputs, callbacks);
+        let run = self.group(&mut Alone).fit_with(model, train, epochs, loss, callbacks);
+        run.expect("nobody else is there");
     }
 
-    #[track_caller]
-    fn run<M: Module + Sync, I: Examples, T: Examples>(
-        &mut self,
-        model: &mut M,
-        train: &Dataset<T, I>,
-        epochs: u64,
-        objective: &impl Objective<M, I, T>,
-        prepare: &dyn Fn(I, &mut Rng) -> I,
-        callbacks: &mut [&mut dyn Callback<M>],
-    ) {
-        assert!(!train.is_empty(), "fit: there are no examples");
-        let last = self.epochs().saturating_add(epochs);
-        while self.epochs() < last {
-            let record = self.epoch(model, train, objective, prepare, callbacks);
-            let epoch = Epoch {
-                number: self.epochs() + 1,
-                model: &*model,
-                record,
-                optimizer: &mut self.optimizer,
-                stopped: false,
-            };
-            let mut ended = Ended { epoch, history: &mut self.history };
-            for callback in callbacks.iter_mut() {
-                callback.on_epoch(&mut ended.epoch);
-            }
-            if ended.epoch.stopped {
-                break;
-            }
-        }
-    }
-
-    #[track_caller]
-    fn epoch<M: Module + Sync, I: Examples, T: Examples>(
-        &mut self,
-        model: &mut M,
-        train: &Dataset<T, I>,
-        objective: &impl Objective<M, I, T>,
-        prepare: &dyn Fn(I, &mut Rng) -> I,
-        callbacks: &mut [&mut dyn Callback<M>],
-    ) -> Record {
-        let mut batches = train.batches(self.batch, &mut self.rng);
-        if self.drop_last {
-            batches = batches.drop_last();
-        }
-        let count = batches.len();
-        assert!(
-            count > 0,
-            "fit: {} examples are less than a batch of {}, which drop_last leaves out",
-            train.len(),
-            self.batch
-        );
-        let (mut loss_sum, mut weight_sum, mut norm_sum, mut steps) = (0.0, 0.0, 0.0, 0.0);
-        let mut held = None;
-        for (i, (inputs, targets)) in batches.enumerate() {
-            let inputs = prepare(inputs, &mut self.rng);
-            if let Some(schedule) = &self.schedule {
-                self.optimizer.set_lr(schedule.lr(self.steps));
-            }
-            let seeds: Vec<u64> = (0..self.shards).map(|_| self.rng.bits()).collect();
-            let examples = (&inputs, &targets);
-            let batch = batch_gradients(objective, model, examples, &seeds, !self.allow_nan);
-            if let Some(shard) = batch.faulty {
-                let anomaly = find_anomaly(objective, model, examples, &seeds, shard);
-                panic!(
-                    "fit: the loss of batch {} of {count} in epoch {} is {}{}; {}\nThe parameters are those from before \
-                     this batch. Trainer::allow_nan goes on instead.",
-                    i + 1,
-                    self.epochs() + 1,
-                    batch.loss,
-                    if batch.loss.is_finite() { ", and a gradient is not finite" } else { "" },
-                    anomaly.as_deref().unwrap_or("where that was born was not found"),
-                );
-            }
-            if batch.weight > 0.0 {
-                loss_sum += batch.loss * batch.weight;
-                weight_sum += batch.weight;
-            }
-            let (weight, mut gradients) = mean(held.take(), batch.weight, batch.gradients);
-            if (i + 1) % self.accumulate == 0 || i + 1 == count {
-                if let Some(max_norm) = self.clip_norm {
-                    norm_sum += clip_grad_norm(model, &mut gradients, max_norm);
-                }
-                self.optimizer.step(model, &gradients);
-                self.steps += 1;
-                steps += 1.0;
-            } else {
-                held = Some((weight, gradients));
-            }
-            let progress =
-                Progress { epoch: self.epochs() + 1, batch: i + 1, batches: count, loss: batch.loss };
-            for callback in callbacks.iter_mut() {
-                callback.on_batch(&progress);
-            }
-        }
-        let mut record = Record::default();
-        record.put("loss", loss_sum / weight_sum);
-        record.put("lr", self.optimizer.lr());
-        if self.clip_norm.is_some() {
-            record.put("grad_norm", norm_sum / steps);
-        }
-        record
+    /// Trains with the other ranks of a group: [`GroupTrainer::fit`] and [`GroupTrainer::fit_with`].
+    pub fn group<'t>(&'t mut self, group: &'t mut dyn Group) -> GroupTrainer<'t, O> {
+        GroupTrainer::new(self, group)
     }
 
     /// The number of epochs so far.
@@ -386,29 +278,6 @@ impl<O: Optimizer> Trainer<O> {
         (self.rng, self.steps, self.history) = (rng, steps, history);
         Ok(())
     }
-}
-
-/// An epoch whose record goes into the history whatever its callbacks do.
-struct Ended<'a, M> {
-    epoch: Epoch<'a, M>,
-    history: &'a mut History,
-}
-
-impl<M> Drop for Ended<'_, M> {
-    fn drop(&mut self) {
-        self.history.push(std::mem::take(&mut self.epoch.record));
-    }
-}
-
-/// The mean of gradients, by what each was a mean over.
-fn mean(held: Option<(f64, Gradients)>, weight: f64, mut gradients: Gradients) -> (f64, Gradients) {
-    let Some((before, mut sum)) = held else { return (weight, gradients) };
-    let all = before + weight;
-    if all > 0.0 {
-        sum.scale((before / all) as f32);
-        gradients.scale((weight / all) as f32);
-    }
-    (all, sum.merge(gradients))
 }
 
 impl<O: fmt::Debug> fmt::Debug for Trainer<O> {

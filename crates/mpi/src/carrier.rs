@@ -1,0 +1,126 @@
+//! The thread that speaks MPI: it does one job after the other.
+//!
+//! What MPI has begun with a peer that has died never ends. So nobody but this thread begins anything, and whoever waits for
+//! it can go away: the thread is left behind, and ends with the process.
+//!
+//! MPI's own waiting turns round and round on a core that others could use, and on a busy machine the peer waits for just
+//! this core. So the thread asks whether a job is done, and sleeps in between where it takes longer.
+
+use mpi::{
+    collective::{CommunicatorCollectives, SystemOperation},
+    datatype::{Partition, PartitionMut},
+    environment::{Threading, initialize_with_threading, processor_name},
+    request::{Request, Scope, scope},
+    topology::{Communicator, SimpleCommunicator},
+};
+use std::{
+    hint,
+    sync::mpsc::{Receiver, Sender},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What the thread is to do.
+pub(crate) enum Job {
+    /// The words to send, and how many of them go to each rank.
+    Exchange(Vec<u32>, Vec<usize>),
+    /// The words to send, and how many come from each rank.
+    Gather(Vec<u32>, Vec<usize>),
+    /// MPI's own sum, to measure by, and the place for it.
+    Reduce(Vec<f32>, Vec<f32>),
+}
+
+/// What a rank hears: from this thread, or from the watch.
+pub(crate) enum Answer {
+    /// MPI runs.
+    Begun { rank: usize, size: usize, host: String },
+    /// MPI cannot be used.
+    Unusable(String),
+    /// What a job gave.
+    Words(Vec<u32>),
+    /// What [`Job::Reduce`] gave, and what it was given.
+    Sums(Vec<f32>, Vec<f32>),
+    /// MPI has ended as it should, on all ranks.
+    Finalized,
+    /// A rank has dropped its group after so many jobs.
+    Left(usize, u64),
+    /// A rank is dead, and how that was seen.
+    Lost(usize, String),
+}
+
+/// Starts MPI on a thread of its own, which ends it when there will be no more jobs.
+pub(crate) fn start(jobs: Receiver<Job>, answers: Sender<Answer>) -> std::io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name("gradus-mpi".into()).spawn(move || {
+        // A failed send has nobody to hear it.
+        let Some((universe, _)) = initialize_with_threading(Threading::Funneled) else {
+            let _ = answers.send(Answer::Unusable("MPI has been started before in this process".into()));
+            return;
+        };
+        let world = universe.world();
+        let (rank, size) = (world.rank() as usize, world.size() as usize);
+        let host = processor_name().unwrap_or_default();
+        let _ = answers.send(Answer::Begun { rank, size, host });
+        let mut spare = Vec::new();
+        for job in jobs {
+            if answers.send(run(&world, job, &mut spare)).is_err() {
+                break;
+            }
+        }
+        drop(universe);
+        let _ = answers.send(Answer::Finalized);
+    })
+}
+
+/// Does a job. The words of the last one are the place for the next one's.
+fn run(world: &SimpleCommunicator, job: Job, spare: &mut Vec<u32>) -> Answer {
+    let (rank, size) = (world.rank() as usize, world.size() as usize);
+    let mut all = std::mem::take(spare);
+    match job {
+        Job::Exchange(words, counts) => {
+            let mine = vec![counts[rank]; size];
+            all.resize(mine.iter().sum(), 0);
+            let (sent, received) = (of_mpi(&counts), of_mpi(&mine));
+            let sent = Partition::new(&words[..], &sent.0[..], &sent.1[..]);
+            let mut received = PartitionMut::new(&mut all[..], &received.0[..], &received.1[..]);
+            scope(|scope| wait(world.immediate_all_to_all_varcount_into(scope, &sent, &mut received)));
+            *spare = words;
+        }
+        Job::Gather(words, counts) => {
+            all.resize(counts.iter().sum(), 0);
+            let received = of_mpi(&counts);
+            let mut received = PartitionMut::new(&mut all[..], &received.0[..], &received.1[..]);
+            scope(|scope| wait(world.immediate_all_gather_varcount_into(scope, &words[..], &mut received)));
+            *spare = words;
+        }
+        Job::Reduce(numbers, mut sums) => {
+            world.all_reduce_into(&numbers[..], &mut sums[..], SystemOperation::sum());
+            return Answer::Sums(numbers, sums);
+        }
+    }
+    Answer::Words(all)
+}
+
+/// How long a job may take before its thread sleeps: several times as long as a bucket on one machine. To yield in between
+/// would be worse than to sleep, for on a busy machine the thread is not back for milliseconds.
+const AWAKE: Duration = Duration::from_micros(500);
+/// How long it sleeps then: in this time a network of 10 Gbit/s moves less than a connection holds.
+const ASLEEP: Duration = Duration::from_micros(50);
+
+fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>) {
+    let start = Instant::now();
+    while let Err(unfinished) = request.test() {
+        request = unfinished;
+        if start.elapsed() < AWAKE {
+            hint::spin_loop();
+        } else {
+            thread::sleep(ASLEEP);
+        }
+    }
+}
+
+/// Counts and where each part begins, as MPI wants them.
+fn of_mpi(counts: &[usize]) -> (Vec<i32>, Vec<i32>) {
+    let whole = |n: usize| i32::try_from(n).expect("words of one job are fewer than 2^31");
+    let begin = counts.iter().scan(0, |next, &count| Some(std::mem::replace(next, *next + count)));
+    (counts.iter().copied().map(whole).collect(), begin.map(whole).collect())
+}

@@ -1,0 +1,197 @@
+//! The loop of a trainer: epochs of batches, alone or on every rank of a group.
+
+use super::{
+    Callback, Epoch, History, Progress, Record, Trainer,
+    objective::Objective,
+    shards::{batch_gradients, find_anomaly},
+};
+use crate::{
+    data::{Dataset, Examples},
+    group::{Group, GroupError, gather_texts, hash_model},
+    module::Module,
+    optim::{Optimizer, clip_grad_norm},
+};
+use gradus_autograd::Gradients;
+use gradus_tensor::Rng;
+use std::fmt::Write;
+
+impl<O: Optimizer> Trainer<O> {
+    #[allow(clippy::too_many_arguments, reason = "all that a run is made of")]
+    #[track_caller]
+    pub(super) fn run<M: Module + Sync, I: Examples, T: Examples>(
+        &mut self,
+        group: &mut dyn Group,
+        model: &mut M,
+        train: &Dataset<T, I>,
+        epochs: u64,
+        objective: &impl Objective<M, I, T>,
+        prepare: &dyn Fn(I, &mut Rng) -> I,
+        callbacks: &mut [&mut dyn Callback<M>],
+    ) -> Result<(), GroupError> {
+        assert!(!train.is_empty(), "fit: there are no examples");
+        let last = self.epochs().saturating_add(epochs);
+        while self.epochs() < last {
+            let record = self.epoch(group, model, train, objective, prepare, callbacks)?;
+            let epoch = Epoch {
+                number: self.epochs() + 1,
+                model: &*model,
+                record,
+                optimizer: &mut self.optimizer,
+                group,
+                failed: None,
+                stopped: false,
+            };
+            let mut ended = Ended { epoch, history: &mut self.history };
+            for callback in callbacks.iter_mut() {
+                callback.on_epoch(&mut ended.epoch);
+            }
+            ended.epoch.agree()?;
+            if ended.epoch.stopped {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    #[track_caller]
+    fn epoch<M: Module + Sync, I: Examples, T: Examples>(
+        &mut self,
+        group: &mut dyn Group,
+        model: &mut M,
+        train: &Dataset<T, I>,
+        objective: &impl Objective<M, I, T>,
+        prepare: &dyn Fn(I, &mut Rng) -> I,
+        callbacks: &mut [&mut dyn Callback<M>],
+    ) -> Result<Record, GroupError> {
+        let mut batches = train.batches(self.batch, &mut self.rng);
+        if self.drop_last {
+            batches = batches.drop_last();
+        }
+        let count = batches.len();
+        assert!(
+            count > 0,
+            "fit: {} examples are less than a batch of {}, which drop_last leaves out",
+            train.len(),
+            self.batch
+        );
+        let (mut loss_sum, mut weight_sum, mut norm_sum, mut steps) = (0.0, 0.0, 0.0, 0.0);
+        let mut held = None;
+        for (i, (inputs, targets)) in batches.enumerate() {
+            let inputs = prepare(inputs, &mut self.rng);
+            if let Some(schedule) = &self.schedule {
+                self.optimizer.set_lr(schedule.lr(self.steps));
+            }
+            // Every rank draws the seeds of all, so that all go on with the same random state.
+            let seeds: Vec<u64> = (0..self.shards * group.size()).map(|_| self.rng.bits()).collect();
+            let examples = (&inputs, &targets);
+            let batch = batch_gradients(group, objective, model, examples, &seeds, !self.allow_nan)?;
+            if let Some(shard) = batch.faulty {
+                // The rank whose shard it is looks for it and tells the others.
+                let mut anomaly = None;
+                if shard / self.shards == group.rank() {
+                    anomaly = find_anomaly(objective, model, examples, &seeds, shard);
+                }
+                let anomaly = gather_texts(group, &anomaly.unwrap_or_default())?.concat();
+                panic!(
+                    "fit: the loss of batch {} of {count} in epoch {} is {}{}; {}\nThe parameters are those from before \
+                     this batch. Trainer::allow_nan goes on instead.",
+                    i + 1,
+                    self.epochs() + 1,
+                    batch.loss,
+                    if batch.loss.is_finite() { ", and a gradient is not finite" } else { "" },
+                    if anomaly.is_empty() { "where that was born was not found" } else { &anomaly },
+                );
+            }
+            if batch.weight > 0.0 {
+                loss_sum += batch.loss * batch.weight;
+                weight_sum += batch.weight;
+            }
+            let (weight, mut gradients) = mean(held.take(), batch.weight, batch.gradients);
+            if (i + 1) % self.accumulate == 0 || i + 1 == count {
+                if let Some(max_norm) = self.clip_norm {
+                    norm_sum += clip_grad_norm(model, &mut gradients, max_norm);
+                }
+                self.optimizer.step(model, &gradients);
+                self.steps += 1;
+                steps += 1.0;
+            } else {
+                held = Some((weight, gradients));
+            }
+            let progress =
+                Progress { epoch: self.epochs() + 1, batch: i + 1, batches: count, loss: batch.loss };
+            for callback in callbacks.iter_mut() {
+                callback.on_batch(&progress);
+            }
+        }
+        let mut record = Record::default();
+        record.put("loss", loss_sum / weight_sum);
+        record.put("lr", self.optimizer.lr());
+        if self.clip_norm.is_some() {
+            record.put("grad_norm", norm_sum / steps);
+        }
+        Ok(record)
+    }
+}
+
+impl<M: Module> Epoch<'_, M> {
+    /// Compares with the other ranks, takes rank 0's record, and stops if any does.
+    fn agree(&mut self) -> Result<(), GroupError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        if self.group.size() == 1 {
+            return Ok(());
+        }
+        let mut text = format!("{}\n", u8::from(self.stopped));
+        writeln!(
+            text,
+            "weights of hash {:016x}, learning rate {}",
+            hash_model(self.model),
+            self.optimizer.lr()
+        )
+        .expect("a string takes all");
+        for (name, value) in self.record.iter() {
+            writeln!(text, "{name} {}", value.to_bits()).expect("a string takes all");
+        }
+        let texts = gather_texts(self.group, &text)?;
+        let states: Vec<&str> = texts.iter().map(|text| text.lines().nth(1).unwrap_or_default()).collect();
+        if let Some(rank) = states.iter().position(|state| *state != states[0]) {
+            return Err(GroupError::new(format!(
+                "after epoch {} rank {rank} has {}, and rank 0 {}: what changes them, callbacks too, must be the same \
+                 on all ranks",
+                self.number, states[rank], states[0]
+            )));
+        }
+        self.stopped = texts.iter().any(|text| text.starts_with('1'));
+        self.record = Record::default();
+        for line in texts[0].lines().skip(2) {
+            if let Some((name, bits)) = line.split_once(' ') {
+                self.record.put(name, f64::from_bits(bits.parse().unwrap_or_default()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An epoch whose record goes into the history whatever its callbacks do.
+struct Ended<'a, M> {
+    epoch: Epoch<'a, M>,
+    history: &'a mut History,
+}
+
+impl<M> Drop for Ended<'_, M> {
+    fn drop(&mut self) {
+        self.history.push(std::mem::take(&mut self.epoch.record));
+    }
+}
+
+/// The mean of gradients, by what each was a mean over.
+fn mean(held: Option<(f64, Gradients)>, weight: f64, mut gradients: Gradients) -> (f64, Gradients) {
+    let Some((before, mut sum)) = held else { return (weight, gradients) };
+    let all = before + weight;
+    if all > 0.0 {
+        sum.scale((before / all) as f32);
+        gradients.scale((weight / all) as f32);
+    }
+    (all, sum.merge(gradients))
+}
