@@ -64,7 +64,9 @@ pub fn all() -> Vec<(&'static str, Vec<Tensor>, Model)> {
     });
     add("softmax, summed", vec![u(22, [3, 5])], |v| softmax(v[0]).sum());
     add("layer norm, summed", vec![u(23, [3, 5])], |v| normalised(v[0], 1).sum());
-    add("quadratic at its optimum", vec![Tensor::full([4], 0.5)], |v| ((v[0] - 0.5) * (v[0] - 0.5) * 3.0).sum());
+    add("quadratic at its optimum", vec![Tensor::full([4], 0.5)], |v| {
+        ((v[0] - 0.5) * (v[0] - 0.5) * 3.0).sum()
+    });
     fn rosenbrock<'t>(v: &[Var<'t>]) -> Var<'t> {
         let (a, b) = (v[0].select(0, 0), v[0].select(0, 1));
         (-a + 1.0).square() + (b - a * a).square() * 100.0
@@ -140,7 +142,12 @@ pub fn all() -> Vec<(&'static str, Vec<Tensor>, Model)> {
     let largest: Plain = |x| x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     at_kinks("three winners", Tensor::from([1.0, 1.0, 0.5, 1.0]), |v| v[0].max(), largest);
     let bounded: Plain = |x| x.iter().map(|x| x.clamp(-0.5, 0.5)).sum();
-    at_kinks("clamp at its bounds", Tensor::from([-0.5, 0.25, 0.5]), |v| v[0].clamp(-0.5, 0.5).sum(), bounded);
+    at_kinks(
+        "clamp at its bounds",
+        Tensor::from([-0.5, 0.25, 0.5]),
+        |v| v[0].clamp(-0.5, 0.5).sum(),
+        bounded,
+    );
     let hinged: Plain = |x| x.iter().map(|x| (1.0 - x).max(0.0)).sum();
     at_kinks("hinge at its margin", Tensor::from([1.0, 0.5, 2.0]), |v| (-v[0] + 1.0).relu().sum(), hinged);
     let apart: Plain = |x| x.iter().map(|x| (x - 0.5).abs()).sum::<f64>() / 3.0;

@@ -13,6 +13,8 @@ mod numbers;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 #[path = "common/panics.rs"]
 mod panics;
+#[allow(dead_code, unused_imports, unreachable_pub)] // shared with the programs in `benches/checkers`
+mod planted;
 
 mod buffers;
 mod bug_classes;
@@ -25,6 +27,7 @@ mod custom;
 mod dezero;
 mod differences;
 mod exact;
+mod faults;
 mod found;
 mod functional;
 mod golden;
@@ -51,5 +54,6 @@ mod same_bits;
 mod sampling;
 mod scope;
 mod shaping;
+mod special;
 mod tape;
 mod volumes;

@@ -2,7 +2,7 @@
 
 use super::{
     gradcheck::GradCheck,
-    laws::{Violation, laws},
+    laws::{Violation, laws, laws_beyond_samples},
     report::{Report, Row, Verdict},
 };
 use crate::{
@@ -79,6 +79,11 @@ impl GradCheck {
                 }
             }
             drawn += 1;
+        }
+        for violation in laws_beyond_samples(spec, self, seeds.bits()) {
+            if laws_broken.iter().all(|other| other.law != violation.law) {
+                laws_broken.push(violation);
+            }
         }
         let mut broken: Vec<String> = laws_broken.iter().map(Violation::to_string).collect();
         broken.extend(rows.iter().filter(|row| !says_something(row)).map(|row| match row.differenced {

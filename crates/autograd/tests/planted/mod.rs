@@ -29,7 +29,8 @@ impl Row {
 
 /// The list.
 pub fn faults() -> Vec<Row> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|at| at.join("benches/checkers/faults.csv"));
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|at| at.join("benches/checkers/faults.csv"));
     let path = path.into_iter().find(|path| path.exists()).expect("benches/checkers/faults.csv");
     let text = std::fs::read_to_string(path).unwrap();
     let row = |line: &str| {

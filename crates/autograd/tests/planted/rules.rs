@@ -50,34 +50,43 @@ fn by_hand<V: Value>(function: &str, fault: &str, x: &[&V], y: &V, g: &V) -> Vec
     let a = x[0];
     let constant = |tensor: Tensor| a.place().constant(tensor);
     let number = |number: f32| constant(Tensor::scalar(number));
-    let epsilon = || number(match fault {
-        "epsilon 1e-3" => 1e-3,
-        "epsilon 1e-5" => 1e-5,
-        _ => 0.0,
-    });
+    let epsilon = || {
+        number(match fault {
+            "epsilon 1e-3" => 1e-3,
+            "epsilon 1e-5" => 1e-5,
+            _ => 0.0,
+        })
+    };
     match function {
-        "tanh" => vec![g * match fault {
-            "of the input" => c(1.0) - a * a,
-            "not squared" => c(1.0) - y,
-            _ => c(1.0) - y * y,
-        }],
-        "sigmoid" => vec![g * y * match fault {
-            "of the input" => c(1.0) - a,
-            "not subtracted" => y.clone(),
-            _ => c(1.0) - y,
-        }],
+        "tanh" => vec![
+            g * match fault {
+                "of the input" => c(1.0) - a * a,
+                "not squared" => c(1.0) - y,
+                _ => c(1.0) - y * y,
+            },
+        ],
+        "sigmoid" => vec![
+            g * y
+                * match fault {
+                    "of the input" => c(1.0) - a,
+                    "not subtracted" => y.clone(),
+                    _ => c(1.0) - y,
+                },
+        ],
         "exp" => vec![g * if fault == "of the input" { a } else { y }],
         "log" => vec![g / (a + epsilon())],
         "sqrt" => vec![g * 0.5 / (y + epsilon())],
         "clamp" => {
             let (above, below) = (a.gt(&number(0.5)), a.lt(&number(-0.5)));
             let inside = c(1.0) - &above - &below;
-            vec![g * match fault {
-                "beyond the upper bound" => inside + above,
-                "beyond the lower bound" => inside + below,
-                "beyond both" => inside + above + below,
-                _ => inside,
-            }]
+            vec![
+                g * match fault {
+                    "beyond the upper bound" => inside + above,
+                    "beyond the lower bound" => inside + below,
+                    "beyond both" => inside + above + below,
+                    _ => inside,
+                },
+            ]
         }
         "relu" => {
             let on = a.gt(&number(if fault == "another knot" { 0.25 } else { 0.0 }));

@@ -1,11 +1,18 @@
 //! The laws that every operation obeys, built in or a user's own.
 
 mod batches;
+mod special;
 mod stress;
 mod windows;
 
 use super::{
-    laws::{batches::batches, stress::stress, windows::windows},
+    gradcheck::GradCheck,
+    laws::{
+        batches::batches,
+        special::{large, special_values},
+        stress::stress,
+        windows::windows,
+    },
     neighbours::Recorded,
 };
 use crate::op::examples::Gen;
@@ -76,12 +83,38 @@ pub fn laws(spec: &Spec, seed: u64, size: usize) -> Result<(), Violation> {
         return Err(Violation { op, law: "bad shapes are refused with their message", detail });
     }
     for sample in (spec.samples)(&mut g) {
-        laws_of_sample(&sample, &mut g).map_err(|(law, detail)| {
-            let shapes: Vec<String> = sample.inputs.iter().map(|x| x.shape().to_string()).collect();
-            Violation { op: format!("{} of {}", sample.step.describe(), shapes.join(", ")), law, detail }
-        })?;
+        laws_of_sample(&sample, &mut g).map_err(|broken| Violation::of(&sample, broken))?;
     }
     Ok(())
+}
+
+/// Holds an operation to laws where random samples never come: at special values, and in shapes of many elements and axes.
+pub(super) fn laws_beyond_samples(spec: &Spec, check: &GradCheck, seed: u64) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    let mut note = |sample: &AnySample, outcome: Outcome| {
+        broken.extend(outcome.err().map(|broken| Violation::of(sample, broken)));
+    };
+    for size in SPECIAL_SIZES {
+        let mut g = Gen::new(seed, size);
+        for sample in (spec.samples)(&mut g) {
+            note(&sample, special_values(&sample, check, &mut g));
+        }
+    }
+    let mut g = Gen::large(seed);
+    for sample in (spec.samples)(&mut g) {
+        note(&sample, large(&sample, &mut g));
+    }
+    broken
+}
+
+/// The sizes of samples that special values are put into.
+const SPECIAL_SIZES: [usize; 2] = [1, 3];
+
+impl Violation {
+    fn of(sample: &AnySample, (law, detail): (&'static str, String)) -> Violation {
+        let shapes: Vec<String> = sample.inputs.iter().map(|x| x.shape().to_string()).collect();
+        Violation { op: format!("{} of {}", sample.step.describe(), shapes.join(", ")), law, detail }
+    }
 }
 
 pub(super) fn laws_of_sample(sample: &AnySample, g: &mut Gen) -> Outcome {
@@ -211,14 +244,7 @@ fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Outcome
 
     let rule = recording.gradients(1.0, Rule::OfRecord);
     let fused = recording.gradients(1.0, Rule::Fused);
-    // Gradients of sums are sums, which may cancel: their terms have products of inputs and cotangents in them.
-    let term = match sample.step.precision() {
-        Precision::Ulps(_) => 0.0,
-        Precision::UlpsOfLargest(_) => {
-            let cotangent = cotangents.iter().map(|g| largest(&Array::from(g))).fold(1.0, f64::max);
-            sample.inputs.iter().map(|x| largest(&Array::from(x)).max(1.0)).product::<f64>() * cotangent
-        }
-    };
+    let term = term_of(sample, &cotangents);
     for (i, (rule, fused)) in rule.iter().zip(&fused).enumerate() {
         let law = "the fused rule equals the rule of record";
         near(rule.as_ref(), fused.as_ref(), term).map_err(|e| (law, format!("input {i}: {e}")))?;
@@ -240,6 +266,17 @@ fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Outcome
     wanted_alone(sample, &cotangents, &fused)?;
     stress(sample, &cotangents, &fused, term, g)?;
     used_twice(sample, g)
+}
+
+/// How large the terms of gradients are that are sums, which may cancel: they have products of inputs and cotangents in them.
+fn term_of(sample: &AnySample, cotangents: &[Tensor]) -> f64 {
+    match sample.step.precision() {
+        Precision::Ulps(_) => 0.0,
+        Precision::UlpsOfLargest(_) => {
+            let cotangent = cotangents.iter().map(|g| largest(&Array::from(g))).fold(1.0, f64::max);
+            sample.inputs.iter().map(|x| largest(&Array::from(x)).max(1.0)).product::<f64>() * cotangent
+        }
+    }
 }
 
 /// The recorded gradient is that of other values of the inputs too.
