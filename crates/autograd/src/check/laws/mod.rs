@@ -5,14 +5,10 @@ mod special;
 mod stress;
 mod windows;
 
+pub(super) use special::laws_beyond_samples;
+
 use super::{
-    gradcheck::GradCheck,
-    laws::{
-        batches::batches,
-        special::{large, special_values},
-        stress::stress,
-        windows::windows,
-    },
+    laws::{batches::batches, stress::stress, windows::windows},
     neighbours::Recorded,
 };
 use crate::op::examples::Gen;
@@ -87,28 +83,6 @@ pub fn laws(spec: &Spec, seed: u64, size: usize) -> Result<(), Violation> {
     }
     Ok(())
 }
-
-/// Holds an operation to laws where random samples never come: at special values, and in shapes of many elements and axes.
-pub(super) fn laws_beyond_samples(spec: &Spec, check: &GradCheck, seed: u64) -> Vec<Violation> {
-    let mut broken = Vec::new();
-    let mut note = |sample: &AnySample, outcome: Outcome| {
-        broken.extend(outcome.err().map(|broken| Violation::of(sample, broken)));
-    };
-    for size in SPECIAL_SIZES {
-        let mut g = Gen::new(seed, size);
-        for sample in (spec.samples)(&mut g) {
-            note(&sample, special_values(&sample, check, &mut g));
-        }
-    }
-    let mut g = Gen::large(seed);
-    for sample in (spec.samples)(&mut g) {
-        note(&sample, large(&sample, &mut g));
-    }
-    broken
-}
-
-/// The sizes of samples that special values are put into.
-const SPECIAL_SIZES: [usize; 2] = [1, 3];
 
 impl Violation {
     fn of(sample: &AnySample, (law, detail): (&'static str, String)) -> Violation {

@@ -1,20 +1,20 @@
 //! Laws where random samples never come: at 0 and -0, whole numbers, ties, huge and tiny values, and in sizes at which kernels
 //! share their work.
 
-use super::{Outcome, Recording, forward_laws, near, term_of, within};
+use super::{Outcome, Recording, Violation, forward_laws, near, term_of, within};
 use crate::{
     check::{gradcheck::GradCheck, report::Verdict},
     op::{
         examples::Gen,
         reference::{Array, Branches},
-        spec::AnySample,
+        spec::{AnySample, Spec},
     },
     replay::largest,
     sweep::Rule,
     tape::Tape,
 };
 use gradus_tensor::{Rng, Tensor};
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 /// What is made of the values of a sample.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,30 @@ const KINDS: [(Kind, &str); 5] = [
 /// What huge and tiny values are multiplied with.
 const FAR: f32 = (1u32 << 24) as f32;
 
+/// The sizes of samples that special values are put into.
+const SPECIAL_SIZES: [usize; 2] = [1, 3];
+/// From how many elements on a sample is large.
+const MANY: usize = 50_000;
+
+/// Holds an operation to laws where random samples never come: at special values, and in shapes of many elements and axes.
+pub(in crate::check) fn laws_beyond_samples(spec: &Spec, check: &GradCheck, seed: u64) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    let mut note = |sample: &AnySample, outcome: Outcome| {
+        broken.extend(outcome.err().map(|broken| Violation::of(sample, broken)));
+    };
+    for size in SPECIAL_SIZES {
+        let mut g = Gen::new(seed, size);
+        for sample in (spec.samples)(&mut g) {
+            note(&sample, special_values(&sample, check, &mut g));
+        }
+    }
+    let mut g = Gen::large(seed);
+    for sample in (spec.samples)(&mut g) {
+        note(&sample, large(&sample, &mut g));
+    }
+    broken
+}
+
 impl Kind {
     fn of(self, x: &Tensor, rng: &mut Rng) -> Tensor {
         let values = x.to_vec();
@@ -53,7 +77,7 @@ impl Kind {
 
 /// The forward and both rules at special values, where the operation has finite results there. Which derivative an operation has
 /// at a kink is its own affair.
-pub(super) fn special_values(sample: &AnySample, check: &GradCheck, g: &mut Gen) -> Outcome {
+fn special_values(sample: &AnySample, check: &GradCheck, g: &mut Gen) -> Outcome {
     if sample.is_surrogate() {
         return Ok(()); // its rule is not the derivative, and where its path bends is its own affair
     }
@@ -87,19 +111,21 @@ pub(super) fn special_values(sample: &AnySample, check: &GradCheck, g: &mut Gen)
     Ok(())
 }
 
-/// Whether all results are finite, and there are any.
+/// Whether all results are finite, and there are any. What panics is not defined there.
 fn is_defined(sample: &AnySample) -> bool {
     let inputs: Vec<Array> = sample.inputs.iter().map(Array::from).collect();
-    let exact = sample.step.reference(&inputs.iter().collect::<Vec<_>>(), &mut Branches::recording());
-    let found = sample.step.fresh().forward(&sample.inputs.iter().collect::<Vec<_>>()).into_vec();
-    inputs.iter().all(|x| !x.data().is_empty())
-        && exact.iter().all(|y| y.data().iter().all(|y| y.is_finite()))
-        && found.iter().all(|y| y.iter().all(f32::is_finite))
+    let is_finite = || {
+        let exact = sample.step.reference(&inputs.iter().collect::<Vec<_>>(), &mut Branches::recording());
+        let found = sample.step.fresh().forward(&sample.inputs.iter().collect::<Vec<_>>()).into_vec();
+        exact.iter().all(|y| y.data().iter().all(|y| y.is_finite()))
+            && found.iter().all(|y| y.iter().all(f32::is_finite))
+    };
+    inputs.iter().all(|x| !x.data().is_empty()) && catch_unwind(AssertUnwindSafe(is_finite)).unwrap_or(false)
 }
 
 /// The forward, and the fused rule beside the rule of record, of shapes of many elements and axes. `Ok` for an operation whose
 /// samples do not grow.
-pub(super) fn large(sample: &AnySample, g: &mut Gen) -> Outcome {
+fn large(sample: &AnySample, g: &mut Gen) -> Outcome {
     let inputs: Vec<&Tensor> = sample.inputs.iter().collect();
     if inputs.iter().all(|x| x.numel() < MANY) {
         return Ok(());
@@ -124,6 +150,3 @@ pub(super) fn large(sample: &AnySample, g: &mut Gen) -> Outcome {
     }
     Ok(())
 }
-
-/// From how many elements on a sample is large.
-const MANY: usize = 50_000;
