@@ -13,43 +13,18 @@ mod numbers;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 #[path = "common/panics.rs"]
 mod panics;
+#[allow(dead_code, unused_imports, unreachable_pub)] // shared with the programs in `benches/checkers`
+mod planted;
 
-mod buffers;
-mod bug_classes;
 mod check_op;
-mod checkpoint;
-mod compositions;
-mod conv;
-mod conventions;
 mod custom;
-mod dezero;
-mod differences;
-mod exact;
+mod docs_ops;
+mod faults;
 mod found;
-mod functional;
-mod golden;
-mod golden_layers;
-mod golden_losses;
 mod gradcheck;
-mod guessed;
-mod hooks;
-mod huge;
-mod infinities;
-mod inspect;
 mod large_checks;
-mod laws;
-mod layers;
-mod list;
-mod losses;
-mod magnitudes;
-mod misuse;
 mod no_alarm;
 mod programs;
 mod random_models;
 mod report;
-mod same_bits;
-mod sampling;
-mod scope;
-mod shaping;
-mod tape;
-mod volumes;
+mod special;

@@ -293,14 +293,16 @@ fn rungs(ladder: &mut Ladder<'_>) -> Vec<Rung> {
     let top = Ladder::exponent(line.largest.min(MOST_TIMES * line.scale));
     let bottom = Ladder::exponent(line.smallest).max(top - MOST_STEPS);
     let mut rungs: Vec<Rung> = Vec::new();
-    let mut drowned = 0;
+    let (mut drowned, mut has_moved) = (0, false);
     for exponent in (bottom..=top).rev() {
         let rung = ladder.rung(exponent);
         let noise = 4.0 * ladder.known_noise(&rung);
         let is_drowned = rung.right.abs() <= noise && rung.left.abs() <= noise;
         drowned = if is_drowned { drowned + 1 } else { 0 };
+        has_moved |= !is_drowned;
         rungs.push(rung);
-        if drowned >= 8 && rung.step < 1e-6 * line.scale {
+        // Before anything is seen to move steps may be whole periods of a wave.
+        if has_moved && drowned >= 8 && rung.step < 1e-6 * line.scale {
             break;
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::support;
 
-use gradus_check::{Check, Place, Report, Verdict};
+use gradus_check::{Check, Claim, Line, Place, Report, Verdict, judge};
 use support::{Dual, Function, c, gradient, hash, sum, value};
 
 /// What a check must say of a right gradient.
@@ -400,4 +400,20 @@ fn errors_above_the_error_bar_are_found() {
     assert_eq!(found + within, planted);
     assert!(between <= 2, "{between} between the slopes of a kink");
     assert!(50 * within <= planted, "{within} of {planted} within the error bar");
+}
+
+/// Beside larger values a wave of which all steps from 1 up are whole periods: nothing moves until steps are smaller.
+#[test]
+fn steps_that_are_whole_periods_of_a_wave() {
+    use std::f64::consts::PI;
+    for x in [37_823_488.0f64, 3_495_640.0, 50_044_488.0] {
+        let sinc = |x: f64| (PI * x).sin() / (PI * x);
+        let slope = ((PI * x).cos() - sinc(x)) / x;
+        let mut line = Line::through(x, 1.6e7, f64::EPSILON);
+        (line.size, line.noise) = (1.0, 8.0 * f64::EPSILON);
+        let judged =
+            |value: f64| judge(|t| sinc(x + t) - sinc(x), &line, &Claim { value, slack: 0.0, size: 1e-3 });
+        assert_eq!(judged(slope).verdict, Verdict::Pass, "{:?}", judged(slope));
+        assert_eq!(judged(1.1 * slope).verdict, Verdict::Wrong, "{:?}", judged(1.1 * slope));
+    }
 }

@@ -242,3 +242,38 @@ fn gradients_refuse_each_tensor_that_does_not_fit() {
     refused("a row's gradient", &|| rows.gradients(&x, None, &x, &fits));
     refused("a row's statistics", &|| rows.gradients(&x, None, &fits, &x));
 }
+
+/// The gradient by a weight is a sum of deviations: of what they lose to the rounding of a mean far from 0 it must lose nothing, though
+/// `eps` is far larger than the variance and nothing of it shows in the result.
+#[test]
+fn deviations_far_below_eps() {
+    for (seed, shape) in [(1, [4, 3]), (2, [2, 3])] {
+        let [noise, g] = random(seed, [&shape, &shape]);
+        let x = noise.map(|x| 1e-3 + 5e-9 * x);
+        let (w, b) = (Tensor::ones([3]), Tensor::zeros([3]));
+        let exact = naive([&x, &g, &w, &b], 3, |i| i % 3, |i| i % 3, true, 0.1);
+        let norm = ChannelNorm { over: StatisticsOver::Batch, eps: 0.1 };
+        let [_, _, _, statistics] = norm.apply(&x, Some(&w), Some(&b));
+        let [_, dw, _] = norm.gradients(&x, Some(&w), &statistics, &g);
+        for (found, exact) in dw.iter().zip(&exact.dw) {
+            assert!(
+                (f64::from(found) - exact).abs() < 1e-5 * exact.abs().max(1e-9),
+                "{found:e} is not {exact:e}"
+            );
+        }
+        // The same in rows.
+        let (x, g) = (x.t().contiguous(), g.t().contiguous());
+        let n = shape[0];
+        let (w, b) = (Tensor::ones([n]), Tensor::zeros([n]));
+        let exact = naive([&x, &g, &w, &b], 3, |i| i / n, |i| i % n, true, 0.1);
+        let norm = RowNorm { axes: 1, centered: true, eps: 0.1 };
+        let (_, statistics) = norm.apply(&x, Some(&w), Some(&b));
+        let [_, dw, _] = norm.gradients(&x, Some(&w), &statistics, &g);
+        for (found, exact) in dw.iter().zip(&exact.dw) {
+            assert!(
+                (f64::from(found) - exact).abs() < 1e-5 * exact.abs().max(1e-9),
+                "{found:e} is not {exact:e}"
+            );
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! Who is to blame for a wrong gradient: each operation on the way is checked alone.
+//! What operations that are checked alone say of a whole: who is to blame for a wrong gradient, and that it is right where
+//! differences of the whole cannot tell.
 
 use super::{
     gradcheck::GradCheck,
@@ -19,32 +20,88 @@ pub(super) type Own = Vec<(usize, Row)>;
 /// By operation and order: the rows of its own check, for whoever asks next; `None` if it refuses its inputs.
 pub(super) type Known = HashMap<(usize, usize), Option<Own>>;
 
-/// The first operation on the way from a leaf to the output whose own check, at the values it was recorded with, fails as
-/// this row does.
-pub(super) fn blame(
+/// What is said where a whole is called wrong none of whose parts is.
+const ALL_RIGHT: &str = "no operation on the way is wrong by itself, at the values that it was recorded with, so differences of \
+     the whole are deceived: it changes too much over too little; check at another point";
+/// What is said where a whole is imprecise none of whose parts is.
+const ALL_EXACT: &str = "the f32 gradient is further off than random roundings show, though every operation on the way is as exact \
+     as it states: the function makes large what it rounds; check at another point";
+/// How many error bars off a whole may be if none of its parts is wrong.
+const CLOSE: f64 = 10.0;
+
+/// Looks for the operation to blame where a row failed; and where differences of the whole could not tell, lets it pass by the
+/// chain rule if every operation on the way is right. `is_finite` says whether all of the rule is.
+pub(super) fn conclude(
     check: &GradCheck,
     replay: &Replay<'_>,
     known: &mut Known,
-    (leaf, output): (Var<'_>, Var<'_>),
-    wrong: &Row,
-) -> Option<Blame> {
+    ends: (Var<'_>, Var<'_>),
+    is_finite: bool,
+    row: &mut Row,
+) {
     // In full where that is quick: the more elements, the clearer the pattern.
-    let check = GradCheck { elements: check.elements.max(512), order: wrong.order, ..check.clone() };
-    replay.steps_between(&[leaf.id()], output.id()).into_iter().find_map(|(id, _)| {
-        let (step, inputs, location) = replay.recorded(id);
-        let all = vec![true; inputs.len()];
-        let own = || check.step(step, &inputs, &all, location);
-        let rows = known.entry((id, wrong.order)).or_insert_with(own).as_ref()?;
-        let failed = rows.iter().find(|(_, row)| row.verdict == wrong.verdict);
-        failed.map(|(input, row)| Blame::of(step, location, *input, row))
-    })
+    let check_own = GradCheck { elements: check.elements.max(512), order: row.order, ..check.clone() };
+    let mut way = Way { check: check_own, replay, known, ends };
+    match row.verdict {
+        Verdict::WrongFormula | Verdict::PoorPrecision => {
+            row.blame = way.blame(row.verdict);
+            let is_formula = row.order == 1 && row.verdict == Verdict::WrongFormula;
+            // By the chain rule the whole is right, too; and without anybody to blame a close call is none.
+            if is_formula && row.blame.is_none() && (way.is_right() || row.judgement.contradiction() < CLOSE)
+            {
+                (row.verdict, row.note) = (Verdict::Inconclusive, Some(ALL_RIGHT.into()));
+            }
+            if row.verdict == Verdict::PoorPrecision && row.blame.is_none() && !check.strict {
+                (row.verdict, row.note) = (Verdict::Inconclusive, Some(ALL_EXACT.into()));
+            }
+        }
+        Verdict::Inconclusive | Verdict::Noisy if row.order == 1 && is_finite && way.is_right() => {
+            row.note = Some(format!(
+                "differences of the whole cannot tell, for {}; but every operation on the way is right by itself, at the \
+                 values that it was recorded with, and so is the whole by the chain rule",
+                row.judgement.reason
+            ));
+            row.verdict = Verdict::Pass;
+        }
+        _ => {}
+    }
 }
 
-/// Whether the own checks of all these operations, which were asked for before, find them right, and away from kinks: several
-/// may share those.
-pub(super) fn all_right(known: &Known, ids: &[usize]) -> bool {
-    let is_right = |(_, row): &(usize, Row)| matches!(row.verdict, Verdict::Pass | Verdict::Zero);
-    ids.iter().all(|&id| matches!(known.get(&(id, 1)), Some(Some(rows)) if rows.iter().all(is_right)))
+/// The way from a leaf to the output, by the operations' own checks at the values that they were recorded with.
+struct Way<'a, 't> {
+    check: GradCheck,
+    replay: &'a Replay<'t>,
+    known: &'a mut Known,
+    ends: (Var<'a>, Var<'a>),
+}
+
+impl Way<'_, '_> {
+    fn ids(&self) -> Vec<usize> {
+        let (leaf, output) = self.ends;
+        self.replay.steps_between(&[leaf.id()], output.id()).into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// The rows of an operation's own check.
+    fn own(&mut self, id: usize) -> Option<&Own> {
+        let (step, inputs, location) = self.replay.recorded(id);
+        let own = || self.check.step(step, &inputs, &vec![true; inputs.len()], location);
+        self.known.entry((id, self.check.order)).or_insert_with(own).as_ref()
+    }
+
+    /// The first operation whose own check fails as the whole does.
+    fn blame(&mut self, verdict: Verdict) -> Option<Blame> {
+        self.ids().into_iter().find_map(|id| {
+            let (step, _, location) = self.replay.recorded(id);
+            let failed = self.own(id)?.iter().find(|(_, row)| row.verdict == verdict);
+            failed.map(|(input, row)| Blame::of(step, location, *input, row))
+        })
+    }
+
+    /// Whether every operation is right, and away from kinks: several may share those.
+    fn is_right(&mut self) -> bool {
+        let is_right = |(_, row): &(usize, Row)| matches!(row.verdict, Verdict::Pass | Verdict::Zero);
+        self.ids().into_iter().all(|id| self.own(id).is_some_and(|rows| rows.iter().all(is_right)))
+    }
 }
 
 impl Blame {

@@ -1,7 +1,7 @@
 //! The gradient check of a user's function or model.
 
 use super::{
-    blame::{Known, all_right, blame},
+    blame::{Known, conclude},
     forward::wrong_forwards,
     leaf::Leaf,
     long,
@@ -103,17 +103,8 @@ impl Default for GradCheck {
     }
 }
 
-/// What is said where a whole is called wrong none of whose parts is.
-const ALL_RIGHT: &str = "no operation on the way is wrong by itself, at the values that it was recorded with, so differences of \
-     the whole are deceived: it changes too much over too little; check at another point";
-/// What is said where a whole is imprecise none of whose parts is.
-const ALL_EXACT: &str = "the f32 gradient is further off than random roundings show, though every operation on the way is as exact \
-     as it states: the function makes large what it rounds; check at another point";
 /// What is said where the function could not be recorded at moved inputs.
 const ENDS_BESIDE: &str = "the function panics a little beside the inputs, so numbers that were taken out of the recording were not looked for";
-/// How many error bars off a whole may be if none of its parts is wrong.
-const CLOSE: f64 = 10.0;
-
 /// A value and its gradients by some variables: what rows are made of.
 pub(super) struct Subject<'t> {
     pub(super) order: usize,
@@ -338,19 +329,10 @@ impl GradCheck {
                 (row.verdict, row.blame) = (Verdict::WrongForward, Some(wrong.blame.clone()));
             } else if is_long {
                 // The operation to blame is known.
-            } else if matches!(row.verdict, Verdict::WrongFormula | Verdict::PoorPrecision) {
-                row.blame = blame(self, replay, &mut known, (vars[i], output), &row);
-                let is_formula = row.order == 1 && row.verdict == Verdict::WrongFormula;
-                // By the chain rule the whole is right, too; and without anybody to blame a close call is none.
-                let is_right = || all_right(&known, &way) || row.judgement.contradiction() < CLOSE;
-                if is_formula && row.blame.is_none() && is_right() {
-                    row.verdict = Verdict::Inconclusive;
-                    row.note = Some(ALL_RIGHT.into());
-                }
-                if row.verdict == Verdict::PoorPrecision && row.blame.is_none() && !self.strict {
-                    row.verdict = Verdict::Inconclusive;
-                    row.note = Some(ALL_EXACT.into());
-                }
+            } else {
+                let rule = prepared.subjects[0].rules[i].map(|rule| replay.base(rule.id()).data());
+                let is_finite = rule.is_none_or(|rule| rule.iter().all(|r| r.is_finite()));
+                conclude(self, replay, &mut known, (vars[i], output), is_finite, &mut row);
             }
             row
         };

@@ -46,17 +46,28 @@ fn owned(shapes: &[&[usize]]) -> Vec<Vec<usize>> {
 pub struct Gen {
     rng: Rng,
     size: usize,
+    /// Whether shapes are of so many elements that kernels share their work.
+    is_large: bool,
 }
 
 /// Lengths that kernels treat alike are of no use: around vector widths, and primes.
 const LENGTHS: [usize; 14] = [1, 2, 3, 0, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33];
 /// Samples are differenced element by element, so they stay small.
 const MOST_ELEMENTS: usize = 600;
+/// About how many elements a large shape has, and up to how many axes.
+const LARGE: usize = 100_000;
+const MOST_AXES: usize = 6;
 
 impl Gen {
     /// The generator of a seed; sizes run from 0, the smallest cases, to 5.
     pub fn new(seed: u64, size: usize) -> Gen {
-        Gen { rng: Rng::seed(seed), size: size.min(5) }
+        Gen { rng: Rng::seed(seed), size: size.min(5), is_large: false }
+    }
+
+    /// The generator of samples whose shapes have some 100 000 elements and up to six axes; the lengths of single axes stay as
+    /// they are.
+    pub(crate) fn large(seed: u64) -> Gen {
+        Gen { rng: Rng::seed(seed), size: 5, is_large: true }
     }
 
     /// The random generator beneath.
@@ -82,7 +93,7 @@ impl Gen {
 
     /// A shape of rank 0 to 5.
     pub fn shape(&mut self) -> Vec<usize> {
-        let rank = self.rng.below(self.size + 1);
+        let rank = if self.is_large { 1 + self.rng.below(MOST_AXES) } else { self.rng.below(self.size + 1) };
         self.shape_of_rank(rank)
     }
 
@@ -93,6 +104,13 @@ impl Gen {
 
     /// A shape with so many axes.
     pub fn shape_of_rank(&mut self, rank: usize) -> Vec<usize> {
+        if self.is_large && rank > 0 {
+            let mut shape: Vec<usize> = (0..rank).map(|_| self.between(1, 5)).collect();
+            let long = self.rng.below(rank);
+            shape[long] = 1;
+            shape[long] = LARGE.div_ceil(shape.iter().product());
+            return shape;
+        }
         let mut left = MOST_ELEMENTS;
         let mut length = || {
             let n = self.length().min(left);

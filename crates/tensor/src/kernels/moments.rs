@@ -4,7 +4,8 @@
 /// Sums of squares below this lose bits to underflow, 2^-80.
 const LEAST: f32 = 1.0 / (1u128 << 80) as f32;
 /// The square of how many standard deviations the mean may be away from 0: up to there its rounding stays among the last
-/// bits of the deviations.
+/// bits of the deviations. What is added to the variance makes no deviation larger, and so does not count: a gradient by a
+/// weight may be a sum of deviations alone.
 const FAR: f32 = 256.0;
 
 /// Whether a sum of squares in f32 can be relied on. The sum is 0 where all elements are 0 too: what is not sure may be right.
@@ -16,7 +17,7 @@ pub(crate) fn is_sure(squares: f32) -> bool {
 /// Whether a variance in f32 about a mean in f32 can be relied on; `eps` is what will be added to it.
 #[inline(always)]
 pub(crate) fn is_sure_about(mean: f32, variance: f32, eps: f32) -> bool {
-    is_sure(variance + eps) & (mean * mean <= FAR * (variance + eps))
+    is_sure(variance + eps) & (mean * mean <= FAR * variance)
 }
 
 /// The sum of `f` of each element. Side by side, so that the processor does not wait for each addition.

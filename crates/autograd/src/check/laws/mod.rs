@@ -1,8 +1,11 @@
 //! The laws that every operation obeys, built in or a user's own.
 
 mod batches;
+mod special;
 mod stress;
 mod windows;
+
+pub(super) use special::laws_beyond_samples;
 
 use super::{
     laws::{batches::batches, stress::stress, windows::windows},
@@ -76,12 +79,16 @@ pub fn laws(spec: &Spec, seed: u64, size: usize) -> Result<(), Violation> {
         return Err(Violation { op, law: "bad shapes are refused with their message", detail });
     }
     for sample in (spec.samples)(&mut g) {
-        laws_of_sample(&sample, &mut g).map_err(|(law, detail)| {
-            let shapes: Vec<String> = sample.inputs.iter().map(|x| x.shape().to_string()).collect();
-            Violation { op: format!("{} of {}", sample.step.describe(), shapes.join(", ")), law, detail }
-        })?;
+        laws_of_sample(&sample, &mut g).map_err(|broken| Violation::of(&sample, broken))?;
     }
     Ok(())
+}
+
+impl Violation {
+    fn of(sample: &AnySample, (law, detail): (&'static str, String)) -> Violation {
+        let shapes: Vec<String> = sample.inputs.iter().map(|x| x.shape().to_string()).collect();
+        Violation { op: format!("{} of {}", sample.step.describe(), shapes.join(", ")), law, detail }
+    }
 }
 
 pub(super) fn laws_of_sample(sample: &AnySample, g: &mut Gen) -> Outcome {
@@ -211,14 +218,7 @@ fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Outcome
 
     let rule = recording.gradients(1.0, Rule::OfRecord);
     let fused = recording.gradients(1.0, Rule::Fused);
-    // Gradients of sums are sums, which may cancel: their terms have products of inputs and cotangents in them.
-    let term = match sample.step.precision() {
-        Precision::Ulps(_) => 0.0,
-        Precision::UlpsOfLargest(_) => {
-            let cotangent = cotangents.iter().map(|g| largest(&Array::from(g))).fold(1.0, f64::max);
-            sample.inputs.iter().map(|x| largest(&Array::from(x)).max(1.0)).product::<f64>() * cotangent
-        }
-    };
+    let term = term_of(sample, &cotangents);
     for (i, (rule, fused)) in rule.iter().zip(&fused).enumerate() {
         let law = "the fused rule equals the rule of record";
         near(rule.as_ref(), fused.as_ref(), term).map_err(|e| (law, format!("input {i}: {e}")))?;
@@ -240,6 +240,17 @@ fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Outcome
     wanted_alone(sample, &cotangents, &fused)?;
     stress(sample, &cotangents, &fused, term, g)?;
     used_twice(sample, g)
+}
+
+/// How large the terms of gradients are that are sums, which may cancel: they have products of inputs and cotangents in them.
+fn term_of(sample: &AnySample, cotangents: &[Tensor]) -> f64 {
+    match sample.step.precision() {
+        Precision::Ulps(_) => 0.0,
+        Precision::UlpsOfLargest(_) => {
+            let cotangent = cotangents.iter().map(|g| largest(&Array::from(g))).fold(1.0, f64::max);
+            sample.inputs.iter().map(|x| largest(&Array::from(x)).max(1.0)).product::<f64>() * cotangent
+        }
+    }
 }
 
 /// The recorded gradient is that of other values of the inputs too.
