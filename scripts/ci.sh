@@ -11,6 +11,7 @@ step() { printf '\n== %s\n' "$1"; }
 
 step "formatting, lints, docs"
 cargo fmt --all --check
+cargo fmt --check --manifest-path crates/mpi/Cargo.toml
 cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 

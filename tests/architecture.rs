@@ -126,10 +126,10 @@ fn the_map_is_that_of_the_files() {
     let mut new = page.clone();
     for (of, _) in LAYERS {
         let title = format!("`crates/{of}/src`");
-        let start = page.find(&title).unwrap_or_else(|| panic!("ARCHITECTURE.md has no {title}"));
-        let start = start + page[start..].find("```text\n").unwrap() + "```text\n".len();
-        let end = start + page[start..].find("```").unwrap();
-        new = new.replace(&page[start..end], &map(of));
+        let start = new.find(&title).unwrap_or_else(|| panic!("ARCHITECTURE.md has no {title}"));
+        let start = start + new[start..].find("```text\n").unwrap() + "```text\n".len();
+        let end = start + new[start..].find("```").unwrap();
+        new.replace_range(start..end, &map(of));
     }
     if env::var_os("UPDATE").is_some() {
         return fs::write(&path, &new).unwrap();

@@ -147,6 +147,15 @@ impl Gradients {
 
     /// Puts a gradient in, or in the place of the one that is there, such as the sum over several processes.
     ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let w = Param::new([1.0, 2.0]);
+    /// let mut gradients = Gradients::default();
+    /// gradients.insert(&w, Tensor::from([0.5, -0.5]));
+    /// assert_eq!(gradients[&w].to_vec(), [0.5, -0.5]);
+    /// ```
+    ///
     /// # Panics
     /// When it has another shape than the parameter.
     #[track_caller]
