@@ -28,8 +28,8 @@ impl<const FAULT: u8> Special<FAULT> {
             AT_ZERO if x == 0.0 => f32::NAN, // as of a rule that divides by x
             AT_WHOLE_NUMBERS if x == x.round() && x != 0.0 => 2.0,
             AT_EQUAL_ONES if x != 0.0 && x != x.round() && is_one_of_two(x) => 0.5,
-            AT_HUGE_ONES if x.abs() > 1e5 => 0.5,
-            AT_TINY_ONES if x.abs() < 1e-5 => 0.0,
+            AT_HUGE_ONES if x.abs() > 100.0 => 0.5,
+            AT_TINY_ONES if x.abs() < 3e-5 => 0.0,
             _ => 1.0,
         })
     }

@@ -7,11 +7,13 @@ use crate::{
 use gradus_tensor::Rng;
 use std::collections::BTreeMap;
 
-/// How often the replay is run with random errors, of each size; and how often where there are so many elements, of which many
-/// show what those of one can be.
+/// How often the replay is run with random errors, of each size; how often where there are so many elements, of which many
+/// show what those of one can be; and how often where there are so few that all may be close by chance.
 const SAMPLES: usize = 4;
 const FEW_SAMPLES: usize = 2;
 const MANY: usize = 1 << 16;
+const MANY_SAMPLES: usize = 16;
+const FEW: usize = 16;
 /// How many times the largest deviation seen in the samples another one may be.
 const SAFETY: f64 = 6.0;
 
@@ -32,7 +34,11 @@ impl Rounding {
         let mut rounding =
             Rounding { in_f32: BTreeMap::new(), in_f64: BTreeMap::new(), outputs: BTreeMap::new() };
         let elements: usize = rules.iter().map(|&id| replay.base(id).data().len()).sum();
-        let samples = if elements > MANY { FEW_SAMPLES } else { SAMPLES };
+        let samples = match elements {
+            ..=FEW => MANY_SAMPLES,
+            MANY.. => FEW_SAMPLES,
+            _ => SAMPLES,
+        };
         for errors in [Errors::OfF32, Errors::OfF64] {
             for _ in 0..samples {
                 replay.rounded(errors, &mut rng, &mut |id, value| {
