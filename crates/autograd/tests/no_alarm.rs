@@ -238,3 +238,11 @@ fn inputs_at_the_end_of_what_a_function_takes() {
     assert!(report.passed(), "{report}");
     assert!(report.notes.iter().any(|note| note.contains("panics a little beside")), "{report}");
 }
+
+/// Terms that f32 cannot hold add up to the other infinity, where multiplication and addition are one step; tanh makes it finite again.
+#[test]
+fn what_overflows_on_the_way_is_no_wrong_forward() {
+    let x = [Tensor::from([[-1e30, 3e30]]), Tensor::from([[1e30], [1e30]])];
+    let report = gradcheck(|v| v[0].matmul(&v[1]).tanh(), &x);
+    assert!(report.rows.iter().all(|row| row.verdict != Verdict::WrongForward), "{report}");
+}

@@ -3,8 +3,11 @@
 
 use gradus_autograd::op::prelude::*;
 
+/// An element of the output and an element of the input.
+type Pair = (usize, usize);
+
 /// The pairs and the shape of the output; `None` for a function that is not linear.
-pub(super) fn moved(function: &str, fault: &str) -> Option<(Vec<(usize, usize)>, Vec<usize>)> {
+pub(super) fn moved(function: &str, fault: &str) -> Option<(Vec<Pair>, Vec<usize>)> {
     let grid = |rows: usize, columns: usize| (0..rows).flat_map(move |i| (0..columns).map(move |j| (i, j)));
     Some(match function {
         "transpose" => {
@@ -51,7 +54,7 @@ pub(super) fn moved(function: &str, fault: &str) -> Option<(Vec<(usize, usize)>,
 }
 
 /// The windows of a convolution: from `[2, 3, 8]` to rows of three elements of each channel, with a zero at each end.
-pub(super) fn patches() -> Vec<(usize, usize)> {
+pub(super) fn patches() -> Vec<Pair> {
     let mut pairs = Vec::new();
     for (b, t, c, k) in (0..144).map(|n| (n / 72, n / 9 % 8, n / 3 % 3, n % 3)) {
         if (1..9).contains(&(t + k)) {
@@ -62,7 +65,7 @@ pub(super) fn patches() -> Vec<(usize, usize)> {
 }
 
 /// Pairs in reverse, as a matrix from outputs to a part of the inputs.
-pub(super) fn back(pairs: &[(usize, usize)], outputs: usize, start: usize, inputs: usize) -> Tensor {
+pub(super) fn back(pairs: &[Pair], outputs: usize, start: usize, inputs: usize) -> Tensor {
     let mut matrix = vec![0.0; inputs * outputs];
     for &(target, source) in pairs.iter().filter(|(_, source)| (start..start + inputs).contains(source)) {
         matrix[(source - start) * outputs + target] += 1.0;
@@ -71,7 +74,7 @@ pub(super) fn back(pairs: &[(usize, usize)], outputs: usize, start: usize, input
 }
 
 /// The outputs of pairs.
-pub(super) fn forward(pairs: &[(usize, usize)], shape: &[usize], inputs: &[&Array]) -> Array {
+pub(super) fn forward(pairs: &[Pair], shape: &[usize], inputs: &[&Array]) -> Array {
     let all: Vec<f64> = inputs.iter().flat_map(|x| x.data()).copied().collect();
     let mut y = Array::full(shape, 0.0);
     pairs.iter().for_each(|&(target, source)| y.data_mut()[target] += all[source]);
