@@ -50,7 +50,7 @@ fn operations() -> Vec<Case> {
     let mut cases = Vec::new();
     macro_rules! of {
         ($($input:ident: $($name:literal |$x:ident| $f:expr;)*)*) => {$($(
-            cases.push(case($name, &Sequential::new(), &[$input.clone()], |v| { let $x = v[0]; vec![$f] }));
+            cases.push(case($name, &Sequential::new(), std::slice::from_ref(&$input), |v| { let $x = v[0]; vec![$f] }));
         )*)*};
     }
     of! {
