@@ -40,7 +40,7 @@ pub(super) fn wrong_forwards(output: Var<'_>) -> Vec<WrongForward> {
             // What f32 cannot hold may be added up to either infinity, or to none.
             let overflows = term > f64::from(f32::MAX);
             let is_wrong = |(found, exact): &(f64, f64)| {
-                !is_within(precision, term, *found, *exact) && (!overflows || found.is_finite())
+                !(is_within(precision, term, *found, *exact) || overflows && !found.is_finite())
             };
             let pairs = || recorded.iter().map(f64::from).zip(exact.data().iter().copied());
             let Some(at) = pairs().position(|pair| is_wrong(&pair)) else { continue };

@@ -13,7 +13,7 @@ const SAMPLES: usize = 4;
 const FEW_SAMPLES: usize = 2;
 const MANY: usize = 1 << 16;
 const MANY_SAMPLES: usize = 16;
-const FEW: usize = 16;
+const FEW: usize = 2;
 /// How many times the largest deviation seen in the samples another one may be.
 const SAFETY: f64 = 6.0;
 
