@@ -36,7 +36,7 @@ fn every_name_of_gradus_is_declared_in_the_sources() {
     let page = include_str!("../docs/from-pytorch.md");
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
     let mut known = HashSet::new();
-    for krate in ["tensor", "autograd", "nn"] {
+    for krate in ["tensor", "autograd", "linalg", "nn", "onnx"] {
         for path in sources(&crates.join(krate).join("src")) {
             if let Ok(text) = fs::read_to_string(path) {
                 known.extend(text.lines().filter_map(declared).map(String::from));
