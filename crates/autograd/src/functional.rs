@@ -191,8 +191,7 @@ pub fn hvp<'t, X: Values<Var<'t>>>(f: impl FnOnce(X) -> Var<'t>, x: X, v: X) -> 
 /// let tape = Tape::new();
 /// let points = tape.var([[1.0, 2.0], [3.0, 4.0]]);
 /// // x³ y has the Laplacian 6 x y.
-/// let f = |p: Var<'_>| p.select(-1, 0).powf(3.0) * p.select(-1, 1);
-/// assert_eq!(laplacian(f, points).value().to_vec(), [12.0, 72.0]);
+/// assert_eq!(laplacian(|p| p.select(-1, 0).powf(3.0) * p.select(-1, 1), points).value().to_vec(), [12.0, 72.0]);
 /// ```
 ///
 /// # Panics

@@ -13,7 +13,8 @@ pub struct Det;
 
 impl Op for Det {
     const NAME: &'static str = "det";
-    const FORMULA: &'static str = "y = det A; dA = g y A⁻ᵀ";
+    const FORMULA: &'static str =
+        "y = det A; dA = g C, the cofactors, which are y A⁻ᵀ where A has an inverse";
     const PRECISION: Precision = Precision::UlpsOfLargest(1.0);
     type Saved = ();
 
@@ -30,8 +31,8 @@ impl Op for Det {
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
-        let ([a], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
-        cx.add(0, || (g * y).unsqueeze(-1).unsqueeze(-1) * V::apply(Inverse, &[&a.t()]));
+        let ([a], g) = (cx.inputs(), cx.cotangent());
+        cx.add(0, || g.unsqueeze(-1).unsqueeze(-1) * V::apply(Cofactors, &[a]));
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
@@ -48,6 +49,59 @@ impl Op for Det {
 
     fn error_cases() -> Vec<ErrorCase<Det>> {
         vec![ErrorCase::new(Det, &[&[2, 3]], "det: the matrices of [2, 3] are not square")]
+    }
+}
+
+/// The determinants of what is left of a matrix without a row and a column, with the signs of a chessboard: the gradient of the
+/// determinant, for singular matrices too. Its own gradient needs the inverse. No operation of users: the laws of the determinant, to
+/// the second order, are its own.
+#[derive(Clone, Copy, Debug)]
+struct Cofactors;
+
+impl Op for Cofactors {
+    const NAME: &'static str = "cofactors";
+    const FORMULA: &'static str = "C = det(A) A⁻ᵀ; dA = <G, A⁻ᵀ> C - A⁻ᵀ Gᵀ C";
+    const PRECISION: Precision = Precision::UlpsOfLargest(1.0);
+    type Saved = ();
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+        let [a] = arity::<Self, _>(inputs);
+        square(Self::NAME, a)?;
+        Ok(Shape::new(a).into())
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
+        let (batch, n) = square(Self::NAME, inputs[0].shape()).or_fail();
+        let [y] = each(inputs, batch, [&[n, n]], |a| {
+            // With A = U diag(s) Vᵀ they are det(U) det(V) U diag(p) Vᵀ, p_i the product of all s but s_i.
+            let svd = a[0].clone().svd(true, true);
+            let (mut u, vt) = (svd.u?, svd.v_t?);
+            let sign = u.determinant() * vt.determinant();
+            for i in 0..n {
+                let others = (0..n).filter(|&k| k != i).map(|k| svd.singular_values[k]);
+                let product: f64 = others.product();
+                u.column_mut(i).scale_mut(product * sign);
+            }
+            Some([u * vt])
+        });
+        (y.into(), ())
+    }
+
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+        let ([a], y, g) = (cx.inputs(), cx.output(), cx.cotangent());
+        cx.add(0, || {
+            let inverse = V::apply(Inverse, &[&a.t()]);
+            (&g * &inverse).sum_axes([-2, -1], true) * y - inverse.matmul(&g.t()).matmul(y)
+        });
+    }
+
+    fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
+        let size = reference::matrix_shape(inputs[0]);
+        reference::each(inputs, [&size], |a| [reference::cofactors(&a[0])]).into()
+    }
+
+    fn samples(g: &mut Gen) -> Vec<Sample<Cofactors>> {
+        vec![Sample::new(Cofactors, [regular(g)])]
     }
 }
 

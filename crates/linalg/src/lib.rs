@@ -147,7 +147,7 @@ pub trait LinearAlgebra: Value {
     /// The determinant of square matrices, with the batch's shape. It leaves f32 where matrices are large:
     /// [`slogdet`](LinearAlgebra::slogdet) does not.
     ///
-    /// The gradient is `g det(A) A⁻ᵀ`, NaN where A is singular.
+    /// The gradient is g times the cofactors, `det(A) A⁻ᵀ` where A has an inverse; its own gradient is NaN where A has none.
     ///
     /// # Panics
     /// When the matrices are not square.

@@ -91,6 +91,23 @@ pub(crate) fn pivots(a: &Rows) -> Vec<f64> {
     eliminate(a, &vec![Vec::new(); a.len()]).2
 }
 
+/// Of each element the determinant without its row and column, with the sign of a chessboard.
+pub(crate) fn cofactors(a: &Rows) -> Rows {
+    let n = a.len();
+    let without = |i: usize, j: usize| -> Rows {
+        let rows = a.iter().enumerate().filter(|&(row, _)| row != i);
+        rows.map(|(_, row)| row.iter().enumerate().filter(|&(k, _)| k != j).map(|(_, &x)| x).collect())
+            .collect()
+    };
+    let cofactor = |i: usize, j: usize| {
+        let minor: f64 = pivots(&without(i, j)).iter().product();
+        // What is 0 on the way of an elimination makes 0 / 0 of what follows.
+        let minor = if minor.is_nan() { 0.0 } else { minor };
+        if (i + j) % 2 == 0 { minor } else { -minor }
+    };
+    (0..n).map(|i| (0..n).map(|j| cofactor(i, j)).collect()).collect()
+}
+
 /// The X with `A X = B`.
 pub(crate) fn solve(a: &Rows, b: &Rows) -> Rows {
     let (a, mut x, _) = eliminate(a, b);

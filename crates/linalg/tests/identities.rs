@@ -90,6 +90,22 @@ fn equal_eigenvalues_have_gradients_where_vectors_are_not_asked_for() {
 }
 
 #[test]
+fn the_gradient_of_a_determinant_is_there_for_singular_matrices_too() {
+    let of = |a: Tensor| {
+        let tape = Tape::new();
+        let a = tape.var(a);
+        a.det().backward()[a].clone()
+    };
+    // The cofactors, by hand.
+    let found = of(Tensor::from([[1.0, 2.0], [2.0, 4.0]]));
+    assert!(close(&found, &Tensor::from([[4.0, -2.0], [-2.0, 1.0]]), 1e-6), "{found:?}");
+    let found = of(Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]));
+    let cofactors = Tensor::from([[-3.0, 6.0, -3.0], [6.0, -12.0, 6.0], [-3.0, 6.0, -3.0]]);
+    assert!(close(&found, &cofactors, 1e-6), "{found:?}");
+    assert_eq!(of(Tensor::zeros([3, 3])), Tensor::zeros([3, 3]));
+}
+
+#[test]
 fn ill_conditioned_equations_lose_the_digits_of_their_condition_alone() {
     // Hilbert's matrix of six rows has condition 1.5e7; its inverse has whole numbers.
     let n = 6;

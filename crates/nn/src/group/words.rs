@@ -32,7 +32,10 @@ pub fn gather_words(group: &mut dyn Group, words: Vec<u32>) -> Result<Vec<Vec<u3
 /// ```
 /// use gradus_nn::group::{Group, LocalGroup, gather_texts};
 ///
-/// let hosts = LocalGroup::run(2, |mut group| gather_texts(&mut group, ["one", "another"][group.rank()]).unwrap());
+/// let hosts = LocalGroup::run(2, |mut group| {
+///     let text = ["one", "another"][group.rank()];
+///     gather_texts(&mut group, text).unwrap()
+/// });
 /// assert_eq!(hosts, [["one", "another"]; 2]);
 /// ```
 pub fn gather_texts(group: &mut dyn Group, text: &str) -> Result<Vec<String>, GroupError> {
