@@ -103,7 +103,7 @@ pub(crate) fn cofactors(a: &Rows) -> Rows {
         let minor: f64 = pivots(&without(i, j)).iter().product();
         // What is 0 on the way of an elimination makes 0 / 0 of what follows.
         let minor = if minor.is_nan() { 0.0 } else { minor };
-        if (i + j) % 2 == 0 { minor } else { -minor }
+        if (i + j).is_multiple_of(2) { minor } else { -minor }
     };
     (0..n).map(|i| (0..n).map(|j| cofactor(i, j)).collect()).collect()
 }
