@@ -35,24 +35,20 @@ impl<const FAULT: u8> Special<FAULT> {
     }
 }
 
-impl<const FAULT: u8> Op for Special<FAULT> {
+impl<const FAULT: u8> Pointwise for Special<FAULT> {
     const NAME: &'static str = "special";
-    type Saved = ();
+    const EXAMPLES: &'static [Self] = &[Special, Special];
 
-    fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        Ok(Shape::new(inputs[0]).into())
+    fn forward(&self, x: &[&Tensor]) -> Tensor {
+        x[0].square()
     }
 
-    fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        (inputs[0].square().into(), ())
-    }
-
-    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
+    fn backward<V: Value>(&self, cx: &mut Backward<'_, V>) {
         let factor = Special::<FAULT>::factor(&cx.inputs::<1>()[0].to_tensor());
         cx.send(|[x], _, g| [g * (x * 2.0) * x.place().constant(factor)]);
     }
 
-    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, _: &()) {
+    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>) {
         let x = cx.inputs::<1>()[0];
         let is_forgotten = |i: usize| match FAULT {
             OF_MANY => x.numel() > 40_000 && i + 7 >= x.numel(),
@@ -64,13 +60,8 @@ impl<const FAULT: u8> Op for Special<FAULT> {
         cx.send(|[x], _, g| [g * (x * 2.0) * factor]);
     }
 
-    fn reference(&self, x: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        vec![x[0].map(|x| x * x)]
-    }
-
-    fn samples(g: &mut Gen) -> Vec<Sample<Self>> {
-        let (one, other) = (g.positive_shape(), g.positive_shape());
-        vec![Sample::new(Special, [g.normal(&one)]), Sample::new(Special, [g.normal(&other)])]
+    fn reference(&self, x: &[f64], _: &mut Branches<'_>) -> f64 {
+        x[0] * x[0]
     }
 }
 

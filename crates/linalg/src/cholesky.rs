@@ -2,8 +2,9 @@
 
 use crate::{
     block::symmetric,
-    matrices::{each, shape_of, square},
+    matrices::{each_square, infer_square},
     reference,
+    samples::definite,
     solve::TriangularSolve,
 };
 use gradus_autograd::{op::prelude::*, prelude::*};
@@ -20,16 +21,11 @@ impl Op for Cholesky {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [a] = arity::<Self, _>(inputs);
-        square(Self::NAME, a)?;
-        Ok(Shape::new(a).into())
+        infer_square::<Self>(inputs)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let (batch, n) = square(Self::NAME, inputs[0].shape()).or_fail();
-        let [l] =
-            each(inputs, batch, [&[n, n]], |a| Some([((&a[0] + a[0].transpose()) * 0.5).cholesky()?.l()]));
-        (l.into(), ())
+        (each_square(inputs, |a| Some(((a + a.transpose()) * 0.5).cholesky()?.l())), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -44,8 +40,7 @@ impl Op for Cholesky {
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let size = reference::matrix_shape(inputs[0]);
-        reference::each(inputs, [&size], |a| [reference::cholesky(&reference::symmetric(&a[0]))]).into()
+        reference::each_square(inputs, |a| reference::cholesky(&reference::symmetric(a)))
     }
 
     fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
@@ -53,11 +48,7 @@ impl Op for Cholesky {
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Cholesky>> {
-        let n = g.length().min(4);
-        let batch: Vec<usize> = g.shape().into_iter().take(2).map(|n| n.min(2)).collect();
-        let a = g.values(shape_of(&batch, &[n, n]), -1.0, 1.0);
-        // More on the diagonal than beside it, and not symmetric.
-        vec![Sample::new(Cholesky, [a + Tensor::eye(n) * (n as f32 + 1.0)])]
+        vec![Sample::new(Cholesky, [definite(g)])]
     }
 
     fn error_cases() -> Vec<ErrorCase<Cholesky>> {

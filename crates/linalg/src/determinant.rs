@@ -1,9 +1,10 @@
 //! Determinants.
 
 use crate::{
-    matrices::{Matrix, each, square},
+    matrices::{Matrix, each, each_square, infer_square, square},
     reference,
-    solve::{Inverse, regular},
+    samples::regular,
+    solve::Inverse,
 };
 use gradus_autograd::{op::prelude::*, prelude::*};
 
@@ -65,26 +66,23 @@ impl Op for Cofactors {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [a] = arity::<Self, _>(inputs);
-        square(Self::NAME, a)?;
-        Ok(Shape::new(a).into())
+        infer_square::<Self>(inputs)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let (batch, n) = square(Self::NAME, inputs[0].shape()).or_fail();
-        let [y] = each(inputs, batch, [&[n, n]], |a| {
+        let cofactors = |a: &Matrix| {
             // With A = U diag(s) Vᵀ they are det(U) det(V) U diag(p) Vᵀ, p_i the product of all s but s_i.
-            let svd = a[0].clone().svd(true, true);
+            let svd = a.clone().svd(true, true);
             let (mut u, vt) = (svd.u?, svd.v_t?);
             let sign = u.determinant() * vt.determinant();
-            for i in 0..n {
-                let others = (0..n).filter(|&k| k != i).map(|k| svd.singular_values[k]);
+            for i in 0..a.nrows() {
+                let others = (0..a.nrows()).filter(|&k| k != i).map(|k| svd.singular_values[k]);
                 let product: f64 = others.product();
                 u.column_mut(i).scale_mut(product * sign);
             }
-            Some([u * vt])
-        });
-        (y.into(), ())
+            Some(u * vt)
+        };
+        (each_square(inputs, cofactors), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -96,8 +94,7 @@ impl Op for Cofactors {
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let size = reference::matrix_shape(inputs[0]);
-        reference::each(inputs, [&size], |a| [reference::cofactors(&a[0])]).into()
+        reference::each_square(inputs, reference::cofactors)
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Cofactors>> {

@@ -2,8 +2,9 @@
 
 use crate::{
     block::{part, upper_block},
-    matrices::{Matrix, each, shape_of, square},
+    matrices::{Matrix, each, each_square, infer_square, square},
     reference,
+    samples::moderate,
 };
 use gradus_autograd::{op::prelude::*, prelude::*};
 
@@ -19,15 +20,11 @@ impl Op for MatrixExp {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [a] = arity::<Self, _>(inputs);
-        square(Self::NAME, a)?;
-        Ok(Shape::new(a).into())
+        infer_square::<Self>(inputs)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let (batch, n) = square(Self::NAME, inputs[0].shape()).or_fail();
-        let [y] = each(inputs, batch, [&[n, n]], |a| Some([exponential(&a[0])]));
-        (y.into(), ())
+        (each_square(inputs, |a| Some(exponential(a))), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -36,8 +33,7 @@ impl Op for MatrixExp {
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let size = reference::matrix_shape(inputs[0]);
-        reference::each(inputs, [&size], |a| [reference::exp(&a[0])]).into()
+        reference::each_square(inputs, reference::exp)
     }
 
     fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
@@ -138,11 +134,4 @@ fn power_of_two_of<'a>(numbers: impl Iterator<Item = &'a f64>) -> f64 {
 /// The operations of some twenty products.
 fn products(inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
     40 * elements(outputs) * inputs[0].last().map_or(0, |&n| n as u64)
-}
-
-/// A sample of square matrices with a norm of about 1.
-fn moderate(g: &mut Gen) -> Tensor {
-    let n = g.length().min(3);
-    let batch: Vec<usize> = g.shape().into_iter().take(2).map(|n| n.min(2)).collect();
-    g.values(shape_of(&batch, &[n, n]), -1.0, 1.0)
 }

@@ -44,6 +44,7 @@ mod exponential;
 mod matrices;
 mod qr;
 mod reference;
+mod samples;
 mod solve;
 mod spectral;
 

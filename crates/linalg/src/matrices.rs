@@ -24,8 +24,23 @@ pub(crate) fn square<'a>(name: &str, x: &'a [usize]) -> Result<(&'a [usize], usi
     Ok((batch, rows))
 }
 
+/// The shape rule of what makes of a square matrix another one of its size.
+pub(crate) fn infer_square<O: Op>(inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+    let [a] = arity::<O, _>(inputs);
+    square(O::NAME, a)?;
+    Ok(Shape::new(a).into())
+}
+
+/// The forward of what makes of a square matrix another one of its size.
+pub(crate) fn each_square(inputs: &[&Tensor], f: impl Fn(&Matrix) -> Option<Matrix> + Sync) -> Outputs {
+    let [batch @ .., n, _] = &inputs[0].shape()[..] else { unreachable!("the shape rule asks for matrices") };
+    let [y] = each(inputs, batch, [&[*n, *n]], |a| Some([f(&a[0])?]));
+    y.into()
+}
+
 /// The shape of the solution of `A X = B`.
-pub(crate) fn solution(name: &str, a: &[usize], b: &[usize]) -> Result<Shape, ShapeError> {
+pub(crate) fn solution<O: Op>(inputs: &[&[usize]]) -> Result<Shape, ShapeError> {
+    let ([a, b], name) = (arity::<O, _>(inputs), O::NAME);
     let (of_a, n) = square(name, a)?;
     let Ok((of_b, rows, columns)) = parts(name, b) else {
         let hint = "hint: unsqueeze(-1) makes a column of a vector";

@@ -3,6 +3,7 @@
 use crate::{
     matrices::{each, parts, scale_columns, scale_rows, shape_of},
     reference,
+    samples::tall,
     solve::TriangularSolve,
 };
 use gradus_autograd::{op::prelude::*, prelude::*};
@@ -70,11 +71,7 @@ impl Op for Qr {
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Qr>> {
-        let n = g.length().min(3);
-        let m = n + g.between(0, 2);
-        let batch: Vec<usize> = g.shape().into_iter().take(2).map(|n| n.min(2)).collect();
-        let tall = Tensor::from_fn([m, n], |i| if i[0] == i[1] { n as f32 + 1.0 } else { 0.0 });
-        vec![Sample::new(Qr, [g.values(shape_of(&batch, &[m, n]), -1.0, 1.0) - tall])]
+        vec![Sample::new(Qr, [tall(g)])]
     }
 
     fn error_cases() -> Vec<ErrorCase<Qr>> {

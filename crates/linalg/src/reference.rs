@@ -32,6 +32,12 @@ pub(crate) fn each<const M: usize>(
     results.map(|data| Array::new(data, [&batch[..], sizes.next().expect("as many as results")].concat()))
 }
 
+/// `f` of each of the square matrices, which gives others of their size.
+pub(crate) fn each_square(inputs: &[&Array], mut f: impl FnMut(&Rows) -> Rows) -> Vec<Array> {
+    let size = matrix_shape(inputs[0]);
+    each(inputs, [&size], |a| [f(&a[0])]).into()
+}
+
 /// Rows and columns.
 pub(crate) fn matrix_shape(x: &Array) -> [usize; 2] {
     let [.., rows, columns] = *x.shape() else { unreachable!("the shape rule asks for matrices") };

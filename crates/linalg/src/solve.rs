@@ -1,8 +1,9 @@
 //! Linear equations: the inverse, and the solution for several right sides.
 
 use crate::{
-    matrices::{Matrix, each, shape_of, solution, square},
+    matrices::{Matrix, each, each_square, infer_square, solution},
     reference,
+    samples::{regular, right_side},
 };
 use gradus_autograd::{op::prelude::*, prelude::*};
 
@@ -17,15 +18,11 @@ impl Op for Inverse {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [a] = arity::<Self, _>(inputs);
-        square(Self::NAME, a)?;
-        Ok(Shape::new(a).into())
+        infer_square::<Self>(inputs)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let (batch, n) = square(Self::NAME, inputs[0].shape()).or_fail();
-        let [y] = each(inputs, batch, [&[n, n]], |a| Some([a[0].clone().try_inverse()?]));
-        (y.into(), ())
+        (each_square(inputs, |a| a.clone().try_inverse()), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -34,8 +31,7 @@ impl Op for Inverse {
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
-        let n = *inputs[0].shape().last().expect("matrices");
-        reference::each(inputs, [&[n, n]], |a| [reference::solve(&a[0], &reference::identity(n))]).into()
+        reference::each_square(inputs, |a| reference::solve(a, &reference::identity(a.len())))
     }
 
     fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64 {
@@ -65,12 +61,11 @@ impl Op for Solve {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [a, b] = arity::<Self, _>(inputs);
-        Ok(solution(Self::NAME, a, b)?.into())
+        Ok(solution::<Self>(inputs)?.into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        (solved(Self::NAME, inputs, |a, b| a.clone().lu().solve(b)).into(), ())
+        (solved::<Self>(inputs, |a, b| a.clone().lu().solve(b)), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -93,9 +88,10 @@ impl Op for Solve {
     fn samples(g: &mut Gen) -> Vec<Sample<Solve>> {
         let a = regular(g);
         let b = right_side(g, &a);
-        let several = [2, a.shape()[a.rank() - 1], 1];
-        let c = g.normal(several);
-        vec![Sample::new(Solve, [a.clone(), b]), Sample::new(Solve, [one_of(&a), c])]
+        // One matrix for the right sides of two.
+        let n = a.shape()[a.rank() - 1];
+        let (alone, c) = (Tensor::eye(n) * 2.0 + g.values([n, n], -0.3, 0.3), g.normal([2, n, 1]));
+        vec![Sample::new(Solve, [a, b]), Sample::new(Solve, [alone, c])]
     }
 
     fn error_cases() -> Vec<ErrorCase<Solve>> {
@@ -126,15 +122,14 @@ impl Op for TriangularSolve {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [a, b] = arity::<Self, _>(inputs);
-        Ok(solution(Self::NAME, a, b)?.into())
+        Ok(solution::<Self>(inputs)?.into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
         let solve = |a: &Matrix, b: &Matrix| {
             if self.upper { a.solve_upper_triangular(b) } else { a.solve_lower_triangular(b) }
         };
-        (solved(Self::NAME, inputs, solve).into(), ())
+        (solved::<Self>(inputs, solve), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -178,35 +173,9 @@ impl Op for TriangularSolve {
     }
 }
 
-fn solved(
-    name: &str,
-    inputs: &[&Tensor],
-    solve: impl Fn(&Matrix, &Matrix) -> Option<Matrix> + Sync,
-) -> Tensor {
-    let shape = solution(name, inputs[0].shape(), inputs[1].shape()).or_fail();
+fn solved<O: Op>(inputs: &[&Tensor], solve: impl Fn(&Matrix, &Matrix) -> Option<Matrix> + Sync) -> Outputs {
+    let shape = solution::<O>(&[inputs[0].shape(), inputs[1].shape()]).or_fail();
     let (batch, size) = shape.split_at(shape.rank() - 2);
     let [x] = each(inputs, batch, [size], |m| Some([solve(&m[0], &m[1])?]));
-    x
-}
-
-/// A sample of square matrices far from singular: their diagonal outweighs the rest, in triangles too.
-pub(crate) fn regular(g: &mut Gen) -> Tensor {
-    let n = g.length().min(4);
-    let batch: Vec<usize> = g.shape().into_iter().take(2).map(|n| n.min(2)).collect();
-    let signs = g.nonzero(shape_of(&batch, &[1, n]), n as f32);
-    g.values(shape_of(&batch, &[n, n]), -1.0, 1.0) + signs * Tensor::eye(n)
-}
-
-/// One of the matrices, or ones on the diagonal where there are none.
-fn one_of(a: &Tensor) -> Tensor {
-    let n = a.shape()[a.rank() - 1];
-    let elements = a.to_vec();
-    if elements.len() < n * n { Tensor::eye(n) } else { Tensor::new(&elements[..n * n], [n, n]) }
-}
-
-/// Right sides for equations.
-fn right_side(g: &mut Gen, a: &Tensor) -> Tensor {
-    let (batch, size) = a.shape().split_at(a.rank() - 2);
-    let columns = g.length().min(3);
-    g.normal(shape_of(batch, &[size[0], columns]))
+    x.into()
 }

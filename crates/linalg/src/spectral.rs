@@ -4,6 +4,7 @@ use crate::{
     block::{eye, symmetric},
     matrices::{Matrix, each, parts, scale_columns, scale_rows, shape_of, signs, square},
     reference,
+    samples::spread,
 };
 use gradus_autograd::{op::prelude::*, prelude::*};
 use nalgebra::{SVD, SymmetricEigen};
@@ -165,11 +166,4 @@ fn inverse_differences<V: Value>(w: &V, n: usize) -> V {
     let one = eye(w, n);
     let differences = w.unsqueeze(-2) - w.unsqueeze(-1);
     (c(1.0) - &one) / (differences + one)
-}
-
-/// A sample of matrices whose eigenvalues and singular values lie apart, and not near 0.
-fn spread(g: &mut Gen, m: usize, n: usize) -> Tensor {
-    let batch: Vec<usize> = g.shape().into_iter().take(2).map(|n| n.min(2)).collect();
-    let ladder = Tensor::from_fn([m, n], |i| if i[0] == i[1] { 2.0 + 2.0 * i[0] as f32 } else { 0.0 });
-    g.values(shape_of(&batch, &[m, n]), -0.4, 0.4) + ladder
 }

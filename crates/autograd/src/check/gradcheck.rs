@@ -105,6 +105,7 @@ impl Default for GradCheck {
 
 /// What is said where the function could not be recorded at moved inputs.
 const ENDS_BESIDE: &str = "the function panics a little beside the inputs, so numbers that were taken out of the recording were not looked for";
+
 /// A value and its gradients by some variables: what rows are made of.
 pub(super) struct Subject<'t> {
     pub(super) order: usize,
