@@ -44,7 +44,7 @@ if ! command -v mpirun > /dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >
         --no-install-recommends libopenmpi-dev openmpi-bin libclang-dev; } > /dev/null 2>&1 || true
 fi
 if command -v mpirun > /dev/null && command -v mpicc > /dev/null; then
-    # With what the workspace's tests have compiled already.
+    # In the workspace's folder of what is built, and with a profile of its own.
     CARGO_TARGET_DIR=$PWD/target timeout 300 crates/mpi/test.sh 1
 else
     echo "no MPI here, and none to be installed: gradus-mpi is not tested"

@@ -1,7 +1,7 @@
 //! Functions of elements.
 
 use crate::{
-    graph::{Name, float, text},
+    graph::{Graph, Name, float, int, text},
     translate::{Step, Translated},
 };
 use gradus_autograd::ops::{
@@ -133,7 +133,7 @@ fn with_attributes(step: &mut Step<'_>, x: &str) -> Option<Name> {
 /// Functions that are a formula of ONNX's.
 fn composed(step: &mut Step<'_>, inputs: &[&str]) -> Option<Name> {
     let (name, x, graph) = (step.name, inputs[0], &mut *step.graph);
-    let one = |graph: &mut crate::graph::Graph, op: &str, x: &str| graph.node(op, &[x], vec![]);
+    let one = |graph: &mut Graph, op: &str, x: &str| graph.node(op, &[x], vec![]);
     Some(match name {
         "square" => graph.of_two("Mul", x, x),
         "silu" => {
@@ -160,11 +160,15 @@ fn composed(step: &mut Step<'_>, inputs: &[&str]) -> Option<Name> {
             graph.with_number("Div", &log, if name == "log2" { LN_2 } else { LN_10 })
         }
         "log1p" => {
-            // 2 artanh(x / (2 + x)) keeps the digits near 0.
+            // 2 artanh(x / (2 + x)) keeps the digits near 0, and has none left far from it.
             let sum = graph.with_number("Add", x, 2.0);
             let share = graph.of_two("Div", x, &sum);
             let half = one(graph, "Atanh", &share);
-            graph.with_number("Mul", &half, 2.0)
+            let near = graph.with_number("Mul", &half, 2.0);
+            let next = graph.with_number("Add", x, 1.0);
+            let far = one(graph, "Log", &next);
+            let is_far = graph.with_number("Greater", x, 1.0);
+            graph.node("Where", &[&is_far, &far, &near], vec![])
         }
         "rsqrt" => {
             let root = one(graph, "Sqrt", x);
@@ -205,7 +209,7 @@ fn composed(step: &mut Step<'_>, inputs: &[&str]) -> Option<Name> {
             let sum = graph.of_two("Add", &a, &b);
             one(graph, "Sqrt", &sum)
         }
-        "fmod" => graph.node("Mod", inputs, vec![crate::graph::int("fmod", 1)]),
+        "fmod" => graph.node("Mod", inputs, vec![int("fmod", 1)]),
         "remainder" => {
             let quotient = graph.of_two("Div", x, inputs[1]);
             let whole = one(graph, "Floor", &quotient);

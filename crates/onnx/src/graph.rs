@@ -50,9 +50,10 @@ impl Graph {
         output
     }
 
+    /// A name that no parameter of a model has.
     fn fresh(&mut self, of: &str) -> Name {
         self.made += 1;
-        format!("{of}.{}", self.made)
+        format!("/{of}.{}", self.made)
     }
 
     /// A tensor of the file, under a name of its own.

@@ -91,7 +91,7 @@ impl<'a, 't> Export<'a, 't> {
     /// The file.
     ///
     /// # Errors
-    /// When there are no outputs, two inputs or outputs have one name, the variables live on different tapes, or an operation has
+    /// When there are no outputs, two of the inputs, outputs and parameters have one name, the variables live on different tapes, or an operation has
     /// no counterpart in ONNX.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ExportError> {
         let Some((_, first)) = self.outputs.first() else {
@@ -102,11 +102,14 @@ impl<'a, 't> Export<'a, 't> {
         if let Some((name, _)) = vars().find(|(_, var)| !std::ptr::eq(var.tape(), tape)) {
             return Err(ExportError(format!("{name:?} lives on another tape than the first output")));
         }
-        let mut names: Vec<&str> =
-            vars().map(|(name, _)| &name[..]).chain(self.indices.iter().map(|(name, _)| &name[..])).collect();
+        let params = self.model.params();
+        let of_params = params.iter().map(|(name, _)| name);
+        let of_indices = self.indices.iter().map(|(name, _)| name);
+        let mut names: Vec<&String> =
+            vars().map(|(name, _)| name).chain(of_indices).chain(of_params).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(ExportError(format!("two inputs or outputs are called {:?}", twice[0])));
+            return Err(ExportError(format!("two inputs, outputs or parameters are called {:?}", twice[0])));
         }
         let graph = translate::graph(tape, self.model, &self.inputs, &self.indices, &self.outputs)?;
         let model = proto::Model {
