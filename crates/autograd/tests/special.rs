@@ -37,7 +37,7 @@ impl<const FAULT: u8> Special<FAULT> {
 
 impl<const FAULT: u8> Pointwise for Special<FAULT> {
     const NAME: &'static str = "special";
-    const EXAMPLES: &'static [Self] = &[Special, Special];
+    const EXAMPLES: &'static [Self] = &[Special];
 
     fn forward(&self, x: &[&Tensor]) -> Tensor {
         x[0].square()
@@ -62,6 +62,12 @@ impl<const FAULT: u8> Pointwise for Special<FAULT> {
 
     fn reference(&self, x: &[f64], _: &mut Branches<'_>) -> f64 {
         x[0] * x[0]
+    }
+
+    /// Several, for the more elements there are the likelier a tiny one is among them.
+    fn samples(g: &mut Gen) -> Vec<Sample<Self>> {
+        let (one, other) = (g.positive_shape(), g.positive_shape());
+        vec![Sample::new(Special, [g.normal(&one)]), Sample::new(Special, [g.normal(&other)])]
     }
 }
 
