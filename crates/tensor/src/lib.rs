@@ -28,8 +28,8 @@ pub use limit::list;
 pub use ops::elementwise::functions;
 pub use ops::{
     conv::{
-        Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias,
-        unfold::UnfoldShape,
+        Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, DirectConvolutions,
+        check_conv_bias, direct_convolutions, unfold::UnfoldShape,
     },
     interpolation::{Blend, Interpolation, Resize},
     normalize::{ChannelNorm, RowNorm, StatisticsOver},

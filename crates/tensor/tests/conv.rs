@@ -1,6 +1,6 @@
 //! Convolution and its adjoints against direct loops in f64, the book's numbers, and each other.
 
-use gradus_tensor::{Conv2dOptions, ConvShape, Rng, Slice, Tensor};
+use gradus_tensor::{Conv2dOptions, ConvShape, Rng, Slice, Tensor, direct_convolutions};
 
 /// What one term of a convolution multiplies: positions in x, w and y.
 fn each_term(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
@@ -136,6 +136,10 @@ fn sizes_that_fill_tiles_and_threads() {
         ([1, 20, 30, 31], [9, 20, 3, 3], padded),
         ([3, 24, 14, 14], [24, 1, 3, 3], Conv2dOptions { groups: 24, ..padded }),
         ([2, 40, 9, 11], [17, 40, 1, 1], plain),
+        ([3, 2, 1, 1], [1, 2, 1, 1], plain),
+        // Enough rows for panels of shifted rows.
+        ([2, 34, 19, 12], [45, 34, 5, 3], Conv2dOptions { stride: [2, 1], ..padded }),
+        ([1, 70, 9, 23], [74, 35, 3, 2], Conv2dOptions { groups: 2, dilation: [1, 2], ..padded }),
         ([50, 6, 4, 4], [9, 6, 3, 3], padded),
         ([5, 7, 6, 5], [13, 7, 6, 5], plain),
         ([2, 3, 33, 33], [16, 3, 7, 7], Conv2dOptions { stride: [2, 2], padding: [3, 3], ..plain }),
@@ -296,4 +300,123 @@ fn a_gradient_of_another_size_is_refused() {
 fn a_bias_of_another_size_is_refused() {
     let (x, w) = (Tensor::ones([1, 1, 3, 3]), Tensor::ones([2, 1, 1, 1]));
     x.conv2d(&w, Some(&Tensor::ones([3])), Conv2dOptions::default());
+}
+
+/// Sizes that Winograd's method takes: whole tiles and cut ones, one image and several, as many channels as vectors have and
+/// others, one tile and many. Images, channels of the input and of the output, height and width, padding.
+const MANY_CHANNELS: [(usize, usize, usize, [usize; 2], [usize; 2]); 8] = [
+    (1, 16, 16, [8, 8], [1, 1]),
+    (3, 17, 40, [13, 30], [1, 1]),
+    (2, 33, 16, [14, 14], [0, 2]),
+    (5, 24, 70, [7, 7], [1, 1]),
+    (1, 130, 20, [5, 91], [2, 0]),
+    (1, 16, 96, [66, 70], [1, 1]),
+    (9, 16, 16, [3, 4], [1, 1]),
+    (0, 16, 16, [8, 8], [1, 1]),
+];
+
+/// An input, kernels of 3 x 3, the options, and a gradient by the output.
+fn many_channels(case: usize, rng: &mut Rng) -> (Tensor, Tensor, Conv2dOptions, Tensor) {
+    let (images, inputs, outputs, [height, width], padding) = MANY_CHANNELS[case];
+    let options = Conv2dOptions { padding, ..Conv2dOptions::default() };
+    let x = Tensor::randn([images, inputs, height, width], rng);
+    let w = Tensor::randn([outputs, inputs, 3, 3], rng);
+    let shape = ConvShape::new("conv2d", x.shape(), w.shape(), options).unwrap();
+    (x, w, options, Tensor::randn(shape.y(), rng))
+}
+
+#[test]
+fn winograd_is_nearly_as_precise_as_sums() {
+    let mut rng = Rng::seed(3);
+    for case in 0..MANY_CHANNELS.len() {
+        let (x, w, options, g) = many_channels(case, &mut rng);
+        let shape = ConvShape::new("conv2d", x.shape(), w.shape(), options).unwrap();
+        let bias = Tensor::randn([shape.out_channels], &mut rng);
+        let (xs, ws, gs, bs) = (x.to_vec(), w.to_vec(), g.to_vec(), bias.to_vec());
+        let area = shape.output[0] * shape.output[1];
+        let mut y: Vec<f64> = (0..gs.len()).map(|y| bs[y / area % shape.out_channels] as f64).collect();
+        let (mut dx, mut dw) = (vec![0.0; xs.len()], vec![0.0; ws.len()]);
+        each_term(&shape, |xi, wi, yi| {
+            y[yi] += xs[xi] as f64 * ws[wi] as f64;
+            dx[xi] += ws[wi] as f64 * gs[yi] as f64;
+            dw[wi] += xs[xi] as f64 * gs[yi] as f64;
+        });
+        let compare = |name: &str, expected: &[f64], most: f64, compute: &dyn Fn() -> Tensor| {
+            let [found, sums] = [compute(), direct_convolutions(compute)].map(|x| errors(&x, expected));
+            assert!(found[0] <= most * sums[0], "{name} of case {case}: {found:?}, as sums {sums:?}");
+            assert!(found[1] <= 1.5 * most * sums[1], "{name} of case {case}: {found:?}, as sums {sums:?}");
+            assert!(x.numel() == 0 || found != sums, "{name} of case {case} was computed as sums");
+        };
+        compare("conv2d", &y, 3.0, &|| x.conv2d(&w, Some(&bias), options));
+        compare("input_grad", &dx, 3.0, &|| w.conv2d_input_grad(&g, shape.input, options));
+        // The sums of a weight's gradient run side by side and are more precise than those of a matrix product.
+        compare("weight_grad", &dw, 10.0, &|| x.conv2d_weight_grad(&g, shape.kernel, options));
+    }
+}
+
+/// The root mean square of the errors and the largest of them.
+fn errors(found: &Tensor, expected: &[f64]) -> [f64; 2] {
+    let off = found.iter().zip(expected).map(|(x, &expected)| (x as f64 - expected).abs());
+    let (squares, largest) =
+        off.fold((0.0, 0.0f64), |(sum, largest), off| (sum + off * off, largest.max(off)));
+    [(squares / expected.len().max(1) as f64).sqrt(), largest]
+}
+
+#[test]
+fn what_overflows_or_is_no_number_comes_out_as_by_sums() {
+    let mut rng = Rng::seed(4);
+    for odd in [f32::INFINITY, f32::NAN, 2e38, -3e38] {
+        let (x, w, options, g) = many_channels(0, &mut rng);
+        let at = |x: &Tensor, place: usize| {
+            let mut elements = x.to_vec();
+            elements[place] = odd;
+            Tensor::new(&elements, x.shape())
+        };
+        let small = &w * 1e-3;
+        let computed = || {
+            [
+                at(&x, 100).conv2d(&small, None, options),
+                x.conv2d(&at(&small, 1000), None, options),
+                small.conv2d_input_grad(&at(&g, 500), [8, 8], options),
+                at(&x, 77).conv2d_weight_grad(&(&g * 1e-3), [3, 3], options),
+            ]
+        };
+        let bits = |x: Tensor| x.iter().map(|x| if x.is_nan() { 1 } else { x.to_bits() }).collect::<Vec<_>>();
+        let (found, sums) = (computed().map(bits), direct_convolutions(computed).map(bits));
+        for (k, (found, sums)) in found.iter().zip(&sums).enumerate() {
+            // Numbers near the largest fit into the transforms, and then come out with their precision.
+            if odd.is_finite() {
+                let off = |(a, b): (&u32, &u32)| (f32::from_bits(*a) / f32::from_bits(*b) - 1.0).abs();
+                let largest = sums.iter().map(|x| f32::from_bits(*x).abs()).fold(0.0, f32::max);
+                let near = found.iter().zip(sums).filter(|(_, b)| f32::from_bits(**b).abs() > largest / 8.0);
+                assert!(near.map(off).all(|off| off < 1e-5), "{odd}, result {k}");
+            } else {
+                assert_eq!(found, sums, "{odd}, result {k}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_image_has_the_same_bits_in_any_batch_and_with_any_number_of_threads() {
+    let mut rng = Rng::seed(5);
+    for case in [1, 2, 3] {
+        let (x, w, options, g) = many_channels(case, &mut rng);
+        let (size, kernel) = ([x.size(2), x.size(3)], [3, 3]);
+        let all = || {
+            let dw = x.conv2d_weight_grad(&g, kernel, options);
+            [x.conv2d(&w, None, options), w.conv2d_input_grad(&g, size, options), dw]
+        };
+        let expected = all();
+        for threads in [1, 3, 8] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert_eq!(pool.install(all), expected, "{threads} threads");
+        }
+        for n in 0..x.size(0) {
+            let y = x.slice(0, n..n + 1).conv2d(&w, None, options);
+            assert_eq!(y, expected[0].slice(0, n..n + 1), "image {n} of case {case}");
+            let dx = w.conv2d_input_grad(&g.slice(0, n..n + 1), size, options);
+            assert_eq!(dx, expected[1].slice(0, n..n + 1), "gradient {n} of case {case}");
+        }
+    }
 }

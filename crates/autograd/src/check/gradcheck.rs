@@ -17,7 +17,7 @@ use crate::{
     tape::{Tape, var::Var},
     value::param::Param,
 };
-use gradus_tensor::{Rng, Tensor};
+use gradus_tensor::{DirectConvolutions, Rng, Tensor};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     time::Instant,
@@ -172,6 +172,7 @@ impl GradCheck {
     fn check_function(&self, f: &dyn for<'t> Fn(&[Var<'t>]) -> Var<'t>, inputs: &[Tensor]) -> Report {
         self.validate();
         assert!(!inputs.is_empty(), "gradcheck: there are no inputs to check");
+        let _direct = DirectConvolutions::begin();
         let start = Instant::now();
         fn variables<'t>(tape: &'t Tape, inputs: &[Tensor]) -> Vec<Var<'t>> {
             inputs.iter().map(|x| tape.var(x.clone())).collect()
@@ -217,6 +218,7 @@ impl GradCheck {
     ) -> Report {
         self.validate();
         assert!(!params.is_empty(), "gradcheck: there are no parameters to check");
+        let _direct = DirectConvolutions::begin();
         let start = Instant::now();
         let second = tape.twin();
         let (frozen, free): (Vec<_>, Vec<_>) = params.iter().partition(|(_, param)| param.is_frozen());

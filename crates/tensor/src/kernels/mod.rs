@@ -7,3 +7,4 @@ pub(crate) mod matmul;
 pub(crate) mod moments;
 pub(crate) mod transpose;
 pub mod update;
+pub(crate) mod winograd;

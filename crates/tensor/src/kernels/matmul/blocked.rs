@@ -4,7 +4,8 @@
 use std::ops::Range;
 
 use super::arena::Scratch;
-use super::panels::{Panels, pieces};
+use super::operand::Right;
+use super::panels::{Lines, Panels, pieces};
 use super::tile::Tile;
 use super::{Activation, Product};
 
@@ -50,14 +51,21 @@ pub(super) unsafe fn product(product: &Product<'_>, rows: Range<usize>, cols: Ra
     let pack_a = cols.len() > IN_PLACE_COLUMN_TILES * tile_cols;
     let row_tiles = rows.len().div_ceil(kernels.tile_rows);
     let often = if k * b.cols() <= SMALL_B { 2 * IN_PLACE_ROW_TILES } else { IN_PLACE_ROW_TILES };
-    let pack_b = b.effective_col_stride() != 1 || row_tiles > often;
+    let pack_b = match b {
+        Right::Matrix(b) => b.effective_col_stride() != 1 || row_tiles > often,
+        Right::Rows(_) => true,
+    };
 
     let a_memory = Panels::memory(m_block.min(rows.len()), k_block, tile_rows, pack_a);
     let b_memory = Panels::memory(n_block.min(cols.len()), k_block, tile_cols, pack_b);
     let mut scratch = Scratch::take(a_memory + b_memory);
     let (a_memory, b_memory) = scratch.split_at_mut(a_memory);
-    let mut a_panels = Panels::new(kernels, **a, (tile_rows, 1), pack_a, a_memory);
-    let mut b_panels = Panels::new(kernels, b.transposed(), (tile_cols, kernels.lanes), pack_b, b_memory);
+    let mut a_panels = Panels::new(kernels, Lines::Strided(**a), (tile_rows, 1), pack_a, a_memory);
+    let columns = match b {
+        Right::Matrix(b) => Lines::Strided(b.transposed()),
+        Right::Rows(b) => Lines::Shifted(*b),
+    };
+    let mut b_panels = Panels::new(kernels, columns, (tile_cols, kernels.lanes), pack_b, b_memory);
 
     for js in pieces(cols, n_block) {
         // An empty inner dimension is one empty block: the product is then zero, and the epilogue still
@@ -123,6 +131,6 @@ unsafe fn tile(
 }
 
 /// The size that cuts `len` into nearly equal pieces, as few as there can be of at most `max`.
-fn even(len: usize, max: usize) -> usize {
+pub(super) fn even(len: usize, max: usize) -> usize {
     len.div_ceil(len.div_ceil(max).max(1)).max(1)
 }

@@ -94,7 +94,7 @@ fn kernels_keep_to_their_operands() {
                                         isa,
                                         blocking,
                                         a,
-                                        b,
+                                        b.into(),
                                         &MatMut::new(out.floats(), [m, n], n),
                                         &epilogue,
                                     );

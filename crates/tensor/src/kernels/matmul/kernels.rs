@@ -1,6 +1,6 @@
 //! The kernels of each instruction set in a table: the loops around them are compiled once for all sets.
 
-use super::pack::{self, Pack};
+use super::pack::{self, Pack, PackRows};
 use super::tile::{self, TileKernel};
 use super::vector::{self, VectorMatrix};
 use crate::Isa;
@@ -26,6 +26,7 @@ pub(super) struct Kernels {
     /// The same for rows of A that are adjacent: packed, or in place if A is transposed.
     pub(super) adjacent_tiles: Tiles,
     pub(super) pack: Pack,
+    pub(super) pack_rows: PackRows,
     /// See [`vector::contiguous_columns`].
     pub(super) contiguous_columns: VectorMatrix,
     /// See [`vector::contiguous_rows`].
@@ -61,6 +62,7 @@ impl Kernel for Table {
                 tiles: tiles::<S, false>(),
                 adjacent_tiles: tiles::<S, true>(),
                 pack: pack::kernel::<S>,
+                pack_rows: pack::rows_kernel::<S>,
                 contiguous_columns: vector::contiguous_columns::<S>,
                 contiguous_rows: vector::contiguous_rows::<S>,
             }

@@ -8,6 +8,7 @@ mod blocked;
 mod kernels;
 mod operand;
 mod pack;
+mod panel;
 mod panels;
 mod parallel;
 mod tile;
@@ -20,7 +21,8 @@ mod naive;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use operand::{Mat, MatMut};
+pub(crate) use operand::{Mat, MatMut, Right, Rows};
+pub(crate) use panel::{by_panel, panel_width};
 pub(crate) use parallel::batched_matmul;
 
 use crate::Isa;
@@ -64,8 +66,8 @@ impl Epilogue<'_> {
 ///
 /// # Panics
 /// When the sizes do not fit together.
-pub(crate) fn matmul(a: Mat<'_>, b: Mat<'_>, out: MatMut<'_>, epilogue: Epilogue<'_>) {
-    matmul_with(Isa::current(), &Blocking::default(), a, b, &out, &epilogue);
+pub(crate) fn matmul<'b>(a: Mat<'_>, b: impl Into<Right<'b>>, out: MatMut<'_>, epilogue: Epilogue<'_>) {
+    matmul_with(Isa::current(), &Blocking::default(), a, b.into(), &out, &epilogue);
 }
 
 /// [`matmul`] with a choice of instruction set and block sizes.
@@ -73,11 +75,11 @@ fn matmul_with(
     isa: Isa,
     blocking: &Blocking,
     a: Mat<'_>,
-    b: Mat<'_>,
+    b: Right<'_>,
     out: &MatMut<'_>,
     epilogue: &Epilogue<'_>,
 ) {
-    let product = Product::new(Kernels::of(isa), blocking, &a, &b, out, epilogue);
+    let product = Product::new(Kernels::of(isa), blocking, &a, b, out, epilogue);
     // SAFETY: the caller lends the output to this call alone.
     unsafe { parallel::product(&product, rayon::current_num_threads()) }
 }
@@ -87,7 +89,7 @@ struct Product<'a> {
     kernels: &'static Kernels,
     blocking: &'a Blocking,
     a: &'a Mat<'a>,
-    b: &'a Mat<'a>,
+    b: Right<'a>,
     out: &'a MatMut<'a>,
     epilogue: &'a Epilogue<'a>,
 }
@@ -99,7 +101,7 @@ impl<'a> Product<'a> {
         kernels: &'static Kernels,
         blocking: &'a Blocking,
         a: &'a Mat<'a>,
-        b: &'a Mat<'a>,
+        b: Right<'a>,
         out: &'a MatMut<'a>,
         epilogue: &'a Epilogue<'a>,
     ) -> Self {

@@ -1,5 +1,6 @@
 //! The operands of a matrix product: strided views whose bounds are checked once, when they are made.
 
+use crate::simd::MAX_LANES;
 use std::marker::PhantomData;
 
 /// A matrix to read: element (i, j) is `data[offset + i * row_stride + j * col_stride]`. Strides may be zero
@@ -115,6 +116,74 @@ impl<'a> Mat<'a> {
     /// As `effective_row_stride`, to the right.
     pub(super) fn effective_col_stride(&self) -> isize {
         if self.cols > 1 { self.col_stride } else { 1 }
+    }
+}
+
+/// A matrix to read whose rows are stretches of one array that begin anywhere, and may overlap, as the patches of an image
+/// do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows<'a> {
+    data: &'a [f32],
+    starts: &'a [usize],
+    cols: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Columns come in multiples of this: rows are read by whole vectors.
+    pub(crate) const CHUNK: usize = MAX_LANES;
+
+    /// # Panics
+    /// When an element lies outside of `data`, or the columns are no multiple of [`Rows::CHUNK`].
+    pub(crate) fn new(data: &'a [f32], starts: &'a [usize], cols: usize) -> Self {
+        assert!(cols.is_multiple_of(Rows::CHUNK), "rows of {cols} elements");
+        let last = starts.iter().max().and_then(|start| start.checked_add(cols));
+        assert!(last.is_none_or(|last| last <= data.len()), "rows leave their {} elements", data.len());
+        Rows { data, starts, cols }
+    }
+
+    /// The array from column `j` on.
+    pub(super) fn from_column(&self, j: usize) -> *const f32 {
+        self.data.as_ptr().wrapping_add(j)
+    }
+
+    /// Where rows start.
+    pub(super) fn starts(&self) -> &'a [usize] {
+        self.starts
+    }
+}
+
+/// The right operand of a product.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Right<'a> {
+    Matrix(Mat<'a>),
+    Rows(Rows<'a>),
+}
+
+impl Right<'_> {
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Right::Matrix(b) => b.rows(),
+            Right::Rows(b) => b.starts.len(),
+        }
+    }
+
+    pub(super) fn cols(&self) -> usize {
+        match self {
+            Right::Matrix(b) => b.cols(),
+            Right::Rows(b) => b.cols,
+        }
+    }
+}
+
+impl<'a> From<Mat<'a>> for Right<'a> {
+    fn from(matrix: Mat<'a>) -> Self {
+        Right::Matrix(matrix)
+    }
+}
+
+impl<'a> From<Rows<'a>> for Right<'a> {
+    fn from(rows: Rows<'a>) -> Self {
+        Right::Rows(rows)
     }
 }
 

@@ -31,6 +31,48 @@ pub(super) unsafe fn kernel<S: Simd>(lines: &Lines, width: usize, panel: *mut f3
     unsafe { S::run(Packing { lines, width, panel }) }
 }
 
+/// Writes a panel: `panel[p * width + i]` is what stands `starts[p] + i` floats behind `from`.
+///
+/// # Safety
+/// * The processor has the instruction set, and `width` is a multiple of its vectors' length.
+/// * `width` floats may be read from each place, and `starts.len() * width` written at `panel`.
+pub(super) type PackRows = unsafe fn(from: *const f32, starts: &[usize], width: usize, panel: *mut f32);
+
+/// The [`PackRows`] of an instruction set.
+///
+/// # Safety
+/// See [`PackRows`].
+pub(super) unsafe fn rows_kernel<S: Simd>(from: *const f32, starts: &[usize], width: usize, panel: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe { S::run(PackingRows { from, starts, width, panel }) }
+}
+
+/// A panel of rows to write, whose maker has kept the conditions of [`PackRows`].
+struct PackingRows<'a> {
+    from: *const f32,
+    starts: &'a [usize],
+    width: usize,
+    panel: *mut f32,
+}
+
+impl Kernel for PackingRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let PackingRows { from, starts, width, panel } = self;
+        for (p, &start) in starts.iter().enumerate() {
+            for i in (0..width).step_by(S::LANES) {
+                // SAFETY: the maker's promise covers whole vectors of each row and of the panel.
+                unsafe {
+                    let row = Lane::load(simd, from.wrapping_add(start + i));
+                    row.store(panel.wrapping_add(p * width + i));
+                }
+            }
+        }
+    }
+}
+
 /// A panel to write, whose maker has kept the conditions of [`Pack`].
 struct Packing<'a> {
     lines: &'a Lines,

@@ -3,16 +3,24 @@
 use std::ops::Range;
 
 use super::kernels::Kernels;
-use super::operand::Mat;
-use super::pack::Lines;
+use super::operand::{Mat, Rows};
+use super::pack;
 use super::tile::Walk;
+
+/// The lines of an operand.
+#[derive(Clone, Copy)]
+pub(super) enum Lines<'a> {
+    /// The rows of A itself, or of B transposed.
+    Strided(Mat<'a>),
+    /// The columns of rows that begin anywhere. They are always packed.
+    Shifted(Rows<'a>),
+}
 
 /// One operand of a product: its lines are the rows of A or the columns of B, and `width` of them make a
 /// panel.
 pub(super) struct Panels<'a> {
     kernels: &'a Kernels,
-    /// The operand, with the lines as rows: A itself, or B transposed.
-    lines: Mat<'a>,
+    lines: Lines<'a>,
     width: usize,
     /// A panel with fewer lines is filled up with zeros to a multiple of this.
     round: usize,
@@ -29,7 +37,7 @@ impl<'a> Panels<'a> {
     /// Panels that have no lines yet, in `memory` of the size that [`Panels::memory`] says.
     pub(super) fn new(
         kernels: &'a Kernels,
-        lines: Mat<'a>,
+        lines: Lines<'a>,
         (width, round): (usize, usize),
         pack_all: bool,
         memory: &'a mut [f32],
@@ -57,27 +65,46 @@ impl<'a> Panels<'a> {
     }
 
     fn pack(&mut self, lines: Range<usize>, ks: Range<usize>) {
-        let (line_stride, k_stride) = (self.lines.effective_row_stride(), self.lines.effective_col_stride());
+        let (line_stride, k_stride) = match self.lines {
+            Lines::Strided(from) => (from.effective_row_stride(), from.effective_col_stride()),
+            Lines::Shifted(_) => (1, 0),
+        };
         // Where neighbouring lines are adjacent in memory, all panels advance together: reading along memory
         // is what the processor prefetches. Where a line is contiguous, the same goes for one panel after the
         // other.
         let chunk = if line_stride == 1 { 16 } else { ks.len().max(1) };
         for chunk in pieces(ks.clone(), chunk) {
             for (index, lines) in pieces(lines.clone(), self.width).enumerate() {
-                let part = Lines {
-                    start: self.lines.at(lines.start, chunk.start),
-                    lines: lines.len(),
-                    k: chunk.len(),
-                    line_stride,
-                    k_stride,
-                };
                 let width = lines.len().next_multiple_of(self.round);
                 let place = index * self.pitch + (chunk.start - ks.start) * width;
                 let room = &mut self.memory[place..][..chunk.len() * width + self.kernels.lanes];
-                // SAFETY: the part belongs to the operand, and the room includes a vector behind the panel.
-                // What is written there is either written again by the next chunk, or it lies in the gap
-                // between panels.
-                unsafe { (self.kernels.pack)(&part, width, room.as_mut_ptr()) };
+                match self.lines {
+                    Lines::Strided(from) => {
+                        let part = pack::Lines {
+                            start: from.at(lines.start, chunk.start),
+                            lines: lines.len(),
+                            k: chunk.len(),
+                            line_stride,
+                            k_stride,
+                        };
+                        // SAFETY: the part belongs to the operand, and the room includes a vector behind the panel.
+                        // What is written there is either written again by the next chunk, or it lies in the gap
+                        // between panels.
+                        unsafe { (self.kernels.pack)(&part, width, room.as_mut_ptr()) };
+                    }
+                    Lines::Shifted(rows) => {
+                        let starts = &rows.starts()[chunk.clone()];
+                        // SAFETY: the columns belong to the rows, which have whole vectors of them, and so has the panel.
+                        unsafe {
+                            (self.kernels.pack_rows)(
+                                rows.from_column(lines.start),
+                                starts,
+                                width,
+                                room.as_mut_ptr(),
+                            )
+                        };
+                    }
+                }
             }
         }
     }
@@ -85,9 +112,10 @@ impl<'a> Panels<'a> {
     /// How to read a panel of prepared lines from element `p` on, the first one prepared: the way from one
     /// element to the next, and the distance between lines.
     pub(super) fn walk(&self, lines: &Range<usize>, p: usize) -> (Walk, isize) {
-        if lines.start < self.packed_from {
-            let start = self.lines.at(lines.start, p);
-            return (Walk { start, stride: self.lines.col_stride() }, self.lines.row_stride());
+        if let Lines::Strided(from) = self.lines
+            && lines.start < self.packed_from
+        {
+            return (Walk { start: from.at(lines.start, p), stride: from.col_stride() }, from.row_stride());
         }
         let panel = (lines.start - self.packed_from) / self.width * self.pitch;
         let stride = lines.len().next_multiple_of(self.round) as isize;

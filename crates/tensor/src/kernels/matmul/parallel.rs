@@ -2,7 +2,7 @@
 
 use super::blocked::{self, Blocking};
 use super::kernels::Kernels;
-use super::operand::{Mat, MatMut};
+use super::operand::{Mat, MatMut, Right};
 use super::vector::{self, MAX_VECTORS};
 use super::{Epilogue, Product};
 use crate::{Isa, threads::share};
@@ -19,13 +19,16 @@ pub(super) unsafe fn product(product: &Product<'_>, threads: usize) {
     // Dot products pay when they are long: each ends with summing up a register, which costs as much as some
     // ten steps, while the other way packs the larger operand, which costs the less the more vectors it
     // serves.
-    let few = match (product.a.effective_col_stride(), product.b.effective_row_stride()) {
+    let few = |b: &Mat<'_>| match (product.a.effective_col_stride(), b.effective_row_stride()) {
         (1, 1) => (k / 32).clamp(1, MAX_VECTORS),
         _ => 1,
     };
     // SAFETY: each part of the output is given to one call.
     unsafe {
-        if m.min(n) <= few && vector::product(product, threads) {
+        if let Right::Matrix(b) = product.b
+            && m.min(n) <= few(&b)
+            && vector::product(product, b, threads)
+        {
             return;
         }
         let units = [product.kernels.tile_rows, product.kernels.tile_cols()];
@@ -98,7 +101,7 @@ pub(super) fn batched_matmul_with<'m>(
         // SAFETY: rows i * m to (i + 1) * m belong to item i alone.
         unsafe {
             let rows = out.row_block(i * m, m);
-            product(&Product::new(kernels, blocking, &a, &b, &rows, epilogue), threads);
+            product(&Product::new(kernels, blocking, &a, b.into(), &rows, epilogue), threads);
         }
     };
 
@@ -106,7 +109,7 @@ pub(super) fn batched_matmul_with<'m>(
     if let Some(a) = first_a.stacked(batch, |i| item(i).0)
         && (1..batch).all(|i| item(i).1.is_same(&first_b))
     {
-        let whole = Product::new(kernels, blocking, &a, &first_b, out, epilogue);
+        let whole = Product::new(kernels, blocking, &a, first_b.into(), out, epilogue);
         // SAFETY: the caller lends the output to this call alone.
         return unsafe { product(&whole, threads) };
     }

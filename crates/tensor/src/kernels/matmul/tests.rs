@@ -125,7 +125,7 @@ fn check(blocking: &Blocking, a: &Mat<'_>, b: &Mat<'_>, number: usize) {
         for i in 0..m {
             out[i * row_stride..][..n].copy_from_slice(&before[i * n..][..n]);
         }
-        matmul_with(isa, blocking, *a, *b, &MatMut::new(&mut out, [m, n], row_stride), &epilogue);
+        matmul_with(isa, blocking, *a, (*b).into(), &MatMut::new(&mut out, [m, n], row_stride), &epilogue);
         for i in 0..m {
             for j in 0..n {
                 let (want, magnitude) = expected[i * n + j];
@@ -255,7 +255,7 @@ proptest! {
             for isa in sets() {
                 let mut out = vec![7.0; m * n];
                 let mat_mut = MatMut::new(&mut out, [m, n], n);
-                matmul_with(isa, &Blocking::default(), a.mat(), b.mat(), &mat_mut, &epilogue);
+                matmul_with(isa, &Blocking::default(), a.mat(), b.mat().into(), &mat_mut, &epilogue);
                 for (got, (want, _)) in out.iter().zip(&expected) {
                     // The finite values are small multiples of a quarter, which are exact in f32.
                     let same = *got as f64 == *want || (got.is_nan() && want.is_nan());
@@ -278,7 +278,7 @@ fn zero_times_infinity_is_nan_and_nothing_is_skipped() {
                 isa,
                 &Blocking::default(),
                 Mat::new(&a, 0, [m, k], [k as isize, 1]),
-                Mat::new(&b, 0, [k, n], [n as isize, 1]),
+                Mat::new(&b, 0, [k, n], [n as isize, 1]).into(),
                 &MatMut::new(&mut out, [m, n], n),
                 &Epilogue::NONE,
             );
@@ -302,7 +302,7 @@ fn relu_keeps_nan_and_zeroes_negative_infinity() {
                 isa,
                 &Blocking::default(),
                 a,
-                b,
+                b.into(),
                 &MatMut::new(&mut out, [rows, cols], cols),
                 &epilogue,
             );
@@ -345,7 +345,14 @@ fn the_number_of_threads_does_not_change_a_bit() {
                     on_threads(threads, || {
                         let mut out = vec![0.0; m * n];
                         let mat_mut = MatMut::new(&mut out, [m, n], n);
-                        matmul_with(isa, &Blocking::default(), a.mat(), b.mat(), &mat_mut, &Epilogue::NONE);
+                        matmul_with(
+                            isa,
+                            &Blocking::default(),
+                            a.mat(),
+                            b.mat().into(),
+                            &mat_mut,
+                            &Epilogue::NONE,
+                        );
                         bits(&out)
                     })
                 };

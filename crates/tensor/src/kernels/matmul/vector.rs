@@ -206,16 +206,16 @@ pub(super) const MAX_VECTORS: usize = 32;
 /// cache level.
 const SHARED: usize = 1 << 13;
 
-/// Computes a product of which one operand is a vector, or a few of them, on up to `threads` threads. Does
+/// Computes a product of which one operand is a vector, or a few of them, on up to `threads` threads; `b` is the right one. Does
 /// nothing and returns false when the matrix does not lie in memory as a kernel wants it.
 ///
 /// # Safety
 /// There are at most [`MAX_VECTORS`] vectors, and nothing else uses the output during the call.
-pub(super) unsafe fn product(product: &Product<'_>, threads: usize) -> bool {
-    let Product { kernels, a, b, out, epilogue, .. } = product;
+pub(super) unsafe fn product(product: &Product<'_>, b: Mat<'_>, threads: usize) -> bool {
+    let Product { kernels, a, out, epilogue, .. } = product;
     // A product with few columns is the transpose of one with few rows.
     let wide = a.rows() <= b.cols();
-    let (x, b) = if wide { (**a, **b) } else { (b.transposed(), a.transposed()) };
+    let (x, b) = if wide { (**a, b) } else { (b.transposed(), a.transposed()) };
     let place = |i: usize, j: usize| if wide { out.at(i, j) } else { out.at(j, i) };
     let (vectors, k, n) = (x.rows(), b.rows(), b.cols());
 

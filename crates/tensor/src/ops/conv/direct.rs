@@ -1,10 +1,11 @@
 //! Convolution and its adjoints over planes of shifted rows: who computes what, where it is laid out in between.
 
-use super::{planes::Planes, shape::ConvShape};
+use super::{planes::Planes, scratch::Scratch, shape::ConvShape};
 use crate::{
-    kernels::conv::{CHUNK, dots, multiply},
-    limit,
-    memory::buffer::Buffer,
+    kernels::{
+        conv::{CHUNK, dots, multiply},
+        matmul::{Epilogue, Mat, MatMut, Rows, matmul},
+    },
     threads::share,
 };
 use std::ops::Range;
@@ -24,7 +25,13 @@ pub(super) fn forward(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], y: 
         for (group, outputs) in by_group(outputs, shape.group_outputs()) {
             split_images(&planes, shape, x, n..n + 1, group, split);
             let wide = &mut wide[..outputs.len() * columns];
-            multiply(&w[outputs.start * taps..outputs.end * taps], &offsets, split, columns, wide);
+            product(
+                &w[outputs.start * taps..outputs.end * taps],
+                &offsets,
+                split,
+                shape.group_outputs(),
+                wide,
+            );
             for (o, wide) in outputs.zip(wide.chunks_exact(columns)) {
                 planes.narrow(wide, bias[o], &mut y[(o - first) * output..][..output]);
             }
@@ -74,7 +81,7 @@ pub(super) fn input_grad(shape: &ConvShape, w: &[f32], g: &[f32], dx: &mut [f32]
                         own.iter().zip(&mut to).for_each(|(&t, to)| *to = kernel[t]);
                     }
                 }
-                multiply(weights, offsets, wide, columns, split);
+                product(weights, offsets, wide, shape.group_inputs(), split);
             }
             for (i, c) in inputs.enumerate() {
                 planes.join(&split[i * columns..], pitch, &mut dx[(c - first) * input..][..input]);
@@ -154,6 +161,25 @@ fn weight_grad_blocks(
     });
 }
 
+/// `out[r][p] = Σ_t weights[r][t] · x[offsets[t] + p]`, for some of `rows` rows in all.
+fn product(weights: &[f32], offsets: &[usize], x: &[f32], rows: usize, out: &mut [f32]) {
+    /// Rows that make it worth it to copy the shifted rows into panels.
+    const MANY: usize = 32;
+    let taps = offsets.len();
+    let own = weights.len() / taps.max(1);
+    let columns = out.len() / own.max(1);
+    if rows < MANY || taps == 0 {
+        return multiply(weights, offsets, x, columns, out);
+    }
+    let weights = Mat::new(weights, 0, [own, taps], [taps as isize, 1]);
+    matmul(
+        weights,
+        Rows::new(x, offsets, columns),
+        MatMut::new(out, [own, columns], columns),
+        Epilogue::NONE,
+    );
+}
+
 /// Where each element of the kernel, channel by channel, meets the first output, when planes lie `pitch` apart.
 fn kernel_offsets(planes: &Planes, channels: usize, pitch: usize) -> Vec<usize> {
     let of_channel =
@@ -193,20 +219,4 @@ fn by_group(channels: Range<usize>, of_group: usize) -> impl Iterator<Item = (us
 
 fn area([height, width]: [usize; 2]) -> usize {
     height * width
-}
-
-/// Memory for one task, from the pool; its values are unspecified.
-struct Scratch(Buffer);
-
-impl Scratch {
-    fn new(len: usize) -> Scratch {
-        match Buffer::new(len) {
-            Some(buffer) => Scratch(buffer),
-            None => limit::refusal("conv2d", &[len].into(), len).fail(),
-        }
-    }
-
-    fn get(&mut self) -> &mut [f32] {
-        self.0.get_mut().expect("a new buffer has one owner")
-    }
 }

@@ -1,10 +1,15 @@
 //! Two-dimensional convolution and its two adjoints.
 
 mod direct;
+mod method;
 mod planes;
+mod pointwise;
+mod scratch;
 mod shape;
 pub(crate) mod unfold;
+mod winograd;
 
+pub use method::{DirectConvolutions, direct_convolutions};
 pub use shape::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, check_conv_bias};
 pub(crate) use shape::{Window, axis_names, check_images};
 
@@ -39,7 +44,7 @@ impl Tensor {
         }
         let bias = bias.map_or_else(|| vec![0.0; shape.out_channels], Tensor::to_vec);
         let (x, w) = (self.contiguous(), weight.contiguous());
-        Tensor::written(shape.y(), |y| direct::forward(&shape, elements(&x), elements(&w), &bias, y))
+        Tensor::written(shape.y(), |y| method::forward(&shape, elements(&x), elements(&w), &bias, y))
     }
 
     /// The gradient of a convolution by its input, for images of height and width `size`: this is the weight
@@ -63,7 +68,7 @@ impl Tensor {
         let op = "conv2d_input_grad";
         let shape = ConvShape::of_input_grad(op, self.shape(), g.shape(), size, options).or_fail();
         let (w, g) = (self.contiguous(), g.contiguous());
-        Tensor::written(shape.x(), |dx| direct::input_grad(&shape, elements(&w), elements(&g), dx))
+        Tensor::written(shape.x(), |dx| method::input_grad(&shape, elements(&w), elements(&g), dx))
     }
 
     /// The gradient of a convolution by its weight, for kernels of height and width `kernel`: this is the input, `g`
@@ -88,7 +93,7 @@ impl Tensor {
         let op = "conv2d_weight_grad";
         let shape = ConvShape::of_weight_grad(op, self.shape(), g.shape(), kernel, options).or_fail();
         let (x, g) = (self.contiguous(), g.contiguous());
-        Tensor::written(shape.w(), |dw| direct::weight_grad(&shape, elements(&x), elements(&g), dw))
+        Tensor::written(shape.w(), |dw| method::weight_grad(&shape, elements(&x), elements(&g), dw))
     }
 }
 
