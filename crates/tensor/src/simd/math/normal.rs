@@ -82,8 +82,8 @@ impl<S: Simd> Lane<S> {
     pub fn gelu(self) -> Self {
         // Beyond ±14.7 the result is x or zero.
         let t = self.abs().at_most(14.7);
-        // -0.0, from which nothing is taken without a sign.
-        let limit = self.lt(0.0).select(self.same(-0.0), self);
+        // -0.0 where x is negative, from which nothing is taken without a sign.
+        let limit = self.at_least(-0.0);
         self.or_limit(limit - t.normal_tail(t * t.scaled_normal_tail()))
     }
 
