@@ -112,6 +112,12 @@ impl Channels {
         let padded = count.next_multiple_of(MAX_LANES);
         Channels { count, padded, pitch: SQUARE * padded + MAX_LANES }
     }
+
+    /// Writes the zeros of a segment's pixels: the first pixel, and the channels that are none.
+    fn clear(&self, pixels: &mut [f32]) {
+        let zeros = if self.count < self.padded { pixels.len() } else { self.padded };
+        pixels[..zeros].fill(0.0);
+    }
 }
 
 /// Some rows of tiles of one image.
@@ -232,7 +238,7 @@ impl Plan {
             (Scratch::new(tiles * self.inputs.pitch), Scratch::new(tiles * own.pitch));
         let (pixels, results) = (pixels.get(), results.get());
         let (squares_in, squares_out) = (squares_in.get(), squares_out.get());
-        pixels.fill(0.0);
+        self.inputs.clear(pixels);
         let mut own_bias = vec![0.0; own.padded];
         if !bias.is_empty() {
             own_bias[..outputs.len()].copy_from_slice(&bias[outputs.clone()]);
@@ -283,8 +289,8 @@ impl Plan {
         (lines * width + 1) * channels.padded
     }
 
-    /// The transformed inputs of a segment's tiles: `[tile, square, channel]`. `pixels` holds zeros where nothing of an
-    /// earlier segment stands.
+    /// The transformed inputs of a segment's tiles: `[tile, square, channel]`. `pixels` were cleared
+    /// for the input's channels.
     fn transform_inputs(&self, x: &[f32], segment: &Segment, pixels: &mut [f32], squares_in: &mut [f32]) {
         let first = (segment.rows.start * OUTPUTS).saturating_sub(self.padding[0]);
         let end = (segment.rows.end * OUTPUTS + INPUTS - OUTPUTS).saturating_sub(self.padding[0]);
@@ -384,9 +390,9 @@ impl Plan {
                 let room = self.pixels(inputs, self.input).max(self.pixels(outputs, self.output));
                 let mut pixels = Scratch::new(room);
                 let pixels = pixels.get();
-                pixels.fill(0.0);
+                inputs.clear(pixels);
                 self.transform_inputs(x, segment, pixels, squares_in);
-                pixels.fill(0.0);
+                outputs.clear(pixels);
                 self.transform_gradients(g, segment, pixels, squares_out);
             });
             share::for_each_piece(sums, square, &|at, sums| {
@@ -445,10 +451,12 @@ fn places<const N: usize>(
     first: usize,
     channels: usize,
 ) -> [[usize; N]; N] {
-    let inside =
-        |axis: usize, k: usize| (corner[axis] + k).checked_sub(padding[axis]).filter(|&at| at < size[axis]);
+    let inside = |axis: usize| -> [Option<usize>; N] {
+        std::array::from_fn(|k| (corner[axis] + k).checked_sub(padding[axis]).filter(|&at| at < size[axis]))
+    };
+    let (lines, columns) = (inside(0), inside(1));
     std::array::from_fn(|r| {
-        std::array::from_fn(|c| match (inside(0, r), inside(1, c)) {
+        std::array::from_fn(|c| match (lines[r], columns[c]) {
             (Some(line), Some(column)) => ((line - first) * size[1] + column + 1) * channels,
             _ => 0,
         })
