@@ -188,7 +188,7 @@ impl<M: Map<IN, OUT>, const IN: usize, const OUT: usize> Kernel for Transform<'_
                     let mut x = row[c];
                     if M::WATCHED {
                         x = x + bias;
-                        watch = watch + (x - x);
+                        watch = x.mul_add(0.0, watch);
                     }
                     write(x, to, results[r][c] + channel);
                 }

@@ -142,7 +142,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The array from column `j` on.
-    pub(super) fn from_column(&self, j: usize) -> *const f32 {
+    pub(super) fn at_column(&self, j: usize) -> *const f32 {
         self.data.as_ptr().wrapping_add(j)
     }
 

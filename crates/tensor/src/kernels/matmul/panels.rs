@@ -97,7 +97,7 @@ impl<'a> Panels<'a> {
                         // SAFETY: the columns belong to the rows, which have whole vectors of them, and so has the panel.
                         unsafe {
                             (self.kernels.pack_rows)(
-                                rows.from_column(lines.start),
+                                rows.at_column(lines.start),
                                 starts,
                                 width,
                                 room.as_mut_ptr(),

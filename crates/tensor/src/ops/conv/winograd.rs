@@ -362,7 +362,7 @@ impl Plan {
     fn weight_grad(&self, images: usize, x: &[f32], g: &[f32], dw: &mut [f32]) -> bool {
         let (inputs, outputs) = (self.inputs, self.outputs);
         // An odd number of cache lines, as for tiles.
-        let square = (outputs.count * inputs.padded / MAX_LANES | 1) * MAX_LANES;
+        let square = ((outputs.count * inputs.padded / MAX_LANES) | 1) * MAX_LANES;
         let mut sums = Scratch::new(SQUARE * square);
         let sums = sums.get();
         let segments = self.segments(0..images);
