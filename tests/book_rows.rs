@@ -5,7 +5,7 @@
 mod nets;
 
 use gradus::{
-    autograd::{check::GradCheck, exact::value_and_grad, op::reference::Array},
+    autograd::{exact::value_and_grad, op::reference::Array},
     nn::{
         book,
         data::{Dataset, digits, npy::npz},

@@ -1,7 +1,11 @@
 //! Rows of docs/book/rows.md that ask for random cases: those that are of layers and models, 64 cases each, and which tests
 //! have those of all others.
 
-use gradus::{autograd::check::GradCheck, nn::flatten, nn::flatten_gradients, prelude::*};
+use gradus::{
+    autograd::check::GradCheck,
+    nn::{flatten, flatten_gradients},
+    prelude::*,
+};
 use std::{fs, path::Path};
 
 /// The rows that ask for random cases.
