@@ -24,7 +24,10 @@ use std::process::ExitCode;
 /// How many letters it sees, and how many numbers stand for one.
 const CONTEXT: usize = 64;
 const SIZE: usize = 64;
-const BATCH: usize = 16;
+/// Few pieces of text in a step: the more steps there are for the same work, the sooner it knows what to look back at.
+const BATCH: usize = 8;
+/// How many texts it writes in the end, to be counted on: one of them has some four sentences.
+const TEXTS: usize = 32;
 
 struct Gpt {
     letters: Embedding,
@@ -38,7 +41,7 @@ module!(Gpt { letters, places, blocks, norm, output });
 impl Gpt {
     fn new(letters: usize, rng: &mut Rng) -> Gpt {
         let options = TransformerOptions { dropout: 0.0, gelu: true, norm_first: true };
-        let block = |_| TransformerEncoderLayer::new(SIZE, 4, 4 * SIZE, options, rng);
+        let block = |_| TransformerEncoderLayer::new(SIZE, 2, 2 * SIZE, options, rng);
         let blocks = (0..2).map(block).collect();
         let small = Init::Normal(0.02);
         Gpt {
@@ -63,16 +66,27 @@ impl Gpt {
         scores.reshape([next.numel(), scores.shape()[2]]).cross_entropy(next)
     }
 
-    /// So many letters behind this beginning, each drawn by its probability.
-    fn write(&self, letters: &Letters, beginning: &str, count: usize, rng: &mut Rng) -> String {
-        let mut text = letters.numbers(beginning);
+    /// Texts that go on from the same beginning by so many letters, each drawn by its probability, of which the temperature
+    /// takes the unlikely ones away.
+    fn write(
+        &self,
+        letters: &Letters,
+        beginning: &str,
+        [texts, count]: [usize; 2],
+        rng: &mut Rng,
+    ) -> Vec<String> {
+        let sampler = Sampler { temperature: 0.5, ..Sampler::default() };
+        let mut written = vec![letters.numbers(beginning); texts];
         for _ in 0..count {
-            let seen = &text[text.len().saturating_sub(CONTEXT)..];
-            let scores = self.forward(eager(), &Indices::new(seen, [1, seen.len()]));
-            let sampler = Sampler { temperature: 0.8, ..Sampler::default() };
-            text.push(sampler.draw(&scores.select(0, 0).select(0, -1), rng) as i32);
+            let seen: Vec<&[i32]> =
+                written.iter().map(|text| &text[text.len().saturating_sub(CONTEXT)..]).collect();
+            let seen = Indices::new(seen.concat(), [texts, seen[0].len()]);
+            let last = self.forward::<Tensor>(eager(), &seen).select(1, -1);
+            for (i, text) in written.iter_mut().enumerate() {
+                text.push(sampler.draw(&last.select(0, i as isize), rng) as i32);
+            }
         }
-        letters.text(&text)
+        written.iter().map(|text| letters.text(text)).collect()
     }
 }
 
@@ -87,7 +101,7 @@ fn draw(text: &[i32], count: usize, rng: &mut Rng) -> (Indices, Indices) {
 
 fn main() -> ExitCode {
     let about = "A small GPT that writes letter by letter.";
-    example("char_gpt", about, ("steps", 600, "batches to learn from"), run)
+    example("char_gpt", about, ("steps", 4000, "batches to learn from"), run)
 }
 
 fn run(task: &Task) -> Outcome {
@@ -122,8 +136,9 @@ fn run(task: &Task) -> Outcome {
     let chart = Chart::new("step", "loss of a letter");
     let chart = chart.line("training", column(&rows, 1)).line("test", column(&rows, 2));
     figure(task.out.join("char_gpt.svg"), "A small GPT", 1, &[chart])?;
-    let written = gpt.write(&letters, &text.chars().take(8).collect::<String>(), steps.min(800), rng);
-    println!("\n{written}");
+    let beginning: String = text.chars().take(8).collect();
+    let written = gpt.write(&letters, &beginning, [TEXTS, steps.min(200)], rng);
+    println!("\n{}", written[0]);
     let figures = Figures::default().put("test", rows[rows.len() - 1][2]);
     if !task.is_own {
         return Ok(figures);

@@ -97,7 +97,7 @@ impl<R: Recurrent> LanguageModel<R> {
 
 fn main() -> ExitCode {
     let about = "Language models of words, RNN and LSTM, after chapters 5 and 6 of the second book.";
-    example("language_model", about, ("epochs", 16, "passes over the text"), run)
+    example("language_model", about, ("epochs", 32, "passes over the text"), run)
 }
 
 /// The perplexities of a training in validation; that in test; and what the model writes then.
@@ -143,7 +143,7 @@ fn run(task: &Task) -> Outcome {
         println!("\n{name}: perplexity {test:.3} in test; it writes\n{text}");
         figures = figures.put(name, test);
         if task.is_own {
-            figures = figures.put(format!("{name}_grammatical"), grammar::grammatical(&text));
+            figures = figures.put(format!("{name}_grammatical"), grammar::grammatical(&[text]));
         }
     }
     Ok(figures)

@@ -17,6 +17,7 @@ RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 
 step "the tests"
 cargo test --workspace
+scripts/random_cases.sh
 
 # The workspace's tests have all features of nn on: the facade's examples ask for them.
 step "what the other features bring, and nn without any"

@@ -4,7 +4,7 @@ use std::{
     env,
     fmt::Write as _,
     fs,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 /// The layers of each crate, from the ground up: a file imports from its own layer and from those before it.
@@ -212,6 +212,36 @@ fn every_file_of_tests_is_run() {
             let is_run = suite.lines().any(|line| line == format!("mod {name};"))
                 || manifest.contains(&format!("[[test]]\nname = \"{name}\"\n"));
             assert!(!is_test || is_run, "{path:?} is neither in tests/suite.rs nor a test of its own");
+        }
+    }
+}
+
+/// The file that a `#[path]` leads to, from the folder of the one that says it.
+fn led_to(from: &Path, line: &str) -> Option<PathBuf> {
+    let path = line.trim().strip_prefix("#[path = \"")?.split('"').next()?;
+    let mut found = from.parent()?.to_owned();
+    for part in Path::new(path).components() {
+        match part {
+            Component::ParentDir => _ = found.pop(),
+            part => found.push(part),
+        }
+    }
+    Some(found)
+}
+
+/// A crate's tests may use files of the crates below it, in the order in which the layers are listed, and of none above.
+#[test]
+fn crates_read_no_files_of_those_above_them() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let homes: Vec<PathBuf> = LAYERS.iter().map(|(of, _)| crates.join(of)).collect();
+    for (number, home) in homes.iter().enumerate() {
+        let folders = ["src", "tests", "benches", "examples"].map(|folder| home.join(folder));
+        for path in folders.iter().filter(|folder| folder.is_dir()).flat_map(|folder| files(folder)) {
+            let text = fs::read_to_string(&path).unwrap();
+            for read in text.lines().filter_map(|line| led_to(&path, line)) {
+                let is_below = homes[..=number].iter().any(|home| read.starts_with(home));
+                assert!(is_below, "{path:?} reads {read:?}, which stands above it");
+            }
         }
     }
 }

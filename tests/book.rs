@@ -1,7 +1,10 @@
 //! The worked numbers of *Deep Learning from Scratch* and of the notes on it, as far as they concern single formulas.
 //! Each was computed independently, in f64.
 
-use gradus::prelude::*;
+use gradus::{
+    autograd::{exact, op::reference::Array},
+    prelude::*,
+};
 
 /// Equal to about seven digits, which is what f32 has.
 #[track_caller]
@@ -77,12 +80,20 @@ fn stacked_linear_layers_are_one() {
 fn simple_net_of_chapter_4() {
     let tape = Tape::new();
     let w = tape.var([[0.47355232, 0.9977393, 0.84668094], [0.85557411, 0.035_636_61, 0.69422093]]);
-    let p = tape.constant([[0.6, 0.9]]).matmul(&w);
+    let x = tape.var([[0.6, 0.9]]);
+    let p = x.matmul(&w);
     all_close(&p.value(), &[1.054148091, 0.630716529, 1.132807401]);
     let loss = p.cross_entropy(&Indices::from([2]));
     close(loss.item(), 0.9280682858);
     let dw = [0.2192476267, 0.1435624661, -0.3628100928, 0.32887144, 0.2153436992, -0.5442151392];
     all_close(&loss.backward()[w], &dw);
+    // Between f32s, as the book prints them, the gradient has all of its digits.
+    let printed = vec![0.47355232, 0.9977393, 0.84668094, 0.85557411, 0.03563661, 0.69422093];
+    let (_, exact) =
+        exact::at(loss, &[(w, Array::new(printed, [2, 3])), (x, Array::new(vec![0.6, 0.9], [1, 2]))]);
+    for (found, expected) in exact[0].data().iter().zip(dw) {
+        assert!((found - expected).abs() < 1e-8, "{found} is not {expected}");
+    }
     // The same with a one-hot target.
     let soft = p.soft_cross_entropy(&tape.constant([[0.0, 0.0, 1.0]]));
     close(soft.item(), 0.9280682858);

@@ -143,7 +143,7 @@ fn dates_are_those_of_the_calendar() {
 #[test]
 fn the_language_is_as_hard_as_its_formula_says() {
     let text = grammar::text(20_000, &mut Rng::seed(3));
-    assert_eq!(grammar::grammatical(&text), 1.0);
+    assert_eq!(grammar::grammatical(std::slice::from_ref(&text)), 1.0);
     let corpus = Corpus::of(&text);
     assert_eq!(corpus.words.len(), 42);
     // Half of the sentences have 6 words, half 10: a deviation of 2 in each.
@@ -159,9 +159,14 @@ fn the_language_is_as_hard_as_its_formula_says() {
         "the king his crown .",
         "the king likes his crown crown .",
     ] {
-        assert_eq!(grammar::grammatical(wrong), 0.0, "{wrong}");
+        assert_eq!(grammar::grammatical(&[wrong.to_owned()]), 0.0, "{wrong}");
     }
-    assert_eq!(grammar::grammatical("the queen who saw the monk hides her palace . the"), 1.0);
+    let right = "the queen who saw the monk hides her palace . the".to_owned();
+    assert_eq!(grammar::grammatical(std::slice::from_ref(&right)), 1.0);
+    // Of several texts all sentences count alike, and a text without any not at all.
+    let wrong = "the king likes . the king . the king likes his crown .".to_owned();
+    assert_eq!(grammar::grammatical(&[right, wrong, "the queen".to_owned()]), 0.5);
+    assert_eq!(grammar::grammatical(&[]), 0.0);
 }
 
 #[test]

@@ -47,12 +47,16 @@ pub(crate) fn text(sentences: usize, rng: &mut Rng) -> String {
     text
 }
 
-/// The share of a text's sentences that are of the language. What stands behind the last full stop does not count.
-pub(crate) fn grammatical(text: &str) -> f64 {
-    let sentences: Vec<&str> = text.split('.').collect();
-    let whole = &sentences[..sentences.len() - 1];
-    let right = whole.iter().filter(|sentence| is_sentence(&sentence.split_whitespace().collect::<Vec<_>>()));
-    right.count() as f64 / whole.len().max(1) as f64
+/// The share of some texts' sentences that are of the language. What stands behind the last full stop of each does not count.
+pub(crate) fn grammatical(texts: &[String]) -> f64 {
+    let (mut right, mut all) = (0, 0);
+    for (text, _) in texts.iter().filter_map(|text| text.rsplit_once('.')) {
+        for sentence in text.split('.') {
+            right += usize::from(is_sentence(&sentence.split_whitespace().collect::<Vec<_>>()));
+            all += 1;
+        }
+    }
+    right as f64 / (all as f64).max(1.0)
 }
 
 /// Whether these words, without the full stop, are a sentence.

@@ -1,7 +1,7 @@
 //! The numbers that DeZero, the framework of *Deep Learning from Scratch 3*, computes on its way. Each was computed
 //! independently, in f64.
 
-use gradus_autograd::{check::numerical_gradient, functional::hessian, prelude::*};
+use gradus_autograd::{check::numerical_gradient, functional::hessian, op::reference::Array, prelude::*};
 
 #[track_caller]
 fn close(found: f32, expected: f64) {
@@ -99,9 +99,8 @@ fn step_28_rosenbrock() {
 fn steps_29_and_33_newtons_method() {
     // x⁴ - 2x² from 2.
     let mut x = 2.0;
-    for (step, next) in
-        [1.4545454545, 1.1510467894, 1.0253259290, 1.0009084519, 1.0000012353, 1.0].into_iter().enumerate()
-    {
+    let printed = [1.4545454545, 1.1510467894, 1.0253259290, 1.0009084519, 1.0000012353, 1.0];
+    for (step, next) in printed.into_iter().enumerate() {
         let tape = Tape::new();
         let v = tape.var(x);
         let y = v.square().square() - 2.0 * v.square();
@@ -112,6 +111,17 @@ fn steps_29_and_33_newtons_method() {
         }
         x -= first.item() / second.item();
         close(x, next);
+    }
+    // The same in f64, to the last printed digit.
+    let tape = Tape::new();
+    let v = tape.var(2.0);
+    let first = (v.square().square() - 2.0 * v.square()).grad(&[v])[0].unwrap();
+    let second = first.grad(&[v])[0].unwrap();
+    let (mut exact, mut x) = (tape.exact(), 2.0);
+    for next in printed {
+        exact.move_to(&[(v, Array::full([], x))]);
+        x -= exact.of(first).data()[0] / exact.of(second).data()[0];
+        assert!((x - next).abs() < 1e-10, "{x} is not {next}");
     }
 }
 
@@ -124,6 +134,8 @@ fn steps_34_and_35_sine_and_tanh_to_high_order() {
         for derivative in expected {
             y = y.grad(&[x])[0].unwrap();
             close(y.item(), derivative);
+            let exact = tape.exact().of(y).data()[0];
+            assert!((exact - derivative).abs() < 1e-10, "{exact} is not {derivative}");
         }
     };
     close(1f32.sin(), 0.8414709848);

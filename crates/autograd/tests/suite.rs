@@ -2,7 +2,7 @@
 
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 mod common;
-#[path = "common/messages.rs"]
+#[path = "../../check/tests/support/messages.rs"]
 mod messages;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 #[path = "../../tensor/tests/common/mod.rs"]
@@ -11,7 +11,7 @@ mod model;
 #[path = "common/numbers.rs"]
 mod numbers;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
-#[path = "common/panics.rs"]
+#[path = "../../tensor/tests/common/panics.rs"]
 mod panics;
 #[allow(dead_code, unused_imports, unreachable_pub)] // shared with the programs in `benches/checkers`
 mod planted;

@@ -1,6 +1,6 @@
 //! The tests of this crate in one program, which links once: a file for each subject.
 
-#[path = "../../autograd/tests/common/messages.rs"]
+#[path = "support/messages.rs"]
 mod messages;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 mod support;

@@ -1,12 +1,12 @@
 //! The tests of this crate in one program, which links once: a file for each subject.
 
-#[path = "../../autograd/tests/common/messages.rs"]
+#[path = "../../check/tests/support/messages.rs"]
 mod messages;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 #[path = "../../autograd/tests/common/numbers.rs"]
 mod numbers;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
-#[path = "../../autograd/tests/common/panics.rs"]
+#[path = "../../tensor/tests/common/panics.rs"]
 mod panics;
 
 #[path = "common/descent.rs"]

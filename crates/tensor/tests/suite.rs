@@ -2,10 +2,10 @@
 
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 mod common;
-#[path = "../../autograd/tests/common/messages.rs"]
+#[path = "../../check/tests/support/messages.rs"]
 mod messages;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
-#[path = "../../autograd/tests/common/panics.rs"]
+#[path = "common/panics.rs"]
 mod panics;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 mod reference;

@@ -1,6 +1,6 @@
 //! Gradients through time: whether they explode or vanish is decided by the recurrent weight (the second book, chapter 6).
 
-use gradus_autograd::prelude::*;
+use gradus::prelude::*;
 
 /// The norms of the gradient of the last of 20 states by each of them, the last but one first, divided by the batch's
 /// two examples as in the book.

@@ -3,7 +3,7 @@
 //! a variable:
 //!
 //! ```text
-//! GRADUS_MNIST=path/to/mnist cargo test --release -p gradus-nn --test experiments -- --ignored --nocapture --test-threads=1
+//! GRADUS_MNIST=path/to/mnist cargo test --release -p gradus --test experiments -- --ignored --nocapture --test-threads=1
 //! ```
 //!
 //! What they gave is recorded in docs/experiments.md.
@@ -12,18 +12,10 @@ mod cures;
 mod digits;
 mod flow;
 mod mnist;
-#[path = "../../../../examples/common/nets.rs"]
+#[path = "../../examples/common/nets.rs"]
 #[expect(dead_code, reason = "the examples' nets, of which some are used here")]
 mod nets;
 mod rows;
 mod runs;
 mod spiral;
 mod words;
-
-/// What the book's nets, which stand with the examples of `gradus`, import from there. That crate has this one inside.
-mod prelude {
-    pub(crate) use gradus_autograd::prelude::*;
-    pub(crate) use gradus_nn::*;
-}
-extern crate self as gradus;
-use gradus_nn as nn;

@@ -1,8 +1,7 @@
 //! Words as vectors, by counting and by prediction (the second book, chapters 2 and 3), on its sentence of seven words.
 //! A singular value decomposition is not part of gradus; the one here is for matrices as small as these.
 
-use gradus_autograd::prelude::*;
-use gradus_nn::{Adam, Init, Optimizer, module};
+use gradus::prelude::*;
 
 /// "You say goodbye and I say hello." by word, in order of first appearance.
 const SENTENCE: [usize; 8] = [0, 1, 2, 3, 4, 1, 5, 6];

@@ -5,8 +5,7 @@ use crate::{
     rows::{self, Data},
     runs::{Outcome, train},
 };
-use gradus_autograd::prelude::*;
-use gradus_nn::{Adam, Init, Sgd, data::digits};
+use gradus::{nn::data::digits, prelude::*};
 
 pub(crate) fn flat_digits() -> Data {
     let digits = digits::load().map_inputs(|images| images.reshape([1797, 64]));

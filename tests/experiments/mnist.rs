@@ -9,10 +9,9 @@ use crate::{
     rows::{self, Data},
     runs::{Outcome, train},
 };
-use gradus_autograd::prelude::*;
-use gradus_nn::{
-    Adam, Init, Layer, Linear, Module, Sequential, Sgd, Sigmoid,
-    data::{Dataset, mnist},
+use gradus::{
+    nn::data::{Dataset, mnist},
+    prelude::*,
 };
 use std::{env, time::Instant};
 
@@ -149,7 +148,7 @@ fn search() {
         "search of 100 trials",
         || rows::search(&few, &[100; 6], 100, 200),
         |trials| {
-            let line = |trial: &gradus_nn::train::Trial| {
+            let line = |trial: &gradus::nn::train::Trial| {
                 let (lr, decay) = (trial.params["lr"], trial.params["weight_decay"]);
                 format!("\n  {:.3} at lr {lr:.2e}, weight decay {decay:.1e}", trial.score)
             };
@@ -211,11 +210,10 @@ fn simple_convolutional_net() {
 }
 
 /// Rows 92 and 105: weights as NumPy saves them.
-#[cfg(feature = "npz")]
 mod npz {
     use super::*;
     use crate::nets::deep_conv_net;
-    use gradus_nn::data::npy::npz;
+    use gradus::nn::data::npy::npz;
 
     /// The weights of a convolutional net written and read again.
     #[test]

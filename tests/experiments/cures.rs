@@ -6,8 +6,7 @@ use crate::{
     rows::Data,
     runs::{Outcome, train},
 };
-use gradus_autograd::prelude::Rng;
-use gradus_nn::{Adam, Init, Optimizer, Sequential, Sgd, optim::Group};
+use gradus::{nn::optim::Group, prelude::*};
 use std::fmt;
 
 /// What is done, and what came of it.

@@ -4,14 +4,15 @@ use crate::{
     nets::{Extras, multi_layer_net},
     runs::{Outcome, train},
 };
-use gradus_autograd::prelude::*;
-use gradus_nn::{
-    AdaGrad, Adam, Init, Optimizer, Sequential, Sgd,
-    data::Dataset,
-    init::Fan,
-    metrics::{accuracy, predict},
-    optim::Group,
-    train::{Distribution, Epoch, KeepBest, RandomSearch, Trainer, Trial},
+use gradus::{
+    nn::{
+        data::Dataset,
+        init::Fan,
+        metrics::{accuracy, predict},
+        optim::Group,
+        train::{Distribution, Epoch, KeepBest, RandomSearch, Trial},
+    },
+    prelude::*,
 };
 
 /// Neither batch normalisation nor dropout.

@@ -1,10 +1,11 @@
 //! The book's way to train its nets.
 
-use gradus_autograd::prelude::*;
-use gradus_nn::{
-    Layer, Optimizer,
-    data::Dataset,
-    metrics::{accuracy, predict},
+use gradus::{
+    nn::{
+        data::Dataset,
+        metrics::{accuracy, predict},
+    },
+    prelude::*,
 };
 
 /// What a training run came to.

@@ -1,11 +1,11 @@
 //! Three arms of a spiral, which no line tells apart (the second book, chapter 1).
 
-use gradus_autograd::prelude::*;
-use gradus_nn::{
-    Init, Linear, Sequential, Sgd, Sigmoid,
-    data::Dataset,
-    metrics::{accuracy, predict},
-    train::Trainer,
+use gradus::{
+    nn::{
+        data::Dataset,
+        metrics::{accuracy, predict},
+    },
+    prelude::*,
 };
 
 /// 100 points of each arm: the angle grows with the radius, with some noise.
