@@ -1,5 +1,7 @@
 //! What is written to files and read again: tensors by name, the parameters of a model, the state of a run.
 
+#[cfg(any(feature = "npz", feature = "pt"))]
+mod archive;
 mod elements;
 mod file;
 mod safetensors;
@@ -9,6 +11,8 @@ mod torch;
 mod weights;
 
 pub use self::safetensors::{load_metadata, load_tensors, save_tensors};
+#[cfg(feature = "npz")]
+pub(crate) use archive::Archive;
 #[cfg(feature = "npz")]
 pub(crate) use elements::half;
 pub(crate) use elements::{Kind, whole};
