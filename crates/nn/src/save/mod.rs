@@ -2,6 +2,7 @@
 
 #[cfg(any(feature = "npz", feature = "pt"))]
 mod archive;
+mod checkpoints;
 mod elements;
 mod file;
 mod safetensors;
@@ -13,10 +14,13 @@ mod weights;
 pub use self::safetensors::{load_metadata, load_tensors, save_tensors};
 #[cfg(feature = "npz")]
 pub(crate) use archive::Archive;
+pub use checkpoints::Checkpoints;
 #[cfg(feature = "npz")]
 pub(crate) use elements::half;
 pub(crate) use elements::{Kind, whole};
 pub use file::{DataError, write_atomically};
+#[cfg(feature = "png")]
+pub(crate) use file::room;
 pub(crate) use file::{Reason, expansion_limit, read_file, unpack};
 pub use state::{State, StateError};
 pub use weights::{LoadOptions, Rename, Unmatched, load, load_state_dict, load_with, save, state_dict};

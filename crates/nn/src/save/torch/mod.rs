@@ -9,7 +9,7 @@ mod pickle;
 use super::{
     archive::Archive,
     elements::Kind,
-    file::{Reason, expansion_limit},
+    file::{Reason, expansion_limit, room},
     safetensors::insert,
     weights::Rename,
 };
@@ -283,7 +283,7 @@ impl Described<'_> {
         if end.is_none_or(|end| end > storage.len()) {
             return Err(format!("goes beyond its storage of {} bytes", storage.len()));
         }
-        let mut bytes = Vec::with_capacity(self.len * size);
+        let mut bytes = room(self.len * size)?;
         let mut index = vec![0; self.shape.len()];
         let mut at = self.offset;
         loop {
