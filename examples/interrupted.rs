@@ -57,6 +57,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     let last = trainer.history().records().last().ok_or("there is an epoch")?;
-    println!("loss {:.4}, hash {:016x}", last.get("loss").unwrap_or(f64::NAN), last.hash().unwrap_or_default());
+    println!(
+        "loss {:.4}, hash {:016x}",
+        last.get("loss").unwrap_or(f64::NAN),
+        last.hash().unwrap_or_default()
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -23,7 +23,8 @@ fuzz_target!(|data: &[u8]| {
     let read = within(limit, file, |path| {
         let dir = path.parent().expect("it lies in one").to_owned();
         fs::copy(path, dir.join("train-images-idx3-ubyte")).expect("can be written");
-        fs::write(dir.join("train-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 2, 1, 7]).expect("can be written");
+        fs::write(dir.join("train-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 2, 1, 7])
+            .expect("can be written");
         let _ = mnist::load_train(&dir);
         idx::read(path)
     });

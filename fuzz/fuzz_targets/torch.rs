@@ -12,8 +12,12 @@ fuzz_target!(|data: &[u8]| {
     let file = match how % 2 {
         0 => rest,
         _ => {
-            let entries: [(&str, &[u8]); 4] =
-                [("a/data.pkl", rest), ("a/byteorder", b"little"), ("a/data/0", &storage), ("a/data/1", &storage)];
+            let entries: [(&str, &[u8]); 4] = [
+                ("a/data.pkl", rest),
+                ("a/byteorder", b"little"),
+                ("a/data/0", &storage),
+                ("a/data/1", &storage),
+            ];
             of_pickle = archive(&entries, false);
             &of_pickle
         }

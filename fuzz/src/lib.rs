@@ -103,7 +103,9 @@ pub fn archive(entries: &[(&str, &[u8])], compressed: bool) -> Vec<u8> {
     let method = if compressed { CompressionMethod::Deflated } else { CompressionMethod::Stored };
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in entries {
-        archive.start_file(*name, SimpleFileOptions::default().compression_method(method)).expect("in memory");
+        archive
+            .start_file(*name, SimpleFileOptions::default().compression_method(method))
+            .expect("in memory");
         archive.write_all(bytes).expect("in memory");
     }
     archive.finish().expect("in memory").into_inner()

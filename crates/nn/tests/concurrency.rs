@@ -2,9 +2,7 @@
 
 use gradus_autograd::prelude::*;
 use gradus_nn::{
-    Adam, BatchNorm1d, Dropout, Layer, Linear, Relu, Sequential, flatten,
-    metrics::predict,
-    train::Trainer,
+    Adam, BatchNorm1d, Dropout, Layer, Linear, Relu, Sequential, flatten, metrics::predict, train::Trainer,
 };
 use rayon::prelude::*;
 use std::{
@@ -52,7 +50,8 @@ fn models_trained_beside_each_other_have_the_bits_of_those_trained_alone() {
     let inside: Vec<Vec<u32>> = (0..MANY).into_par_iter().map(trained).collect();
     assert_eq!(inside, expected);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    let (a, (b, c)) = pool.install(|| rayon::join(|| trained(0), || rayon::join(|| trained(1), || trained(2))));
+    let (a, (b, c)) =
+        pool.install(|| rayon::join(|| trained(0), || rayon::join(|| trained(1), || trained(2))));
     assert_eq!([a, b, c], expected[..3]);
     // Each in a pool of its own.
     let own = beside_each_other(|seed| {
@@ -77,8 +76,11 @@ fn one_model_answers_many_threads_at_once() {
         answers.into_iter().all(|answer| answer == expected)
     });
     assert!(answers.into_iter().all(|same| same.unwrap()));
-    let rows: Vec<Tensor> = (0..test.len()).into_par_iter().map(|i| net.forward(test.inputs().slice(0, i..i + 1))).collect();
-    assert!(rows.iter().enumerate().all(|(i, row)| (row - expected.slice(0, i..i + 1)).abs().max().item() < 1e-4));
+    let rows: Vec<Tensor> =
+        (0..test.len()).into_par_iter().map(|i| net.forward(test.inputs().slice(0, i..i + 1))).collect();
+    assert!(
+        rows.iter().enumerate().all(|(i, row)| (row - expected.slice(0, i..i + 1)).abs().max().item() < 1e-4)
+    );
     // Gradients of one model on many tapes.
     let gradient = |i: u64| {
         let tape = Tape::training(i);
@@ -97,7 +99,11 @@ fn a_panic_in_one_of_them_leaves_the_others_alone() {
     // In the forward, in a shard, in the loss, in the pool's own work.
     let breaks = |seed: u64| {
         let (train, _) = flat_digits();
-        let mut net = Sequential::new().push(Linear::new(64, 8, &mut Rng::seed(seed))).push(Linear::new(9, 10, &mut Rng::seed(seed)));
+        let mut net = Sequential::new().push(Linear::new(64, 8, &mut Rng::seed(seed))).push(Linear::new(
+            9,
+            10,
+            &mut Rng::seed(seed),
+        ));
         let mut trainer = Trainer::new(Adam::new(0.01), 100, seed).shards(1 + seed as usize % 3);
         trainer.fit(&mut net, &train, 1, cross_entropy, &mut []);
     };

@@ -134,7 +134,10 @@ fn there_is_no_memory() {
         let set = Command::new("prlimit").args(["--pid", &pid, &format!("--as={limit}:unlimited")]).status();
         assert!(set.unwrap().success());
         let tries: [(_, Result<usize, DataError>); 2] = [
-            ("state.safetensors", load_tensors(dir.join("state.safetensors")).map(|all| all["numbers"].numel())),
+            (
+                "state.safetensors",
+                load_tensors(dir.join("state.safetensors")).map(|all| all["numbers"].numel()),
+            ),
             ("array.npy", npy::read(dir.join("array.npy")).map(|array| array.numel())),
         ];
         for (name, tried) in tries {
@@ -196,7 +199,8 @@ impl<M> Callback<M> for Fails {
 fn a_loader_or_a_callback_that_fails_ends_the_run_in_order() {
     let (train, _) = flat_digits();
     let after = |steps: usize| {
-        let (mut net, mut trainer) = (Linear::new(64, 10, &mut Rng::seed(1)), Trainer::new(Adam::new(0.01), 280, 5));
+        let (mut net, mut trainer) =
+            (Linear::new(64, 10, &mut Rng::seed(1)), Trainer::new(Adam::new(0.01), 280, 5));
         let left = std::cell::Cell::new(steps);
         trainer = trainer.stop_when(move || {
             left.set(left.get() - 1);
@@ -206,7 +210,8 @@ fn a_loader_or_a_callback_that_fails_ends_the_run_in_order() {
         flatten(&net)
     };
     for loader in [true, false] {
-        let (mut net, mut trainer) = (Linear::new(64, 10, &mut Rng::seed(1)), Trainer::new(Adam::new(0.01), 280, 5));
+        let (mut net, mut trainer) =
+            (Linear::new(64, 10, &mut Rng::seed(1)), Trainer::new(Adam::new(0.01), 280, 5));
         trainer.fit(&mut net, &train, 1, cross_entropy, &mut []);
         let count = std::cell::Cell::new(0);
         if loader {

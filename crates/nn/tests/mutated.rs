@@ -81,12 +81,17 @@ static FORMATS: LazyLock<Vec<Format>> = LazyLock::new(|| {
     trainer.state(&net).save(&path).unwrap();
     let state = fs::read(&path).unwrap();
 
-    let images = [&[0u8, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2][..], &[0, 255, 7, 8, 1, 2, 3, 4]].concat();
+    let images =
+        [&[0u8, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2][..], &[0, 255, 7, 8, 1, 2, 3, 4]].concat();
     let mut formats = vec![
         Format { name: "safetensors", read: weights, files: safetensors },
         Format { name: "state", read: checkpoint, files: vec![state] },
         Format { name: "npy", read: |path| npy::read(path).map(drop), files: golden("npy") },
-        Format { name: "csv", read: |path| csv::read(path).map(drop), files: [golden("csv"), golden("gz")].concat() },
+        Format {
+            name: "csv",
+            read: |path| csv::read(path).map(drop),
+            files: [golden("csv"), golden("gz")].concat(),
+        },
         Format { name: "idx", read: |path| idx::read(path).map(drop), files: vec![images] },
     ];
     #[cfg(feature = "npz")]

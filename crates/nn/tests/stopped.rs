@@ -165,19 +165,24 @@ fn the_rest_of_an_epoch_must_be_of_the_same_examples_in_the_same_batches() {
         }
         let untouched = other.state(&net);
         let error = other.restore(&state, &mut net).unwrap_err().to_string();
-        assert!(error.starts_with("the run was stopped within an epoch, which goes on with Cut {"), "{error}");
+        assert!(
+            error.starts_with("the run was stopped within an epoch, which goes on with Cut {"),
+            "{error}"
+        );
         assert_eq!((other.state(&net), flatten(&net)), (untouched, before.clone()));
     }
     let fewer = data.select(&(0..80).collect::<Vec<_>>());
     let (text, file, at) = panic_of(|| trainer.fit(&mut net, &fewer, 1, cross_entropy, &mut []));
     assert_eq!(text, "fit: the run was stopped within an epoch of 90 examples, these are 80");
     assert!(file.ends_with("stopped.rs") && at == line!() - 2, "{file}:{at}");
-    // A place that no run is stopped at.
+    // A place that no run is stopped at, after which the trainer is what it was.
+    let kept = trainer.state(&net);
     for batches in [0, 1, 9, 10, usize::MAX] {
         let mut wrong = state.clone();
         wrong.put("part.batches", batches);
         let error = trainer.restore(&wrong, &mut net).unwrap_err().to_string();
         assert!(error.contains("which is no place between two steps"), "{batches}: {error}");
+        assert_eq!(trainer.state(&net), kept);
     }
     let mut wrong = state.part("part");
     wrong.put("loss", "much");
@@ -235,10 +240,10 @@ fn a_hash_tells_runs_apart() {
     let first = hashes(1, 1, 0.1, &data);
     assert_eq!(hashes(1, 1, 0.1, &data), first);
     let brighter = data.clone().map_inputs(|x| x * 1.0001);
-    // A rate of 0 changes no weights: the order alone.
     for other in [hashes(2, 1, 0.1, &data), hashes(1, 1, 0.1001, &data), hashes(1, 1, 0.1, &brighter)] {
         assert!(other[0] != first[0] && other[1] != first[1]);
     }
+    // So small a rate changes no weights: the order alone does.
     let tiny = f64::from(f32::MIN_POSITIVE);
     assert_ne!(hashes(1, 1, tiny, &data), hashes(1, 2, tiny, &data), "of the order of the examples");
 }

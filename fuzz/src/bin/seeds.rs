@@ -58,7 +58,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let labels = [0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4];
     put("idx", "labels", &as_it_is(&labels))?;
     put("idx", "labels-zipped", &[&[1], &labels[..]].concat())?;
-    let images = [&[0u8, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2][..], &[0, 255, 7, 8, 1, 2, 3, 4]].concat();
+    let images =
+        [&[0u8, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2][..], &[0, 255, 7, 8, 1, 2, 3, 4]].concat();
     put("idx", "images", &as_it_is(&images))?;
 
     let dir = tempfile::tempdir()?;

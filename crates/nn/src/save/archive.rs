@@ -116,7 +116,8 @@ mod tests {
         assert_eq!(error, "lies over another entry: together they are longer than the file");
         // Where they lie one after the other all are read.
         let entries: Vec<(String, Vec<u8>)> = (0..9).map(|i| (i.to_string(), vec![i; 1000])).collect();
-        let entries: Vec<(&str, &[u8])> = entries.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect();
+        let entries: Vec<(&str, &[u8])> =
+            entries.iter().map(|(name, bytes)| (&name[..], &bytes[..])).collect();
         let mut archive = Archive::open(self::archive(&entries, CompressionMethod::Stored), 0).unwrap();
         assert!((0..9).all(|i| archive.read(i).is_ok_and(|bytes| bytes == entries[i].1)));
     }

@@ -18,9 +18,9 @@ pub use checkpoints::Checkpoints;
 #[cfg(feature = "npz")]
 pub(crate) use elements::half;
 pub(crate) use elements::{Kind, whole};
-pub use file::{DataError, write_atomically};
 #[cfg(feature = "png")]
 pub(crate) use file::room;
+pub use file::{DataError, write_atomically};
 pub(crate) use file::{Reason, expansion_limit, read_file, unpack};
 pub use state::{State, StateError};
 pub use weights::{LoadOptions, Rename, Unmatched, load, load_state_dict, load_with, save, state_dict};

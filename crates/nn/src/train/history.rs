@@ -22,10 +22,7 @@ impl Record {
     /// `hash`, which is a column already.
     #[track_caller]
     pub fn put(&mut self, name: &str, value: f64) {
-        assert!(
-            is_name(name),
-            "history: {name:?} is no name of a metric; use letters, digits and _ - . / @"
-        );
+        assert!(is_name(name), "history: {name:?} is no name of a metric; use letters, digits and _ - . / @");
         assert!(name != HASH, "history: \"hash\" is the name of the run's hash; give the metric another");
         match self.values.iter_mut().find(|(known, _)| **known == *name) {
             Some((_, old)) => *old = value,
@@ -215,7 +212,15 @@ mod tests {
             assert_eq!(bits(a), bits(b));
         }
         assert_eq!(History::from_csv("epoch\n").unwrap(), History::default());
-        for bad in ["", "loss\n1\n", "epoch,loss\n1\n", "epoch,loss\n1,x\n", "epoch,a,a\n", "epoch,\n", "epoch,a b\n"] {
+        for bad in [
+            "",
+            "loss\n1\n",
+            "epoch,loss\n1\n",
+            "epoch,loss\n1,x\n",
+            "epoch,a,a\n",
+            "epoch,\n",
+            "epoch,a b\n",
+        ] {
             assert!(History::from_csv(bad).is_err(), "{bad:?}");
         }
     }

@@ -123,7 +123,15 @@ struct Wanted<'a, 'v> {
 
 impl<'a, 'v> Wanted<'a, 'v> {
     fn new(values: &'v Values<'a>, rename: Rename<'v>, limit: usize) -> Wanted<'a, 'v> {
-        Wanted { values, rename, tensors: Vec::new(), skipped: None, left: limit, steps: 1 << 22, names: limit }
+        Wanted {
+            values,
+            rename,
+            tensors: Vec::new(),
+            skipped: None,
+            left: limit,
+            steps: 1 << 22,
+            names: limit,
+        }
     }
 
     /// Finds the tensors in a value.

@@ -102,7 +102,13 @@ fn nothing_is_executed_and_nothing_runs_on() {
     let reason = |pickle: &[u8]| all(archive(pickle, &[])).unwrap_err();
     assert!(reason(b"\x80\x02]q\0h\0a.").contains("within each other"));
     let doubled = [&b"\x80\x02K\x01"[..], &b"2\x86".repeat(60), b"."].concat();
-    assert_eq!(reason(&doubled), "has too many values");
+    assert_eq!(reason(&doubled), "has names that are too long together");
+    // A list of 2000 nothings that is 3000 times in another.
+    let (nothings, many) = (b"N".repeat(2000), b"h\0".repeat(3000));
+    assert_eq!(
+        reason(&[b"\x80\x02]q\0(", &nothings[..], b"e](", &many, b"e."].concat()),
+        "has too many values"
+    );
     let deep = [&b"\x80\x02)"[..], &b"\x85".repeat(100_000), b"."].concat();
     assert!(reason(&deep).contains("within each other"));
     assert!(reason(&[&b"\x80\x02"[..], &b"N".repeat(5 << 20), b"."].concat()).contains("steps"));
