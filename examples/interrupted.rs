@@ -18,7 +18,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-const EPOCHS: u64 = 6;
+const EPOCHS: u64 = 30;
 /// What shells report of a program that Ctrl-C (signal 2) has ended: 128 + 2.
 const INTERRUPTED: u8 = 130;
 

@@ -31,7 +31,6 @@ fn whenever_a_process_is_killed_its_file_is_whole() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run");
     let kills: u64 = env::var("GRADUS_KILLS").map_or(25, |kills| kills.parse().unwrap());
-    let mut saves = 0.0;
     for round in 0..kills {
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--exact", "save_until_killed"])
@@ -51,11 +50,10 @@ fn whenever_a_process_is_killed_its_file_is_whole() {
         child.wait().unwrap();
         let state = State::load(&path).unwrap();
         let number: f32 = state.get("number").unwrap();
-        saves += number;
         assert!(load_tensors(&path).unwrap()["numbers"].iter().all(|x| x == number));
         assert!(fs::read_dir(dir.path()).unwrap().count() <= 2, "what one left the next removes");
     }
-    println!("{kills} processes were killed, which had saved {saves} times");
+    println!("{kills} processes were killed");
     State::new().save(&path).unwrap();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
