@@ -1,6 +1,7 @@
 //! Ctrl-C at any moment of a training run: the program saves and exits with 130, and goes on to the bits of a run that was
 //! left alone.
 #![cfg(unix)]
+#![expect(clippy::print_stdout, reason = "the long form says what it did")]
 
 mod common;
 

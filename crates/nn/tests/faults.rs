@@ -1,6 +1,8 @@
 //! Faults of the system and of what users bring: a full disk, a folder that cannot be written, no memory, augmentation and
 //! callbacks that fail. Each is said, and leaves what was there.
 
+#![expect(clippy::print_stdout, reason = "what is skipped is said")]
+
 use gradus_autograd::prelude::*;
 use gradus_nn::{
     Adam, Checkpoints, DataError, Linear, State,

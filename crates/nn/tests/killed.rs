@@ -1,6 +1,8 @@
 //! A process that is killed while it saves leaves the file of before or of after, and at most one other. 25 are killed here,
 //! or as many as `GRADUS_KILLS` says.
 
+#![expect(clippy::print_stdout, reason = "the long form says what it did")]
+
 use gradus_nn::{State, load_tensors};
 use gradus_tensor::Tensor;
 use std::{

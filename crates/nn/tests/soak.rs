@@ -1,6 +1,7 @@
 //! A long run takes no more memory at its end than after its first quarter. 3000 steps here;
 //! `GRADUS_SOAK=200000 cargo test --release -p gradus-nn --all-features --test suite soak -- --nocapture` is the long form.
 #![cfg(target_os = "linux")]
+#![expect(clippy::print_stdout, reason = "the long form says what it found")]
 
 use gradus_autograd::prelude::*;
 use gradus_nn::{
@@ -36,11 +37,11 @@ fn steps() {
     let (mut adam, mut tape) = (Adam::new(1e-3), Tape::training(1));
     let mut taken = Vec::new();
     for step in 1..=steps {
-        let count = 2 + rng.below(15) as usize;
-        let chosen: Vec<usize> = (0..count).map(|_| rng.below(1797) as usize).collect();
+        let count = 2 + rng.below(15);
+        let chosen: Vec<usize> = (0..count).map(|_| rng.below(1797)).collect();
         let batch = data.select(&chosen);
         let (loss, gradients, ()) = tape.step(|tape| {
-            let x = tape.constant(&batch.inputs().reshape([count, 1, 8, 8]));
+            let x = tape.constant(batch.inputs().reshape([count, 1, 8, 8]));
             (net.forward(x).cross_entropy(batch.labels()), ())
         });
         adam.step(&mut net, &gradients);
