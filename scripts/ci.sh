@@ -12,6 +12,7 @@ step() { printf '\n== %s\n' "$1"; }
 step "formatting, lints, docs"
 cargo fmt --all --check
 cargo fmt --check --manifest-path crates/mpi/Cargo.toml
+cargo fmt --check --manifest-path fuzz/Cargo.toml
 cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 
@@ -53,6 +54,12 @@ fi
 
 step "the crates as they are published"
 cargo package --workspace --no-verify --allow-dirty
+
+# Where it is installed; what is known of dependencies' faults is fetched, and asked for by hand: cargo deny check.
+if command -v cargo-deny > /dev/null; then
+    step "licences and sources of dependencies"
+    cargo deny check licenses bans sources
+fi
 
 # The version that Cargo.toml promises, where it is installed.
 promised=$(sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' Cargo.toml)

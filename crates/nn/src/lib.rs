@@ -28,7 +28,7 @@ pub use layers::*;
 pub use module::{Module, Parameters, field, join, update_buffers};
 pub use optim::{Optimizer, optimizers::*};
 pub use save::{
-    DataError, LoadOptions, Rename, State, StateError, Unmatched, load, load_metadata, load_state_dict,
-    load_tensors, load_with, save, save_tensors, state_dict, write_atomically,
+    Checkpoints, DataError, LoadOptions, Rename, State, StateError, Unmatched, load, load_metadata,
+    load_state_dict, load_tensors, load_with, save, save_tensors, state_dict, write_atomically,
 };
 pub use summary::{Summary, SummaryRow};

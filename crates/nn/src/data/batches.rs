@@ -47,6 +47,16 @@ impl<'a, T: Examples, I: Examples> Batches<'a, T, I> {
         self.end -= (self.end - self.next) % self.size;
         self
     }
+
+    /// Leaves out the first so many batches.
+    pub(crate) fn skip_batches(&mut self, count: usize) {
+        self.next = self.end.min(self.next.saturating_add(self.size.saturating_mul(count)));
+    }
+
+    /// The examples in the order in which they come, those of batches that were left out too.
+    pub(crate) fn order(&self) -> impl Iterator<Item = usize> {
+        (0..self.dataset.len()).map(|i| self.order.as_ref().map_or(i, |order| order[i]))
+    }
 }
 
 impl<T: Examples, I: Examples> Iterator for Batches<'_, T, I> {

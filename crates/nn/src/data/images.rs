@@ -1,7 +1,7 @@
 //! PNG images, one by one and in folders, one for each class. Needs the feature `png`.
 
 use super::Dataset;
-use crate::save::{DataError, Reason, expansion_limit, read_file, write_atomically};
+use crate::save::{DataError, Reason, expansion_limit, read_file, room, write_atomically};
 use gradus_tensor::{Indices, Interpolation, Tensor};
 use png::{BitDepth, ColorType, Decoder, Encoder, Transformations};
 use std::{
@@ -150,7 +150,8 @@ pub fn folder_with(
     let Some(shape) = first else {
         return Err(DataError::new(path, "has no folders with PNG images in them"));
     };
-    let images = Tensor::new(&elements, [&[labels.len()], &shape[..]].concat());
+    let images = Tensor::try_new(&elements, [&[labels.len()], &shape[..]].concat());
+    let images = images.map_err(|error| DataError::new(path, error))?;
     Ok((Dataset::new(images, Indices::from(labels)), classes))
 }
 
@@ -204,7 +205,8 @@ fn decode(bytes: &[u8]) -> Result<Tensor, Reason> {
     let len = reader.output_buffer_size().filter(|&len| len <= limit);
     let len =
         len.ok_or_else(|| format!("claims {w} x {h} pixels, which unpack to more than {limit} bytes"))?;
-    let mut bytes = vec![0; len];
+    let mut bytes = room(len)?;
+    bytes.resize(len, 0);
     let frame = reader.next_frame(&mut bytes)?;
     let (samples, channels) = match frame.color_type {
         ColorType::Grayscale => (1, 1),
@@ -214,14 +216,15 @@ fn decode(bytes: &[u8]) -> Result<Tensor, Reason> {
         ColorType::Indexed => return Err("has a palette that was not resolved".into()),
     };
     let (w, h) = (frame.width as usize, frame.height as usize);
-    let values: Vec<f32> = match frame.bit_depth {
+    let mut values: Vec<f32> = room(h * w * samples)?;
+    match frame.bit_depth {
         BitDepth::Sixteen => {
             let (words, _) = bytes.as_chunks();
-            words.iter().map(|&word| f32::from(u16::from_be_bytes(word)) / 65535.0).collect()
+            values.extend(words.iter().map(|&word| f32::from(u16::from_be_bytes(word)) / 65535.0));
         }
-        _ => bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect(),
-    };
-    let image = Tensor::new(&values[..h * w * samples], [h, w, samples]);
+        _ => values.extend(bytes.iter().map(|&byte| f32::from(byte) / 255.0)),
+    }
+    let image = Tensor::try_new(values, [h, w, samples])?;
     Ok(image.slice(2, ..channels).permute([2, 0, 1]).contiguous())
 }
 

@@ -4,6 +4,8 @@
 //! Other numbers are rounded to the nearest f32, as they were rounded when they were written; a finite one that would become
 //! infinite is refused.
 
+use super::file::room;
+
 /// The kind of a file's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -41,13 +43,17 @@ impl Kind {
     pub(crate) fn decode(self, bytes: &[u8], big_endian: bool) -> Result<Vec<f32>, String> {
         macro_rules! read {
             ($type:ty, $convert:expr) => {{
-                let convert = $convert;
+                let convert: fn($type) -> Result<f32, String> = $convert;
                 let (elements, rest) = bytes.as_chunks::<{ size_of::<$type>() }>();
                 if !rest.is_empty() {
                     return Err("ends within an element".into());
                 }
                 let read = if big_endian { <$type>::from_be_bytes } else { <$type>::from_le_bytes };
-                elements.iter().map(|&element| convert(read(element))).collect()
+                let mut numbers = room(elements.len())?;
+                for &element in elements {
+                    numbers.push(convert(read(element))?);
+                }
+                Ok(numbers)
             }};
         }
         match self {

@@ -61,6 +61,14 @@ pub(crate) fn unpack(input: impl Read, limit: usize) -> Result<Vec<u8>, Reason> 
     Ok(bytes)
 }
 
+/// An empty vector with room for so many elements, if there is memory for them.
+pub(crate) fn room<T>(len: usize) -> Result<Vec<T>, String> {
+    let mut elements = Vec::new();
+    let reserved = elements.try_reserve_exact(len);
+    reserved.map_err(|_| format!("takes memory for {len} elements, which there is not"))?;
+    Ok(elements)
+}
+
 /// Replaces the file at `path`, or creates it: afterwards it has all of `contents`, also after a power cut. When writing
 /// fails or is interrupted, what was there before is still there, whole.
 ///
@@ -360,6 +368,13 @@ mod tests {
         let error = write_atomically(&path, "text").unwrap_err();
         assert_eq!(error.path, path);
         assert!(!error.reason.is_empty());
+    }
+
+    #[test]
+    fn no_room_is_an_error() {
+        assert!(room::<u8>(1000).unwrap().capacity() >= 1000);
+        let error = room::<f32>(1 << 60).unwrap_err();
+        assert_eq!(error, "takes memory for 1152921504606846976 elements, which there is not");
     }
 
     #[test]

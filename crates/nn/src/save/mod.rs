@@ -1,5 +1,8 @@
 //! What is written to files and read again: tensors by name, the parameters of a model, the state of a run.
 
+#[cfg(any(feature = "npz", feature = "pt"))]
+mod archive;
+mod checkpoints;
 mod elements;
 mod file;
 mod safetensors;
@@ -10,8 +13,13 @@ mod weights;
 
 pub use self::safetensors::{load_metadata, load_tensors, save_tensors};
 #[cfg(feature = "npz")]
+pub(crate) use archive::Archive;
+pub use checkpoints::Checkpoints;
+#[cfg(feature = "npz")]
 pub(crate) use elements::half;
 pub(crate) use elements::{Kind, whole};
+#[cfg(feature = "png")]
+pub(crate) use file::room;
 pub use file::{DataError, write_atomically};
 pub(crate) use file::{Reason, expansion_limit, read_file, unpack};
 pub use state::{State, StateError};

@@ -112,6 +112,8 @@ impl<'t, O: Optimizer> GroupTrainer<'t, O> {
         mine.add("accumulate", trainer.accumulate);
         mine.add("drop_last", trainer.drop_last);
         mine.add("allow_nan", trainer.allow_nan);
+        mine.add("stop_when", trainer.stop.is_some());
+        mine.add("the batches of this epoch so far", trainer.part.as_ref().map_or(0, |part| part.batches));
         mine.add("clip_norm", format!("{:?}", trainer.clip_norm));
         let rng = trainer.rng.state();
         mine.add("the seed", rng.seed);

@@ -1,41 +1,60 @@
-//! The history of a training run: the metrics of each epoch, and its logs as CSV and JSON lines.
+//! The history of a training run: the metrics and the hash of each epoch, and its logs as CSV and JSON lines.
 
 use crate::save::StateError;
-use std::fmt::Write;
+use std::{collections::HashSet, fmt::Write, sync::Arc};
 
 /// The metrics of one epoch, by name, in the order in which they were put in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
-    values: Vec<(String, f64)>,
+    /// The names are those of the table that they were read from: a long one must not take memory again in each record.
+    values: Vec<(Arc<str>, f64)>,
+    hash: Option<u64>,
 }
+
+/// The name of the column of hashes.
+const HASH: &str = "hash";
 
 impl Record {
     /// Adds a metric, or replaces it.
     ///
     /// # Panics
-    /// When the name has other characters than letters, digits and `_ - . / @`: it becomes a column of a table.
+    /// When the name has other characters than letters, digits and `_ - . / @`: it becomes a column of a table. When it is
+    /// `hash`, which is a column already.
     #[track_caller]
     pub fn put(&mut self, name: &str, value: f64) {
-        let plain = |c: char| c.is_alphanumeric() || "_-./@".contains(c);
-        assert!(
-            !name.is_empty() && name.chars().all(plain),
-            "history: {name:?} is no name of a metric; use letters, digits and _ - . / @"
-        );
-        match self.values.iter_mut().find(|(known, _)| known == name) {
+        assert!(is_name(name), "history: {name:?} is no name of a metric; use letters, digits and _ - . / @");
+        assert!(name != HASH, "history: \"hash\" is the name of the run's hash; give the metric another");
+        match self.values.iter_mut().find(|(known, _)| **known == *name) {
             Some((_, old)) => *old = value,
-            None => self.values.push((name.to_owned(), value)),
+            None => self.values.push((name.into(), value)),
         }
     }
 
     /// The metric of this name.
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.values.iter().find(|(known, _)| known == name).map(|&(_, value)| value)
+        self.values.iter().find(|(known, _)| **known == *name).map(|&(_, value)| value)
+    }
+
+    /// The hash of the run up to this epoch, which a [`Trainer`](super::Trainer) puts in: of gradus's version, of the order in
+    /// which the examples came, and of the weights after each epoch. Two runs with the same hash after an epoch have
+    /// done the same until then, to the last bit; the first epoch whose hashes differ is where they parted.
+    pub fn hash(&self) -> Option<u64> {
+        self.hash
+    }
+
+    pub(super) fn set_hash(&mut self, hash: Option<u64>) {
+        self.hash = hash;
     }
 
     /// All metrics.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.values.iter().map(|(name, value)| (&name[..], *value))
     }
+}
+
+/// Whether it can be the name of a column.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-./@".contains(c))
 }
 
 /// The records of all epochs so far.
@@ -85,11 +104,13 @@ impl History {
         names
     }
 
-    /// A table: a line of names, and a line for each epoch, with nothing where an epoch lacks a metric. Write it with
-    /// [`write_atomically`](crate::write_atomically).
+    /// A table: a line of names, and a line for each epoch, with nothing where an epoch lacks a metric. The last column is
+    /// the hash, with 16 hexadecimal digits, if there are any. Write it with [`write_atomically`](crate::write_atomically).
     pub fn to_csv(&self) -> String {
         let names = self.names();
-        let mut text = ["epoch"].iter().chain(&names).copied().collect::<Vec<_>>().join(",") + "\n";
+        let hashed = self.records.iter().any(|record| record.hash.is_some());
+        let header = ["epoch"].iter().chain(&names).chain(hashed.then_some(&HASH));
+        let mut text = header.copied().collect::<Vec<_>>().join(",") + "\n";
         for (i, record) in self.records.iter().enumerate() {
             write!(text, "{}", i + 1).expect("a string takes all");
             for name in &names {
@@ -97,6 +118,12 @@ impl History {
                 if let Some(value) = record.get(name) {
                     write!(text, "{value}").expect("a string takes all");
                 }
+            }
+            if hashed {
+                text.push(',');
+            }
+            if let Some(hash) = record.hash {
+                write!(text, "{hash:016x}").expect("a string takes all");
             }
             text.push('\n');
         }
@@ -112,6 +139,9 @@ impl History {
                 let value = if value.is_finite() { value.to_string() } else { "null".into() };
                 write!(text, ",\"{name}\":{value}").expect("a string takes all");
             }
+            if let Some(hash) = record.hash {
+                write!(text, ",\"{HASH}\":\"{hash:016x}\"").expect("a string takes all");
+            }
             text.push_str("}\n");
         }
         text
@@ -125,12 +155,16 @@ impl History {
         let wrong =
             |line: &str| StateError::new(format!("history: {line:?} is no line of a table of metrics"));
         let mut lines = text.lines();
-        let names: Vec<&str> = match lines.next() {
-            Some(header) if header == "epoch" || header.starts_with("epoch,") => {
-                header.split(',').skip(1).collect()
-            }
-            other => return Err(wrong(other.unwrap_or_default())),
-        };
+        let header = lines.next().unwrap_or_default();
+        let mut fields = header.split(',');
+        if fields.next() != Some("epoch") {
+            return Err(wrong(header));
+        }
+        let names: Vec<Arc<str>> = fields.map(Arc::from).collect();
+        let different: HashSet<&Arc<str>> = names.iter().collect();
+        if different.len() < names.len() || !names.iter().all(|name| is_name(name)) {
+            return Err(wrong(header));
+        }
         let mut history = History::default();
         for line in lines {
             let fields: Vec<&str> = line.split(',').skip(1).collect();
@@ -139,8 +173,12 @@ impl History {
             }
             let mut record = Record::default();
             for (name, field) in names.iter().zip(fields).filter(|(_, field)| !field.is_empty()) {
-                let value = field.parse().map_err(|_| wrong(line))?;
-                record.values.push((name.to_string(), value));
+                if **name == *HASH {
+                    record.hash = Some(u64::from_str_radix(field, 16).map_err(|_| wrong(line))?);
+                } else {
+                    let value = field.parse().map_err(|_| wrong(line))?;
+                    record.values.push((name.clone(), value));
+                }
             }
             history.push(record);
         }
@@ -174,9 +212,39 @@ mod tests {
             assert_eq!(bits(a), bits(b));
         }
         assert_eq!(History::from_csv("epoch\n").unwrap(), History::default());
-        for bad in ["", "loss\n1\n", "epoch,loss\n1\n", "epoch,loss\n1,x\n"] {
+        for bad in [
+            "",
+            "loss\n1\n",
+            "epoch,loss\n1\n",
+            "epoch,loss\n1,x\n",
+            "epoch,a,a\n",
+            "epoch,\n",
+            "epoch,a b\n",
+        ] {
             assert!(History::from_csv(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn hashes_are_the_last_column_and_come_back() {
+        let mut history = history();
+        history.records[1].set_hash(Some(0x00ab_0000_0000_0007));
+        let table = history.to_csv();
+        assert_eq!(table.lines().next().unwrap(), "epoch,loss,val_loss,x,hash");
+        assert!(table.lines().nth(1).unwrap().ends_with("3333,,,"), "{table}");
+        assert!(table.lines().nth(2).unwrap().ends_with(",00ab000000000007"), "{table}");
+        let back = History::from_csv(&table).unwrap();
+        let hashes = |history: &History| history.records().iter().map(Record::hash).collect::<Vec<_>>();
+        assert_eq!(hashes(&back), [None, Some(0x00ab_0000_0000_0007), None]);
+        assert_eq!(back.names(), ["loss", "val_loss", "x"]);
+        assert!(history.to_json_lines().contains(",\"hash\":\"00ab000000000007\"}"));
+        assert!(History::from_csv("epoch,hash\n1,g\n").is_err());
+    }
+
+    #[test]
+    #[should_panic = "\"hash\" is the name of the run's hash"]
+    fn a_metric_cannot_take_the_name_of_the_hash() {
+        Record::default().put("hash", 1.0);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod diagnosis;
 mod group_trainer;
 mod history;
 mod objective;
+mod part;
 mod run;
 mod search;
 mod shards;

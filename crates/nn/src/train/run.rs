@@ -3,11 +3,12 @@
 use super::{
     Callback, Epoch, History, Progress, Record, Trainer,
     objective::Objective,
+    part::{Part, Sums},
     shards::{batch_gradients, find_anomaly},
 };
 use crate::{
     data::{Dataset, Examples},
-    group::{Group, GroupError, gather_texts, hash_model},
+    group::{Group, GroupError, HASH, gather_texts, gather_words, hash_model, hash_words},
     module::Module,
     optim::{Optimizer, clip_grad_norm},
 };
@@ -30,8 +31,10 @@ impl<O: Optimizer> Trainer<O> {
     ) -> Result<(), GroupError> {
         assert!(!train.is_empty(), "fit: there are no examples");
         let last = self.epochs().saturating_add(epochs);
-        while self.epochs() < last {
-            let record = self.epoch(group, model, train, objective, prepare, callbacks)?;
+        self.stopped = false;
+        while self.epochs() < last && !self.stopped {
+            let ended = self.epoch(group, model, train, objective, prepare, callbacks)?;
+            let Some(record) = ended else { break };
             let epoch = Epoch {
                 number: self.epochs() + 1,
                 model: &*model,
@@ -62,8 +65,22 @@ impl<O: Optimizer> Trainer<O> {
         objective: &impl Objective<M, I, T>,
         prepare: &dyn Fn(I, &mut Rng) -> I,
         callbacks: &mut [&mut dyn Callback<M>],
-    ) -> Result<Record, GroupError> {
-        let mut batches = train.batches(self.batch, &mut self.rng);
+    ) -> Result<Option<Record>, GroupError> {
+        // The order is drawn once more where the epoch was stopped.
+        let part = self.part.take();
+        let start = part.as_ref().map_or(self.rng.state(), |part| part.start);
+        let mut batches = match &part {
+            Some(part) => {
+                assert!(
+                    part.examples == train.len(),
+                    "fit: the run was stopped within an epoch of {} examples, these are {}",
+                    part.examples,
+                    train.len()
+                );
+                train.batches(self.batch, &mut Rng::restore(start))
+            }
+            None => train.batches(self.batch, &mut self.rng),
+        };
         if self.drop_last {
             batches = batches.drop_last();
         }
@@ -74,9 +91,11 @@ impl<O: Optimizer> Trainer<O> {
             train.len(),
             self.batch
         );
-        let (mut loss_sum, mut weight_sum, mut norm_sum, mut steps) = (0.0, 0.0, 0.0, 0.0);
+        let hash = hash_words(self.hash(), batches.order().map(|i| i as u32));
+        let (done, mut sums) = part.map_or((0, Sums::default()), |part| (part.batches, part.sums));
+        batches.skip_batches(done);
         let mut held = None;
-        for (i, (inputs, targets)) in batches.enumerate() {
+        for (i, (inputs, targets)) in (done..).zip(batches) {
             let inputs = prepare(inputs, &mut self.rng);
             if let Some(schedule) = &self.schedule {
                 self.optimizer.set_lr(schedule.lr(self.steps));
@@ -103,17 +122,18 @@ impl<O: Optimizer> Trainer<O> {
                 );
             }
             if batch.weight > 0.0 {
-                loss_sum += batch.loss * batch.weight;
-                weight_sum += batch.weight;
+                sums.loss += batch.loss * batch.weight;
+                sums.weight += batch.weight;
             }
             let (weight, mut gradients) = mean(held.take(), batch.weight, batch.gradients);
-            if (i + 1) % self.accumulate == 0 || i + 1 == count {
+            let steps = (i + 1) % self.accumulate == 0 || i + 1 == count;
+            if steps {
                 if let Some(max_norm) = self.clip_norm {
-                    norm_sum += clip_grad_norm(model, &mut gradients, max_norm);
+                    sums.norm += clip_grad_norm(model, &mut gradients, max_norm);
                 }
                 self.optimizer.step(model, &gradients);
                 self.steps += 1;
-                steps += 1.0;
+                sums.steps += 1.0;
             } else {
                 held = Some((weight, gradients));
             }
@@ -122,14 +142,35 @@ impl<O: Optimizer> Trainer<O> {
             for callback in callbacks.iter_mut() {
                 callback.on_batch(&progress);
             }
+            if steps && self.is_to_stop(group)? {
+                self.stopped = true;
+                if i + 1 < count {
+                    self.part = Some(Part { start, examples: train.len(), batches: i + 1, sums });
+                    return Ok(None);
+                }
+            }
         }
         let mut record = Record::default();
-        record.put("loss", loss_sum / weight_sum);
+        record.put("loss", sums.loss / sums.weight);
         record.put("lr", self.optimizer.lr());
         if self.clip_norm.is_some() {
-            record.put("grad_norm", norm_sum / steps);
+            record.put("grad_norm", sums.norm / sums.steps);
         }
-        Ok(record)
+        let weights = hash_model(model);
+        record.set_hash(Some(hash_words(hash, [weights as u32, (weights >> 32) as u32])));
+        Ok(Some(record))
+    }
+
+    /// What the hash of the next epoch begins with: that of the last one, or of nothing, and the version.
+    fn hash(&self) -> u64 {
+        let last = self.history.records().last().and_then(Record::hash).unwrap_or(HASH);
+        hash_words(last, env!("CARGO_PKG_VERSION").bytes().map(u32::from))
+    }
+
+    /// Asks what [`Trainer::stop_when`] was given, on all ranks.
+    fn is_to_stop(&self, group: &mut dyn Group) -> Result<bool, GroupError> {
+        let Some(stop) = &self.stop else { return Ok(false) };
+        Ok(gather_words(group, vec![u32::from(stop())])?.iter().any(|words| words[..] == [1]))
     }
 }
 
@@ -163,7 +204,10 @@ impl<M: Module> Epoch<'_, M> {
             )));
         }
         self.stopped = texts.iter().any(|text| text.starts_with('1'));
+        // Hashes are the same on all, for the weights are.
+        let hash = self.record.hash();
         self.record = Record::default();
+        self.record.set_hash(hash);
         for line in texts[0].lines().skip(2) {
             if let Some((name, bits)) = line.split_once(' ') {
                 self.record.put(name, f64::from_bits(bits.parse().unwrap_or_default()));

@@ -1,6 +1,9 @@
 //! The trainer: epochs of mini-batches, and all that a run needs to go on later bit for bit.
 
-use super::{Callback, GroupTrainer, History};
+use super::{
+    Callback, GroupTrainer, History,
+    part::{Cut, Part},
+};
 use crate::{
     data::{Dataset, Examples},
     group::{Alone, Group},
@@ -17,7 +20,8 @@ use std::{fmt, rc::Rc};
 /// Trains layers with an optimizer, on mini-batches in random order.
 ///
 /// All that is random comes from one seed. [`Trainer::state`] holds the whole run, parameters, optimizer, random state,
-/// history: from a state saved after any epoch a run goes on as if it had never stopped, to the last bit.
+/// history: from a state saved after any epoch, or where [`Trainer::stop_when`] has stopped within one, a run goes on as if it
+/// had never stopped, to the last bit.
 ///
 /// ```
 /// use gradus_autograd::prelude::*;
@@ -53,6 +57,10 @@ pub struct Trainer<O> {
     pub(super) rng: Rng,
     pub(super) steps: u64,
     pub(super) history: History,
+    pub(super) stop: Option<Box<dyn Fn() -> bool>>,
+    pub(super) stopped: bool,
+    /// The epoch that was stopped before its end.
+    pub(super) part: Option<Part>,
 }
 
 pub(super) type Augment = dyn Fn(&Tensor, &mut Rng) -> Tensor;
@@ -78,6 +86,9 @@ impl<O: Optimizer> Trainer<O> {
             rng: Rng::seed(seed),
             steps: 0,
             history: History::default(),
+            stop: None,
+            stopped: false,
+            part: None,
         }
     }
 
@@ -136,13 +147,57 @@ impl<O: Optimizer> Trainer<O> {
         Trainer { augment: Some(Rc::new(augment)), ..self }
     }
 
-    /// Trains for `epochs` more epochs, or until a callback stops it. `loss` is a mean over the examples of a batch; a closure
+    /// Ends `fit` after the step in which `stop` is true, within an epoch too: for a signal (Ctrl-C), a limit of time. `stop` is
+    /// asked after every step of the optimizer. In a group one rank that stops stops all.
+    ///
+    /// [`Trainer::state`] then has the place within the epoch. The next `fit`, of this trainer or of one that was restored, does
+    /// the rest of the epoch first, which counts as one of its epochs: over the same examples, and as if it had never
+    /// stopped, to the last bit.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// use gradus_nn::{Adam, Linear, data::digits, flatten, train::Trainer};
+    /// use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    ///
+    /// static STOP: AtomicBool = AtomicBool::new(false); // which a handler of signals sets
+    ///
+    /// let data = digits::load().map_inputs(|images| images.reshape([1797, 64]));
+    /// let train = |trainer: &mut Trainer<Adam>, net: &mut Linear, epochs| {
+    ///     trainer.fit(net, &data, epochs, |y, labels| y.cross_entropy(labels), &mut []);
+    /// };
+    /// let (mut net, mut whole) = (Linear::new(64, 10, &mut Rng::seed(0)), Linear::new(64, 10, &mut Rng::seed(0)));
+    /// let mut trainer = Trainer::new(Adam::new(0.01), 100, 1).stop_when(|| STOP.load(Relaxed));
+    ///
+    /// STOP.store(true, Relaxed);
+    /// train(&mut trainer, &mut net, 2);
+    /// assert!(trainer.is_stopped() && trainer.epochs() == 0);
+    /// let saved = trainer.state(&net); // after one of 18 batches
+    ///
+    /// STOP.store(false, Relaxed);
+    /// trainer.restore(&saved, &mut net)?;
+    /// train(&mut trainer, &mut net, 2);
+    /// train(&mut Trainer::new(Adam::new(0.01), 100, 1), &mut whole, 2);
+    /// assert_eq!(flatten(&net), flatten(&whole));
+    /// # Ok::<(), gradus_nn::StateError>(())
+    /// ```
+    pub fn stop_when(self, stop: impl Fn() -> bool + 'static) -> Trainer<O> {
+        Trainer { stop: Some(Box::new(stop)), ..self }
+    }
+
+    /// Whether [`Trainer::stop_when`] ended the last `fit`.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Trains for `epochs` more epochs, or until a callback or [`Trainer::stop_when`] stops it. `loss` is a mean over the examples of a batch; a closure
     /// that is kept in a variable before needs [`train::loss`](super::loss).
     ///
-    /// Every epoch is recorded in the history: its mean `loss`, the `lr` of its last step, and what callbacks put in.
+    /// Every epoch is recorded in the history: its mean `loss`, the `lr` of its last step, what callbacks put in, and the
+    /// [hash](super::Record::hash) of the run so far. An epoch in which something panics is given up: the next `fit` begins
+    /// another.
     ///
     /// # Panics
-    /// When there are no examples, or the loss does not reach a parameter. What panics in a layer is said at the line of this
+    /// When there are no examples, or others than those of the epoch that was stopped, or the loss does not reach a parameter. What panics in a layer is said at the line of this
     /// call, or at that of your own layer or loss in which it happens.
     ///
     /// When a loss or a gradient is NaN or infinite: the message names the operation and the line where it was born. The
@@ -225,12 +280,18 @@ impl<O: Optimizer> Trainer<O> {
         self.history.records().len() as u64
     }
 
+    /// The number of steps of the optimizer so far.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// The metrics of all epochs so far.
     pub fn history(&self) -> &History {
         &self.history
     }
 
-    /// The whole run: parameters, optimizer, random state, number of steps and history. A callback with a memory, such as
+    /// The whole run: parameters, optimizer, random state, number of steps, history, and the place within an epoch that was
+    /// stopped. A callback with a memory, such as
     /// [`KeepBest`](super::KeepBest), is added with [`State::put_part`].
     pub fn state(&self, model: &dyn Module) -> State {
         let mut state = State::new();
@@ -239,6 +300,9 @@ impl<O: Optimizer> Trainer<O> {
         state.put_rng("rng", &self.rng);
         state.put("steps", self.steps);
         state.put("history", self.history.to_csv());
+        if let Some(part) = &self.part {
+            state.put_part("part", part.state(self.cut()));
+        }
         state
     }
 
@@ -266,17 +330,23 @@ impl<O: Optimizer> Trainer<O> {
     /// ```
     ///
     /// # Errors
-    /// When something is missing from the state, or does not fit the model or the optimizer.
+    /// When something is missing from the state, or does not fit the model or the optimizer; when the run was stopped within an
+    /// epoch, and batches are cut otherwise now.
     pub fn restore(&mut self, state: &State, model: &mut dyn Module) -> Result<(), StateError> {
         let rng = state.rng("rng")?;
         let (steps, history) = (state.get("steps")?, History::from_csv(&state.get::<String>("history")?)?);
+        let part = Part::restore(&state.part("part"), self.cut())?;
         save::check_params(model, state.part("model").tensors(), true, "the file")
             .map_err(StateError::new)?;
         // The last that can fail; what has no name of a part fails here too.
         self.optimizer.restore(&state.part("optimizer"), model)?;
         state.restore_model("model", model).expect("checked above");
-        (self.rng, self.steps, self.history) = (rng, steps, history);
+        (self.rng, self.steps, self.history, self.part) = (rng, steps, history, part);
         Ok(())
+    }
+
+    pub(super) fn cut(&self) -> Cut {
+        Cut { batch: self.batch, accumulate: self.accumulate, drop_last: self.drop_last }
     }
 }
 

@@ -46,6 +46,9 @@ impl Tensor {
     }
 
     /// Like [`Tensor::new`], for elements and shapes that come from outside.
+    ///
+    /// # Errors
+    /// When the number of elements is not the product of the sizes, or there is no memory for them.
     pub fn try_new(elements: impl AsRef<[f32]>, shape: impl AsRef<[usize]>) -> Result<Tensor, ShapeError> {
         let (elements, shape) = (elements.as_ref(), Shape::new(shape.as_ref()));
         if shape.checked_len() != Some(elements.len()) {
@@ -54,16 +57,20 @@ impl Tensor {
                 elements.len()
             )));
         }
-        Ok(Tensor::written(shape, |out| out.copy_from_slice(elements)))
+        Tensor::try_written(shape, |out| out.copy_from_slice(elements))
     }
 
     /// A contiguous tensor whose elements `write` sets, every one of them: they start with unspecified values.
     #[track_caller]
     pub(crate) fn written(shape: Shape, write: impl FnOnce(&mut [f32])) -> Tensor {
-        let Some(len) = shape.checked_len() else { shape.too_large("tensor").fail() };
-        let Some(mut buffer) = Buffer::new(len) else { limit::refusal("tensor", &shape, len).fail() };
+        Tensor::try_written(shape, write).or_fail()
+    }
+
+    fn try_written(shape: Shape, write: impl FnOnce(&mut [f32])) -> Result<Tensor, ShapeError> {
+        let Some(len) = shape.checked_len() else { return Err(shape.too_large("tensor")) };
+        let Some(mut buffer) = Buffer::new(len) else { return Err(limit::refusal("tensor", &shape, len)) };
         write(buffer.get_mut().expect("a new buffer has one owner"));
-        Tensor { buffer, layout: Layout::contiguous(shape) }
+        Ok(Tensor { buffer, layout: Layout::contiguous(shape) })
     }
 
     /// The same buffer seen through another layout, whose positions all lie in the buffer.

@@ -142,7 +142,7 @@ fn parse(text: &str, options: &Options, path: &Path) -> Result<Table, String> {
         names.filter(move |(_, text)| **text == kind).map(|(name, _)| name.clone())
     };
     let numbers: Vec<String> = of(false).collect();
-    let values = Tensor::new(elements, [rows, numbers.len()]);
+    let values = Tensor::try_new(elements, [rows, numbers.len()]).map_err(|error| error.to_string())?;
     Ok(Table { names: numbers, values, texts: of(true).zip(texts).collect(), path: path.to_owned() })
 }
 

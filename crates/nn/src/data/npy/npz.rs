@@ -1,14 +1,14 @@
 //! Archives of named arrays.
 
 use super::{decode, encode, header};
-use crate::save::{DataError, Reason, expansion_limit, half, read_file, unpack, write_atomically};
+use crate::save::{Archive, DataError, Reason, expansion_limit, half, read_file, write_atomically};
 use gradus_tensor::Tensor;
 use std::{
     collections::BTreeMap,
     io::{Cursor, Write},
     path::Path,
 };
-use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
+use zip::{ZipWriter, write::SimpleFileOptions};
 
 /// Reads all arrays of an archive, as `numpy.savez` and `numpy.savez_compressed` write them; what kinds of elements are read
 /// says [`npy::read`](super::read).
@@ -42,30 +42,22 @@ fn read_some(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<BTreeMap<Stri
 
 fn read_all(
     bytes: Vec<u8>,
-    mut left: usize,
+    limit: usize,
     wanted: &dyn Fn(&str) -> bool,
 ) -> Result<BTreeMap<String, Tensor>, Reason> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes))?;
+    let mut archive = Archive::open(bytes, limit)?;
     let mut tensors = BTreeMap::new();
-    for i in 0..archive.len() {
-        let file = archive.by_index(i)?;
-        let name = file.name().strip_suffix(".npy").unwrap_or(file.name()).to_owned();
+    for (i, name) in archive.names().into_iter().enumerate() {
+        let name = name.strip_suffix(".npy").unwrap_or(&name).to_owned();
         if !wanted(&name) {
             continue;
         }
-        let named = |reason: Reason| format!("array {name}: {reason}");
-        let stored = file.compression() == CompressionMethod::Stored;
-        // What is not compressed cannot be larger than the file.
-        let limit = if stored { usize::MAX } else { left };
-        let bytes = unpack(file, limit).map_err(named)?;
-        if !stored {
-            left -= bytes.len();
-        }
-        let tensor = decode(&bytes).map_err(named)?;
+        let array = archive.read(i).and_then(|bytes| decode(&bytes));
+        let array = array.map_err(|reason| format!("array {name}: {reason}"))?;
         if tensors.contains_key(&name) {
             return Err(format!("two arrays are named {name}").into());
         }
-        tensors.insert(name, tensor);
+        tensors.insert(name, array);
     }
     Ok(tensors)
 }

@@ -7,19 +7,16 @@
 mod pickle;
 
 use super::{
+    archive::Archive,
     elements::Kind,
-    file::{Reason, expansion_limit, unpack},
+    file::{Reason, expansion_limit, room},
     safetensors::insert,
     weights::Rename,
 };
 use crate::module::join;
 use gradus_tensor::Tensor;
 use pickle::{Value, Values, load};
-use std::{
-    collections::{BTreeMap, HashMap},
-    io::Cursor,
-};
-use zip::{CompressionMethod, ZipArchive};
+use std::collections::{BTreeMap, HashMap};
 
 /// What comes first in a file of the old form.
 const OLD_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
@@ -33,16 +30,16 @@ pub(super) fn decode(bytes: Vec<u8>, rename: Rename<'_>) -> Result<BTreeMap<Stri
     if let Some(rest) = bytes.strip_prefix(OLD_MAGIC) {
         return decode_old(rest, rename, limit);
     }
-    let mut archive = ZipArchive::new(Cursor::new(bytes))?;
-    let pickle = archive.file_names().find(|name| name.ends_with("/data.pkl")).map(str::to_owned);
+    let mut archive = Archive::open(bytes, limit)?;
+    let pickle = archive.names().into_iter().find(|name| name.ends_with("/data.pkl"));
     let pickle = pickle.ok_or("is a zip archive without data.pkl, and so no file of torch.save")?;
     let place = pickle.strip_suffix("data.pkl").expect("found by it").to_owned();
     let mut read = |name: &str| -> Result<Vec<u8>, Reason> {
-        let file = archive.by_name(&format!("{place}{name}"))?;
-        if file.compression() != CompressionMethod::Stored {
+        let entry = archive.find(&format!("{place}{name}"))?;
+        if archive.is_compressed(entry)? {
             return Err(format!("its entry {name} is compressed, which torch.save never does").into());
         }
-        unpack(file, usize::MAX)
+        archive.read(entry)
     };
     let pickle = read("data.pkl")?;
     let (root, values) = load(&mut &pickle[..])?;
@@ -120,16 +117,27 @@ struct Wanted<'a, 'v> {
     left: usize,
     /// How many values may still be looked at: one that is in several places counts again.
     steps: usize,
+    /// How many bytes the names of all these may still have: a long one may be part of many.
+    names: usize,
 }
 
 impl<'a, 'v> Wanted<'a, 'v> {
     fn new(values: &'v Values<'a>, rename: Rename<'v>, limit: usize) -> Wanted<'a, 'v> {
-        Wanted { values, rename, tensors: Vec::new(), skipped: None, left: limit, steps: 1 << 22 }
+        Wanted {
+            values,
+            rename,
+            tensors: Vec::new(),
+            skipped: None,
+            left: limit,
+            steps: 1 << 22,
+            names: limit,
+        }
     }
 
     /// Finds the tensors in a value.
     fn collect(&mut self, name: &str, value: Value<'a>, level: usize) -> Result<(), Reason> {
         self.steps = self.steps.checked_sub(1).ok_or("has too many values")?;
+        self.names = self.names.checked_sub(name.len()).ok_or("has names that are too long together")?;
         if level > MOST_LEVELS {
             return Err(
                 format!("has more than {MOST_LEVELS} dictionaries and lists within each other").into()
@@ -283,7 +291,7 @@ impl Described<'_> {
         if end.is_none_or(|end| end > storage.len()) {
             return Err(format!("goes beyond its storage of {} bytes", storage.len()));
         }
-        let mut bytes = Vec::with_capacity(self.len * size);
+        let mut bytes = room(self.len * size)?;
         let mut index = vec![0; self.shape.len()];
         let mut at = self.offset;
         loop {

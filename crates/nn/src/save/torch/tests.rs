@@ -2,8 +2,11 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::{fs, io::Write};
-use zip::{ZipWriter, write::SimpleFileOptions};
+use std::{
+    fs,
+    io::{Cursor, Write},
+};
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 fn golden(name: &str) -> Vec<u8> {
     fs::read(format!("{}/tests/golden/files/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -99,7 +102,13 @@ fn nothing_is_executed_and_nothing_runs_on() {
     let reason = |pickle: &[u8]| all(archive(pickle, &[])).unwrap_err();
     assert!(reason(b"\x80\x02]q\0h\0a.").contains("within each other"));
     let doubled = [&b"\x80\x02K\x01"[..], &b"2\x86".repeat(60), b"."].concat();
-    assert_eq!(reason(&doubled), "has too many values");
+    assert_eq!(reason(&doubled), "has names that are too long together");
+    // A list of 2000 nothings that is 3000 times in another.
+    let (nothings, many) = (b"N".repeat(2000), b"h\0".repeat(3000));
+    assert_eq!(
+        reason(&[b"\x80\x02]q\0(", &nothings[..], b"e](", &many, b"e."].concat()),
+        "has too many values"
+    );
     let deep = [&b"\x80\x02)"[..], &b"\x85".repeat(100_000), b"."].concat();
     assert!(reason(&deep).contains("within each other"));
     assert!(reason(&[&b"\x80\x02"[..], &b"N".repeat(5 << 20), b"."].concat()).contains("steps"));
@@ -114,6 +123,17 @@ fn nothing_is_executed_and_nothing_runs_on() {
     ] {
         reason(broken);
     }
+}
+
+/// A key of 100 000 bytes, once in the file, for each of 20 000 empty tensors: 2 GB of names.
+#[test]
+fn a_long_name_that_is_part_of_many_is_refused() {
+    let key = [&b"X"[..], &100_000u32.to_le_bytes(), &[b'k'; 100_000], b"q\x01"].concat();
+    let empty = tensor(0, &[0], &[1]);
+    // From the pickle of one tensor: without the protocol and the end.
+    let empty = &empty[2..empty.len() - 1];
+    let pickle = [b"\x80\x02}(", &key[..], empty, b"q\x02", &b"h\x01h\x02".repeat(20_000), b"u."].concat();
+    assert_eq!(all(archive(&pickle, &[])).unwrap_err(), "has names that are too long together");
 }
 
 #[test]

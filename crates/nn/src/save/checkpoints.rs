@@ -1,0 +1,154 @@
+//! The checkpoints of a run in a folder: the newest few of them.
+
+use super::{DataError, State};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A folder of checkpoints, `NUMBER.safetensors`, of which the newest are kept.
+///
+/// Each is written whole or not at all ([`write_atomically`](crate::write_atomically)), and older ones are removed only
+/// after that: whenever the process is killed or the disk is full, the last good one is there.
+///
+/// ```
+/// use gradus_autograd::prelude::*;
+/// use gradus_nn::{Adam, Checkpoints, Linear, data::digits, train::Trainer};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let folder = dir.path().join("run");
+/// let data = digits::load().map_inputs(|images| images.reshape([1797, 64]));
+/// let checkpoints = Checkpoints::new(&folder, 3);
+/// let mut net = Linear::new(64, 10, &mut Rng::seed(0));
+/// let mut trainer = Trainer::new(Adam::new(0.01), 100, 1); // .stop_when(..)
+///
+/// // The same lines begin a run and go on with one.
+/// if let Some(state) = checkpoints.load_newest()? {
+///     trainer.restore(&state, &mut net)?;
+/// }
+/// while trainer.epochs() < 5 && !trainer.is_stopped() {
+///     trainer.fit(&mut net, &data, 1, |y, labels| y.cross_entropy(labels), &mut []);
+///     checkpoints.save(trainer.steps(), &trainer.state(&net))?;
+/// }
+/// assert_eq!(checkpoints.numbers()?, [54, 72, 90]); // of 18 steps an epoch
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    folder: PathBuf,
+    keep: usize,
+}
+
+const EXTENSION: &str = "safetensors";
+
+impl Checkpoints {
+    /// In this folder, which the first [`save`](Checkpoints::save) makes; the newest `keep` of them.
+    ///
+    /// # Panics
+    /// When `keep` is 0.
+    #[track_caller]
+    pub fn new(folder: impl AsRef<Path>, keep: usize) -> Checkpoints {
+        assert!(keep > 0, "checkpoints: at least one must be kept");
+        Checkpoints { folder: folder.as_ref().to_owned(), keep }
+    }
+
+    /// Saves a state under a number that grows, such as that of the step, and removes the oldest when there are more than are
+    /// to be kept; never the one that was saved now. A number that is there is saved anew.
+    ///
+    /// # Errors
+    /// When the state cannot be written: the others are all there then. When an old one cannot be removed: the new one is
+    /// there then.
+    pub fn save(&self, number: u64, state: &State) -> Result<(), DataError> {
+        fs::create_dir_all(&self.folder).map_err(|error| DataError::new(&self.folder, error))?;
+        state.save(self.path(number))?;
+        let others: Vec<u64> = self.numbers()?.into_iter().filter(|&other| other != number).collect();
+        for &old in &others[..(others.len() + 1).saturating_sub(self.keep)] {
+            let path = self.path(old);
+            fs::remove_file(&path).map_err(|error| DataError::new(&path, error))?;
+        }
+        Ok(())
+    }
+
+    /// The numbers of all that are there, the oldest first; none when there is no folder yet.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn numbers(&self) -> Result<Vec<u64>, DataError> {
+        let wrong = |error| DataError::new(&self.folder, error);
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(wrong)?,
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(wrong)?.path();
+            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+            // What has another name is not ours, and never removed.
+            numbers.extend(number.filter(|&number| path == self.path(number)));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Loads the one of the greatest number; none when there are none.
+    ///
+    /// # Errors
+    /// When it cannot be read. [`Checkpoints::numbers`] and [`Checkpoints::path`] lead to the others.
+    pub fn load_newest(&self) -> Result<Option<State>, DataError> {
+        self.numbers()?.last().map(|&number| State::load(self.path(number))).transpose()
+    }
+
+    /// The file of a number.
+    pub fn path(&self, number: u64) -> PathBuf {
+        self.folder.join(format!("{number:010}.{EXTENSION}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(number: u64) -> State {
+        let mut state = State::new();
+        state.put("number", number);
+        state
+    }
+
+    #[test]
+    fn the_newest_are_kept_and_what_is_not_ours_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("a/run");
+        let checkpoints = Checkpoints::new(&folder, 2);
+        assert_eq!(checkpoints.numbers().unwrap(), [0; 0]);
+        assert_eq!(checkpoints.load_newest().unwrap(), None);
+        fs::create_dir_all(&folder).unwrap();
+        let strangers = ["1.safetensors", "notes.txt", "best.safetensors", "0000000001.pt"];
+        strangers.iter().for_each(|name| fs::write(folder.join(name), "mine").unwrap());
+        for number in [9, 10, 5_000_000_000, 12_345_678_901] {
+            checkpoints.save(number, &state(number)).unwrap();
+            assert_eq!(checkpoints.load_newest().unwrap(), Some(state(number)));
+        }
+        assert_eq!(checkpoints.numbers().unwrap(), [5_000_000_000, 12_345_678_901]);
+        assert!(strangers.iter().all(|name| fs::read(folder.join(name)).unwrap() == b"mine"));
+        // One that goes back, as after a restore of an older one, is not what is removed.
+        checkpoints.save(7, &state(7)).unwrap();
+        assert_eq!(checkpoints.numbers().unwrap(), [7, 12_345_678_901]);
+    }
+
+    #[test]
+    fn a_failed_save_removes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(dir.path(), 1);
+        checkpoints.save(1, &state(1)).unwrap();
+        fs::create_dir(checkpoints.path(2)).unwrap();
+        let error = checkpoints.save(2, &state(2)).unwrap_err();
+        assert_eq!((error.path, error.reason), (checkpoints.path(2), "is no regular file".to_owned()));
+        assert_eq!(State::load(checkpoints.path(1)).unwrap(), state(1));
+    }
+
+    #[test]
+    #[should_panic = "checkpoints: at least one must be kept"]
+    fn none_is_too_few() {
+        Checkpoints::new("run", 0);
+    }
+}

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Runs tests under the address and leak sanitizers, and the portable kernels under valgrind: scripts/sanitizers.sh [address]
+# [thread] [valgrind], all of them by default.
+#
+# Needs a nightly toolchain (rustup toolchain install nightly), for threads with the standard library's source (rustup
+# component add rust-src --toolchain nightly), and valgrind.
+set -eu
+cd "$(dirname "$0")/.."
+target=$(rustc -vV | sed -n 's/^host: //p')
+[ $# -gt 0 ] || set -- address thread valgrind
+
+# The tensor crate's tests on every set of instructions that the processor has, nn's on the best.
+address() {
+    export RUSTFLAGS=-Zsanitizer=address RUSTDOCFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=1
+    export CARGO_TARGET_DIR=target/sanitize
+    for isa in avx512 avx2 portable; do
+        echo "== addresses and leaks: tensor, $isa"
+        GRADUS_ISA=$isa cargo +nightly test --package gradus-tensor --lib --tests --target "$target"
+    done
+    echo "== addresses and leaks: nn"
+    # Under the sanitizer a process has terabytes of addresses, of which a limit leaves nothing.
+    cargo +nightly test --package gradus-nn --all-features --lib --test suite --target "$target" -- --skip no_memory_is_there
+}
+
+threads() {
+    if [ ! -d "$(rustc +nightly --print sysroot)/lib/rustlib/src" ]; then
+        echo "== threads: left out, the standard library's source is not installed"
+        return
+    fi
+    echo "== threads: tensor, and what trains on many of them"
+    export RUSTFLAGS=-Zsanitizer=thread RUSTDOCFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR=target/sanitize-threads
+    # fence is not understood: a buffer's last owner seems to race with the one before.
+    suppressions=$PWD/target/thread-suppressions
+    echo 'race:gradus_tensor::memory::buffer' > "$suppressions"
+    export TSAN_OPTIONS="suppressions=$suppressions"
+    cargo +nightly test -Zbuild-std --package gradus-tensor --lib --tests --target "$target"
+    cargo +nightly test -Zbuild-std --package gradus-nn --test suite --target "$target" -- concurrency shards groups
+}
+
+# Valgrind knows no AVX-512, and is slow: the kernels' own tests.
+valgrind_() {
+    echo "== valgrind: tensor, portable"
+    export GRADUS_ISA=portable RAYON_NUM_THREADS=2 PROPTEST_CASES=4
+    cargo test --package gradus-tensor --lib --no-run
+    # What cargo built last for the crate's own tests.
+    program=$(ls -t target/debug/deps/gradus_tensor-* | grep -v '\.d$' | head -n 1)
+    valgrind --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite "$program" --test-threads=1
+}
+
+for part in "$@"; do
+    case $part in
+    address) (address) ;;
+    thread) (threads) ;;
+    valgrind) (valgrind_) ;;
+    *) echo "no part $part: address, thread, valgrind" && exit 1 ;;
+    esac
+done
