@@ -302,9 +302,11 @@ fn a_bias_of_another_size_is_refused() {
     x.conv2d(&w, Some(&Tensor::ones([3])), Conv2dOptions::default());
 }
 
+type ManyChannels = (usize, usize, usize, [usize; 2], [usize; 2]);
+
 /// Sizes that Winograd's method takes: whole tiles and cut ones, one image and several, as many channels as vectors have and
 /// others, one tile and many. Images, channels of the input and of the output, height and width, padding.
-const MANY_CHANNELS: [(usize, usize, usize, [usize; 2], [usize; 2]); 8] = [
+const MANY_CHANNELS: [ManyChannels; 8] = [
     (1, 16, 16, [8, 8], [1, 1]),
     (3, 17, 40, [13, 30], [1, 1]),
     (2, 33, 16, [14, 14], [0, 2]),
