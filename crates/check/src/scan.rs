@@ -28,15 +28,15 @@ pub(crate) struct Confirmed {
     /// Whether it comes from values that are all the same.
     pub(crate) is_flat: bool,
     /// The places of the two among the steps.
-    from: [usize; 2],
+    pub(crate) from: [usize; 2],
 }
 
 /// What is known of a derivative after all scales were looked at.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan {
-    rungs: Vec<Rung>,
+    pub(crate) rungs: Vec<Rung>,
     /// The spacing of points and the noise found there, from wide to narrow.
-    roughness: Vec<(f64, Noise)>,
+    pub(crate) roughness: Vec<(f64, Noise)>,
     pub(crate) central: Option<Confirmed>,
     pub(crate) left: Option<Confirmed>,
     pub(crate) right: Option<Confirmed>,
@@ -60,11 +60,16 @@ impl Scan {
     /// The largest noise that values have at spacings up to about this step. It does not vanish with the step: values that
     /// are all the same by chance are no sign of that.
     pub(crate) fn noise_up_to(&self, step: f64) -> f64 {
-        let narrow = self.roughness.iter().filter(|(at, _)| *at <= 1.3 * step).map(|(_, noise)| noise.level);
         let levels = self.roughness.iter().map(|(_, noise)| noise.level).filter(|&level| level > 0.0);
         // A kink far away shows at one or two spacings alone.
         let least = if levels.clone().count() > 2 { levels.fold(f64::INFINITY, f64::min) } else { 0.0 };
-        DEVIATIONS * narrow.fold(least, f64::max)
+        self.noise_within(step).max(DEVIATIONS * least)
+    }
+
+    /// The largest noise that values have at spacings up to about this step, as measured: it may be none.
+    pub(crate) fn noise_within(&self, step: f64) -> f64 {
+        let narrow = self.roughness.iter().filter(|(at, _)| *at <= 1.3 * step).map(|(_, noise)| noise.level);
+        DEVIATIONS * narrow.fold(0.0, f64::max)
     }
 
     /// How sharp the kink is that the values show where the derivative was found.
@@ -228,7 +233,7 @@ impl Scan {
     }
 
     /// All pairs of estimates that share no value and agree, each with the error that both allow.
-    fn pairs(&self, ladder: &Ladder<'_>, side: Side) -> Vec<Confirmed> {
+    pub(crate) fn pairs(&self, ladder: &Ladder<'_>, side: Side) -> Vec<Confirmed> {
         let series = if side == Side::Both { Series::Even } else { Series::All };
         let quotient = |rung: &Rung| {
             let noise = ladder.known_noise(rung).max(self.noise_up_to(rung.step));
@@ -302,7 +307,7 @@ fn rungs(ladder: &mut Ladder<'_>) -> Vec<Rung> {
         has_moved |= !is_drowned;
         rungs.push(rung);
         // Before anything is seen to move steps may be whole periods of a wave.
-        if has_moved && drowned >= 8 && rung.step < 1e-6 * line.scale {
+        if has_moved && drowned >= 8 && rung.step < 1e-9 * line.scale {
             break;
         }
     }
