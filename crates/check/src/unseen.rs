@@ -29,12 +29,13 @@ impl Scan {
     pub(crate) fn is_passed_over(&self, ladder: &Ladder<'_>, claim: &Claim) -> bool {
         let Some(found) = self.central else { return false };
         let (narrow, off) = (self.rungs[found.from[1]].step, (claim.value - found.estimate.value).abs());
-        // From some spacing on up there is a roughness of one size. The next narrower spacing may be that at which it fades.
+        // From some spacing on up there is a roughness of about one size, but where the spacing is a whole number of periods. The
+        // next narrower spacing may be that at which it fades.
         let is_wave = |at: usize, level: f64| {
-            let wider = &self.roughness[at.saturating_sub(2)..=at];
+            let wider = &self.roughness[at.saturating_sub(2)..at];
             let narrower = self.roughness.get(at + 2..).unwrap_or_default();
-            wider.len() == 3
-                && wider.iter().all(|(_, noise)| noise.detected && FADES * noise.level > level)
+            self.roughness[at].1.detected
+                && wider.iter().any(|(_, noise)| noise.detected && FADES * noise.level > level)
                 && !narrower.is_empty()
                 && narrower.iter().all(|(_, noise)| FADES * noise.level <= level)
         };
