@@ -12,14 +12,11 @@ use crate::{
 
 /// How many times its standard deviation a wave's steepest slope is, over the spacing at which it was seen: its period may
 /// be a fraction of that.
-const STEEPEST: f64 = 8.0;
+const STEEPEST: f64 = 16.0;
 /// How many times as large as at narrower spacings a roughness is that is a wave.
 const FADES: f64 = 4.0;
-/// The spacing below which rounding itself fades, in proportion to the variable.
-const NARROWEST: f64 = 1e-9;
-/// The share of the value that a variable of this gradient would move, if it moved by its own size, from which on a function
-/// that stays the same contradicts it.
-const LEAST_EFFECT: f64 = 1e-9;
+/// The shortest wave, in proportion to the variable: below that rounding itself fades.
+const NARROWEST: f64 = 1e-10;
 /// How many times its error an estimate must be away from a sharper one, to be believed in its place.
 const CONVINCING: f64 = 4.0;
 
@@ -32,10 +29,10 @@ impl Scan {
         // From some spacing on up there is a roughness of about one size, but where the spacing is a whole number of periods. The
         // next narrower spacing may be that at which it fades.
         let is_wave = |at: usize, level: f64| {
-            let wider = &self.roughness[at.saturating_sub(2)..at];
+            let wider = &self.roughness[at.saturating_sub(3)..at];
             let narrower = self.roughness.get(at + 2..).unwrap_or_default();
             self.roughness[at].1.detected
-                && wider.iter().any(|(_, noise)| noise.detected && FADES * noise.level > level)
+                && wider.iter().any(|(_, noise)| noise.detected && 2.0 * FADES * noise.level > level)
                 && !narrower.is_empty()
                 && narrower.iter().all(|(_, noise)| FADES * noise.level <= level)
         };
@@ -49,12 +46,11 @@ impl Scan {
         })
     }
 
-    /// Whether a function that shows no change leaves it open whether it has this derivative, whose changes would drown in the
-    /// rounding of the values even over steps of the variable's own size.
+    /// Whether the function shows no change, and the wave that had this derivative might be all within the rounding of the values.
     pub(crate) fn is_drowned(&self, ladder: &Ladder<'_>, claim: &Claim) -> bool {
         let Some(found) = self.central else { return false };
-        let is_flat = found.estimate.allows(0.0, 0.0);
-        is_flat && claim.value.abs() * ladder.line.scale <= LEAST_EFFECT * self.size()
+        let rounding = ladder.known_noise(&self.rungs[found.from[1]]);
+        found.estimate.allows(0.0, 0.0) && claim.value.abs() * NARROWEST * ladder.line.scale <= rounding
     }
 
     /// Whether larger steps that are surer have this derivative, and smaller ones have another one, but not by far.
