@@ -6,7 +6,7 @@
 
 use crate::{
     ladder::{Ladder, Side},
-    scan::Scan,
+    scan::{CONVINCING, Scan},
     slope::Claim,
 };
 
@@ -17,8 +17,6 @@ const STEEPEST: f64 = 16.0;
 const FADES: f64 = 4.0;
 /// The shortest wave, in proportion to the variable: below that rounding itself fades.
 const NARROWEST: f64 = 1e-10;
-/// How many times its error an estimate must be away from a sharper one, to be believed in its place.
-const CONVINCING: f64 = 4.0;
 
 impl Scan {
     /// Whether the steps that contradict a derivative pass over a roughness that is gone at smaller spacings, as a wave is
