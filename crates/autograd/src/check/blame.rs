@@ -115,7 +115,9 @@ impl Way<'_, '_> {
         if !ids.iter().all(|&id| self.own(id).is_some_and(|rows| rows.iter().all(is_fine))) {
             return None;
         }
-        ids.into_iter().find_map(|id| {
+        // To what is smooth a kink is only something narrow.
+        let replay = self.replay;
+        ids.into_iter().filter(|&id| replay.has_branches(id)).find_map(|id| {
             let (step, _, line) = self.replay.recorded(id);
             let (input, row) = self.own(id)?.iter().find(|(_, row)| row.verdict == Verdict::Kink)?;
             let slopes = row.judgement.sides.map_or(String::new(), |[left, right]| {
