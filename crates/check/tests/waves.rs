@@ -66,7 +66,6 @@ fn check_waves(points: usize) {
             found[k] += usize::from(of([right[0] * FACTORS[k], right[1]]).verdict == Verdict::Wrong);
         }
     }
-    println!("{undecided} of {checked} undecided; of factors {FACTORS:?} found {found:?} of {planted:?}");
     assert!(alarms.is_empty(), "{} of {checked} called wrong\n{}", alarms.len(), alarms.join("\n"));
     // Of a wave that rounding covers nothing can be said.
     assert!(checked > points * 9 / 10 && undecided < checked / 3, "{undecided} of {checked}");
@@ -82,7 +81,7 @@ fn no_wave_raises_an_alarm() {
     check_waves(1500);
 }
 
-/// `cargo test --release -p gradus-check --test suite waves:: -- --ignored --nocapture`
+/// `cargo test --release -p gradus-check --test suite waves:: -- --ignored`
 #[test]
 #[ignore = "it is long"]
 fn no_wave_raises_an_alarm_at_forty_thousand_points() {

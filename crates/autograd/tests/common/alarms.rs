@@ -33,11 +33,6 @@ impl Unsure {
     #[track_caller]
     pub fn check(&self, reports: usize) {
         let unsure = self.reports.len();
-        println!(
-            "{unsure} of {reports} unsure, {} gradients overflow\n{}",
-            self.overflows,
-            self.reports.join("\n")
-        );
         assert!(self.overflows <= 1 + reports / 100, "{} gradients overflow", self.overflows);
         assert!(unsure <= 1 + reports / 1000, "{unsure} of {reports} unsure: {}", self.reports.join("\n"));
     }
