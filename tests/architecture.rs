@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
             &["estimate", "given", "json", "noise", "rng"],
             &["ladder", "pattern", "verdict", "ndarray", "nalgebra"],
             &["report", "scan"],
-            &["slope"],
+            &["slope", "unseen"],
             &["calls", "check", "jacobian", "kinks", "search"],
             &["argmin", "functions"],
         ],

@@ -68,6 +68,25 @@ impl<'t> Replay<'t> {
         &self.base[id as usize]
     }
 
+    /// Whether a value has elements that are not finite as recorded, but in f64.
+    pub(crate) fn is_infinite_in_f32_alone(&self, id: u32) -> bool {
+        let Some(recorded) = &self.nodes[id as usize].value else { return false };
+        recorded
+            .iter()
+            .zip(self.base(id).data())
+            .any(|(recorded, base)| !recorded.is_finite() && base.is_finite())
+    }
+
+    /// Whether a step has branches, and so kinks.
+    pub(crate) fn has_branches(&self, id: usize) -> bool {
+        !self.choices[id].is_empty()
+    }
+
+    /// An element of a value as it was recorded.
+    pub(crate) fn in_f32(&self, id: u32, flat: usize) -> f64 {
+        self.nodes[id as usize].value().iter().nth(flat).map_or(f64::NAN, f64::from)
+    }
+
     /// Whether a node was put on the tape as it is.
     pub(crate) fn is_leaf(&self, id: u32) -> bool {
         let node = &self.nodes[id as usize];
@@ -119,6 +138,28 @@ impl<'t> Replay<'t> {
             outputs.iter().enumerate().for_each(|(k, y)| see((id + k) as u32, y));
             outputs.into_iter().map(Cow::Owned).collect()
         });
+    }
+
+    /// The value of a node when what f32 could not hold on the way is infinite, as it was recorded; and where that begins: the
+    /// step, the node of its output and an element of that.
+    pub(crate) fn overflowing(&self, last: u32) -> (Array, Vec<(usize, usize, usize)>) {
+        let mut origins = Vec::new();
+        let mut values = self.run(last as usize + 1, Some(&[last]), &mut |id, step, inputs| {
+            let Some(step) = step else { return vec![Cow::Borrowed(&self.base[id])] };
+            let mut outputs = step.reference(inputs, &mut Branches::frozen(&self.choices[id]));
+            for (node, y) in (id..).zip(&mut outputs) {
+                let Some(recorded) = &self.nodes[node].value else { continue };
+                let mut overflowed = None;
+                for (i, (y, recorded)) in y.data_mut().iter_mut().zip(recorded.iter()).enumerate() {
+                    if y.is_finite() && !recorded.is_finite() {
+                        (*y, overflowed) = (recorded.into(), overflowed.or(Some(i)));
+                    }
+                }
+                origins.extend(overflowed.map(|i| (id, node, i)));
+            }
+            outputs.into_iter().map(Cow::Owned).collect()
+        });
+        (values.swap_remove(last as usize).into_owned(), origins)
     }
 
     /// All values when leaves have other values.

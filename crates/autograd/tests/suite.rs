@@ -47,6 +47,7 @@ mod losses;
 mod magnitudes;
 mod misuse;
 mod no_alarm;
+mod overflow;
 mod programs;
 mod random_models;
 mod report;

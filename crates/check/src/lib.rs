@@ -134,6 +134,7 @@ mod rng;
 mod scan;
 mod search;
 mod slope;
+mod unseen;
 mod verdict;
 
 #[cfg(feature = "argmin")]

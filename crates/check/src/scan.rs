@@ -18,6 +18,8 @@ const APART: usize = 3;
 const MOST_STEPS: i32 = 140;
 /// How many times the size of the variable steps are at most.
 const MOST_TIMES: f64 = 1e13;
+/// How many times its error an estimate must be away from a sharper one, to be believed in its place.
+pub(crate) const CONVINCING: f64 = 4.0;
 /// How many times the standard deviation of noise a value may be off.
 const DEVIATIONS: f64 = 6.0;
 
@@ -28,15 +30,15 @@ pub(crate) struct Confirmed {
     /// Whether it comes from values that are all the same.
     pub(crate) is_flat: bool,
     /// The places of the two among the steps.
-    from: [usize; 2],
+    pub(crate) from: [usize; 2],
 }
 
 /// What is known of a derivative after all scales were looked at.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan {
-    rungs: Vec<Rung>,
+    pub(crate) rungs: Vec<Rung>,
     /// The spacing of points and the noise found there, from wide to narrow.
-    roughness: Vec<(f64, Noise)>,
+    pub(crate) roughness: Vec<(f64, Noise)>,
     pub(crate) central: Option<Confirmed>,
     pub(crate) left: Option<Confirmed>,
     pub(crate) right: Option<Confirmed>,
@@ -60,11 +62,28 @@ impl Scan {
     /// The largest noise that values have at spacings up to about this step. It does not vanish with the step: values that
     /// are all the same by chance are no sign of that.
     pub(crate) fn noise_up_to(&self, step: f64) -> f64 {
-        let narrow = self.roughness.iter().filter(|(at, _)| *at <= 1.3 * step).map(|(_, noise)| noise.level);
         let levels = self.roughness.iter().map(|(_, noise)| noise.level).filter(|&level| level > 0.0);
-        // A kink far away shows at one or two spacings alone.
-        let least = if levels.clone().count() > 2 { levels.fold(f64::INFINITY, f64::min) } else { 0.0 };
-        DEVIATIONS * narrow.fold(least, f64::max)
+        let mut levels: Vec<f64> = levels.collect();
+        levels.sort_by(f64::total_cmp);
+        // A kink far away shows at one or two spacings alone, and rounding may vanish at one by chance.
+        let is_by_chance = |level: f64| level <= f64::EPSILON * self.size();
+        let least = match levels[..] {
+            [least, next, _, ..] => {
+                if is_by_chance(least) {
+                    next
+                } else {
+                    least
+                }
+            }
+            _ => 0.0,
+        };
+        self.noise_within(step).max(DEVIATIONS * least)
+    }
+
+    /// The largest noise that values have at spacings up to about this step, as measured: it may be none.
+    pub(crate) fn noise_within(&self, step: f64) -> f64 {
+        let narrow = self.roughness.iter().filter(|(at, _)| *at <= 1.3 * step).map(|(_, noise)| noise.level);
+        DEVIATIONS * narrow.fold(0.0, f64::max)
     }
 
     /// How sharp the kink is that the values show where the derivative was found.
@@ -167,8 +186,21 @@ impl Scan {
         let contradicts =
             |pair: &&Confirmed| !found.estimate.allows(pair.estimate.value, pair.estimate.error);
         let pairs = self.pairs(ladder, Side::Both);
-        let candidates = pairs.iter().filter(larger).filter(is_near).filter(contradicts);
-        let large = candidates.min_by(|a, b| a.estimate.error.total_cmp(&b.estimate.error))?;
+        let candidates: Vec<&Confirmed> =
+            pairs.iter().filter(larger).filter(is_near).filter(contradicts).collect();
+        let surest = |a: &&&Confirmed, b: &&&Confirmed| a.estimate.error.total_cmp(&b.estimate.error);
+        let mut large = *candidates.iter().min_by(surest)?;
+        // Of those, too, smaller steps have the last word: larger ones may pass over a wave.
+        for _ in 0..MOST_STEPS {
+            let convinces = |pair: &&&Confirmed| {
+                let off = (pair.estimate.value - large.estimate.value).abs();
+                pair.from[0] > large.from[0]
+                    && pair.from[1] > large.from[1]
+                    && off > large.estimate.error + CONVINCING * pair.estimate.error
+            };
+            let Some(next) = candidates.iter().filter(convinces).min_by(surest) else { break };
+            large = next;
+        }
         let is_rough = self.is_rough(ladder, &found, large.from[0]);
         let is_sudden = found.is_flat || self.is_sudden(ladder, Side::Both, large, &found);
         (is_rough && is_sudden).then_some(large.estimate)
@@ -228,7 +260,7 @@ impl Scan {
     }
 
     /// All pairs of estimates that share no value and agree, each with the error that both allow.
-    fn pairs(&self, ladder: &Ladder<'_>, side: Side) -> Vec<Confirmed> {
+    pub(crate) fn pairs(&self, ladder: &Ladder<'_>, side: Side) -> Vec<Confirmed> {
         let series = if side == Side::Both { Series::Even } else { Series::All };
         let quotient = |rung: &Rung| {
             let noise = ladder.known_noise(rung).max(self.noise_up_to(rung.step));
@@ -302,7 +334,7 @@ fn rungs(ladder: &mut Ladder<'_>) -> Vec<Rung> {
         has_moved |= !is_drowned;
         rungs.push(rung);
         // Before anything is seen to move steps may be whole periods of a wave.
-        if has_moved && drowned >= 8 && rung.step < 1e-6 * line.scale {
+        if has_moved && drowned >= 8 && rung.step < 1e-9 * line.scale {
             break;
         }
     }

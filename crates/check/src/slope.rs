@@ -371,6 +371,12 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
                 None if scan.is_unresolved() => {
                     judgement(Verdict::Inconclusive, Reason::Unsettled, estimate, None)
                 }
+                None if scan.is_drowned(ladder, claim) => {
+                    judgement(Verdict::Inconclusive, Reason::Rounding, estimate, None)
+                }
+                None if scan.is_passed_over(ladder, claim) || scan.is_outvoted(ladder, claim) => {
+                    judgement(Verdict::Noisy, Reason::Noise(level), estimate, None)
+                }
                 None if scan.is_all_noise() || scan.is_doubtful(ladder, claim.value, claim.slack) => {
                     judgement(Verdict::Noisy, Reason::Noise(level), estimate, None)
                 }

@@ -3,30 +3,7 @@
 use crate::support;
 
 use gradus_check::{Check, Place, Verdict};
-use support::{Dual, Function, c, gradient, value};
-
-struct Random(u64);
-
-impl Random {
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.bits() % n as u64) as usize
-    }
-
-    /// Between 0.1 and 2, of either sign, now and then far larger or smaller.
-    fn number(&mut self) -> f64 {
-        let size = 0.1 + 1.9 * (self.bits() >> 11) as f64 / (1u64 << 53) as f64;
-        let sign = if self.bits() & 1 == 0 { 1.0 } else { -1.0 };
-        let scale = if self.below(6) == 0 { 10f64.powi(self.below(13) as i32 - 6) } else { 1.0 };
-        sign * size * scale
-    }
-}
+use support::{Dual, Function, Random, c, gradient, value};
 
 /// Instructions of which each takes two of the values before it.
 fn program(random: &mut Random, variables: usize) -> Function {

@@ -8,4 +8,5 @@ mod support;
 mod bad_input;
 mod functions;
 mod programs;
+mod waves;
 mod wrong;

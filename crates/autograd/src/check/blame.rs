@@ -26,6 +26,8 @@ const ALL_RIGHT: &str = "no operation on the way is wrong by itself, at the valu
 /// What is said where a whole is imprecise none of whose parts is.
 const ALL_EXACT: &str = "the f32 gradient is further off than random roundings show, though every operation on the way is as exact \
      as it states: the function makes large what it rounds; check at another point";
+/// How far from all others a number is put that stands for an infinite one.
+const FAR: f32 = 32.0;
 /// How many error bars off a whole may be if none of its parts is wrong.
 const CLOSE: f64 = 10.0;
 
@@ -63,6 +65,15 @@ pub(super) fn conclude(
             ));
             row.verdict = Verdict::Pass;
         }
+        Verdict::Inconclusive | Verdict::Noisy if row.order == 1 && is_finite => {
+            if let Some(kink) = way.kink() {
+                row.note = Some(format!(
+                    "{kink}; what differences of the whole make of that is not sure: {}",
+                    row.judgement.reason
+                ));
+                row.verdict = Verdict::Inconclusive;
+            }
+        }
         _ => {}
     }
 }
@@ -94,6 +105,35 @@ impl Way<'_, '_> {
             let (step, _, location) = self.replay.recorded(id);
             let failed = self.own(id)?.iter().find(|(_, row)| row.verdict == verdict);
             failed.map(|(input, row)| Blame::of(step, location, *input, row))
+        })
+    }
+
+    /// The first operation that stands at a kink, if all are right but for that: with its line and the slopes to both sides.
+    fn kink(&mut self) -> Option<String> {
+        let is_fine = |(_, row): &(usize, Row)| row.verdict.is_fine();
+        let ids = self.ids();
+        if !ids.iter().all(|&id| self.own(id).is_some_and(|rows| rows.iter().all(is_fine))) {
+            return None;
+        }
+        // To what is smooth a kink is only something narrow.
+        let replay = self.replay;
+        ids.into_iter().filter(|&id| replay.has_branches(id)).find_map(|id| {
+            let (step, _, line) = self.replay.recorded(id);
+            let (input, row) = self.own(id)?.iter().find(|(_, row)| row.verdict == Verdict::Kink)?;
+            let slopes = row.judgement.sides.map_or(String::new(), |[left, right]| {
+                format!(
+                    ", with slopes of {:.6e} to the left and {:.6e} to the right",
+                    left.value, right.value
+                )
+            });
+            Some(format!(
+                "{} at {}:{} stands at a kink of its input {input} {:?} at {:?}{slopes}",
+                step.name(),
+                line.file(),
+                line.line(),
+                row.shape,
+                row.worst
+            ))
         })
     }
 
@@ -137,6 +177,7 @@ impl GradCheck {
             true => tape.var(x.clone()),
             false => tape.constant(x.clone()),
         };
+        let inputs: Vec<Tensor> = inputs.iter().map(finite).collect();
         let vars: Vec<Var<'_>> = inputs.iter().zip(wanted).map(place).collect();
         let references: Vec<&Var<'_>> = vars.iter().collect();
         let (_, first, outputs) = Tape::try_record_step(step.fresh(), &references, location).ok()?;
@@ -154,4 +195,19 @@ impl GradCheck {
         let rows = self.rows_alone(&vars, output, &mut rng);
         Some(places.into_iter().cycle().zip(rows).collect())
     }
+}
+
+/// The numbers with one far from all others in place of each infinite one: differences cannot be taken at an infinity, such as
+/// that of a mask.
+fn finite(x: &Tensor) -> Tensor {
+    let numbers = || x.iter().filter(|x| x.is_finite());
+    if x.iter().all(f32::is_finite) {
+        return x.clone();
+    }
+    let (low, high) = (numbers().fold(0.0, f32::min), numbers().fold(0.0, f32::max));
+    x.map(|x| match x {
+        f32::NEG_INFINITY => low - FAR,
+        f32::INFINITY => high + FAR,
+        _ => x,
+    })
 }

@@ -5,6 +5,7 @@ use super::{
     forward::wrong_forwards,
     leaf::Leaf,
     long,
+    overflow::Overflow,
     recording::{Recording, Told, compare, moved},
     report::{Report, Row, Verdict},
     rounding::Rounding,
@@ -321,6 +322,7 @@ impl GradCheck {
         let wrong = wrong_forwards(output);
         let vars: Vec<Var<'t>> = named.iter().map(|(_, var)| *var).collect();
         let prepared = self.prepare(&vars, output, cotangent, rng);
+        let overflow = Overflow::of(&prepared.replay, output);
         let mut notes = prepared.replay.surrogates(output.id());
         let is_long = self.elements < usize::MAX && long::is_long(&prepared.replay, &vars, output);
         let mut finish = |i: usize, mut row: Row, replay: &Replay<'_>| {
@@ -336,6 +338,9 @@ impl GradCheck {
                 let rule = prepared.subjects[0].rules[i].map(|rule| replay.base(rule.id()).data());
                 let is_finite = rule.is_none_or(|rule| rule.iter().all(|r| r.is_finite()));
                 conclude(self, replay, &mut known, (vars[i], output), is_finite, &mut row);
+            }
+            if !matches!(row.verdict, Verdict::WrongForward | Verdict::WrongFormula) {
+                overflow.conclude(&way, &mut row);
             }
             row
         };

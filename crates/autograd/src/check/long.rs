@@ -133,7 +133,11 @@ impl<'a> Way<'a> {
             rows.map(move |(input, row)| (*id, *input, row))
         });
         let rank = |verdict: Verdict| match verdict {
-            Verdict::Pass | Verdict::Zero | Verdict::NoGradient | Verdict::WrongForward => 0,
+            Verdict::Pass
+            | Verdict::Zero
+            | Verdict::NoGradient
+            | Verdict::WrongForward
+            | Verdict::Overflow => 0,
             Verdict::Kink => 1,
             Verdict::Noisy => 2,
             Verdict::Inconclusive => 3,

@@ -12,6 +12,7 @@ mod long;
 mod magnitudes;
 mod neighbours;
 mod operation;
+mod overflow;
 mod recording;
 mod report;
 mod rounding;

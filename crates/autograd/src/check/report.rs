@@ -75,6 +75,9 @@ pub enum Verdict {
     /// An operation on the way gives something else than its reference: one of the two is wrong, and nothing can be said of
     /// its gradient.
     WrongForward,
+    /// A number on the way is more than f32 can hold, and became infinite; the output is finite again, but another one than it
+    /// would be without that.
+    Overflow,
     /// The rules are right, but the f32 gradient is further from them than rounding explains, or than the tolerance.
     PoorPrecision,
     /// The output does not depend on this input, or no more.
@@ -94,15 +97,15 @@ pub struct Blame {
     pub attributes: String,
     /// The line where it was applied.
     pub line: String,
-    /// The input whose gradient is wrong; `None` where it is the output that is, of a wrong forward.
+    /// The input whose gradient is wrong; `None` where it is the output that is, of a wrong forward or an overflow.
     pub input: Option<usize>,
     /// The shape of that input or output, and the element of it where this was seen.
     pub shape: Vec<usize>,
     /// An element of it that is wrong.
     pub worst: Vec<usize>,
-    /// There, the rule in f64; for poor precision the f32 gradient, for a wrong forward the value.
+    /// There, the rule in f64; for poor precision the f32 gradient, for a wrong forward and an overflow the value.
     pub found: f64,
-    /// There, the derivative by differences; for poor precision the rule in f64, for a wrong forward the reference.
+    /// There, the derivative by differences; for poor precision the rule in f64, for a wrong forward and an overflow the reference.
     pub right: f64,
     /// How wrong elements differ from right ones.
     pub pattern: Option<Pattern>,
@@ -136,6 +139,7 @@ impl fmt::Display for Verdict {
             Verdict::Noisy => "NOISY",
             Verdict::WrongFormula => "WRONG FORMULA",
             Verdict::WrongForward => "WRONG FORWARD",
+            Verdict::Overflow => "OVERFLOW",
             Verdict::PoorPrecision => "POOR PRECISION",
             Verdict::NoGradient => "NO GRADIENT",
             Verdict::Inconclusive => "INCONCLUSIVE",
@@ -165,6 +169,17 @@ impl Row {
                     "  why           an operation on the way gives something else than its reference"
                 )?;
             }
+            Verdict::Overflow => {
+                writeln!(f, "  rule in f64   {:.9e}", judgement.given)?;
+                writeln!(
+                    f,
+                    "  why           a number on the way is more than f32 can hold: what follows is another function"
+                )?;
+                writeln!(
+                    f,
+                    "  what to do    keep it in range, as logsumexp, softplus and sigmoid do, or mask it out"
+                )?;
+            }
             Verdict::PoorPrecision => {
                 writeln!(f, "  rule in f64   {:.9e}", judgement.given)?;
                 match off <= *rounding {
@@ -178,6 +193,10 @@ impl Row {
             Verdict::WrongFormula if self.operations > 0 => {
                 writeln!(f, "  rule in f64   {:.9e}", judgement.given)?;
                 writeln!(f, "  why           an operation on the way is wrong by itself")?;
+            }
+            Verdict::Inconclusive | Verdict::Noisy if self.note.is_some() => {
+                writeln!(f, "  rule in f64   {:.9e}", judgement.given)?;
+                writeln!(f, "  why           {}", self.note.as_deref().unwrap_or_default())?;
             }
             _ => writeln!(f, "{}", judgement.lines("rule in f64"))?,
         }

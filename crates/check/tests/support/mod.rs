@@ -135,3 +135,32 @@ pub(crate) fn hash(x: f64) -> f64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
 }
+
+/// Random numbers.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        (self.bits() % n as u64) as usize
+    }
+
+    /// Between 0 and 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Between 0.1 and 2, of either sign, now and then far larger or smaller.
+    pub(crate) fn number(&mut self) -> f64 {
+        let size = 0.1 + 1.9 * self.unit();
+        let sign = if self.bits() & 1 == 0 { 1.0 } else { -1.0 };
+        let scale = if self.below(6) == 0 { 10f64.powi(self.below(13) as i32 - 6) } else { 1.0 };
+        sign * size * scale
+    }
+}

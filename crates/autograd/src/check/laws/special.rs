@@ -37,8 +37,8 @@ const KINDS: [(Kind, &str); 5] = [
     (Kind::Huge, "what holds of ordinary values holds of huge ones"),
     (Kind::Tiny, "what holds of ordinary values holds of tiny ones"),
 ];
-/// What huge and tiny values are multiplied with: a wave is still a wave there to differences.
-const FAR: f32 = 4096.0;
+/// What huge and tiny values are multiplied with.
+const FAR: f32 = 65_536.0;
 /// How far a rule may be off, in proportion: what is rounded to f32 on the way, such as a quotient that is then cut off, may be large.
 const ROUNDED: f64 = 1e-5;
 
