@@ -67,7 +67,9 @@ fn traits(text: &str) -> Vec<Family> {
     let mut table = false;
     for line in text.lines() {
         if line.starts_with(char::is_alphabetic) {
-            table = line.ends_with("! {") && !line.starts_with("macro_rules!");
+            table = line.ends_with("! {")
+                && !line.starts_with("macro_rules!")
+                && !line.starts_with("thread_local!");
         }
         let (bare, indent) = (line.trim(), line.len() - line.trim_start().len());
         let of_table = bare
@@ -112,7 +114,9 @@ fn own(folders: &[&str], heads: &[&str], known: &BTreeSet<String>) -> Vec<Family
         for line in text.lines() {
             if line.starts_with(char::is_alphabetic) {
                 inside = heads.iter().any(|head| line.starts_with(head));
-                table = line.ends_with("! {") && !line.starts_with("macro_rules!");
+                table = line.ends_with("! {")
+                    && !line.starts_with("macro_rules!")
+                    && !line.starts_with("thread_local!");
             }
             let is_public = line
                 .strip_prefix("    pub fn ")
