@@ -16,9 +16,9 @@ else
 fi
 
 start=$(date +%s)
-# In one call, so that nothing is built twice; the names of the tests are those of no other.
+# What the workspace's tests have built is not built again; the names of the tests are those of no other.
 if ! timeout $limit ${on_two[@]+"${on_two[@]}"} ${alone[@]+"${alone[@]}"} cargo test --offline \
-    -p gradus-autograd -p gradus --test suite --test book_rows --test random_rows -- \
+    --workspace --test suite --test book_rows --test random_rows -- \
     every_operation_obeys_the_laws \
     row_2_every_pair_of_shapes \
     row_3_products_of_matrices \
