@@ -58,7 +58,7 @@ fn what_is_masked_or_saturates_passes() {
         ("tanh", |v| (v[0] * 1e30 * v[0]).tanh(), Tensor::from([1e10])),
         (
             "a bound",
-            |v| (v[0].square() * 1e10).minimum(&v[0].place().constant(&Tensor::from([5.0]))),
+            |v| (v[0].square() * 1e10).minimum(&v[0].place().constant(Tensor::from([5.0]))),
             Tensor::from([1e15]),
         ),
         ("sigmoid", |v| (v[0] * 1e30).sigmoid(), Tensor::from([1e10])),
