@@ -129,13 +129,10 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Columns come in multiples of this: rows are read by whole vectors.
-    pub(crate) const CHUNK: usize = MAX_LANES;
-
     /// # Panics
-    /// When an element lies outside of `data`, or the columns are no multiple of [`Rows::CHUNK`].
+    /// When an element lies outside of `data`, or the columns do not make up whole vectors of any instruction set.
     pub(crate) fn new(data: &'a [f32], starts: &'a [usize], cols: usize) -> Self {
-        assert!(cols.is_multiple_of(Rows::CHUNK), "rows of {cols} elements");
+        assert!(cols.is_multiple_of(MAX_LANES), "rows of {cols} elements");
         let last = starts.iter().max().and_then(|start| start.checked_add(cols));
         assert!(last.is_none_or(|last| last <= data.len()), "rows leave their {} elements", data.len());
         Rows { data, starts, cols }

@@ -23,7 +23,8 @@ impl Tensor {
     ///
     /// with zeros outside the image; `c` runs over the channels of `o`'s group. The output has
     /// `(h + 2 padding - dilation (kh - 1) - 1) / stride + 1` rows, rounded down, and as many columns by the same
-    /// formula. Padding takes part as zeros do: an infinite weight makes NaN of it.
+    /// formula. Padding takes part as zeros do: an infinite weight makes NaN of it. Kernels of 3 x 3 with many channels are
+    /// computed with fewer multiplications and about twice the rounding, unless within [`direct_convolutions`].
     ///
     /// # Panics
     /// When the channels do not fit the weight or the groups, the dilated kernel is larger than the padded image, the

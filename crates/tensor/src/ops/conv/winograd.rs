@@ -8,7 +8,7 @@ use super::{scratch::Scratch, shape::ConvShape};
 use crate::{
     Isa,
     kernels::{
-        matmul::{Activation, Epilogue, Mat, MatMut, by_panel, matmul, panel_width},
+        matmul::{Epilogue, Mat, MatMut, by_panel, matmul, panel_width},
         transpose::transpose,
         winograd::{
             INPUTS, NOWHERE, OUTPUTS, OfGradients, OfInputs, OfKernel, TAPS, ToKernel, ToOutputs, transform,
@@ -158,6 +158,22 @@ impl Plan {
         segments.iter().map(|segment| segment.rows.len() * self.tiles[1]).sum()
     }
 
+    /// The squares of each segment's tiles, which follow each other.
+    fn by_segment<'a>(
+        &self,
+        segments: &'a [Segment],
+        mut squares: &'a mut [f32],
+        pitch: usize,
+    ) -> Vec<(&'a Segment, &'a mut [f32])> {
+        let of = |segment| {
+            let tiles = self.tiles_of(std::slice::from_ref(segment));
+            let (own, others) = std::mem::take(&mut squares).split_at_mut(tiles * pitch);
+            squares = others;
+            (segment, own)
+        };
+        segments.iter().map(of).collect()
+    }
+
     fn convolve(&self, x: &[f32], taps: &Taps<'_>, bias: &[f32], y: &mut [f32]) -> bool {
         if y.is_empty() {
             return true;
@@ -170,25 +186,20 @@ impl Plan {
         let finite = AtomicBool::new(true);
         // Whole images to each thread, or where there are fewer of them some of the outputs.
         let threads = rayon::current_num_threads();
-        let together = self.abreast().min(images.div_ceil(threads)).max(1);
-        let cuts = if images < threads { threads.div_ceil(images) } else { 1 };
-        let unit = width.max(MAX_LANES);
-        let outputs = self.outputs.count.div_ceil(cuts).next_multiple_of(unit).min(self.outputs.count);
-        let rows = if cuts == 1 { together * self.outputs.count } else { outputs };
+        let count = self.outputs.count;
+        let [together, outputs] = if images < threads {
+            let cut = count.div_ceil(threads.div_ceil(images));
+            [1, cut.next_multiple_of(width.max(MAX_LANES)).min(count)]
+        } else {
+            [self.abreast().min(images.div_ceil(threads)), count]
+        };
         let parts = y.chunks_mut(together * image).enumerate().flat_map(|(i, y)| {
-            y.chunks_mut(rows * area(self.output))
-                .enumerate()
-                .map(move |(k, y)| (i * together, k * outputs, y))
+            let images = i * together..i * together + y.len() / image;
+            let parts = y.chunks_mut(images.len() * outputs * area(self.output)).enumerate();
+            parts.map(move |(k, y)| (images.clone(), k * outputs..count.min((k + 1) * outputs), y))
         });
-        let count =
-            images.div_ceil(together) * if cuts == 1 { 1 } else { self.outputs.count.div_ceil(outputs) };
-        share::for_each_item(count, parts, |(first, output, y)| {
-            let outputs = if cuts == 1 {
-                0..self.outputs.count
-            } else {
-                output..(output + outputs).min(self.outputs.count)
-            };
-            let images = first..first + y.len() / (outputs.len() * area(self.output));
+        let number = images.div_ceil(together) * count.div_ceil(outputs);
+        share::for_each_item(number, parts, |(images, outputs, y)| {
             if !self.part(x, kernels, bias, images, outputs, y) {
                 finite.store(false, Ordering::Relaxed);
             }
@@ -246,12 +257,8 @@ impl Plan {
         let mut finite = true;
         for segments in segments.chunks(self.abreast()) {
             let tiles = self.tiles_of(segments);
-            let mut rest = &mut *squares_in;
-            for segment in segments {
-                let (own, others) =
-                    rest.split_at_mut(self.tiles_of(std::slice::from_ref(segment)) * self.inputs.pitch);
+            for (segment, own) in self.by_segment(segments, squares_in, self.inputs.pitch) {
                 self.transform_inputs(x, segment, pixels, own);
-                rest = others;
             }
             for at in 0..SQUARE {
                 let from = Mat::new(
@@ -267,12 +274,8 @@ impl Plan {
                     by_panel(from, panel, MatMut::new(to, [tiles, width.min(own.padded - j)], own.pitch));
                 }
             }
-            let mut rest = &squares_out[..];
-            for segment in segments {
-                let (squares, others) =
-                    rest.split_at(self.tiles_of(std::slice::from_ref(segment)) * own.pitch);
+            for (segment, squares) in self.by_segment(segments, squares_out, own.pitch) {
                 finite &= self.transform_outputs(squares, segment, own, &own_bias, results);
-                rest = others;
                 let lines = segment.rows.start * OUTPUTS..(segment.rows.end * OUTPUTS).min(self.output[0]);
                 let size = [lines.len() * self.output[1], own.count];
                 let image = (segment.image - images.start) * own.count * area(self.output);
@@ -377,16 +380,9 @@ impl Plan {
         }
         for (k, segments) in segments.chunks(together).enumerate() {
             let tiles = self.tiles_of(segments);
-            let mut parts = Vec::with_capacity(segments.len());
-            let (mut rest_in, mut rest_out) = (&mut *waiting_in, &mut *waiting_out);
-            for segment in segments {
-                let tiles = self.tiles_of(std::slice::from_ref(segment));
-                let (own_in, others_in) = rest_in.split_at_mut(tiles * inputs.pitch);
-                let (own_out, others_out) = rest_out.split_at_mut(tiles * outputs.pitch);
-                parts.push((segment, own_in, own_out));
-                (rest_in, rest_out) = (others_in, others_out);
-            }
-            share::for_each_item(parts.len(), parts.into_iter(), |(segment, squares_in, squares_out)| {
+            let parts = self.by_segment(segments, waiting_in, inputs.pitch).into_iter();
+            let parts = parts.zip(self.by_segment(segments, waiting_out, outputs.pitch));
+            share::for_each_item(segments.len(), parts, |((segment, squares_in), (_, squares_out))| {
                 let room = self.pixels(inputs, self.input).max(self.pixels(outputs, self.output));
                 let mut pixels = Scratch::new(room);
                 let pixels = pixels.get();
@@ -400,7 +396,7 @@ impl Plan {
                 let a = Mat::new(waiting_out, at * outputs.padded, [outputs.count, tiles], [1, rows]);
                 let b = Mat::new(waiting_in, at * inputs.padded, [tiles, inputs.padded], [columns, 1]);
                 let to = MatMut::new(sums, [outputs.count, inputs.padded], inputs.padded);
-                matmul(a, b, to, Epilogue { bias: None, activation: Activation::None, accumulate: k > 0 });
+                matmul(a, b, to, Epilogue { accumulate: k > 0, ..Epilogue::NONE });
             });
         }
         let finite = AtomicBool::new(true);
