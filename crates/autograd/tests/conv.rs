@@ -1,6 +1,6 @@
 //! The book's convolutions and poolings, and the conventions of their gradients.
 
-use gradus_autograd::prelude::*;
+use gradus_autograd::{check::GradCheck, prelude::*};
 
 fn image() -> Tensor {
     Tensor::from([[[[1., 2., 3., 0.], [0., 1., 2., 3.], [3., 0., 1., 2.], [2., 3., 0., 1.]]]])
@@ -275,4 +275,26 @@ fn unpooling_of_windows_that_overlap_adds_up() {
     let (y, winners) = x.max_pool2d_with_indices(PoolOptions { stride: [1, 1], ..PoolOptions::new([1, 2]) });
     assert_eq!((y.to_vec(), winners.as_slice()), (vec![9.0, 9.0], &[1, 1][..]));
     assert_eq!(y.max_unpool2d(&winners, [1, 3]).to_vec(), [0.0, 18.0, 0.0]);
+}
+
+/// Winograd's error is one beside the largest number of a tile, which a check of single elements would take for a fault.
+#[test]
+fn gradient_checks_compute_convolutions_as_sums() {
+    use gradus_tensor::direct_convolutions;
+
+    let mut rng = Rng::seed(7);
+    let x = Tensor::randn([1, 16, 4, 4], &mut rng);
+    let w = Tensor::randn([16, 16, 3, 3], &mut rng);
+    let convolve = || x.conv2d(&w, None, Conv2dOptions { padding: [1, 1], ..Conv2dOptions::default() });
+    let sums = direct_convolutions(convolve);
+    assert_ne!(convolve(), sums);
+    let report = GradCheck::default().function(
+        |v| {
+            assert_eq!(convolve(), sums);
+            v[0].square().sum()
+        },
+        &[Tensor::from([1.0])],
+    );
+    assert!(report.passed(), "{report}");
+    assert_ne!(convolve(), sums, "what a check asks for ends with it");
 }
