@@ -77,11 +77,6 @@ impl<'t> Replay<'t> {
             .any(|(recorded, base)| !recorded.is_finite() && base.is_finite())
     }
 
-    /// Whether a step has branches, and so kinks.
-    pub(crate) fn has_branches(&self, id: usize) -> bool {
-        !self.choices[id].is_empty()
-    }
-
     /// An element of a value as it was recorded.
     pub(crate) fn in_f32(&self, id: u32, flat: usize) -> f64 {
         self.nodes[id as usize].value().iter().nth(flat).map_or(f64::NAN, f64::from)

@@ -2,7 +2,7 @@
 
 use crate::common::alarms::Unsure;
 use gradus_autograd::{
-    check::{GradCheck, Report, Verdict, gradcheck},
+    check::{GradCheck, Report, Row, Verdict, gradcheck},
     prelude::*,
 };
 use std::ops::Range;
@@ -116,6 +116,17 @@ fn no_alarms(seeds: Range<u64>) {
 #[test]
 fn no_alarm_in_random_programs() {
     no_alarms(0..400);
+}
+
+/// Programs with infinities, of masks, on the way: differences of the whole cannot tell, and operations cannot be checked at an
+/// infinity. With others in place of those they are right, and so is the whole.
+#[test]
+fn masks_do_not_keep_the_chain_rule_from_deciding() {
+    for seed in [1720, 2709, 4399, 20_213] {
+        let report = check(seed, 2..14);
+        let is_unsure = |row: &Row| matches!(row.verdict, Verdict::Inconclusive | Verdict::Noisy);
+        assert!(!report.rows.iter().any(is_unsure), "seed {seed}: {report}");
+    }
 }
 
 /// Up to 40 operations, any earlier value as operand, most values unused in the end: the swept gradient is that of the f64

@@ -65,15 +65,6 @@ pub(super) fn conclude(
             ));
             row.verdict = Verdict::Pass;
         }
-        Verdict::Inconclusive | Verdict::Noisy if row.order == 1 && is_finite => {
-            if let Some(kink) = way.kink() {
-                row.note = Some(format!(
-                    "{kink}; what differences of the whole make of that is not sure: {}",
-                    row.judgement.reason
-                ));
-                row.verdict = Verdict::Inconclusive;
-            }
-        }
         _ => {}
     }
 }
@@ -105,35 +96,6 @@ impl Way<'_, '_> {
             let (step, _, location) = self.replay.recorded(id);
             let failed = self.own(id)?.iter().find(|(_, row)| row.verdict == verdict);
             failed.map(|(input, row)| Blame::of(step, location, *input, row))
-        })
-    }
-
-    /// The first operation that stands at a kink, if all are right but for that: with its line and the slopes to both sides.
-    fn kink(&mut self) -> Option<String> {
-        let is_fine = |(_, row): &(usize, Row)| row.verdict.is_fine();
-        let ids = self.ids();
-        if !ids.iter().all(|&id| self.own(id).is_some_and(|rows| rows.iter().all(is_fine))) {
-            return None;
-        }
-        // To what is smooth a kink is only something narrow.
-        let replay = self.replay;
-        ids.into_iter().filter(|&id| replay.has_branches(id)).find_map(|id| {
-            let (step, _, line) = self.replay.recorded(id);
-            let (input, row) = self.own(id)?.iter().find(|(_, row)| row.verdict == Verdict::Kink)?;
-            let slopes = row.judgement.sides.map_or(String::new(), |[left, right]| {
-                format!(
-                    ", with slopes of {:.6e} to the left and {:.6e} to the right",
-                    left.value, right.value
-                )
-            });
-            Some(format!(
-                "{} at {}:{} stands at a kink of its input {input} {:?} at {:?}{slopes}",
-                step.name(),
-                line.file(),
-                line.line(),
-                row.shape,
-                row.worst
-            ))
         })
     }
 

@@ -2,6 +2,7 @@
 
 use crate::save::{State, StateError};
 use gradus_tensor::{Rng, RngState};
+use std::fmt;
 
 /// How far an epoch is, after a step of the optimizer.
 #[derive(Clone, Debug)]
@@ -29,6 +30,14 @@ pub(super) struct Cut {
     pub(super) batch: usize,
     pub(super) accumulate: usize,
     pub(super) drop_last: bool,
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let &Cut { batch, accumulate, drop_last } = self;
+        write!(f, "batches of {batch}, of which {accumulate} make a step")?;
+        if drop_last { f.write_str(", without the last one if it is smaller") } else { Ok(()) }
+    }
 }
 
 impl Part {
@@ -60,7 +69,7 @@ impl Part {
         };
         if saved != cut {
             return Err(StateError::new(format!(
-                "the run was stopped within an epoch, which goes on with {saved:?}, not with {cut:?}"
+                "the run was stopped within an epoch of {saved}, and this trainer has {cut}"
             )));
         }
         let sums = Sums {

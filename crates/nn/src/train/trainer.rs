@@ -189,16 +189,17 @@ impl<O: Optimizer> Trainer<O> {
         self.stopped
     }
 
-    /// Trains for `epochs` more epochs, or until a callback or [`Trainer::stop_when`] stops it. `loss` is a mean over the examples of a batch; a closure
-    /// that is kept in a variable before needs [`train::loss`](super::loss).
+    /// Trains for `epochs` more epochs, or until a callback or [`Trainer::stop_when`] stops it. `loss` is a mean over the
+    /// examples of a batch; a closure that is kept in a variable before needs [`train::loss`](super::loss).
     ///
     /// Every epoch is recorded in the history: its mean `loss`, the `lr` of its last step, what callbacks put in, and the
     /// [hash](super::Record::hash) of the run so far. An epoch in which something panics is given up: the next `fit` begins
     /// another.
     ///
     /// # Panics
-    /// When there are no examples, or others than those of the epoch that was stopped, or the loss does not reach a parameter. What panics in a layer is said at the line of this
-    /// call, or at that of your own layer or loss in which it happens.
+    /// When there are no examples, or others than those of the epoch that was stopped, or the loss does not reach a
+    /// parameter. What panics in a layer is said at the line of this call, or at that of your own layer or loss in which it
+    /// happens.
     ///
     /// When a loss or a gradient is NaN or infinite: the message names the operation and the line where it was born. The
     /// model has then the parameters, and the trainer the history, from before this batch; what callbacks have saved
