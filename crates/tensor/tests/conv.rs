@@ -402,9 +402,18 @@ fn what_overflows_or_is_no_number_comes_out_as_by_sums() {
 #[test]
 fn an_image_has_the_same_bits_in_any_batch_and_with_any_number_of_threads() {
     let mut rng = Rng::seed(5);
-    for case in [1, 2, 3] {
-        let (x, w, options, g) = many_channels(case, &mut rng);
-        let (size, kernel) = ([x.size(2), x.size(3)], [3, 3]);
+    let plain = Conv2dOptions::default();
+    let mut cases: Vec<_> = [1, 2, 3].map(|case| many_channels(case, &mut rng)).into();
+    // By kernels of one element, and in the tiles of the matrix product.
+    for (kernel, stride) in [([1, 1], [1, 1]), ([5, 4], [2, 1])] {
+        let options = Conv2dOptions { stride, ..plain };
+        let x = Tensor::randn([4, 37, 13, 9], &mut rng);
+        let w = Tensor::randn([44, 37, kernel[0], kernel[1]], &mut rng);
+        let g = Tensor::randn(x.conv2d(&w, None, options).shape(), &mut rng);
+        cases.push((x, w, options, g));
+    }
+    for (case, (x, w, options, g)) in cases.into_iter().enumerate() {
+        let (size, kernel) = ([x.size(2), x.size(3)], [w.size(2), w.size(3)]);
         let all = || {
             let dw = x.conv2d_weight_grad(&g, kernel, options);
             [x.conv2d(&w, None, options), w.conv2d_input_grad(&g, size, options), dw]
