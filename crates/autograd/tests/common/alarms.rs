@@ -27,6 +27,6 @@ impl Unsure {
     #[track_caller]
     pub fn check(&self, reports: usize) {
         let unsure = self.0.len();
-        assert!(unsure == 0, "{unsure} of {reports} unsure: {}", self.0.join("\n"));
+        assert!(unsure <= 1 + reports / 1000, "{unsure} of {reports} unsure: {}", self.0.join("\n"));
     }
 }
