@@ -20,12 +20,13 @@ mod yardstick {
     pub(crate) mod peak;
     pub(crate) mod sequences;
     pub(crate) mod training;
+    pub(crate) mod uses;
     pub(crate) mod workload;
 }
 
 use std::{io::BufRead, process::ExitCode};
 use yardstick::{
-    kernels, peak, sequences, training,
+    kernels, peak, sequences, training, uses,
     workload::{Workload, time},
 };
 
@@ -52,7 +53,10 @@ fn main() -> ExitCode {
         }
     }
     let workloads: Vec<Workload> =
-        [kernels::workloads(), training::workloads(), sequences::workloads()].into_iter().flatten().collect();
+        [kernels::workloads(), training::workloads(), sequences::workloads(), uses::workloads()]
+            .into_iter()
+            .flatten()
+            .collect();
     task(&workloads, &filter, seconds);
     ExitCode::SUCCESS
 }

@@ -8,7 +8,7 @@ use gradus::prelude::*;
 use std::hint::black_box;
 
 /// A workload that takes a step of training: a classifier on one batch, again and again.
-fn classifier<L: Layer + 'static, O: Optimizer + 'static>(
+pub(super) fn classifier<L: Layer + 'static, O: Optimizer + 'static>(
     name: &str,
     inputs: impl Fn() -> Tensor + 'static,
     model: impl Fn(&mut Rng) -> L + 'static,
@@ -29,7 +29,7 @@ fn classifier<L: Layer + 'static, O: Optimizer + 'static>(
 }
 
 /// The book's deep net of chapter 8, for images of 28 x 28.
-fn deep_conv_net(rng: &mut Rng) -> Sequential {
+pub(super) fn deep_conv_net(rng: &mut Rng) -> Sequential {
     let mut net = Sequential::new();
     for (inputs, outputs, padding) in
         [(1, 16, 1), (16, 16, 1), (16, 32, 1), (32, 32, 2), (32, 64, 1), (64, 64, 1)]

@@ -25,13 +25,14 @@ pub use error::{OrFail, ShapeError};
 pub use indices::{Indices, Integer};
 pub use limit::list;
 #[doc(hidden)]
-pub use ops::elementwise::functions;
+pub use ops::elementwise::{functions, map_many};
 pub use ops::{
     conv::{
         Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, DirectConvolutions,
         check_conv_bias, direct_convolutions, unfold::UnfoldShape,
     },
     interpolation::{Blend, Interpolation, Resize},
+    linear::PackedMatrix,
     normalize::{ChannelNorm, RowNorm, StatisticsOver},
     pool::{Pool, Pool2d, PoolOptions, PoolShape, PoolWindow, plane_gather_shape, plane_scatter_shape},
     update::{Update, update_all},

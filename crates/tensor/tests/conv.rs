@@ -140,6 +140,12 @@ fn sizes_that_fill_tiles_and_threads() {
         // Enough rows for panels of shifted rows.
         ([2, 34, 19, 12], [45, 34, 5, 3], Conv2dOptions { stride: [2, 1], ..padded }),
         ([1, 70, 9, 23], [74, 35, 3, 2], Conv2dOptions { groups: 2, dilation: [1, 2], ..padded }),
+        // Patches as columns: strides, one pixel of one image, many small images, and one of more pixels than stand side by side.
+        ([3, 40, 9, 7], [64, 40, 3, 3], Conv2dOptions { stride: [2, 2], ..padded }),
+        ([1, 36, 3, 3], [70, 36, 3, 3], plain),
+        ([300, 33, 2, 2], [64, 33, 2, 2], plain),
+        ([2, 32, 26, 24], [64, 32, 2, 2], Conv2dOptions { dilation: [3, 2], stride: [1, 3], ..padded }),
+        ([2, 64, 5, 5], [32, 64, 1, 1], Conv2dOptions { stride: [2, 2], ..plain }),
         ([50, 6, 4, 4], [9, 6, 3, 3], padded),
         ([5, 7, 6, 5], [13, 7, 6, 5], plain),
         ([2, 3, 33, 33], [16, 3, 7, 7], Conv2dOptions { stride: [2, 2], padding: [3, 3], ..plain }),
@@ -347,7 +353,9 @@ fn winograd_is_nearly_as_precise_as_sums() {
             let [found, sums] = [compute(), direct_convolutions(compute)].map(|x| errors(&x, expected));
             assert!(found[0] <= most * sums[0], "{name} of case {case}: {found:?}, as sums {sums:?}");
             assert!(found[1] <= 1.5 * most * sums[1], "{name} of case {case}: {found:?}, as sums {sums:?}");
-            assert!(x.numel() == 0 || found != sums, "{name} of case {case} was computed as sums");
+            // Of a few tiles the weight's gradient is one of sums.
+            let is_sums = x.numel() == 0 || (name == "weight_grad" && case == 3);
+            assert!((found != sums) != is_sums, "{name} of case {case}: as sums?");
         };
         compare("conv2d", &y, 3.0, &|| x.conv2d(&w, Some(&bias), options));
         compare("input_grad", &dx, 3.0, &|| w.conv2d_input_grad(&g, shape.input, options));
@@ -404,11 +412,13 @@ fn an_image_has_the_same_bits_in_any_batch_and_with_any_number_of_threads() {
     let mut rng = Rng::seed(5);
     let plain = Conv2dOptions::default();
     let mut cases: Vec<_> = [1, 2, 3].map(|case| many_channels(case, &mut rng)).into();
-    // By kernels of one element, and in the tiles of the matrix product.
-    for (kernel, stride) in [([1, 1], [1, 1]), ([5, 4], [2, 1])] {
+    // By kernels of one element, in the tiles of the matrix product, and by patches as columns, one of them too.
+    for (outputs, kernel, stride) in
+        [(44, [1, 1], [1, 1]), (44, [5, 4], [2, 1]), (64, [5, 4], [5, 3]), (64, [13, 9], [1, 1])]
+    {
         let options = Conv2dOptions { stride, ..plain };
         let x = Tensor::randn([4, 37, 13, 9], &mut rng);
-        let w = Tensor::randn([44, 37, kernel[0], kernel[1]], &mut rng);
+        let w = Tensor::randn([outputs, 37, kernel[0], kernel[1]], &mut rng);
         let g = Tensor::randn(x.conv2d(&w, None, options).shape(), &mut rng);
         cases.push((x, w, options, g));
     }

@@ -15,6 +15,7 @@ mod conv;
 mod from_and_apart;
 mod indexing;
 mod layouts;
+mod linear;
 mod map;
 mod normalize;
 mod patches;

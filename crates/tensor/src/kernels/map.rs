@@ -81,6 +81,15 @@ pub fn zip<'a, 'b, F: BinaryFn>(
     sweep(isa, Binary(f), [a.into(), b.into()], out);
 }
 
+/// `out[i] = mask[i] != 0 ? a[i] : b[i]`
+///
+/// # Panics
+/// When the lengths differ.
+#[track_caller]
+pub(crate) fn choose(isa: Isa, [mask, a, b]: [Operand<'_>; 3], out: &mut [f32]) {
+    sweep(isa, Choose, [mask, a, b], out);
+}
+
 /// `out[i] = f(out[i])` within a kernel.
 #[inline(always)]
 pub(crate) fn map_run<S: Simd>(simd: S, f: impl UnaryFn, out: &mut [f32]) {
@@ -118,6 +127,17 @@ impl<F: BinaryFn> Formula<2> for Binary<F> {
     #[inline(always)]
     fn eval<S: Simd>(self, [a, b]: [Lane<S>; 2]) -> Lane<S> {
         self.0.eval(a, b)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Choose;
+
+impl Formula<3> for Choose {
+    #[inline(always)]
+    fn eval<S: Simd>(self, [mask, a, b]: [Lane<S>; 3]) -> Lane<S> {
+        // NaN is not 0.
+        mask.eq(0.0).select(b, a)
     }
 }
 

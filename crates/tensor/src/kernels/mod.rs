@@ -2,6 +2,7 @@
 
 pub(crate) mod conv;
 pub mod fold;
+pub mod many;
 pub mod map;
 pub(crate) mod matmul;
 pub(crate) mod moments;

@@ -1,11 +1,14 @@
 //! The matrix product of tensors of any rank and layout.
 
 use crate::{
+    ShapeError,
     array::{Tensor, layout::Layout, strided::Positions},
     error::OrFail,
-    kernels::matmul::{Epilogue, Mat, MatMut, batched_matmul, matmul},
+    kernels::matmul::{Epilogue, Mat, MatMut, Packed, batched_matmul, matmul},
+    limit::refusal,
     shape::{self, Shape},
 };
+use std::fmt;
 
 impl Tensor {
     /// The matrix product: `[.., m, k] · [.., k, n] = [.., m, n]`, batch axes broadcast. A vector on the left is a
@@ -60,6 +63,65 @@ impl Tensor {
                 matmul(x.matrix(x.batch.offset), w.matrix(w.batch.offset).transposed(), out, epilogue);
             }
         })
+    }
+}
+
+/// A matrix that many others are multiplied with, one after the other, as the weight of a recurrence is: brought once to the
+/// form that the product reads.
+///
+/// ```
+/// # use gradus_tensor::{PackedMatrix, Tensor};
+/// let weight = PackedMatrix::new(&Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
+/// let x = Tensor::from([[1.0, 1.0], [0.0, 2.0]]);
+/// assert_eq!(weight.product(&x, None), Tensor::from([[4.0, 6.0], [6.0, 8.0]]));
+/// assert_eq!(weight.product(&x, Some(&Tensor::from([0.5, 0.0]))), Tensor::from([[4.5, 6.0], [6.5, 8.0]]));
+/// ```
+pub struct PackedMatrix(Packed);
+
+impl PackedMatrix {
+    /// Packs a matrix `[k, n]`.
+    ///
+    /// # Panics
+    /// When it is no matrix, or there is no memory for it.
+    #[track_caller]
+    pub fn new(matrix: &Tensor) -> PackedMatrix {
+        let shape = matrix.shape();
+        if shape.rank() != 2 {
+            ShapeError::new(format!("packed matrix: shape {shape} is not that of a matrix")).fail()
+        }
+        let matrix = Batch::new(matrix);
+        let packed = Packed::new(matrix.matrix(matrix.batch.offset));
+        PackedMatrix(packed.unwrap_or_else(|| refusal("packed matrix", shape, shape.numel()).fail()))
+    }
+
+    /// `x` times this matrix, plus a bias if there is one: of `[m, k]` and `[n]` it makes `[m, n]`. The bits are those of
+    /// [`Tensor::matmul`] by a matrix whose rows are contiguous, and a sum, but for a single row or column, of which that makes dot products.
+    ///
+    /// # Panics
+    /// When the shapes are not these.
+    #[track_caller]
+    pub fn product(&self, x: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        let ([k, n], shape) = (self.0.size(), x.shape());
+        let fits = shape.rank() == 2 && shape[1] == k && bias.is_none_or(|bias| bias.shape()[..] == [n]);
+        if !fits {
+            let bias = bias.map_or(String::new(), |bias| format!(" and a bias {}", bias.shape()));
+            ShapeError::new(format!("packed matrix: rows {shape}{bias} do not fit the matrix [{k}, {n}]"))
+                .fail()
+        }
+        let bias = bias.map(Tensor::contiguous);
+        let (x, rows) = (Batch::new(x), shape[0]);
+        Tensor::written(Shape::from([rows, n]), |out| {
+            if !out.is_empty() {
+                let out = MatMut::new(out, [rows, n], n);
+                self.0.product(x.matrix(x.batch.offset), &out, bias.as_ref().and_then(Tensor::as_slice));
+            }
+        })
+    }
+}
+
+impl fmt::Debug for PackedMatrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PackedMatrix({:?})", self.0.size())
     }
 }
 

@@ -3,8 +3,10 @@
 //! A mask is a tensor: an element that is not 0 means yes.
 
 use crate::{
+    Isa,
     array::{Tensor, layout::Layout, strided::Coalesced},
     error::OrFail,
+    kernels::map::{Operand, choose},
     shape::broadcast,
     threads::share,
 };
@@ -34,14 +36,29 @@ impl Tensor {
             share::for_each_run_chunk(out, n, share::ELEMENTWISE, &|runs, out| {
                 let first = runs.start;
                 loops.for_each_run(runs, |run, [_, mask_at, a_at, b_at]| {
-                    let at =
-                        |start: usize, i: usize, step: isize| start.wrapping_add_signed(i as isize * step);
-                    for (i, y) in out[(run - first) * n..][..n].iter_mut().enumerate() {
-                        let chosen = mask[at(mask_at, i, mask_step)] != 0.0;
-                        *y = if chosen { a[at(a_at, i, a_step)] } else { b[at(b_at, i, b_step)] };
-                    }
+                    let out = &mut out[(run - first) * n..][..n];
+                    let operands = [(mask, mask_at, mask_step), (a, a_at, a_step), (b, b_at, b_step)];
+                    let [Some(mask), Some(a), Some(b)] =
+                        operands.map(|(x, at, step)| in_place(x, at, step, n))
+                    else {
+                        let [mask, a, b] = operands.map(|(x, at, step)| {
+                            move |i: usize| x[at.wrapping_add_signed(i as isize * step)]
+                        });
+                        let chosen = |i| if mask(i) != 0.0 { a(i) } else { b(i) };
+                        return out.iter_mut().enumerate().for_each(|(i, y)| *y = chosen(i));
+                    };
+                    choose(Isa::current(), [mask, a, b], out);
                 });
             });
         })
+    }
+}
+
+/// So many elements from `at` on, where they lie side by side or are all one.
+fn in_place(x: &[f32], at: usize, step: isize, n: usize) -> Option<Operand<'_>> {
+    match step {
+        0 => Some(Operand::Scalar(x[at])),
+        1 => Some(Operand::Slice(&x[at..at + n])),
+        _ => None,
     }
 }

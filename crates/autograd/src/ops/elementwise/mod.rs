@@ -128,7 +128,7 @@ macro_rules! unary {
     (@fused $self:ident, $cx:ident, $x:ident, $y:ident, |$v:ident| $slope:expr) => {
         let ([$x], $y, g) = ($cx.inputs(), $cx.output(), $cx.cotangent());
         let from: &Tensor = $v;
-        $cx.add(0, || from.zip(&g, |$v, g| crate::ops::elementwise::strong_product(g, $slope)));
+        $cx.add(0, || g.into_zip(from, |g, $v| crate::ops::elementwise::strong_product(g, $slope)));
     };
 }
 

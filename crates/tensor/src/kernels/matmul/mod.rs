@@ -8,6 +8,7 @@ mod blocked;
 mod kernels;
 mod operand;
 mod pack;
+mod packed;
 mod panel;
 mod panels;
 mod parallel;
@@ -22,6 +23,7 @@ mod naive;
 mod tests;
 
 pub(crate) use operand::{Mat, MatMut, Right, Rows};
+pub(crate) use packed::Packed;
 pub(crate) use panel::{by_panel, panel_width};
 pub(crate) use parallel::batched_matmul;
 

@@ -51,6 +51,11 @@ impl<'a> Panels<'a> {
         panels * pitch(k, width)
     }
 
+    /// Where in the memory the panel is that begins so many lines after the first, all of them being packed.
+    pub(super) fn place(line: usize, k: usize, width: usize) -> usize {
+        line / width * pitch(k, width)
+    }
+
     /// Makes the elements `ks` of some lines ready to be read.
     pub(super) fn prepare(&mut self, lines: Range<usize>, ks: Range<usize>) {
         self.pitch = pitch(ks.len(), self.width);

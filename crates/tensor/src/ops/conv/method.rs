@@ -1,7 +1,10 @@
 //! Which way a convolution is computed.
 
-use super::{direct, pointwise, shape::ConvShape, winograd};
+use super::{columns, direct, pointwise, shape::ConvShape, winograd};
 use std::{cell::Cell, marker::PhantomData};
+
+/// Tiles from which Winograd's method pays for the gradient by the weight, beside columns.
+const FEWEST_TILES: usize = 24;
 
 thread_local! {
     static DIRECT: Cell<bool> = const { Cell::new(false) };
@@ -50,15 +53,14 @@ impl Drop for DirectConvolutions {
     }
 }
 
-fn by_winograd(shape: &ConvShape) -> bool {
-    !DIRECT.get() && winograd::fits(shape)
-}
-
 /// `y = x * w + bias`.
 pub(super) fn forward(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32]) {
     if pointwise::fits(shape) {
         pointwise::forward(shape, x, w, bias, y);
-    } else if !(by_winograd(shape) && winograd::forward(shape, x, w, bias, y)) {
+    } else if by_winograd(shape) && winograd::forward(shape, x, w, bias, y) {
+    } else if columns::suit_forward(shape) {
+        columns::forward(shape, x, w, bias, y);
+    } else {
         direct::forward(shape, x, w, bias, y);
     }
 }
@@ -67,16 +69,28 @@ pub(super) fn forward(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], y: 
 pub(super) fn input_grad(shape: &ConvShape, w: &[f32], g: &[f32], dx: &mut [f32]) {
     if pointwise::fits(shape) {
         pointwise::input_grad(shape, w, g, dx);
-    } else if !(by_winograd(shape) && winograd::input_grad(shape, w, g, dx)) {
+    } else if by_winograd(shape) && winograd::input_grad(shape, w, g, dx) {
+    } else if columns::suit_input_grad(shape) {
+        columns::input_grad(shape, w, g, dx);
+    } else {
         direct::input_grad(shape, w, g, dx);
     }
 }
 
 /// `dw`
 pub(super) fn weight_grad(shape: &ConvShape, x: &[f32], g: &[f32], dw: &mut [f32]) {
+    let suits_columns = columns::suit_weight_grad(shape);
+    let has_tiles = !suits_columns || winograd::tiles(shape) >= FEWEST_TILES;
     if pointwise::fits(shape) {
         pointwise::weight_grad(shape, x, g, dw);
-    } else if !(by_winograd(shape) && winograd::weight_grad(shape, x, g, dw)) {
+    } else if has_tiles && by_winograd(shape) && winograd::weight_grad(shape, x, g, dw) {
+    } else if suits_columns {
+        columns::weight_grad(shape, x, g, dw);
+    } else {
         direct::weight_grad(shape, x, g, dw);
     }
+}
+
+fn by_winograd(shape: &ConvShape) -> bool {
+    !DIRECT.get() && winograd::fits(shape)
 }

@@ -1,5 +1,6 @@
 //! Two-dimensional convolution and its two adjoints.
 
+mod columns;
 mod direct;
 mod method;
 mod planes;

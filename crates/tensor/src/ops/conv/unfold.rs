@@ -75,7 +75,7 @@ impl UnfoldShape {
 
     /// Calls `f(first column, first pixel, how many)` for every row of outputs whose kernel element `(a, b)` lies on the
     /// image; columns are one apart, pixels one stride.
-    fn for_each_row(&self, [a, b]: [usize; 2], mut f: impl FnMut(usize, usize, usize)) {
+    pub(super) fn for_each_row(&self, [a, b]: [usize; 2], mut f: impl FnMut(usize, usize, usize)) {
         let ((rows, top), (columns, left)) = (self.inside(0, a), self.inside(1, b));
         if columns.is_empty() {
             return;

@@ -49,6 +49,12 @@ pub(super) fn fits(shape: &ConvShape) -> bool {
     plain && shape.in_channels.min(shape.out_channels) >= FEWEST_CHANNELS && used[0] * used[1] >= 0.5
 }
 
+/// How many tiles there are: the transform of the weight's gradient takes as long as the products of some dozen of them.
+pub(super) fn tiles(shape: &ConvShape) -> usize {
+    let [rows, columns] = shape.output.map(|size| size.div_ceil(OUTPUTS));
+    shape.images * rows * columns
+}
+
 /// `y = x * w + bias`. False where a result is infinite or NaN: it may be finite, or another one, if computed directly.
 pub(super) fn forward(shape: &ConvShape, x: &[f32], w: &[f32], bias: &[f32], y: &mut [f32]) -> bool {
     let plan =

@@ -1,6 +1,9 @@
 //! Elementwise passes over tensors of any layout: they split the work, broadcast, and call a kernel on runs.
 
 pub mod functions;
+mod many;
+
+pub use many::map_many;
 
 use crate::{
     Isa,
@@ -117,6 +120,29 @@ impl Tensor {
     #[track_caller]
     pub fn zip(&self, other: &Tensor, f: impl Fn(f32, f32) -> f32 + Sync) -> Tensor {
         broadcast_runs("zip", self, other, &|a, b, out| map::zip_with(&f, a, b, out))
+    }
+
+    /// As [`zip`](Tensor::zip), into this tensor's own memory where it can be: nobody shares it, and it has the shape of the result.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    ///
+    /// ```
+    /// # use gradus_tensor::Tensor;
+    /// let halves = Tensor::from([1.0, 2.0]).into_zip(&Tensor::from([2.0, 4.0]), |x, y| x / y);
+    /// assert_eq!(halves.to_vec(), [0.5, 0.5]);
+    /// ```
+    #[track_caller]
+    pub fn into_zip(mut self, other: &Tensor, f: impl Fn(f32, f32) -> f32 + Sync) -> Tensor {
+        match other.operand_for(self.shape()) {
+            Some(Operand::Slice(y)) if self.is_reusable() => {
+                share::for_each_chunk(self.as_mut_slice(), share::ELEMENTWISE, &|start, out| {
+                    out.iter_mut().zip(&y[start..]).for_each(|(x, &y)| *x = f(*x, y));
+                });
+                self
+            }
+            _ => self.zip(other, f),
+        }
     }
 }
 
