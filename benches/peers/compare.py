@@ -22,10 +22,16 @@ options.add_argument("--about", default="", help="what to keep with it: versions
 
 class Program:
     def __init__(self, command):
-        self.process = subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.command = command
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(shlex.split(self.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, workload):
-        """The microseconds of a call, or nothing."""
+        """The microseconds of a call, or nothing. A program that a workload has ended is started again for the next."""
+        if self.process.poll() is not None:
+            self.start()
         self.process.stdin.write(workload + "\n")
         self.process.stdin.flush()
         for line in self.process.stdout:

@@ -67,7 +67,7 @@ fn slopes<'t, const N: usize>(y: Var<'t>, by: [Var<'t>; N]) -> [Var<'t>; N] {
     std::array::from_fn(|k| found[k].expect("the net reads place and time"))
 }
 
-/// The step of a net that learns the heat equation: a loss of second derivatives by its inputs, differentiated by its weights.
+/// The step of a net that learns the heat equation: a loss with second derivatives by its inputs, differentiated by its weights.
 fn pinn() -> Workload {
     Workload::new("train_pinn_heat_b256", || {
         let rng = &mut Rng::seed(0);
@@ -78,13 +78,15 @@ fn pinn() -> Workload {
             .push(Tanh)
             .push(Linear::new(32, 1, rng));
         let (x, t) = (randn([256, 1]), randn([256, 1]).abs());
+        let known = x.sin();
         let (mut adam, mut tape) = (Adam::new(0.001), Tape::training(0));
         move || {
             let (loss, gradients, ()) = tape.step(|tape| {
                 let (x, t) = (tape.var(&x), tape.var(&t));
                 let u = net.forward(Var::concat(&[&x, &t], 1));
                 let [u_x, u_t] = slopes(u, [x, t]);
-                ((u_t - slopes(u_x, [x])[0] * 0.1).square().mean(), ())
+                let equation = (u_t - slopes(u_x, [x])[0] * 0.1).square().mean();
+                (equation + u.mse_loss(&tape.constant(&known)), ())
             });
             adam.step(&mut net, &gradients);
             black_box(loss);
