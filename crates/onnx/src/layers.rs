@@ -5,6 +5,7 @@ use crate::{
     translate::{Step, Translated},
 };
 use gradus_autograd::ops::{
+    attention::DotProductAttention,
     conv::{Conv2d, Conv2dInputGrad, Unfold},
     interpolation::Interpolate,
     linear::CosineSimilarity,
@@ -24,6 +25,7 @@ pub(crate) fn translate(step: &mut Step<'_>) -> Translated {
         "matmul" => step.graph.node("MatMul", &inputs, vec![]),
         "linear" => linear(step.graph, &inputs, step.shapes[0].rank()),
         "cosine_similarity" => cosine(step, &inputs),
+        "scaled_dot_product_attention" => attention(step, &inputs),
         "conv2d" => {
             let Conv2d(options) = step.op();
             step.graph.node("Conv", &inputs, moves(&options, &step.shapes[1][2..]))
@@ -115,6 +117,40 @@ fn cosine(step: &mut Step<'_>, inputs: &[&str]) -> Name {
     });
     let product = graph.of_two("Mul", &lengths[0], &lengths[1]);
     graph.of_two("Div", &sum, &product)
+}
+
+/// The softmax of scaled scores over the keys that are seen, times the values.
+fn attention(step: &mut Step<'_>, inputs: &[&str]) -> Name {
+    let DotProductAttention { is_causal, scale } = step.op();
+    let (q, rank) = (step.shapes[0].clone(), step.shapes[0].rank());
+    let (queries, keys, d) = (q[rank - 2], step.shapes[1][rank - 2], q[rank - 1]);
+    let graph = &mut *step.graph;
+    let scaled = match scale {
+        None => graph.with_number("Div", inputs[0], (d as f32).sqrt().into()),
+        Some(scale) => graph.with_number("Mul", inputs[0], scale.into()),
+    };
+    let mut turned: Vec<usize> = (0..rank).collect();
+    turned.swap(rank - 2, rank - 1);
+    let turned = graph.node("Transpose", &[inputs[1]], vec![ints("perm", turned)]);
+    let mut scores = graph.of_two("MatMul", &scaled, &turned);
+    // Where a query sees nothing the softmax is not NaN, and the weights become 0 after.
+    let hidden = graph.number(f32::MIN.into());
+    let zero = graph.number(0.0);
+    let mut masks = Vec::new();
+    if is_causal {
+        let sees = |index: &[usize]| if index[1] <= index[0] { 1.0 } else { 0.0 };
+        masks.push(graph.tensor(&Tensor::from_fn([queries, keys], sees)));
+    }
+    masks.extend(inputs.get(3).map(|&mask| mask.to_owned()));
+    let masks: Vec<Name> = masks.iter().map(|mask| graph.as_condition(mask)).collect();
+    for mask in &masks {
+        scores = graph.node("Where", &[mask, &scores, &hidden], vec![]);
+    }
+    let mut weights = graph.node("Softmax", &[&scores], vec![int("axis", -1)]);
+    for mask in &masks {
+        weights = graph.node("Where", &[mask, &weights, &zero], vec![]);
+    }
+    graph.of_two("MatMul", &weights, inputs[2])
 }
 
 /// How a kernel moves.

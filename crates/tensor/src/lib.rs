@@ -27,6 +27,7 @@ pub use limit::list;
 #[doc(hidden)]
 pub use ops::elementwise::{functions, map_many};
 pub use ops::{
+    attention::AttentionShape,
     conv::{
         Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, DirectConvolutions,
         check_conv_bias, direct_convolutions, unfold::UnfoldShape,

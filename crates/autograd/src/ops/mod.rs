@@ -183,4 +183,5 @@ pub static ALL: &[Spec] = &[
     Spec::of::<interpolation::InterpolateGrad>(),
     Spec::of::<dropout::Dropout>(),
     Spec::of::<recurrence::Recurrence>(),
+    Spec::of::<attention::DotProductAttention>(),
 ];

@@ -126,7 +126,7 @@ impl fmt::Debug for PackedMatrix {
 }
 
 /// A tensor as a batch of matrices: the last two axes, and the layout of those before them.
-struct Batch<'a> {
+pub(super) struct Batch<'a> {
     data: &'a [f32],
     batch: Layout,
     sizes: [usize; 2],
@@ -134,7 +134,7 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    fn new(x: &Tensor) -> Batch<'_> {
+    pub(super) fn new(x: &Tensor) -> Batch<'_> {
         let axes = x.rank() - 2;
         let layout = &x.layout;
         Batch {
@@ -149,12 +149,12 @@ impl Batch<'_> {
         }
     }
 
-    fn matrix(&self, offset: usize) -> Mat<'_> {
+    pub(super) fn matrix(&self, offset: usize) -> Mat<'_> {
         Mat::new(self.data, offset, self.sizes, self.strides)
     }
 
     /// Where each matrix starts when the batch axes are broadcast to this shape.
-    fn offsets(&self, batch: &Shape) -> Vec<usize> {
+    pub(super) fn offsets(&self, batch: &Shape) -> Vec<usize> {
         Positions::new(&self.batch.broadcast_to(batch).or_fail()).collect()
     }
 }

@@ -2,6 +2,7 @@
 //! that they have in the crate of gradients.
 
 pub(crate) mod arithmetic;
+pub(crate) mod attention;
 pub(crate) mod conv;
 pub(crate) mod elementwise;
 pub(crate) mod indexing;

@@ -88,6 +88,12 @@ struct Run<V> {
     gates: Vec<Vec<V>>,
 }
 
+/// A step of a cell, from its input, what was fed and the old state: the new state and the gates.
+type Advance<V> = fn(Cell, V, V, &[V]) -> (Vec<V>, Vec<V>);
+
+/// The same backwards, from the old state, the new one, the gates and the cotangents of the new state.
+type Retreat<V> = fn(Cell, &[V], &[V], &[V], &[V]) -> Sent<V>;
+
 impl Recurrence {
     /// This cell from the first step to the last, on sequences of one length.
     pub fn new(cell: Cell) -> Recurrence {
@@ -127,7 +133,7 @@ impl Recurrence {
         inputs: &[&V],
         projection: Option<V>,
         feed: impl Fn(&V) -> V,
-        advance: fn(Cell, V, V, &[V]) -> (Vec<V>, Vec<V>),
+        advance: Advance<V>,
     ) -> Run<V> {
         let state = self.rest(inputs).state;
         let mut run = Run { states: vec![state.iter().map(|&s| s.clone()).collect()], gates: Vec::new() };
@@ -152,7 +158,7 @@ impl Recurrence {
         cx: &mut Backward<'_, V>,
         run: &Run<V>,
         unfeed: impl Fn(&V) -> V,
-        retreat: fn(Cell, &[V], &[V], &[V], &[V]) -> Sent<V>,
+        retreat: Retreat<V>,
     ) {
         let inputs = cx.input_list();
         let Rest { bias, projection, state: initial } = self.rest(inputs);

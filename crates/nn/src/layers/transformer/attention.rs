@@ -181,8 +181,7 @@ impl MultiheadAttention {
     /// When `x` is not `[n, steps, size]`, or the mask does not fit.
     #[track_caller]
     pub fn attend_self<V: Value>(&self, x: &V, mask: &AttentionMask) -> V {
-        let [q, k, v] = self.project_self(x);
-        self.join(&self.weights(&q, &k, mask), &v)
+        self.attend_heads(self.project_self(x), mask)
     }
 
     /// Attention of queries to the keys and values of another sequence, such as a decoder's to what an encoder has made.
@@ -192,7 +191,7 @@ impl MultiheadAttention {
     /// does not fit.
     #[track_caller]
     pub fn attend<V: Value>(&self, query: &V, key: &V, value: &V, mask: &AttentionMask) -> V {
-        self.attend_with_weights(query, key, value, mask).0
+        self.attend_heads(self.project(query, key, value), mask)
     }
 
     /// [`attend`](MultiheadAttention::attend), and the weights, `[n, heads, queries, keys]`: for each query they sum to 1, but
@@ -210,7 +209,7 @@ impl MultiheadAttention {
     ) -> (V, V) {
         let [q, k, v] = self.project(query, key, value);
         let weights = self.weights(&q, &k, mask);
-        (self.join(&weights, &v), weights)
+        (self.join(&weights.matmul(&v)), weights)
     }
 
     fn size(&self) -> usize {
@@ -275,28 +274,56 @@ impl MultiheadAttention {
         x.reshape([shape[0], shape[1], self.heads, shape[2] / self.heads]).transpose(1, 2)
     }
 
+    /// Queries, keys and values of all heads to what comes out. Weights of which none is dropped are nowhere as a whole.
+    #[track_caller]
+    fn attend_heads<V: Value>(&self, [q, k, v]: [V; 3], mask: &AttentionMask) -> V {
+        let heads = match self.dropout > 0.0 {
+            true => self.weights(&q, &k, mask).matmul(&v),
+            false => {
+                let seen = Seen::new(&q, &k, mask);
+                q.scaled_dot_product_attention(&k, &v, seen.options())
+            }
+        };
+        self.join(&heads)
+    }
+
     #[track_caller]
     fn weights<V: Value>(&self, q: &V, k: &V, mask: &AttentionMask) -> V {
+        let weights = q.attention_weights(k, Seen::new(q, k, mask).options());
+        if self.dropout > 0.0 { weights.dropout(self.dropout) } else { weights }
+    }
+
+    /// The results of all heads, side by side, projected.
+    #[track_caller]
+    fn join<V: Value>(&self, heads: &V) -> V {
+        let (shape, heads) = (heads.shape(), heads.transpose(1, 2));
+        self.out_proj.forward(heads.reshape([shape[0], shape[2], self.size()]))
+    }
+}
+
+/// What a mask says of some queries and keys.
+struct Seen<V> {
+    mask: Option<V>,
+    bias: Option<V>,
+    is_causal: bool,
+}
+
+impl<V: Value> Seen<V> {
+    #[track_caller]
+    fn new(q: &V, k: &V, mask: &AttentionMask) -> Seen<V> {
         let (queries, keys) = (q.shape(), k.shape());
-        let shape = [keys[0], self.heads, queries[2], keys[2]];
+        let shape = [keys[0], queries[1], queries[2], keys[2]];
         if let Some(added) = &mask.added {
             check_broadcasts("added", added, &shape);
         }
         let constant = |mask: &Tensor| q.place().constant(mask);
-        let seen = mask.seen(&shape).as_ref().map(constant);
-        let added = mask.added.as_ref().map(constant);
-        let (mask, bias, is_causal) = (seen.as_ref(), added.as_ref(), mask.causal);
-        let options = AttentionOptions { mask, bias, is_causal, ..Default::default() };
-        let weights = q.attention_weights(k, options);
-        if self.dropout > 0.0 { weights.dropout(self.dropout) } else { weights }
+        let (seen, added) = (mask.seen(&shape), mask.added.as_ref());
+        Seen { mask: seen.as_ref().map(constant), bias: added.map(constant), is_causal: mask.causal }
     }
 
-    /// The weighted values of all heads, side by side, projected.
-    #[track_caller]
-    fn join<V: Value>(&self, weights: &V, values: &V) -> V {
-        let shape = weights.shape();
-        let heads = weights.matmul(values).transpose(1, 2);
-        self.out_proj.forward(heads.reshape([shape[0], shape[2], self.size()]))
+    fn options(&self) -> AttentionOptions<'_, V> {
+        let (mask, bias, is_causal) = (self.mask.as_ref(), self.bias.as_ref(), self.is_causal);
+        AttentionOptions { mask, bias, is_causal, ..Default::default() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The operands of a matrix product: strided views whose bounds are checked once, when they are made.
 
 use crate::simd::MAX_LANES;
-use std::marker::PhantomData;
+use std::{marker::PhantomData, ops::Range};
 
 /// A matrix to read: element (i, j) is `data[offset + i * row_stride + j * col_stride]`. Strides may be zero
 /// or negative.
@@ -64,6 +64,20 @@ impl<'a> Mat<'a> {
             col_stride: self.row_stride,
             ..self
         }
+    }
+
+    /// Some of its rows.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub(crate) fn rows_of(self, rows: Range<usize>) -> Self {
+        assert!(
+            rows.start <= rows.end && rows.end <= self.rows,
+            "matrix operand: {rows:?} of {} rows",
+            self.rows
+        );
+        let offset = self.offset.wrapping_add_signed(rows.start as isize * self.row_stride);
+        Mat { rows: rows.len(), offset, ..self }
     }
 
     /// Whether both are the same matrix in the same memory.

@@ -3,7 +3,7 @@
 mod channels;
 mod columns;
 mod rows;
-mod softmax;
+pub(super) mod softmax;
 
 pub use channels::{ChannelNorm, StatisticsOver};
 pub use rows::RowNorm;

@@ -75,19 +75,42 @@ impl Kernel for Softmax<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         for (x, row) in self.x.chunks_exact(self.n).zip(self.out.chunks_exact_mut(self.n)) {
-            let max = fold_run::<Max, S>(simd, x, 0.0);
             row.copy_from_slice(x);
             if self.log {
+                let max = fold_run::<Max, S>(simd, row, 0.0);
                 // x - max first: it is exact near the maximum, where the logarithm of the sum is small.
                 let log_sum = fold_run::<ExpSum, S>(simd, row, max).ln();
                 map_run(simd, LessBoth(max, log_sum), row);
             } else {
-                map_run(simd, ExpLess(max), row);
-                let sum = fold_run::<Sum, S>(simd, row, 0.0);
-                map_run(simd, Times(1.0 / sum), row);
+                softmax_run(simd, row);
             }
         }
     }
+}
+
+/// The softmax of one row in its own place.
+pub(in crate::ops) fn soften(isa: Isa, row: &mut [f32]) {
+    dispatch(isa, InPlace(row));
+}
+
+struct InPlace<'a>(&'a mut [f32]);
+
+impl Kernel for InPlace<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        softmax_run(simd, self.0);
+    }
+}
+
+/// The softmax of a row in its own place, within a kernel.
+#[inline(always)]
+fn softmax_run<S: Simd>(simd: S, row: &mut [f32]) {
+    let max = fold_run::<Max, S>(simd, row, 0.0);
+    map_run(simd, ExpLess(max), row);
+    let sum = fold_run::<Sum, S>(simd, row, 0.0);
+    map_run(simd, Times(1.0 / sum), row);
 }
 
 /// e^(x - shift)

@@ -1,5 +1,9 @@
 //! Attention: means of values, weighted by how well keys fit queries.
 
+mod dot_product;
+
+pub use dot_product::DotProductAttention;
+
 use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::shape::broadcast;
 
@@ -55,6 +59,9 @@ pub trait Attention: Value {
     /// With `enable_gqa` the third axis from the back is that of heads, and g heads of queries, one after the other, see one
     /// of keys and one of values: PyTorch's `key.repeat_interleave(g, -3)`, without the copies.
     ///
+    /// Without a bias, and where queries, keys and values have the same leading axes, the scores of some queries at a time are in memory, and
+    /// what grows with queries times keys is the time alone.
+    ///
     /// PyTorch's `attn_mask` is the mask if it is of booleans, true where a key is seen, and the bias if it is of numbers;
     /// dropout is for [`attention_weights`](Attention::attention_weights).
     ///
@@ -97,6 +104,9 @@ pub trait Attention: Value {
             ))
             .fail()
         }
+        if let Some(y) = in_one(self, key, value, options) {
+            return y;
+        }
         let weights = self.attention_weights(key, options);
         product(&weights, ["values", "weights"], value, options.enable_gqa)
     }
@@ -119,7 +129,7 @@ pub trait Attention: Value {
     fn attention_weights(&self, key: &Self, options: AttentionOptions<'_, Self>) -> Self {
         let AttentionOptions { mask, bias, is_causal, scale, enable_gqa } = options;
         let (q, k) = (self.shape(), key.shape());
-        let (&[.., queries, d], &[.., keys, of_key]) = (&q[..], &k[..]) else {
+        let (&[.., _, d], &[.., _, of_key]) = (&q[..], &k[..]) else {
             ShapeError::new(format!("attention: queries {q}, keys {k}: each must have two axes at least"))
                 .fail()
         };
@@ -129,11 +139,7 @@ pub trait Attention: Value {
             ))
             .fail()
         }
-        let scaled = match scale {
-            None => self / (d as f32).sqrt(),
-            Some(scale) => self * scale,
-        };
-        let (mut scores, mut finite) = (product(&scaled, ["keys", "queries"], &key.t(), enable_gqa), None);
+        let scores = product(&scaled(self, scale, d), ["keys", "queries"], &key.t(), enable_gqa);
         let shape = scores.shape();
         for (name, mask) in [("mask", mask), ("bias", bias)] {
             let Some(found) = mask.map(Self::shape) else { continue };
@@ -145,27 +151,7 @@ pub trait Attention: Value {
                 .fail()
             }
         }
-        if let Some(bias) = bias {
-            scores = scores + bias;
-            finite = Some(bias.not_equals(f32::NEG_INFINITY));
-        }
-        let causal = is_causal.then(|| {
-            let sees = |index: &[usize]| if index[1] <= index[0] { 1.0 } else { 0.0 };
-            self.place().constant(Tensor::from_fn([queries, keys], sees))
-        });
-        let zero = self.place().constant(0.0);
-        let mut seen: Option<Self> = None;
-        for mask in [mask.cloned(), finite, causal].into_iter().flatten() {
-            seen = Some(match seen {
-                None => mask,
-                Some(both) => both.select_where(&mask, &zero),
-            });
-        }
-        let Some(seen) = seen else { return scores.softmax(-1) };
-        // The least number in place of -inf: where all is hidden, the softmax is not NaN, and the weights become 0 after.
-        let weights = seen.select_where(&scores, &self.place().constant(f32::MIN)).softmax(-1);
-        // Under the causal mask alone every query sees the first key.
-        if mask.is_some() || bias.is_some() { seen.select_where(&weights, &zero) } else { weights }
+        weights(scores, mask, bias, is_causal)
     }
 }
 
@@ -205,4 +191,50 @@ fn product<V: Value>(many: &V, [shared, of_many]: [&str; 2], few: &V, enable_gqa
         "attention: leading axes {lead:?} of the {of_many}, {other:?} of the {shared}: {refused}"
     ))
     .fail()
+}
+
+/// Times the scale, if one is given, else over √size.
+fn scaled<V: Value>(x: &V, scale: Option<f32>, size: usize) -> V {
+    match scale {
+        None => x / (size as f32).sqrt(),
+        Some(scale) => x * scale,
+    }
+}
+
+/// The attention as one operation, where it is one.
+fn in_one<V: Value>(query: &V, key: &V, value: &V, options: AttentionOptions<'_, V>) -> Option<V> {
+    let AttentionOptions { mask, bias, is_causal, scale, enable_gqa: _ } = options;
+    let op = DotProductAttention { is_causal, scale };
+    let inputs: Vec<&V> = [query, key, value].into_iter().chain(mask).collect();
+    let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape()).collect();
+    let fits = bias.is_none() && op.infer(&shapes.iter().map(|shape| &shape[..]).collect::<Vec<_>>()).is_ok();
+    fits.then(|| V::apply(op, &inputs))
+}
+
+/// The softmax of scores plus a bias over the keys that are seen, and 0 elsewhere.
+fn weights<V: Value>(mut scores: V, mask: Option<&V>, bias: Option<&V>, is_causal: bool) -> V {
+    let (shape, mut finite) = (scores.shape(), None);
+    let [queries, keys] = [shape[shape.rank() - 2], shape[shape.rank() - 1]];
+    let place = scores.place();
+    if let Some(bias) = bias {
+        scores = scores + bias;
+        finite = Some(bias.not_equals(f32::NEG_INFINITY));
+    }
+    let causal = is_causal.then(|| {
+        let sees = |index: &[usize]| if index[1] <= index[0] { 1.0 } else { 0.0 };
+        place.constant(Tensor::from_fn([queries, keys], sees))
+    });
+    let zero = place.constant(0.0);
+    let mut seen: Option<V> = None;
+    for mask in [mask.cloned(), finite, causal].into_iter().flatten() {
+        seen = Some(match seen {
+            None => mask,
+            Some(both) => both.select_where(&mask, &zero),
+        });
+    }
+    let Some(seen) = seen else { return scores.softmax(-1) };
+    // The least number in place of -inf: where all is hidden, the softmax is not NaN, and the weights become 0 after.
+    let weights = seen.select_where(&scores, &place.constant(f32::MIN)).softmax(-1);
+    // Under the causal mask alone every query sees the first key.
+    if mask.is_some() || bias.is_some() { seen.select_where(&weights, &zero) } else { weights }
 }
