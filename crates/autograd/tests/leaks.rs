@@ -97,3 +97,23 @@ fn a_step_releases_while_it_sweeps() {
     drop(gradients);
     assert!(memory::stats().live_bytes <= before + buffer, "the tape gave everything back");
 }
+
+#[test]
+fn attention_keeps_no_matrix_of_scores() {
+    let _alone = alone();
+    let (steps, d, mut rng) = (2048, 16, Rng::seed(1));
+    let [q, k, v] = [(); 3].map(|()| Param::new(Tensor::randn([2, steps, d], &mut rng)));
+    let mut tape = Tape::new();
+    let before = memory::stats().live_bytes;
+    memory::reset_peak();
+    let (_, gradients, ()) = tape.step(|tape| {
+        let at = tape.place();
+        let options = AttentionOptions { is_causal: true, ..Default::default() };
+        (at.param(&q).scaled_dot_product_attention(&at.param(&k), &at.param(&v), options).square().sum(), ())
+    });
+    let peak = memory::stats().peak_bytes - before;
+    assert_eq!(gradients[&q].shape(), q.value().shape());
+    // A matrix of scores has 33 MB; 64 rows of it and as many of gradients, on every thread, have 1 MB.
+    let scores = 2 * steps * steps * 4;
+    assert!(peak < scores / 4, "{peak} bytes beside {scores} for scores");
+}

@@ -261,7 +261,7 @@ fn with_choices(text: &str) -> Vec<&str> {
 #[test]
 fn every_operation_with_a_kink_has_a_convention() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let conventions: String = ["conventions", "conv", "losses", "compositions"]
+    let conventions: String = ["attention", "conventions", "conv", "losses", "compositions"]
         .map(|name| fs::read_to_string(tests.join(name).with_extension("rs")).unwrap())
         .concat();
     let mut kinked = 0;

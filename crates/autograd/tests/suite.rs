@@ -16,6 +16,7 @@ mod panics;
 #[allow(dead_code, unused_imports, unreachable_pub)] // shared with the programs in `benches/checkers`
 mod planted;
 
+mod attention;
 mod buffers;
 mod bug_classes;
 mod check_op;
