@@ -81,6 +81,16 @@ fn operations() -> Vec<Case> {
         "std" |x| x.std_axes(-1, 0, true); "norm" |x| x.norm_axes(2, false); "norm 3" |x| x.vector_norm(3.0, 1, false);
         "norm 1" |x| x.vector_norm(1.0, 1, true); "logsumexp" |x| x.logsumexp_axes(1, false); "cumsum" |x| x.cumsum(-1);
         "softmax" |x| x.softmax(1); "log_softmax" |x| x.log_softmax(-1);
+        "scaled_dot_product_attention" |x| x.scaled_dot_product_attention(&(x * 0.5), &x, AttentionOptions::default());
+        "causal attention" |x| {
+            let options = AttentionOptions { is_causal: true, scale: Some(0.7), ..Default::default() };
+            x.scaled_dot_product_attention(&(x * 0.5), &x, options)
+        };
+        "masked attention" |x| {
+            let mask = x.place().constant(Tensor::from_fn([4, 4], |i| if i[0] > i[1] { 1.0 } else { 0.0 }));
+            let options = AttentionOptions { mask: Some(&mask), ..Default::default() };
+            x.scaled_dot_product_attention(&(x * 0.5), &x, options)
+        };
         "layer_norm" |x| x.layer_norm([4, 5], None, None, 1e-5);
         "rms_norm" |x| x.rms_norm([5], None, 1e-5); "tril" |x| x.tril(0); "roll" |x| x.roll(2, 1);
         "index_select" |x| x.index_select(1, &Indices::from([3, 0, 0]));

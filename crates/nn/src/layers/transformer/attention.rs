@@ -277,7 +277,7 @@ impl MultiheadAttention {
     /// Queries, keys and values of all heads to what comes out. Weights of which none is dropped are nowhere as a whole.
     #[track_caller]
     fn attend_heads<V: Value>(&self, [q, k, v]: [V; 3], mask: &AttentionMask) -> V {
-        let heads = match self.dropout > 0.0 {
+        let heads = match self.dropout > 0.0 && q.place().is_training() {
             true => self.weights(&q, &k, mask).matmul(&v),
             false => {
                 let seen = Seen::new(&q, &k, mask);

@@ -18,6 +18,8 @@ pub(crate) struct Planes {
     padding: [usize; 2],
     input: [usize; 2],
     output: [usize; 2],
+    /// Those of a channel's planes, one plane after the other.
+    rows: Vec<Row>,
 }
 
 /// One axis split by phases.
@@ -50,13 +52,16 @@ impl Planes {
         let options = &shape.options;
         let axis =
             |i: usize| Phases::new(shape.kernel[i], options.stride[i], options.dilation[i], shape.output[i]);
-        Planes {
+        let mut planes = Planes {
             axes: [axis(0), axis(1)],
             stride: options.stride,
             padding: options.padding,
             input: shape.input,
             output: shape.output,
-        }
+            rows: Vec::new(),
+        };
+        planes.rows = planes.list_rows();
+        planes
     }
 
     /// The width of a plane's rows.
@@ -95,15 +100,15 @@ impl Planes {
 
     /// Writes the planes of one channel's image; from one plane to the next there are `pitch` elements.
     pub(crate) fn split(&self, image: &[f32], planes: &mut [f32], pitch: usize) {
-        for row in self.rows() {
-            let to = &mut planes[row.plane * pitch + row.number * self.width()..][..self.width()];
-            let Some(from) = row.line.map(|line| &image[self.line(line, row.first)]) else {
+        for row in &self.rows {
+            let to = &mut planes[row.plane * pitch + row.start..][..self.width()];
+            let Some(from) = &row.from else {
                 to.fill(0.0);
                 continue;
             };
             to[..row.inside.start].fill(0.0);
             to[row.inside.end..].fill(0.0);
-            let to = &mut to[row.inside];
+            let (to, from) = (&mut to[row.inside.clone()], &image[from.clone()]);
             match self.stride[1] {
                 1 => to.copy_from_slice(&from[..to.len()]),
                 stride => to.iter_mut().zip(from.iter().step_by(stride)).for_each(|(to, &x)| *to = x),
@@ -114,21 +119,15 @@ impl Planes {
     /// The reverse: the image of one channel's planes. What no plane holds becomes 0.
     pub(crate) fn join(&self, planes: &[f32], pitch: usize, image: &mut [f32]) {
         image.fill(0.0);
-        for row in self.rows() {
-            let Some(line) = row.line else { continue };
-            let from = &planes[row.plane * pitch + row.number * self.width()..][row.inside];
-            let to = &mut image[self.line(line, row.first)];
+        for row in &self.rows {
+            let Some(to) = &row.from else { continue };
+            let from = &planes[row.plane * pitch + row.start..][row.inside.clone()];
+            let to = &mut image[to.clone()];
             match self.stride[1] {
                 1 => to[..from.len()].copy_from_slice(from),
                 stride => to.iter_mut().step_by(stride).zip(from).for_each(|(to, &x)| *to = x),
             }
         }
-    }
-
-    /// A row of an input image, from one column on.
-    fn line(&self, line: usize, first: usize) -> Range<usize> {
-        let width = self.input[1];
-        line * width + first.min(width)..(line + 1) * width
     }
 
     /// Writes an output-sized image in rows of the planes' width, zeros between and behind.
@@ -148,19 +147,21 @@ impl Planes {
         }
     }
 
-    /// The rows of a channel's planes.
-    fn rows(&self) -> impl Iterator<Item = Row> + '_ {
+    fn list_rows(&self) -> Vec<Row> {
         let [rows, columns] = &self.axes;
+        let width = self.input[1];
         let phases = rows.used.iter().flat_map(|&a| columns.used.iter().map(move |&b| (a, b)));
-        phases.enumerate().flat_map(move |(plane, (a, b))| {
+        let of_plane = |(plane, (a, b))| {
             let (lines, first_line) = self.inside(0, a);
             let (inside, first) = self.inside(1, b);
             (0..rows.size).map(move |number| {
-                let line =
-                    lines.contains(&number).then(|| first_line + (number - lines.start) * self.stride[0]);
-                Row { plane, number, line, inside: inside.clone(), first }
+                let line = |n: usize| (first_line + (n - lines.start) * self.stride[0]) * width;
+                let from =
+                    lines.contains(&number).then(|| line(number) + first.min(width)..line(number) + width);
+                Row { plane, start: number * self.width(), from, inside: inside.clone() }
             })
-        })
+        };
+        phases.enumerate().flat_map(of_plane).collect()
     }
 
     /// Which elements of a phase lie on the input, and which input element the first of them is.
@@ -173,14 +174,13 @@ impl Planes {
 }
 
 /// A row of a plane.
+#[derive(Debug)]
 struct Row {
     plane: usize,
-    /// Its number in the plane.
-    number: usize,
-    /// The row of the input that it comes from; none where it lies in the padding.
-    line: Option<usize>,
+    /// Where in the plane it starts.
+    start: usize,
+    /// Where in the input the row lies that it comes from, from its first element on; none where it lies in the padding.
+    from: Option<Range<usize>>,
     /// Which of its elements come from the input.
     inside: Range<usize>,
-    /// The column of the first of them.
-    first: usize,
 }
