@@ -67,12 +67,24 @@ impl CrossEntropy {
     }
 }
 
+/// `[n, classes, ..]` as `[n, .., classes]`.
+fn classes_last(x: &Tensor) -> Tensor {
+    let rank = x.rank() as isize;
+    x.permute([0].into_iter().chain(2..rank).chain([1]).collect::<Vec<_>>())
+}
+
+/// `[n, .., classes]` as `[n, classes, ..]`.
+fn classes_second(x: &Tensor) -> Tensor {
+    let rank = x.rank() as isize;
+    x.permute([0, rank - 1].into_iter().chain(1..rank - 1).collect::<Vec<_>>())
+}
+
 impl Op for CrossEntropy {
     const NAME: &'static str = "cross_entropy";
     const FORMULA: &'static str = "y = -Σ t ln softmax(x) / n over the classes (axis 1), t one-hot or smoothed; \
                                    dx = g (softmax(x) Σ t - t) / n";
     const PRECISION: Precision = Precision::UlpsOfLargest(4.0);
-    /// The logarithm of the softmax.
+    /// The largest logit of each row, and the logarithm of the sum beside it: the softmax itself would be as large as the logits.
     type Saved = Tensor;
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
@@ -97,17 +109,18 @@ impl Op for CrossEntropy {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, Tensor) {
-        let log_p = inputs[0].log_softmax(1).contiguous();
-        let (classes, inner) = (log_p.size(1), log_p.shape()[2..].iter().product::<usize>());
+        let x = classes_last(inputs[0]).contiguous();
+        let (classes, saved) = (x.size(-1), x.softmax_statistics());
         let (to_label, to_each) = self.shares(classes);
-        let elements = log_p.as_slice().expect("made contiguous above");
+        let [logits, statistics] = [&x, &saved].map(|x| x.as_slice().expect("made contiguous above"));
         let loss = |row: usize| -> f64 {
             let Some(label) = self.label(row) else { return 0.0 };
-            let first = row / inner * classes * inner + row % inner;
+            let log_p =
+                |class: usize| logits[row * classes + class] - statistics[2 * row] - statistics[2 * row + 1];
             // Weight 0 drops a class, were its logarithm -inf.
             let term = |share: f64, class: usize| match share * f64::from(self.class_weight(class)) {
                 0.0 => 0.0,
-                weight => weight * f64::from(elements[first + class * inner]),
+                weight => weight * f64::from(log_p(class)),
             };
             let of_all = || (0..classes).map(|class| term(to_each, class)).sum::<f64>();
             -term(to_label, label) - if to_each > 0.0 { of_all() } else { 0.0 }
@@ -119,7 +132,7 @@ impl Op for CrossEntropy {
             }
             Reduction::Mean | Reduction::Sum => Tensor::scalar((losses.sum::<f64>() * self.scale()) as f32),
         };
-        (y.into(), log_p)
+        (y.into(), saved)
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &Tensor) {
@@ -140,42 +153,30 @@ impl Op for CrossEntropy {
         });
     }
 
-    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, log_p: &Tensor) {
-        let g = cx.cotangent().broadcast_to(self.labels.shape());
-        let (classes, inner) = (log_p.size(1), log_p.shape()[2..].iter().product::<usize>());
-        let (to_label, to_each) = self.shares(classes);
-        let weights: Vec<f64> = (0..classes).map(|class| f64::from(self.class_weight(class))).collect();
+    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, statistics: &Tensor) {
+        let ([x], g) = (cx.inputs(), cx.cotangent());
+        let (x, g) = (classes_last(x), g.broadcast_to(self.labels.shape()).to_vec());
+        let (to_label, to_each) = self.shares(x.size(-1));
+        let weights: Vec<f64> = (0..x.size(-1)).map(|class| f64::from(self.class_weight(class))).collect();
         let to_all = to_each * weights.iter().sum::<f64>();
-        cx.add(0, || {
-            let (mut dx, scale) = (log_p.exp(), self.gradient_scale());
-            let elements = dx.as_mut_slice();
-            let mut factors = Vec::with_capacity(self.labels.numel());
-            for (row, g) in g.iter().enumerate() {
-                let class = |k: usize| row / inner * classes * inner + row % inner + k * inner;
-                let label = self.label(row).filter(|_| g != 0.0);
-                // What the row's target adds up to. In units of it the target is taken from the probabilities, so that
-                // those of a row that is nearly right are not lost in a difference.
-                let total = label.map_or(0.0, |label| to_label * weights[label] + to_all);
-                let unit = if total == 0.0 { 1.0 } else { total };
-                if total == 0.0 {
-                    // A product would keep what is not a number.
-                    (0..classes).for_each(|k| elements[class(k)] = 0.0);
-                }
-                let Some(label) = label else {
-                    factors.push(0.0);
-                    continue;
-                };
-                elements[class(label)] -= (to_label * weights[label] / unit) as f32;
-                if to_each > 0.0 {
-                    weights
-                        .iter()
-                        .enumerate()
-                        .for_each(|(k, w)| elements[class(k)] -= (to_each * w / unit) as f32);
-                }
-                factors.push((f64::from(g) * scale * unit) as f32);
+        let scale = self.gradient_scale();
+        let of_row = |row: usize, dx: &mut [f32]| {
+            let label = self.label(row).filter(|_| g[row] != 0.0);
+            // What the row's target adds up to. In units of it the target is taken from the probabilities, so that
+            // those of a row that is nearly right are not lost in a difference.
+            let total = label.map_or(0.0, |label| to_label * weights[label] + to_all);
+            let Some(label) = label.filter(|_| total != 0.0) else {
+                // A product would keep what is not a number.
+                return dx.fill(0.0);
+            };
+            dx[label] -= (to_label * weights[label] / total) as f32;
+            if to_each > 0.0 {
+                dx.iter_mut().zip(&weights).for_each(|(dx, w)| *dx -= (to_each * w / total) as f32);
             }
-            dx * Tensor::new(factors, self.labels.shape()).unsqueeze(1)
-        });
+            let factor = (f64::from(g[row]) * scale * total) as f32;
+            dx.iter_mut().for_each(|dx| *dx *= factor);
+        };
+        cx.add(0, || classes_second(&x.softmax_rows(statistics, of_row)));
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {

@@ -8,7 +8,7 @@ use crate::{
         fold::{ExpSum, Max, Sum, fold_run},
         map::{UnaryFn, map_run},
     },
-    shape::resolve_axis,
+    shape::{Shape, resolve_axis},
     simd::{Kernel, Lane, Simd, dispatch},
     threads::share,
 };
@@ -41,6 +41,53 @@ impl Tensor {
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Tensor {
         self.each_row("log_softmax", axis, true)
+    }
+
+    /// For each row, along the last axis, its largest element and `ln Σ e^(x - max)`, `[rows, 2]`: what a softmax or its logarithm is made of, for
+    /// those who need them later and not in memory until then.
+    ///
+    /// # Panics
+    /// When there is no axis.
+    ///
+    /// ```
+    /// # use gradus_tensor::Tensor;
+    /// let statistics = Tensor::from([[3.0, 3.0], [1.0, f32::NEG_INFINITY]]).softmax_statistics();
+    /// assert_eq!(statistics, Tensor::from([[3.0, 2f32.ln()], [1.0, 0.0]]));
+    /// ```
+    #[track_caller]
+    pub fn softmax_statistics(&self) -> Tensor {
+        let n = self.size(-1);
+        let source = self.contiguous();
+        let x = source.as_slice().expect("made contiguous");
+        let rows = self.shape().iter().rev().skip(1).product();
+        Tensor::written(Shape::from([rows, 2]), |out| {
+            share::for_each_row(out.as_chunks_mut().0, n, share::SOFTMAX, |r, statistics| {
+                *statistics = dispatch(Isa::current(), Statistics(&x[r * n..][..n]));
+            });
+        })
+    }
+
+    /// The softmax of each row, along the last axis, from [`softmax_statistics`](Tensor::softmax_statistics): `e^(x - max - log_sum)`, after which
+    /// `finish` is given the number of the row and the row, while it is in the cache.
+    ///
+    /// # Panics
+    /// When there is no axis, or the statistics are of other rows.
+    #[track_caller]
+    pub fn softmax_rows(&self, statistics: &Tensor, finish: impl Fn(usize, &mut [f32]) + Sync) -> Tensor {
+        let n = self.size(-1);
+        let source = self.contiguous();
+        let (x, statistics) = (source.as_slice().expect("made contiguous"), statistics.contiguous());
+        let statistics = statistics.as_slice().expect("made contiguous");
+        assert_eq!(statistics.len() * n, 2 * x.len(), "softmax_rows: the statistics are of other rows");
+        Tensor::written(self.shape().clone(), |out| {
+            share::for_each_run_chunk(out, n.max(1), share::SOFTMAX, &|rows, out| {
+                for (r, out) in rows.zip(out.chunks_exact_mut(n)) {
+                    out.copy_from_slice(&x[r * n..][..n]);
+                    dispatch(Isa::current(), FromStatistics([statistics[2 * r], statistics[2 * r + 1]], out));
+                    finish(r, out);
+                }
+            });
+        })
     }
 
     #[track_caller]
@@ -85,6 +132,43 @@ impl Kernel for Softmax<'_> {
                 softmax_run(simd, row);
             }
         }
+    }
+}
+
+/// The largest element of a row, and `ln Σ e^(x - max)`.
+struct Statistics<'a>(&'a [f32]);
+
+impl Kernel for Statistics<'_> {
+    type Output = [f32; 2];
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> [f32; 2] {
+        let max = fold_run::<Max, S>(simd, self.0, 0.0);
+        [max, fold_run::<ExpSum, S>(simd, self.0, max).ln()]
+    }
+}
+
+/// The softmax of a row, in its own place, from its statistics.
+struct FromStatistics<'a>([f32; 2], &'a mut [f32]);
+
+impl Kernel for FromStatistics<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let FromStatistics([max, log_sum], row) = self;
+        map_run(simd, ExpLessBoth(max, log_sum), row);
+    }
+}
+
+/// e^((x - a) - b)
+#[derive(Clone, Copy)]
+struct ExpLessBoth(f32, f32);
+
+impl UnaryFn for ExpLessBoth {
+    #[inline(always)]
+    fn eval<S: Simd>(self, x: Lane<S>) -> Lane<S> {
+        (x - self.0 - self.1).exp()
     }
 }
 
