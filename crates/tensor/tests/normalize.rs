@@ -277,3 +277,22 @@ fn deviations_far_below_eps() {
         }
     }
 }
+
+#[test]
+fn a_softmax_comes_back_from_its_statistics() {
+    let mut rng = Rng::seed(8);
+    for shape in [&[1, 1][..], &[7, 33], &[3, 2, 100], &[0, 5], &[40, 1000]] {
+        let x = Tensor::randn(shape, &mut rng) * 10.0;
+        for x in [x.clone(), x.transpose(0, -1).contiguous().transpose(0, -1)] {
+            let statistics = x.softmax_statistics();
+            assert_eq!(statistics.shape()[..], [x.numel() / x.size(-1), 2]);
+            let rows = x.reshape([x.numel() / x.size(-1), x.size(-1)]);
+            assert_eq!(statistics.select(1, 0), rows.max_axes(1, false));
+            let expected = x.log_softmax(-1).exp();
+            assert_eq!(x.softmax_rows(&statistics, |_, _| {}), expected);
+            let first = x.softmax_rows(&statistics, |row, elements| elements[0] = row as f32);
+            let first = first.reshape(rows.shape()).select(1, 0);
+            assert_eq!(first, Tensor::from_fn([rows.size(0)], |index| index[0] as f32));
+        }
+    }
+}

@@ -162,18 +162,20 @@ impl Op for CrossEntropy {
         let scale = self.gradient_scale();
         let of_row = |row: usize, dx: &mut [f32]| {
             let label = self.label(row).filter(|_| g[row] != 0.0);
+            // Zeros are written: a product would keep what is not a number.
+            let Some(label) = label else { return dx.fill(0.0) };
             // What the row's target adds up to. In units of it the target is taken from the probabilities, so that
             // those of a row that is nearly right are not lost in a difference.
-            let total = label.map_or(0.0, |label| to_label * weights[label] + to_all);
-            let Some(label) = label.filter(|_| total != 0.0) else {
-                // A product would keep what is not a number.
-                return dx.fill(0.0);
-            };
-            dx[label] -= (to_label * weights[label] / total) as f32;
-            if to_each > 0.0 {
-                dx.iter_mut().zip(&weights).for_each(|(dx, w)| *dx -= (to_each * w / total) as f32);
+            let total = to_label * weights[label] + to_all;
+            let unit = if total == 0.0 { 1.0 } else { total };
+            if total == 0.0 {
+                dx.fill(0.0);
             }
-            let factor = (f64::from(g[row]) * scale * total) as f32;
+            dx[label] -= (to_label * weights[label] / unit) as f32;
+            if to_each > 0.0 {
+                dx.iter_mut().zip(&weights).for_each(|(dx, w)| *dx -= (to_each * w / unit) as f32);
+            }
+            let factor = (f64::from(g[row]) * scale * unit) as f32;
             dx.iter_mut().for_each(|dx| *dx *= factor);
         };
         cx.add(0, || classes_second(&x.softmax_rows(statistics, of_row)));
