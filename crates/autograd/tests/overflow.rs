@@ -82,3 +82,16 @@ fn only_what_lies_behind_the_overflow_fails() {
     let text = report.to_string();
     assert!(text.contains("OVERFLOW") && text.contains("inf for 2.688117e43"), "{text}");
 }
+
+#[test]
+fn weights_that_meet_what_overflowed_fail_by_it() {
+    // Their gradient is 1e30 / e^100, and 0 in f32.
+    let report = gradcheck(
+        |v| (v[0].exp().reciprocal() * 1e30) * v[1] + 1.0,
+        &[Tensor::from([100.0]), Tensor::from([0.5])],
+    );
+    let row = &report.rows[1];
+    assert_eq!(row.verdict, Verdict::Overflow, "{report}");
+    let blame = row.blame.as_ref().unwrap_or_else(|| panic!("{report}"));
+    assert!(blame.op == "exp" && blame.found.is_infinite(), "{blame}");
+}

@@ -6,10 +6,16 @@
 
 use crate::{
     estimate::{Estimate, Series, limits},
-    ladder::{Ladder, Rung, Side},
+    ladder::{Ladder, Line, Rung, Side},
     noise::{Noise, noise},
 };
 
+/// How many roundings of a number of the size of the variable noise may be of, to be explained by them.
+const ROUNDINGS: f64 = 4.0;
+/// How many times the noise a change of the value is that noise has no part in.
+const CLEAR: f64 = 16.0;
+/// How many roundings of the variable apart points are at least at which noise that is gone is a sign.
+const NEIGHBOURS: f64 = 1024.0;
 /// From how many quotients an estimate is made at most.
 const QUOTIENTS: usize = 5;
 /// By how many halvings of the step the beginnings of two estimates that confirm one another are apart, at least.
@@ -21,7 +27,7 @@ const MOST_TIMES: f64 = 1e13;
 /// How many times its error an estimate must be away from a sharper one, to be believed in its place.
 pub(crate) const CONVINCING: f64 = 4.0;
 /// How many times the standard deviation of noise a value may be off.
-const DEVIATIONS: f64 = 6.0;
+pub(crate) const DEVIATIONS: f64 = 6.0;
 
 /// A derivative that two scales agree on.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +45,10 @@ pub(crate) struct Scan {
     pub(crate) rungs: Vec<Rung>,
     /// The spacing of points and the noise found there, from wide to narrow.
     pub(crate) roughness: Vec<(f64, Noise)>,
+    /// Whether the noise of the values is known beforehand.
+    is_known: bool,
+    /// The noise that rounding inside of the function makes of its values, where it does not show at small spacings.
+    pub(crate) inner: f64,
     pub(crate) central: Option<Confirmed>,
     pub(crate) left: Option<Confirmed>,
     pub(crate) right: Option<Confirmed>,
@@ -50,8 +60,10 @@ impl Scan {
     pub(crate) fn of(ladder: &mut Ladder<'_>) -> Scan {
         let rungs = rungs(ladder);
         let roughness = roughness(ladder, &rungs);
-        let mut scan =
-            Scan { rungs, roughness, central: None, left: None, right: None, over_roughness: None };
+        let inner = inner(ladder, &rungs, &roughness);
+        let is_known = ladder.line.noise > 0.0;
+        let (central, left, right, over_roughness) = (None, None, None, None);
+        let mut scan = Scan { rungs, roughness, is_known, inner, central, left, right, over_roughness };
         scan.central = scan.confirmed(ladder, Side::Both);
         scan.left = scan.confirmed(ladder, Side::Left);
         scan.right = scan.confirmed(ladder, Side::Right);
@@ -60,8 +72,11 @@ impl Scan {
     }
 
     /// The largest noise that values have at spacings up to about this step. It does not vanish with the step: values that
-    /// are all the same by chance are no sign of that.
+    /// are all the same by chance are no sign of that, unless their noise is known.
     pub(crate) fn noise_up_to(&self, step: f64) -> f64 {
+        if self.is_known {
+            return self.noise_within(step);
+        }
         let levels = self.roughness.iter().map(|(_, noise)| noise.level).filter(|&level| level > 0.0);
         let mut levels: Vec<f64> = levels.collect();
         levels.sort_by(f64::total_cmp);
@@ -80,16 +95,40 @@ impl Scan {
         self.noise_within(step).max(DEVIATIONS * least)
     }
 
-    /// The largest noise that values have at spacings up to about this step, as measured: it may be none.
+    /// The largest noise that values have at spacings up to about this step, as measured, or by rounding inside: it may be none.
     pub(crate) fn noise_within(&self, step: f64) -> f64 {
         let narrow = self.roughness.iter().filter(|(at, _)| *at <= 1.3 * step).map(|(_, noise)| noise.level);
-        DEVIATIONS * narrow.fold(0.0, f64::max)
+        DEVIATIONS * narrow.fold(self.inner, f64::max)
     }
 
     /// How sharp the kink is that the values show where the derivative was found.
     pub(crate) fn bend(&self) -> f64 {
         let rung = self.central.map(|found| self.rungs[found.from[1]]);
         rung.map_or(f64::INFINITY, |rung| rung.even().abs() / rung.step)
+    }
+
+    /// The slopes to both sides, of a kink that shows where the derivative was found and at steps that are far larger, alike.
+    pub(crate) fn bent(&self, ladder: &Ladder<'_>, found: &Confirmed) -> Option<[Estimate; 2]> {
+        let (near, far) = (&self.rungs[found.from[1]], &self.rungs[found.from[1] - APART]);
+        let bend = |rung: &Rung| rung.even() / rung.step;
+        let noise = ladder.known_noise(near).max(self.noise_up_to(near.step));
+        // What is left of curvature falls with the step.
+        let is_kink =
+            near.even().abs() > CONVINCING * noise && (0.5..2.0).contains(&(bend(far) / bend(near)));
+        let error = found.estimate.error + noise / near.step;
+        let side =
+            |sign: f64| Estimate { value: found.estimate.value + sign * bend(near), error, ..found.estimate };
+        is_kink.then(|| [side(-1.0), side(1.0)])
+    }
+
+    /// Whether the values do not change at all over steps over which they would by the derivative that was found, far above their
+    /// rounding: a tread of a staircase.
+    pub(crate) fn is_still(&self, ladder: &Ladder<'_>, found: &Confirmed) -> bool {
+        let slope = found.estimate.value.abs();
+        let is_still = |rung: &&Rung| {
+            rung.right == 0.0 && rung.left == 0.0 && slope * rung.step > CLEAR * ladder.known_noise(rung)
+        };
+        self.rungs.iter().filter(is_still).count() >= QUOTIENTS
     }
 
     /// The second derivative that the values at a step show.
@@ -353,4 +392,23 @@ fn roughness(ladder: &mut Ladder<'_>, rungs: &[Rung]) -> Vec<(f64, Noise)> {
         }
     }
     found
+}
+
+/// The largest noise that is no more than rounding numbers of the size of the variable makes, at the steepest slope there is
+/// nearby, and that is gone at smaller spacings. Of `1.0001 * x` the roundings of neighbours are the same; but all of the noise is
+/// there that shows at larger spacings. None if nothing is gone.
+fn inner(ladder: &Ladder<'_>, rungs: &[Rung], roughness: &[(f64, Noise)]) -> f64 {
+    let Line { scale, epsilon, .. } = ladder.line;
+    let near = || rungs.iter().filter(|rung| rung.step <= scale);
+    let is_rounding = |level: &f64| {
+        let clear = near().filter(|rung| rung.change() >= CLEAR * level);
+        let steepest = clear.map(|rung| rung.change() / rung.step).fold(0.0, f64::max);
+        *level <= ROUNDINGS * epsilon * scale * steepest
+    };
+    let levels = roughness.iter().filter(|(_, noise)| noise.detected).map(|(_, noise)| noise.level);
+    let largest = levels.filter(is_rounding).fold(0.0, f64::max);
+    // Neighbours of a few roundings of the variable are often the same.
+    let wide = roughness.iter().filter(|(spacing, _)| *spacing >= NEIGHBOURS * epsilon * scale);
+    let least = wide.map(|(_, noise)| noise.level).fold(f64::INFINITY, f64::min);
+    if largest > CLEAR * least { largest } else { 0.0 }
 }

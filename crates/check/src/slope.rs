@@ -340,8 +340,23 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
         }
     }
     if let Some(central) = scan.central {
+        // Where both sides are too uncertain by themselves, what is even in the step tells them.
+        let is_allowed = claim.is_allowed_by(&estimate);
+        let bent = if is_allowed { None } else { scan.bent(ladder, &central) };
+        if let Some(sides) = bent.filter(|[left, right]| {
+            let (low, high) = (left.value.min(right.value), left.value.max(right.value));
+            let slack = claim.slack + left.error;
+            (low - slack..=high + slack).contains(&claim.value)
+        }) {
+            return judgement(Verdict::Kink, Reason::Between, estimate, Some(sides));
+        }
         // Zero on a tread of a staircase.
-        let is_tread = central.is_flat && scan.over_roughness.is_some() && claim.is_allowed_by(&estimate);
+        let is_tread = match is_allowed {
+            true => central.is_flat && scan.over_roughness.is_some(),
+            false => claim.value.abs() <= claim.slack && scan.is_still(ladder, &central),
+        };
+        let narrow = scan.rungs[central.from[1]].step;
+        let is_passed_over = || scan.is_passed_over(ladder, claim, &central.estimate, narrow);
         return match () {
             _ if !claim.value.is_finite() && estimate.error <= sure.max(1e-3 * estimate.value.abs()) => {
                 judgement(Verdict::Wrong, Reason::NotFinite, estimate, None)
@@ -350,10 +365,8 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
                 judgement(Verdict::Inconclusive, Reason::Unsettled, estimate, None)
             }
             _ if is_tread => judgement(Verdict::Noisy, Reason::Rough, estimate, None),
-            _ if claim.is_allowed_by(&estimate) && estimate.error <= sure => {
-                passed(claim, estimate, Some(level))
-            }
-            _ if claim.is_allowed_by(&estimate) => {
+            _ if is_allowed && estimate.error <= sure => passed(claim, estimate, Some(level)),
+            _ if is_allowed => {
                 let (verdict, reason) = hidden();
                 judgement(verdict, reason, estimate, None)
             }
@@ -364,17 +377,20 @@ fn verdict(ladder: &mut Ladder<'_>, scan: &Scan, claim: &Claim) -> Judgement {
                 Some(large) if claim.is_allowed_by(&large) => {
                     judgement(Verdict::Noisy, Reason::Noise(level), large, None)
                 }
-                Some(large) => judgement(Verdict::Wrong, Reason::Differs, large, None),
-                None if scan.is_from_afar(ladder, claim.value, claim.slack) => {
+                _ if scan.is_from_afar(ladder, claim.value, claim.slack) => {
                     judgement(Verdict::Inconclusive, Reason::Rounding, estimate, None)
                 }
-                None if scan.is_unresolved() => {
+                _ if scan.is_unresolved() => {
                     judgement(Verdict::Inconclusive, Reason::Unsettled, estimate, None)
                 }
-                None if scan.is_drowned(ladder, claim) => {
+                _ if scan.is_drowned(ladder, claim) => {
                     judgement(Verdict::Inconclusive, Reason::Rounding, estimate, None)
                 }
-                None if scan.is_passed_over(ladder, claim) || scan.is_outvoted(ladder, claim) => {
+                Some(large) if scan.is_passed_over(ladder, claim, &large, large.step) => {
+                    judgement(Verdict::Noisy, Reason::Noise(level), large, None)
+                }
+                Some(large) => judgement(Verdict::Wrong, Reason::Differs, large, None),
+                None if is_passed_over() || scan.is_outvoted(ladder, claim) => {
                     judgement(Verdict::Noisy, Reason::Noise(level), estimate, None)
                 }
                 None if scan.is_all_noise() || scan.is_doubtful(ladder, claim.value, claim.slack) => {

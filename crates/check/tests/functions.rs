@@ -417,3 +417,50 @@ fn steps_that_are_whole_periods_of_a_wave() {
         assert_eq!(judged(1.1 * slope).verdict, Verdict::Wrong, "{:?}", judged(1.1 * slope));
     }
 }
+
+/// Treads of rounding inside of a function: `1.0001 * x` grows by whole numbers of its last place. A slope that is the difference of
+/// two nearly equal ones is another one on each tread.
+#[test]
+fn treads_of_rounding_inside_of_a_function() {
+    let f = |x: &[f64]| x[0].sin() - (1.0001 * x[0]).sin();
+    let slope = |x: f64| x.cos() - 1.0001 * (1.0001 * x).cos();
+    for x in [3631.50048828125, 34.56889724731445] {
+        let report = Check::default().gradient(f, &[x], [slope(x)]);
+        assert_ne!(report.verdict, Verdict::Wrong, "{report}");
+    }
+    // Where larger steps see the slope the treads hide no fault.
+    for (x, factor) in [(3631.50048828125, -1.0), (3631.50048828125, 1.001)] {
+        let report = Check::default().gradient(f, &[x], [slope(x) * factor]);
+        assert_eq!(report.verdict, Verdict::Wrong, "{factor}: {report}");
+    }
+}
+
+/// A kink in f32 among others: to each side by itself too little is left between rounding and the next kink.
+#[test]
+fn a_node_of_a_table_in_f32() {
+    let table = [0.3f32, 1.7, 0.2, 1.1, -0.4, 0.9, 2.1, 0.4, -1.0, 0.7, 1.3, 0.1];
+    let at = |x: f32| {
+        let i = ((x / 0.125).floor() as usize).min(10);
+        let share = (x - 0.125 * i as f32) / 0.125;
+        table[i] * (1.0 - share) + table[i + 1] * share
+    };
+    let right = |k: usize| (table[k + 1] - table[k]) / 0.125;
+    for k in 3..9 {
+        let x = [0.125 * k as f32];
+        let report = Check::default().gradient_f32(|x: &[f32]| at(x[0]), &x, [right(k)]);
+        assert_ne!(report.verdict, Verdict::Wrong, "{k}: {report}");
+        let beyond = right(k) + 2.0 * (right(k) - right(k - 1));
+        let report = Check::default().gradient_f32(|x: &[f32]| at(x[0]), &x, [beyond]);
+        assert_ne!(report.verdict, Verdict::Kink, "{k}: {report}");
+    }
+}
+
+/// A value of exactly zero, by two numbers that cancel: their rounding hides slopes all the same.
+#[test]
+fn values_that_cancel_at_a_flat_point() {
+    let f = |x: &[f64]| (40.0 * x[0].sin()).tanh() + (40.0 * x[1].sin()).tanh();
+    let x = [35.14118957519531, 0.9262158177896842];
+    let slope = |x: f64| 40.0 * x.cos() / (40.0 * x.sin()).cosh().powi(2);
+    let report = Check::default().gradient(f, &x, [slope(x[0]), slope(x[1])]);
+    assert_ne!(report.verdict, Verdict::Wrong, "{report}");
+}

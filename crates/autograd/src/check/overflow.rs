@@ -22,7 +22,11 @@ impl Overflow {
         if !(0..=output.id()).any(is_infinite) {
             return Overflow { operations: Vec::new(), matters: false };
         }
-        let (found, origins) = replay.overflowing(output.id());
+        let (found, mut origins) = replay.overflowing(output.id());
+        let is_used = |node: usize| {
+            node as u32 == output.id() || !replay.steps_between(&[node as u32], output.id()).is_empty()
+        };
+        origins.retain(|&(_, node, _)| is_used(node));
         let right = replay.base(output.id());
         let differs = |(found, right): (&f64, &f64)| {
             found != right
@@ -50,10 +54,15 @@ impl Overflow {
         }
     }
 
-    /// Lets a row fail on whose way to the output a number overflowed that matters.
+    /// Lets a row fail on whose way to the output a number overflowed that matters, or whose f32 gradient is another one for it.
     pub(super) fn conclude(&self, way: &[usize], row: &mut Row) {
-        let Some((_, blame)) = self.operations.iter().find(|(id, _)| way.contains(id)) else { return };
-        if self.matters || matches!(row.verdict, Verdict::PoorPrecision | Verdict::Inconclusive) {
+        let on_way = self.operations.iter().find(|(id, _)| way.contains(id));
+        let is_unsure = matches!(row.verdict, Verdict::PoorPrecision | Verdict::Inconclusive);
+        // Weights meet what overflowed before them.
+        let off = (f64::from(row.tape) - row.judgement.given).abs();
+        let beside = self.operations.first().filter(|_| is_unsure && off > row.rounding);
+        let Some((_, blame)) = on_way.or(beside) else { return };
+        if is_unsure || self.matters {
             (row.verdict, row.blame) = (Verdict::Overflow, Some(blame.clone()));
             (row.pattern, row.note) = (None, None);
         } else if row.verdict.is_fine() {
