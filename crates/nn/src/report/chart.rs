@@ -176,7 +176,7 @@ impl Chart {
                 at + 4.0
             );
         }
-        for (value, label) in x.ticks(7, true) {
+        for (value, label) in x.ticks(7, true).into_iter().filter(|(value, _)| *value >= first) {
             let at = x.at(value);
             let _ = writeln!(
                 out,

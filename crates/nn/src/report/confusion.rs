@@ -29,10 +29,10 @@ pub(super) fn html(matrix: &ConfusionMatrix, names: &[&str]) -> String {
         count(all as usize, "example"),
         number(matrix.macro_f1())
     );
-    match n {
-        ..=TABLE => cells(matrix, &rows, &name, &mut out),
-        ..=PICTURE => picture(matrix, &rows, &mut out),
-        _ => {}
+    if n <= TABLE {
+        cells(matrix, &rows, &name, &mut out);
+    } else if n <= PICTURE {
+        picture(matrix, &rows, &mut out);
     }
     let mut pairs: Vec<(usize, usize)> = (0..n * n)
         .map(|i| (i / n, i % n))

@@ -35,7 +35,11 @@ pub(super) fn html(distributions: &Distributions) -> String {
         };
         let _ = writeln!(out, "<h3>{title}</h3>\n{}", pictures(seen));
         if !more.is_empty() {
-            out += &folded(&format!("{} more", grouped(more.len())), &pictures(more));
+            let rest = match series.len() - seen.len() - more.len() {
+                0 => String::new(),
+                rest => format!("; the other {} have their numbers only", grouped(rest)),
+            };
+            out += &folded(&format!("{} more pictures{rest}", grouped(more.len())), &pictures(more));
         }
         out += &folded(&format!("Numbers of {}", count(series.len(), noun)), &numbers(title, &series));
     }
@@ -166,6 +170,7 @@ mod tests {
         let page = html(&distributions);
         assert_eq!(page.matches("<img").count(), PICTURES);
         assert_eq!(page.matches("<code>blocks.").count(), 500);
+        assert!(page.contains("88 more pictures; the other 400 have their numbers only"));
         assert!(page.len() < 500_000, "{}", page.len());
     }
 

@@ -108,7 +108,7 @@ impl RunReport {
 
     /// Adds a text. Its lines stay lines.
     pub fn note(&mut self, title: impl Display, note: impl Display) -> &mut RunReport {
-        let lines: Vec<String> = note.to_string().lines().map(|line| text(line)).collect();
+        let lines: Vec<String> = note.to_string().lines().map(text).collect();
         self.section(title, format!("<p>{}</p>\n", lines.join("<br>")))
     }
 
