@@ -107,7 +107,10 @@ mod tests {
     use super::*;
     use crate::train::Record;
 
-    fn history(epochs: usize, metrics: &[(&str, fn(f64) -> f64)]) -> History {
+    /// A metric and its value by epoch.
+    type Metric<'a> = (&'a str, fn(f64) -> f64);
+
+    fn history(epochs: usize, metrics: &[Metric<'_>]) -> History {
         let mut history = History::default();
         for epoch in 1..=epochs {
             let mut record = Record::default();
