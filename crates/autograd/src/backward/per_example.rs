@@ -28,11 +28,11 @@ impl<'t> Var<'t> {
     ///
     /// let w = Param::new([[0.5, -0.5]]);
     /// let tape = Tape::new();
-    /// let x = tape.constant([[1.0, 2.0], [3.0, 4.0], [0.1, 0.0]]);
+    /// let x = tape.constant([[1.0, 2.0], [3.0, 4.0], [0.25, 0.0]]);
     /// let losses = x.linear(&tape.param(&w), None).square().sum_axes(1, false);
     /// let gradients = losses.per_example_gradients(&[x]);
     /// let each = &gradients[&w]; // [3, 1, 2]: 2 (w · x) x
-    /// assert_eq!(each.to_vec(), [-1.0, -2.0, -3.0, -4.0, 0.01, 0.0]);
+    /// assert_eq!(each.to_vec(), [-1.0, -2.0, -3.0, -4.0, 0.0625, 0.0]);
     /// let norms = each.square().sum_axes([1, 2], true).sqrt();
     /// let clipped = (each / norms.clamp(1.0, f32::INFINITY)).mean_axes(0, false);
     /// assert!(clipped.norm().item() <= 1.0);
