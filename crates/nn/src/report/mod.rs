@@ -39,7 +39,7 @@ use std::{
 ///
 /// ```
 /// use gradus_autograd::prelude::*;
-/// use gradus_nn::{Adam, Layer, Linear, Relu, Sequential, Summary, data::digits, gradcheck_model};
+/// use gradus_nn::{Adam, Layer, Linear, Module, Relu, Sequential, Summary, data::digits, gradcheck_model};
 /// use gradus_nn::{metrics::{ConfusionMatrix, predict}, report::RunReport};
 /// use gradus_nn::train::{Distributions, Epoch, Trainer};
 ///
