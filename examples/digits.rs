@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --example digits
 //! cargo run --release --example digits -- --data path/to/mnist --epochs 3
+//! cargo run --release --example digits -- --report target/digits/report.html
 //! ```
 
 #![expect(clippy::print_stdout, reason = "it talks to its user")]
@@ -16,11 +17,14 @@ use common::{
     progress,
 };
 use gradus::{
-    autograd::check::GradCheck,
+    autograd::check::{self, GradCheck},
     nn::{
         DynLayer,
         data::{Dataset, digits, mnist},
+        metrics::ConfusionMatrix,
+        report::RunReport,
         schedule::Cosine,
+        train::{Distributions, History, Record},
     },
     prelude::*,
 };
@@ -119,6 +123,7 @@ struct Options {
     batch: usize,
     lr: f64,
     out: String,
+    report: String,
 }
 
 fn main() -> ExitCode {
@@ -130,6 +135,7 @@ fn main() -> ExitCode {
         batch: 32,
         lr: 0.002,
         out: "target/digits".into(),
+        report: String::new(),
     };
     Args::new("Trains a net on handwritten digits: the 1797 of 8x8 pixels that are built in, or MNIST.")
         .option("model", &mut options.model, .., "conv, a small convolutional net, or mlp, a two-layer net")
@@ -149,6 +155,7 @@ fn main() -> ExitCode {
             "learning rate of Adam at first; it falls by half a cosine",
         )
         .option("out", &mut options.out, .., "directory for the weights and the pictures")
+        .option("report", &mut options.report, .., "file for a page (HTML) about the run, if any")
         .parse();
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
@@ -180,12 +187,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     };
     println!("{source}: {} images to train on, {} to test", train.len(), test.len());
     println!("\n{}", Summary::new(&net, [1, 1, size, size]));
-    check_gradients(&net, &train)?;
+    let check = check_gradients(&net, &train)?;
 
     let mut adam = Adam::new(options.lr);
     // Smaller steps towards the end: the weights come to rest.
     let schedule = Cosine::new(options.lr, options.epochs as u64);
-    let mut history = Vec::new();
+    let (mut history, mut distributions) = (History::default(), Distributions::default());
     println!("\nepoch    loss   train    test  seconds");
     for epoch in 1..=options.epochs {
         let start = Instant::now();
@@ -196,14 +203,42 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             "{epoch:5}  {loss:.4}  {train_accuracy:.4}  {test_accuracy:.4}  {:7.2}",
             start.elapsed().as_secs_f64()
         );
-        history.push([loss, train_accuracy, test_accuracy]);
+        let mut record = Record::default();
+        for (name, value) in [
+            ("loss", loss),
+            ("train_accuracy", train_accuracy),
+            ("test_accuracy", test_accuracy),
+            ("lr", adam.lr()),
+        ] {
+            record.put(name, value);
+        }
+        history.push(record);
+        if !options.report.is_empty() {
+            let few = train.select(&(0..train.len().min(100)).collect::<Vec<_>>());
+            distributions.look(epoch as u64, &net, |tape| loss_of(&net, &few, tape));
+        }
     }
 
     gradus::nn::save(&net, out.join("weights.safetensors"))?;
     draw_history(&out, &history)?;
-    let wrong = draw_misclassified(&out, &net, &test)?;
+    let wrong = Misclassified::of(&net, &test);
+    digit_grid(out.join("misclassified.svg"), "Misclassified test images", &wrong.images, &wrong.captions)?;
+    if !options.report.is_empty() {
+        let mut report = RunReport::new(format!("{source}: {}", options.model));
+        report
+            .fact("test accuracy", format!("{:.4}", accuracy(&net, &test)))
+            .fact("epochs", options.epochs)
+            .fact("seed", options.seed)
+            .fact("batch", options.batch)
+            .fact("learning rate", options.lr)
+            .fact("optimizer", "Adam")
+            .history(&history);
+        describe(&mut report, &net, &train, &test, &wrong);
+        report.distributions(&distributions).gradcheck(&check).save(&options.report)?;
+    }
     println!(
-        "\n{wrong} of {} test images misclassified; weights and pictures are in {}",
+        "\n{} of {} test images misclassified; weights and pictures are in {}",
+        wrong.count,
         test.len(),
         out.display()
     );
@@ -212,15 +247,18 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 /// Holds every gradient of this very model to differences in f64.
-fn check_gradients(net: &impl Layer, train: &Dataset) -> Result<(), Box<dyn Error>> {
+fn check_gradients(net: &impl Layer, train: &Dataset) -> Result<check::Report, Box<dyn Error>> {
     let few: Vec<usize> = (0..train.len().min(4)).collect();
     let few = train.select(&few);
     let check = GradCheck { elements: 8, directions: 2, ..GradCheck::default() };
-    let report = check.params(&net.params(), &Tape::new(), |tape| {
-        net.forward(tape.constant(few.inputs())).cross_entropy(few.labels())
-    });
+    let report = check.params(&net.params(), &Tape::new(), |tape| loss_of(net, &few, tape));
     println!("Gradient check, on {} images:\n{report}", few.len());
-    if report.passed() { Ok(()) } else { Err("the gradient check failed".into()) }
+    if report.passed() { Ok(report) } else { Err("the gradient check failed".into()) }
+}
+
+/// The mean loss of some images.
+fn loss_of<'t>(net: &impl Layer, images: &Dataset, tape: &'t Tape) -> Var<'t> {
+    net.forward(tape.constant(images.inputs())).cross_entropy(images.labels())
 }
 
 /// One pass over the training images: mean loss and accuracy, as they were while training.
@@ -263,28 +301,58 @@ fn accuracy(net: &impl Layer, data: &Dataset) -> f64 {
     count_equal(&guesses(net, data).into(), data.labels()) as f64 / data.len() as f64
 }
 
-fn draw_history(out: &std::path::Path, history: &[[f64; 3]]) -> Result<(), Box<dyn Error>> {
-    let line = |k: usize| history.iter().enumerate().map(|(i, row)| (i as f64 + 1.0, row[k])).collect();
+fn draw_history(out: &std::path::Path, history: &History) -> Result<(), Box<dyn Error>> {
+    let line = |name: &str| (1..).map(f64::from).zip(history.column(name)).collect();
     let charts = [
-        Chart::new("epoch", "loss").line("train", line(0)),
-        Chart::new("epoch", "accuracy").line("train", line(1)).line("test", line(2)),
+        Chart::new("epoch", "loss").line("train", line("loss")),
+        Chart::new("epoch", "accuracy")
+            .line("train", line("train_accuracy"))
+            .line("test", line("test_accuracy")),
     ];
     figure(out.join("learning_curve.svg"), "Handwritten digits", 2, &charts)
 }
 
-/// Draws the first misclassified test images, each with label and guess, and counts them all.
-fn draw_misclassified(
-    out: &std::path::Path,
+/// The misclassified test images: the first of them, each with label and guess, and how many there are.
+struct Misclassified {
+    images: Vec<Tensor>,
+    captions: Vec<String>,
+    count: usize,
+}
+
+impl Misclassified {
+    fn of(net: &impl Layer, test: &Dataset) -> Misclassified {
+        const SHOWN: usize = 40;
+        let guesses = guesses(net, test);
+        let wrong: Vec<usize> = (0..test.len()).filter(|&i| guesses[i] != test.get(i).1).collect();
+        let shown = &wrong[..wrong.len().min(SHOWN)];
+        let images = shown.iter().map(|&i| test.get(i).0).collect();
+        let captions =
+            shown.iter().map(|&i| format!("label {}, guess {}", test.get(i).1, guesses[i])).collect();
+        Misclassified { images, captions, count: wrong.len() }
+    }
+}
+
+/// Adds to a report what the net is, how good it is and what it costs.
+fn describe(
+    report: &mut RunReport,
     net: &impl Layer,
+    train: &Dataset,
     test: &Dataset,
-) -> Result<usize, Box<dyn Error>> {
-    const SHOWN: usize = 40;
-    let guesses = guesses(net, test);
-    let wrong: Vec<usize> = (0..test.len()).filter(|&i| guesses[i] != test.get(i).1).collect();
-    let shown = &wrong[..wrong.len().min(SHOWN)];
-    let images: Vec<Tensor> = shown.iter().map(|&i| test.get(i).0).collect();
-    let captions: Vec<String> =
-        shown.iter().map(|&i| format!("label {}, guess {}", test.get(i).1, guesses[i])).collect();
-    digit_grid(out.join("misclassified.svg"), "Misclassified test images", &images, &captions)?;
-    Ok(wrong.len())
+    wrong: &Misclassified,
+) {
+    let mut matrix = ConfusionMatrix::new(10);
+    matrix.add(&guesses(net, test).into(), test.labels());
+    report.confusion_matrix("Test images", &matrix, &[]);
+    if !wrong.images.is_empty() {
+        // As on paper: 0 is white.
+        let images = 1.0 - Tensor::stack(&wrong.images.iter().collect::<Vec<_>>(), 0);
+        report.pictures("Misclassified test images", &images, &wrong.captions);
+    }
+    let size = test.inputs().size(-1);
+    report.summary(&Summary::new(net, [1, 1, size, size]));
+    let tape = Tape::new();
+    let few = train.select(&(0..train.len().min(32)).collect::<Vec<_>>());
+    let loss = loss_of(net, &few, &tape);
+    let profile = loss.profile(9);
+    report.tape(&loss.graph().params(&net.params()).name(loss, "loss").times(&profile)).profile(&profile);
 }

@@ -61,6 +61,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
             &["layers", "save"],
             &["book", "data", "group", "metrics", "optim", "schedule"],
             &["train"],
+            &["report", "tensorboard"],
         ],
     ),
     ("onnx", &[&["proto"], &["graph"], &["elementwise", "layers", "structure", "translate"]]),
@@ -104,7 +105,8 @@ fn map(of: &str) -> String {
         if path.is_dir() {
             let inner = entries(&path);
             add(&path, job(&path.join("mod.rs")));
-            for path in inner.iter().filter(|path| !path.ends_with("mod.rs")) {
+            let is_source = |path: &&PathBuf| path.extension().is_none_or(|extension| extension == "rs");
+            for path in inner.iter().filter(is_source).filter(|path| !path.ends_with("mod.rs")) {
                 add(path, job(&if path.is_dir() { path.join("mod.rs") } else { path.clone() }));
             }
         } else if !path.ends_with("lib.rs") {

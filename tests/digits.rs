@@ -31,6 +31,21 @@ fn it_trains_and_says_what_it_did() {
 }
 
 #[test]
+fn a_report_is_written_where_it_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (report, out) = (dir.path().join("report.html"), dir.path().join("out"));
+    let run = digits(&["--model", "mlp", "--epochs", "2", "--report", report.to_str().unwrap()], &out);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let page = fs::read_to_string(&report).unwrap();
+    for section in ["Curves", "Test images", "Model", "Tape", "Profile", "Distributions", "Gradient check"] {
+        assert!(page.contains(&format!("\">{section}</h2>")), "{section}");
+    }
+    let last = text(&run.stdout).lines().last().unwrap().to_owned();
+    assert!(page.contains(&format!("<dd>{}</dd>", last.strip_prefix("test_accuracy ").unwrap())), "{last}");
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 3);
+}
+
+#[test]
 fn one_seed_gives_the_same_bytes() {
     let weights = |seed: &str| {
         let dir = tempfile::tempdir().unwrap();

@@ -49,6 +49,7 @@ mod magnitudes;
 mod misuse;
 mod no_alarm;
 mod overflow;
+mod per_example;
 mod programs;
 mod random_models;
 mod report;

@@ -14,9 +14,13 @@ pub mod layers;
 pub mod metrics;
 mod module;
 pub mod optim;
+#[cfg(feature = "report")]
+pub mod report;
 mod save;
 pub mod schedule;
 mod summary;
+#[cfg(feature = "tensorboard")]
+pub mod tensorboard;
 pub mod train;
 
 pub use flat::{flatten, flatten_gradients, unflatten};

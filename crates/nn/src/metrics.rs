@@ -166,6 +166,11 @@ impl ConfusionMatrix {
         }
     }
 
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
     /// How often `label` was taken for `guess`.
     ///
     /// # Panics

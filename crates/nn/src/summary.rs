@@ -248,7 +248,7 @@ impl SummaryRow {
     }
 
     /// The field along the axes behind examples and channels: `5 x 5`.
-    fn sees(&self) -> String {
+    pub(crate) fn sees(&self) -> String {
         let side = |side: &Option<usize>| side.map_or("all".into(), |n| n.to_string());
         let Some(sides) = self.field.as_ref().map(|field| field.iter().skip(2)) else { return String::new() };
         if sides.clone().all(Option::is_none) {

@@ -30,6 +30,9 @@ mod mutated;
 mod optimizer_states;
 mod optimizers;
 mod padded_sequences;
+mod per_example;
+#[cfg(feature = "report")]
+mod report;
 mod sequence_gradients;
 mod sequences;
 mod sequences_golden;
@@ -37,5 +40,7 @@ mod shards;
 mod soak;
 mod stopped;
 mod summary;
+#[cfg(feature = "tensorboard")]
+mod tensorboard;
 mod trainer;
 mod training;

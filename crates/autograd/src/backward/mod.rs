@@ -1,6 +1,7 @@
 //! Sweeps as users ask for them, with what they want to look on: hooks, and the search for NaN and infinities.
 
 pub(crate) mod hooks;
+mod per_example;
 
 use crate::{
     inspect::refuse,

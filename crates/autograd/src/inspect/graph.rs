@@ -6,10 +6,12 @@ use crate::{
     tape::{Tape, node::Node, var::Var},
     value::param::Param,
 };
+use gradus_tensor::Shape;
 use std::{
     cell::Ref,
     collections::{BTreeMap, HashSet},
     fmt,
+    panic::Location,
     time::Duration,
 };
 
@@ -33,6 +35,29 @@ pub struct Graph<'t> {
     params: HashSet<usize>,
     names: BTreeMap<usize, String>,
     times: BTreeMap<usize, (Duration, Duration)>,
+}
+
+/// One value of a [`Graph`], as it is shown.
+#[derive(Clone, Debug)]
+pub struct GraphValue {
+    /// Its position on the tape.
+    pub position: usize,
+    /// The name that it was given.
+    pub name: Option<String>,
+    /// What it is: the operation with its attributes, `param`, `var`, `constant`, or `output 1 of`.
+    pub source: String,
+    /// The positions of what the operation reads; of a later output that of the first; of a leaf nothing.
+    pub inputs: Vec<usize>,
+    /// The sizes of its axes, where its elements are held.
+    pub shape: Option<Shape>,
+    /// The bytes of its buffer, where no earlier value that is shown has the same one.
+    pub bytes: usize,
+    /// The bytes that the operation saved for its backward.
+    pub saved: usize,
+    /// How long its operation takes, forward and backward, where a [`Profile`] was given.
+    pub times: Option<(Duration, Duration)>,
+    /// The line of the program that recorded it.
+    pub location: &'static Location<'static>,
 }
 
 impl Tape {
@@ -89,15 +114,42 @@ impl<'t> Graph<'t> {
         self.names.get(&id).map(String::as_str)
     }
 
-    /// What computed a value, with attributes and inputs.
+    /// The values that are shown, in order.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.var([1.0, 2.0]);
+    /// let values = (x * x).sum().graph().name(x, "x").values();
+    /// assert_eq!((values[0].name.as_deref(), &values[1].source[..]), (Some("x"), "mul"));
+    /// assert_eq!(values[1].inputs, [0, 0]);
+    /// ```
+    pub fn values(&self) -> Vec<GraphValue> {
+        let mut buffers = HashSet::new();
+        let value = |&id: &usize| {
+            let node = &self.nodes[id];
+            GraphValue {
+                position: id,
+                name: self.names.get(&id).cloned(),
+                source: self.source(id),
+                inputs: node.inputs.iter().map(|&i| i as usize).collect(),
+                shape: node.value.as_ref().map(|value| value.shape().clone()),
+                bytes: node.own_bytes(&mut buffers),
+                saved: node.saved_bytes(),
+                times: self.times.get(&id).copied(),
+                location: node.location,
+            }
+        };
+        self.shown.iter().map(value).collect()
+    }
+
+    /// What computed a value, with attributes.
     fn source(&self, id: usize) -> String {
         let node = &self.nodes[id];
         match (&node.step, &node.inputs[..]) {
-            (Some(step), inputs) => {
-                let inputs: String = inputs.iter().map(|i| format!(" %{i}")).collect();
-                format!("{}{inputs}", attributed(&**step))
-            }
-            (None, &[first]) => format!("output {} of %{first}", id - first as usize),
+            (Some(step), _) => attributed(&**step),
+            (None, &[first]) => format!("output {} of", id - first as usize),
             _ if self.params.contains(&id) => "param".into(),
             _ => super::origin(&self.nodes, id).into(),
         }
@@ -120,29 +172,27 @@ pub(super) fn attributed(step: &dyn Step) -> String {
 /// earlier value has the same one, and behind a plus what the operation saved.
 impl fmt::Display for Graph<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut buffers = HashSet::new();
-        let (mut held, mut saved) = (0, 0);
+        let values = self.values();
+        let micros = |time: Duration| format!("{:.1} µs", time.as_secs_f64() * 1e6);
         let mut rows = Vec::new();
-        for &id in &self.shown {
-            let node = &self.nodes[id];
-            let own = node.own_bytes(&mut buffers);
-            let kept = node.saved_bytes();
-            (held, saved) = (held + own, saved + kept);
-            let (forward, backward) = self.times.get(&id).map_or((String::new(), String::new()), |(f, b)| {
-                (format!("{:.1} µs", f.as_secs_f64() * 1e6), format!("{:.1} µs", b.as_secs_f64() * 1e6))
-            });
+        for value in &values {
+            let inputs: String = value.inputs.iter().map(|i| format!(" %{i}")).collect();
+            let (forward, backward) =
+                value.times.map_or((String::new(), String::new()), |(f, b)| (micros(f), micros(b)));
             rows.push([
-                format!("%{id}"),
-                self.name_of(id).unwrap_or("").into(),
-                format!("= {}", self.source(id)),
-                node.value.as_ref().map_or("dropped".into(), |value| value.shape().to_string()),
-                bytes(own),
-                if kept == 0 { String::new() } else { format!("+ {}", bytes(kept)) },
+                format!("%{}", value.position),
+                value.name.clone().unwrap_or_default(),
+                format!("= {}{inputs}", value.source),
+                value.shape.as_ref().map_or("dropped".into(), Shape::to_string),
+                bytes(value.bytes),
+                if value.saved == 0 { String::new() } else { format!("+ {}", bytes(value.saved)) },
                 forward,
                 backward,
-                place(node.location),
+                place(value.location),
             ]);
         }
+        let sum = |of: fn(&GraphValue) -> usize| values.iter().map(of).sum::<usize>();
+        let (held, saved) = (sum(|value| value.bytes), sum(|value| value.saved));
         if !self.times.is_empty() {
             let header = ["", "", "", "", "", "", "forward", "backward", ""];
             rows.insert(0, header.map(String::from));

@@ -10,9 +10,9 @@ mod values;
 
 pub use anomaly::{Anomaly, Phase};
 pub use field::ReceptiveField;
-pub use graph::Graph;
+pub use graph::{Graph, GraphValue};
 pub use memory::{LineMemory, MemoryReport};
-pub use profile::{Profile, StepTime};
+pub use profile::{Profile, ProfileRow, StepTime};
 pub use values::ValueInfo;
 
 pub(crate) use anomaly::refuse;

@@ -120,49 +120,92 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// Two tables, the dearest first: by operation, and by line of the program.
-impl fmt::Display for Profile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let total: f64 = self.steps.iter().map(|s| (s.forward + s.backward).as_secs_f64()).sum();
-        self.write_by(f, "operation", total, |step| step.op.to_string())?;
-        writeln!(f)?;
-        self.write_by(f, "line", total, |step| place(step.location))
+/// What the steps of one operation, or of one line of the program, take together.
+#[derive(Clone, Debug)]
+pub struct ProfileRow {
+    /// The operation's name, or the line: `src/model.rs:14`.
+    pub key: String,
+    /// The number of steps.
+    pub runs: usize,
+    /// Their floating-point operations, forward.
+    pub flops: u64,
+    /// Their forward.
+    pub forward: Duration,
+    /// Their backward.
+    pub backward: Duration,
+    /// Their share of all times, from 0 to 1.
+    pub share: f64,
+}
+
+impl ProfileRow {
+    /// The speed of the forward in 10⁹ floating-point operations a second.
+    pub fn gflops(&self) -> f64 {
+        self.flops as f64 / self.forward.as_nanos().max(1) as f64
     }
 }
 
 impl Profile {
-    fn write_by(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        title: &str,
-        total: f64,
-        key: impl Fn(&StepTime) -> String,
-    ) -> fmt::Result {
-        let mut sums: BTreeMap<String, (usize, u64, Duration, Duration)> = BTreeMap::new();
-        for step in &self.steps {
-            let (count, flops, forward, backward) = sums.entry(key(step)).or_default();
-            *count += 1;
-            *flops += step.flops;
-            *forward += step.forward;
-            *backward += step.backward;
-        }
-        let mut sums: Vec<_> = sums.into_iter().collect();
-        sums.sort_by_key(|(_, (_, _, forward, backward))| std::cmp::Reverse(*forward + *backward));
-        let micros = |time: Duration| format!("{:.1} µs", time.as_secs_f64() * 1e6);
-        let header = [title, "runs", "forward", "Gflop/s", "backward", "share"];
-        let mut rows = vec![header.map(String::from)];
-        for (key, (count, flops, forward, backward)) in sums {
-            let speed = format!("{:.1}", flops as f64 / forward.as_nanos().max(1) as f64);
-            let share = 100.0 * (forward + backward).as_secs_f64() / total.max(1e-12);
-            rows.push([
-                key,
-                count.to_string(),
-                micros(forward),
-                speed,
-                micros(backward),
-                format!("{share:.0} %"),
-            ]);
-        }
-        f.write_str(&table(&rows, [false, true, true, true, true, true]))
+    /// The times by operation, the dearest first.
+    pub fn by_operation(&self) -> Vec<ProfileRow> {
+        self.by(|step| step.op.to_string())
     }
+
+    /// The times by line of the program, the dearest first.
+    pub fn by_line(&self) -> Vec<ProfileRow> {
+        self.by(|step| place(step.location))
+    }
+
+    fn by(&self, key: impl Fn(&StepTime) -> String) -> Vec<ProfileRow> {
+        let mut rows: BTreeMap<String, ProfileRow> = BTreeMap::new();
+        let mut total = Duration::ZERO;
+        for step in &self.steps {
+            let key = key(step);
+            let (forward, backward) = (Duration::ZERO, Duration::ZERO);
+            let row = rows.entry(key.clone()).or_insert(ProfileRow {
+                key,
+                runs: 0,
+                flops: 0,
+                forward,
+                backward,
+                share: 0.0,
+            });
+            row.runs += 1;
+            row.flops += step.flops;
+            row.forward += step.forward;
+            row.backward += step.backward;
+            total += step.forward + step.backward;
+        }
+        let mut rows: Vec<ProfileRow> = rows.into_values().collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.forward + row.backward));
+        for row in &mut rows {
+            row.share = (row.forward + row.backward).as_secs_f64() / total.as_secs_f64().max(1e-12);
+        }
+        rows
+    }
+}
+
+/// Two tables, the dearest first: by operation, and by line of the program.
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&text("operation", self.by_operation()))?;
+        writeln!(f)?;
+        f.write_str(&text("line", self.by_line()))
+    }
+}
+
+fn text(title: &str, rows: Vec<ProfileRow>) -> String {
+    let micros = |time: Duration| format!("{:.1} µs", time.as_secs_f64() * 1e6);
+    let header = [title, "runs", "forward", "Gflop/s", "backward", "share"];
+    let mut table_rows = vec![header.map(String::from)];
+    table_rows.extend(rows.into_iter().map(|row| {
+        [
+            row.key.clone(),
+            row.runs.to_string(),
+            micros(row.forward),
+            format!("{:.1}", row.gflops()),
+            micros(row.backward),
+            format!("{:.0} %", 100.0 * row.share),
+        ]
+    }));
+    table(&table_rows, [false, true, true, true, true, true])
 }

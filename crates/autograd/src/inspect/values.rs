@@ -96,7 +96,7 @@ impl Node {
         step.flops(&self.input_shapes(nodes), &self.output_shapes(nodes, id))
     }
 
-    pub(super) fn input_shapes<'a>(&self, nodes: &'a [Node]) -> Vec<&'a [usize]> {
+    pub(crate) fn input_shapes<'a>(&self, nodes: &'a [Node]) -> Vec<&'a [usize]> {
         self.inputs.iter().map(|&i| &nodes[i as usize].value().shape()[..]).collect()
     }
 

@@ -46,28 +46,37 @@ pub fn read(path: impl AsRef<Path>) -> Result<Tensor, DataError> {
 /// When the image has another shape, or no pixels.
 #[track_caller]
 pub fn write(path: impl AsRef<Path>, image: &Tensor) -> Result<(), DataError> {
+    let path = path.as_ref();
+    let file = encode_tensor("images::write", image).map_err(|reason| DataError::new(path, reason))?;
+    write_atomically(path, file)
+}
+
+/// The file that [`write`] writes, for a function of this name.
+#[track_caller]
+pub(crate) fn encode_tensor(of: &str, image: &Tensor) -> Result<Vec<u8>, Reason> {
     let (channels, h, w) = match image.shape()[..] {
         [h, w] => (1, h, w),
         [channels @ (1 | 3), h, w] => (channels, h, w),
-        _ => panic!("images::write: an image is [h, w], [1, h, w] or [3, h, w], not {}", image.shape()),
+        _ => panic!("{of}: an image is [h, w], [1, h, w] or [3, h, w], not {}", image.shape()),
     };
-    assert!(h > 0 && w > 0, "images::write: an image {} has no pixels", image.shape());
-    let path = path.as_ref();
-    let all = || -> Result<Vec<u8>, Reason> {
-        let pixels = image.reshape([channels, h * w]).t();
-        let byte = |x: f32| match (0.0..=1.0).contains(&x) {
-            true => Ok((255.0 * x).round() as u8),
-            false => Err(format!("a value of the image is {x}, not in 0..=1")),
-        };
-        let bytes: Vec<u8> = pixels.iter().map(byte).collect::<Result<_, _>>()?;
-        let mut file = Vec::new();
-        let mut encoder = Encoder::new(&mut file, u32::try_from(w)?, u32::try_from(h)?);
-        encoder.set_color(if channels == 1 { ColorType::Grayscale } else { ColorType::Rgb });
-        encoder.set_depth(BitDepth::Eight);
-        encoder.write_header()?.write_image_data(&bytes)?;
-        Ok(file)
+    assert!(h > 0 && w > 0, "{of}: an image {} has no pixels", image.shape());
+    let byte = |x: f32| match (0.0..=1.0).contains(&x) {
+        true => Ok((255.0 * x).round() as u8),
+        false => Err(format!("a value of the image is {x}, not in 0..=1")),
     };
-    write_atomically(path, all().map_err(|reason| DataError::new(path, reason))?)
+    let pixels = image.reshape([channels, h * w]).t();
+    let bytes: Vec<u8> = pixels.iter().map(byte).collect::<Result<_, _>>()?;
+    encode([w, h], if channels == 1 { ColorType::Grayscale } else { ColorType::Rgb }, &bytes)
+}
+
+/// The file of an image of 8 bits a channel.
+pub(crate) fn encode([w, h]: [usize; 2], color: ColorType, bytes: &[u8]) -> Result<Vec<u8>, Reason> {
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, u32::try_from(w)?, u32::try_from(h)?);
+    encoder.set_color(color);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.write_header()?.write_image_data(bytes)?;
+    Ok(file)
 }
 
 /// How the images of a folder are brought to one form. By default they are not: each must have the first one's.

@@ -3,6 +3,7 @@
 mod best;
 mod combine;
 mod diagnosis;
+mod distributions;
 mod group_trainer;
 mod history;
 mod objective;
@@ -16,6 +17,7 @@ mod trainer;
 pub use best::KeepBest;
 pub use combine::mean_gradients;
 pub use diagnosis::{Diagnosis, Fit, Trend, diagnose_accuracy, diagnose_loss};
+pub use distributions::{Distributions, Kind, Series, Snapshot};
 pub use group_trainer::GroupTrainer;
 pub use history::{History, Record};
 pub use objective::loss;

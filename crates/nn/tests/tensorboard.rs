@@ -1,0 +1,98 @@
+//! Event files for TensorBoard: what is in them TensorBoard's reader says (golden/events.py), here is how they come about.
+
+use gradus_autograd::prelude::*;
+use gradus_nn::{
+    Adam, Linear,
+    data::digits,
+    metrics::{accuracy, predict},
+    tensorboard::SummaryWriter,
+    train::{Distributions, Epoch, Record, Trainer},
+};
+use std::{fs, path::Path};
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let files = entries.filter(|entry| entry.path().is_file());
+    let mut names: Vec<String> = files.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// What golden/events.py reads, if the variable `TENSORBOARD_RUNS` names a folder.
+#[test]
+fn a_run_its_continuation_and_a_training() {
+    let own = tempfile::tempdir().unwrap();
+    let kept = std::env::var_os("TENSORBOARD_RUNS");
+    let folder = kept.as_deref().map_or(own.path(), Path::new);
+    let mut writer = SummaryWriter::new(folder).unwrap();
+    for epoch in 1..=5 {
+        writer.add_scalar("loss", 1.0 / epoch as f64, epoch).unwrap();
+    }
+    drop(writer);
+    let before = files(folder);
+    let mut writer = SummaryWriter::resume(folder, 4).unwrap();
+    for epoch in 4..=6 {
+        let mut record = Record::default();
+        record.put("loss", 10.0 * epoch as f64);
+        writer.add_record(&record, epoch).unwrap();
+    }
+    writer.add_scalar("loss/é <b>", 1e-30, 7).unwrap();
+    writer.add_scalar("nan", f64::NAN, 7).unwrap();
+    writer.add_histogram("weights", &Tensor::linspace(-1.0, 1.0, 101), 7).unwrap();
+    writer.add_histogram("nothing", &Tensor::from([f32::NAN]), 7).unwrap();
+    writer.add_image("picture", &Tensor::from([[0.2, 1.0]]), 7).unwrap();
+    writer.flush().unwrap();
+    let after = files(folder);
+    assert_eq!(
+        (after.len(), &after[..before.len()]),
+        (before.len() + 1, &before[..]),
+        "a file more, behind the others"
+    );
+
+    let data = digits::load().map_inputs(|images| images.reshape([1797, 64]));
+    let (mut net, mut trainer) =
+        (Linear::new(64, 10, &mut Rng::seed(0)), Trainer::new(Adam::new(0.01), 100, 1));
+    let few = data.select(&[0, 1, 2]);
+    let mut distributions = Distributions::default();
+    let mut evaluate = |epoch: &mut Epoch<'_, Linear>| {
+        epoch.record.put("val_accuracy", accuracy(&predict(epoch.model, few.inputs(), 3), few.labels()));
+        distributions.look(epoch.number, epoch.model, |tape| {
+            gradus_nn::Layer::forward(epoch.model, tape.constant(few.inputs())).cross_entropy(few.labels())
+        });
+    };
+    let mut writer = SummaryWriter::new(folder.join("trained")).unwrap();
+    trainer.fit(&mut net, &data, 3, |y, labels| y.cross_entropy(labels), &mut [&mut evaluate, &mut writer]);
+    writer.add_distributions(&distributions).unwrap();
+    writer.flush().unwrap();
+}
+
+#[test]
+fn writers_at_the_same_time_have_files_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let writers: Vec<SummaryWriter> = (0..3).map(|_| SummaryWriter::new(dir.path()).unwrap()).collect();
+    assert_eq!(files(dir.path()).len(), writers.len());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_an_error_with_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = dir.path().join("taken");
+    fs::write(&taken, "").unwrap();
+    let error = SummaryWriter::new(taken.join("runs")).unwrap_err();
+    assert!(error.to_string().contains("taken"), "{error}");
+}
+
+#[test]
+fn a_value_that_is_no_shade_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = SummaryWriter::new(dir.path()).unwrap();
+    let error = writer.add_image("x", &Tensor::from([[2.0]]), 1).unwrap_err();
+    assert!(error.to_string().contains("a value of the image is 2"), "{error}");
+}
+
+#[test]
+#[should_panic = "add_image: an image is [h, w], [1, h, w] or [3, h, w], not [4]"]
+fn images_have_pixels() {
+    let dir = tempfile::tempdir().unwrap();
+    SummaryWriter::new(dir.path()).unwrap().add_image("x", &Tensor::zeros([4]), 1).unwrap();
+}
