@@ -50,6 +50,7 @@ mod no_alarm;
 mod overflow;
 mod programs;
 mod random_models;
+mod refusals;
 mod report;
 mod same_bits;
 mod sampling;

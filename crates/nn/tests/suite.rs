@@ -30,6 +30,8 @@ mod mutated;
 mod optimizer_states;
 mod optimizers;
 mod padded_sequences;
+mod refusals;
+mod refused_files;
 mod sequence_gradients;
 mod sequences;
 mod sequences_golden;

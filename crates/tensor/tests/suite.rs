@@ -20,4 +20,5 @@ mod normalize;
 mod patches;
 mod pool;
 mod reductions;
+mod refusals;
 mod special_values;

@@ -112,7 +112,11 @@ impl<T: Examples, I: Examples> Dataset<T, I> {
     /// ```
     #[track_caller]
     pub fn split(&self, count: usize, rng: &mut Rng) -> (Dataset<T, I>, Dataset<T, I>) {
-        assert!(count <= self.len(), "split: there are {} examples, not {count}", self.len());
+        assert!(
+            count <= self.len(),
+            "split: there are {} examples, of which {count} cannot be taken",
+            self.len()
+        );
         let order = self.shuffled(rng);
         (self.select(&order[..count]), self.select(&order[count..]))
     }
