@@ -1,7 +1,9 @@
 //! What cannot be checked is said in a sentence, and settings that make no sense are refused.
 
 use crate::messages::Messages;
-use gradus_check::{Check, Given, Report, Subject, Verdict, assert_gradient, check_gradient, check_jvp, check_vjp};
+use gradus_check::{
+    Check, Given, Report, Subject, Verdict, assert_gradient, check_gradient, check_jvp, check_vjp,
+};
 use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},

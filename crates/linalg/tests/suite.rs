@@ -3,12 +3,6 @@
 mod golden;
 mod identities;
 mod laws;
-#[path = "../../check/tests/support/messages.rs"]
-mod messages;
 #[allow(dead_code, unreachable_pub)] // not every part is used in this crate
 #[path = "../../autograd/tests/common/numbers.rs"]
 mod numbers;
-#[allow(dead_code, unreachable_pub)] // not every part is used in this crate
-#[path = "../../tensor/tests/common/panics.rs"]
-mod panics;
-mod refusals;

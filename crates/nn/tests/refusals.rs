@@ -181,7 +181,10 @@ fn training_says_what_it_needs() {
     panics_here!(said, step(3));
     let mut ranks = LocalGroup::new(2);
     let seeds = [1, 2, 3];
-    panics_here!(said, group_gradients(&mut ranks[0], &net, inputs, labels, &seeds, |y, labels| y.cross_entropy(labels)));
+    panics_here!(
+        said,
+        group_gradients(&mut ranks[0], &net, inputs, labels, &seeds, |y, labels| y.cross_entropy(labels))
+    );
     panics_here!(said, Lbfgs::default().minimize(&mut [0.0], |_| (f64::NAN, vec![0.0])));
     panics_here!(said, Checkpoints::new("run", 0));
     said.check();

@@ -3,8 +3,7 @@
 
 use gradus_autograd::prelude::*;
 use gradus_nn::{
-    RecurrentState,
-    Adam, Checkpoints, DataError, Linear, LoadOptions, Sequential, State, StateError,
+    Adam, Checkpoints, DataError, Linear, LoadOptions, RecurrentState, Sequential, State, StateError,
     data::{csv, idx, mnist, npy},
     load, load_with, save_tensors, state_dict,
     train::{History, KeepBest, Trainer},
@@ -284,7 +283,10 @@ fn files_of_pytorch() {
         said.bytes(&file(pickle, &[]), read);
     }
     said.bytes(&file(b"\x80\x02c\xff\n\n.", &[]), read);
-    said.bytes(&file(b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n()QK\0))\x89}tRs.", &[]), read);
+    said.bytes(
+        &file(b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n()QK\0))\x89}tRs.", &[]),
+        read,
+    );
     let sized = tensor(float, 0, &[1], &[1]);
     let at = sized.windows(2).rposition(|two| two == b"(J").unwrap();
     // The stride of one is None.
