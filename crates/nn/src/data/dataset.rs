@@ -251,7 +251,10 @@ mod tests {
         let data = numbered(3);
         assert!(message(&|| drop(data.get(3))).contains("none has index 3"));
         assert!(message(&|| drop(data.select(&[0, 9]))).contains("none has index 9"));
-        assert!(message(&|| drop(data.split(4, &mut Rng::seed(0)))).contains("3 examples, not 4"));
+        assert!(
+            message(&|| drop(data.split(4, &mut Rng::seed(0))))
+                .contains("3 examples, of which 4 cannot be taken")
+        );
     }
 
     #[test]
