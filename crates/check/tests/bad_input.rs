@@ -209,7 +209,7 @@ fn searches_and_assertions_say_what_failed() {
     let check = Check::default();
     says(&|| drop(check.search(&Square, &given(&[2.0, 2.0], &[1]))));
     says(&|| drop(check.search(&Square, &given(&[2.0], &[2]))));
-    says(&|| drop(check.element(&Square, &given(&[2.0], &[1]), 1)));
+    says(&|| _ = check.element(&Square, &given(&[2.0], &[1]), 1));
     says(&|| assert_gradient!(square, &[1.0], |_: &[f64]| [3.0]));
     let report = check_vjp(|x: &[f64]| [x[0], x[0]], &[1.0], &[1.0], [1.0]);
     said.add(report.broken.unwrap().lines().next().unwrap());
