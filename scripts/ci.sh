@@ -33,6 +33,8 @@ for isa in portable avx2 avx512; do
     case $isa in avx2) flag=fma ;; avx512) flag=avx512f ;; *) flag=fpu ;; esac
     if grep -qw "$flag" /proc/cpuinfo 2>/dev/null; then
         GRADUS_ISA=$isa cargo test -p gradus-tensor --tests
+        # What is compared with PyTorch, in the programs that all tests were in before.
+        GRADUS_ISA=$isa cargo test --workspace --test suite golden
     else
         echo "this processor has no $isa"
     fi

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 echo "== processes killed while they save"
-GRADUS_KILLS=${GRADUS_KILLS:-500} cargo test -p gradus-nn --test killed -- --nocapture
+GRADUS_KILLS=${GRADUS_KILLS:-500} cargo test -p gradus-nn --all-features --test killed -- --nocapture
 echo "== training runs interrupted by Ctrl-C"
 cargo build --example interrupted
 GRADUS_INTERRUPTIONS=${GRADUS_INTERRUPTIONS:-50} cargo test --test interrupted -- --nocapture

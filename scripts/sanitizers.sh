@@ -14,6 +14,11 @@ address() {
     export RUSTFLAGS=-Zsanitizer=address RUSTDOCFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=1
     export CARGO_TARGET_DIR=target/sanitize
     for isa in avx512 avx2 portable; do
+        case $isa in avx2) flag=fma ;; avx512) flag=avx512f ;; *) flag=fpu ;; esac
+        if ! grep -qw "$flag" /proc/cpuinfo; then
+            echo "== this processor has no $isa"
+            continue
+        fi
         echo "== addresses and leaks: tensor, $isa"
         GRADUS_ISA=$isa cargo +nightly test --package gradus-tensor --lib --tests --target "$target"
     done
@@ -37,14 +42,15 @@ threads() {
     cargo +nightly test -Zbuild-std --package gradus-nn --test suite --target "$target" -- concurrency shards groups
 }
 
-# Valgrind knows no AVX-512, and is slow: the kernels' own tests.
+# Valgrind knows no AVX-512, and is slow: the kernels' own tests, and layers that are compared with PyTorch's.
 valgrind_() {
-    echo "== valgrind: tensor, portable"
     export GRADUS_ISA=portable RAYON_NUM_THREADS=2 PROPTEST_CASES=4
-    cargo test --package gradus-tensor --lib --no-run
-    # What cargo built last for the crate's own tests.
-    program=$(ls -t target/debug/deps/gradus_tensor-* | grep -v '\.d$' | head -n 1)
-    valgrind --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite "$program" --test-threads=1
+    runner=CARGO_TARGET_$(echo "$target" | tr 'a-z-' 'A-Z_')_RUNNER
+    export "$runner=valgrind --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite"
+    echo "== valgrind: tensor, portable"
+    cargo test --package gradus-tensor --lib -- --test-threads=1
+    echo "== valgrind: nn, portable"
+    cargo test --package gradus-nn --all-features --test suite -- --test-threads=1 golden shards buffers
 }
 
 for part in "$@"; do

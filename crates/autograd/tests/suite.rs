@@ -52,6 +52,7 @@ mod overflow;
 mod per_example;
 mod programs;
 mod random_models;
+mod refusals;
 mod report;
 mod same_bits;
 mod sampling;

@@ -1,7 +1,9 @@
 //! What cannot be checked is said in a sentence, and settings that make no sense are refused.
 
 use crate::messages::Messages;
-use gradus_check::{Check, Report, Verdict, check_gradient, check_jvp, check_vjp};
+use gradus_check::{
+    Check, Given, Report, Subject, Verdict, assert_gradient, check_gradient, check_jvp, check_vjp,
+};
 use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -170,5 +172,46 @@ fn settings_that_make_no_sense_are_refused() {
         Check { elements: 0, directions: 0, ..check() },
         "Check: no elements and no directions: nothing would be checked",
     );
+    said.check();
+}
+
+/// x², given as a subject.
+struct Square;
+
+impl Subject for Square {
+    fn value(&self, direction: &[(usize, f64)], t: f64) -> f64 {
+        let x = 1.0 + direction.iter().map(|(_, step)| step * t).sum::<f64>();
+        x * x
+    }
+}
+
+#[test]
+fn searches_and_assertions_say_what_failed() {
+    let mut said = Messages::of("check", module_path!(), "searches_and_assertions_say_what_failed");
+    let mut says = |f: &dyn Fn()| {
+        let panic = catch_unwind(AssertUnwindSafe(f)).unwrap_err();
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string())).unwrap();
+        // The first line: a report follows, or the two sides that differ.
+        said.add(text.lines().next().unwrap());
+    };
+    let given = |gradient: &'static [f64], shape: &'static [usize]| Given {
+        what: "square",
+        x: &[1.0],
+        gradient,
+        shape,
+        epsilon: f64::EPSILON,
+        precision: f64::EPSILON,
+        noise: 0.0,
+        size: 0.0,
+        slack: &[],
+    };
+    let check = Check::default();
+    says(&|| drop(check.search(&Square, &given(&[2.0, 2.0], &[1]))));
+    says(&|| drop(check.search(&Square, &given(&[2.0], &[2]))));
+    says(&|| _ = check.element(&Square, &given(&[2.0], &[1]), 1));
+    says(&|| assert_gradient!(square, &[1.0], |_: &[f64]| [3.0]));
+    let report = check_vjp(|x: &[f64]| [x[0], x[0]], &[1.0], &[1.0], [1.0]);
+    said.add(report.broken.unwrap().lines().next().unwrap());
     said.check();
 }

@@ -48,7 +48,7 @@ pub fn unflatten(model: &mut dyn Module, vector: &Tensor) {
     let count = model.param_count();
     assert!(
         vector.shape()[..] == [count],
-        "unflatten: a vector {} for a model of {count} parameters",
+        "unflatten: a vector {} for a model of {count} parameters: it must be [{count}]",
         vector.shape()
     );
     let vector = vector.contiguous();

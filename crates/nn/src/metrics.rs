@@ -20,7 +20,11 @@ use std::fmt;
 /// When `batch` is 0 or there are no examples.
 #[track_caller]
 pub fn predict(layer: &impl Layer, inputs: &Tensor, batch: usize) -> Tensor {
-    assert!(batch > 0 && !inputs.is_empty(), "predict: inputs {} in batches of {batch}", inputs.shape());
+    assert!(
+        batch > 0 && !inputs.is_empty(),
+        "predict: inputs {} in batches of {batch}: both must have an example at least",
+        inputs.shape()
+    );
     let n = inputs.size(0);
     let starts = (0..n).step_by(batch);
     let outputs: Vec<Tensor> =
@@ -150,7 +154,7 @@ impl ConfusionMatrix {
     pub fn add(&mut self, guesses: &Indices, labels: &Indices) {
         assert!(
             guesses.shape() == labels.shape(),
-            "confusion matrix: {} guesses for {} labels",
+            "confusion matrix: guesses {} and labels {} do not fit: their shapes must be the same",
             guesses.shape(),
             labels.shape()
         );
@@ -180,7 +184,7 @@ impl ConfusionMatrix {
         let classes = self.classes;
         assert!(
             label < classes && guess < classes,
-            "confusion matrix: {label}, {guess} of {classes} classes"
+            "confusion matrix: label {label} and guess {guess} are not both among the {classes} classes"
         );
         self.counts[label * classes + guess]
     }

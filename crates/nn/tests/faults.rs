@@ -175,6 +175,63 @@ fn a_file_that_no_memory_is_there_for_is_an_error() {
     passed(&in_shell("exec \"$@\"", "faults::there_is_no_memory", dir.path()));
 }
 
+/// Saves a checkpoint into a folder that is not there yet. It runs only as a process of its own.
+#[test]
+fn one_checkpoint_is_saved() {
+    let Some(dir) = env::var_os(DIR).map(PathBuf::from) else { return };
+    Checkpoints::new(dir.join("a/run"), 1).save(1, &state(10)).unwrap();
+}
+
+/// After a power cut there is what the disk was told to keep: the file before it gets its name, then the name, and the names of
+/// the folders that were made.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_checkpoint_and_its_folders_are_on_the_disk_when_it_is_saved() {
+    if Command::new("strace").arg("--version").output().is_err() {
+        return println!("skipped: there is no strace");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("calls");
+    let calls = "/^(open|fsync|fdatasync|rename|mkdir)";
+    let traced = format!("exec strace -f -y -qq -e 'trace={calls}' -o '{}' \"$@\"", log.display());
+    let run = in_shell(&traced, "faults::one_checkpoint_is_saved", dir.path());
+    if String::from_utf8_lossy(&run.stderr).contains("Operation not permitted") {
+        return println!("skipped: this system does not let strace look");
+    }
+    passed(&run);
+    let log = fs::read_to_string(log).unwrap();
+    let folder = dir.path().join("a/run").display().to_string();
+    // "7 fsync(3</tmp/x/a>) = 0" becomes "fsync /tmp/x/a"; of a rename the new name counts.
+    let calls: Vec<String> = log
+        .lines()
+        .filter(|line| line.contains(&dir.path().display().to_string()) && line.ends_with("= 0"))
+        .filter_map(|line| {
+            let (name, rest) = line.split_once(' ')?.1.trim().split_once('(')?;
+            let path = match name.starts_with("rename") {
+                true => rest.rsplit('"').nth(1)?,
+                false => rest.split(['<', '"']).nth(1)?.split(['>', '"']).next()?,
+            };
+            Some(format!(
+                "{} {}",
+                name.trim_end_matches("at2").trim_end_matches("at"),
+                path.replace(&folder, "RUN")
+            ))
+        })
+        .collect();
+    let around = [dir.path().to_owned(), dir.path().join("a")].map(|path| path.display().to_string());
+    let [name, temporary] = ["RUN/0000000001.safetensors", "RUN/.0000000001.safetensors.gradus-0"];
+    let expected = [
+        format!("mkdir {}", around[1]),
+        format!("fsync {}", around[0]),
+        "mkdir RUN".to_owned(),
+        format!("fsync {}", around[1]),
+        format!("fsync {temporary}"),
+        format!("rename {name}"),
+        "fsync RUN".to_owned(),
+    ];
+    assert_eq!(calls, expected, "{log}");
+}
+
 #[test]
 fn what_never_ends_or_answers_is_not_read() {
     for path in ["/dev/full", "/dev/zero", "/dev/null"].map(Path::new).iter().filter(|path| path.exists()) {

@@ -33,6 +33,8 @@ mod padded_sequences;
 mod per_example;
 #[cfg(feature = "report")]
 mod report;
+mod refusals;
+mod refused_files;
 mod sequence_gradients;
 mod sequences;
 mod sequences_golden;

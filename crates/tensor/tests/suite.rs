@@ -21,4 +21,5 @@ mod normalize;
 mod patches;
 mod pool;
 mod reductions;
+mod refusals;
 mod special_values;

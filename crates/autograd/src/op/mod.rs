@@ -253,8 +253,10 @@ impl Outputs {
     #[track_caller]
     pub(crate) fn into_array<const M: usize>(self, name: &str) -> [Tensor; M] {
         let outputs = self.into_vec();
-        let found = outputs.len();
-        outputs.try_into().unwrap_or_else(|_| panic!("{name}: has {found} outputs, {M} were asked for"))
+        match <[Tensor; M]>::try_from(outputs) {
+            Ok(outputs) => outputs,
+            Err(outputs) => panic!("{name}: has {} outputs, {M} were asked for", outputs.len()),
+        }
     }
 }
 
@@ -320,6 +322,8 @@ impl From<Vec<Shape>> for Shapes {
 /// When it was given another number of inputs: a mistake of the code that applies it, not of shapes.
 #[track_caller]
 pub fn arity<'a, O: Op, const N: usize>(inputs: &[&'a [usize]]) -> [&'a [usize]; N] {
-    let wrong = |_| panic!("{}: takes {N} inputs, was given {}", O::NAME, inputs.len());
-    inputs.try_into().unwrap_or_else(wrong)
+    match inputs.try_into() {
+        Ok(inputs) => inputs,
+        Err(_) => panic!("{}: takes {N} inputs, was given {}", O::NAME, inputs.len()),
+    }
 }

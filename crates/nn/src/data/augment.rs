@@ -73,7 +73,10 @@ pub fn flip(images: &Tensor, rng: &mut Rng) -> Tensor {
 #[track_caller]
 fn sizes(op: &str, images: &Tensor) -> [usize; 4] {
     let shape = images.shape();
-    shape[..].try_into().unwrap_or_else(|_| panic!("{op}: images are [n, c, h, w], not {shape}"))
+    match shape[..].try_into() {
+        Ok(sizes) => sizes,
+        Err(_) => panic!("{op}: images are [n, c, h, w], not {shape}"),
+    }
 }
 
 /// Images of this shape; `draw` is called once an image and tells where each pixel comes from: 0 from outside.

@@ -112,7 +112,11 @@ impl<T: Examples, I: Examples> Dataset<T, I> {
     /// ```
     #[track_caller]
     pub fn split(&self, count: usize, rng: &mut Rng) -> (Dataset<T, I>, Dataset<T, I>) {
-        assert!(count <= self.len(), "split: there are {} examples, not {count}", self.len());
+        assert!(
+            count <= self.len(),
+            "split: there are {} examples, of which {count} cannot be taken",
+            self.len()
+        );
         let order = self.shuffled(rng);
         (self.select(&order[..count]), self.select(&order[count..]))
     }
@@ -247,7 +251,10 @@ mod tests {
         let data = numbered(3);
         assert!(message(&|| drop(data.get(3))).contains("none has index 3"));
         assert!(message(&|| drop(data.select(&[0, 9]))).contains("none has index 9"));
-        assert!(message(&|| drop(data.split(4, &mut Rng::seed(0)))).contains("3 examples, not 4"));
+        assert!(
+            message(&|| drop(data.split(4, &mut Rng::seed(0))))
+                .contains("3 examples, of which 4 cannot be taken")
+        );
     }
 
     #[test]

@@ -201,7 +201,20 @@ fn converted(mut image: Tensor, options: &FolderOptions) -> Tensor {
     image
 }
 
+/// What the images of other formats begin with.
+const OTHER_FORMATS: [(&[u8], &str); 6] = [
+    (b"\xff\xd8\xff", "a JPEG"),
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"II*\0", "a TIFF"),
+    (b"MM\0*", "a TIFF"),
+    (b"RIFF", "a WEBP"),
+];
+
 fn decode(bytes: &[u8]) -> Result<Tensor, Reason> {
+    if let Some((_, format)) = OTHER_FORMATS.iter().find(|(begin, _)| bytes.starts_with(begin)) {
+        return Err(format!("is {format} by its first bytes, not a PNG, which alone is read").into());
+    }
     let limit = expansion_limit(bytes.len());
     let mut decoder = Decoder::new(Cursor::new(bytes));
     // No palette, and at least eight bits a channel.

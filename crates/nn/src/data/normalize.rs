@@ -49,7 +49,11 @@ impl Normalize {
 
     #[track_caller]
     fn over(inputs: &Tensor, axes: &[isize]) -> Normalize {
-        assert!(!inputs.is_empty(), "normalize: inputs {} have no statistics", inputs.shape());
+        assert!(
+            !inputs.is_empty(),
+            "normalize: inputs {} have no statistics: there must be an example at least",
+            inputs.shape()
+        );
         let std = inputs.std_axes(axes, 0, true);
         // What never changes becomes 0 and not NaN: a pixel at the edge of every image.
         let std = std.map(|std| if std == 0.0 { 1.0 } else { std });

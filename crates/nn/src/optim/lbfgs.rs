@@ -164,7 +164,7 @@ impl Lbfgs {
         );
         let mut search = LineSearch { f, evaluations: 0 };
         let mut here = search.at(x.to_vec(), 0.0, &vec![0.0; x.len()]);
-        assert!(here.value.is_finite(), "lbfgs: the loss at the start is {}", here.value);
+        assert!(here.value.is_finite(), "lbfgs: the loss at the start is {}: it must be finite", here.value);
         let mut steps: VecDeque<Step> = VecDeque::new();
         let mut iterations = 0;
         while iterations < self.max_iterations && max_abs(&here.gradient) > self.tolerance {

@@ -1,15 +1,17 @@
 //! The checkpoints of a run in a folder: the newest few of them.
 
-use super::{DataError, State};
+use super::{DataError, State, file::create_folders};
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 /// A folder of checkpoints, `NUMBER.safetensors`, of which the newest are kept.
 ///
 /// Each is written whole or not at all ([`write_atomically`](crate::write_atomically)), and older ones are removed only
-/// after that: whenever the process is killed or the disk is full, the last good one is there.
+/// after that: whenever the process is killed or the disk is full, the last good one is there. Several processes may save to a
+/// folder and load from it at the same time; what has the name of a checkpoint and is no regular file is none.
 ///
 /// ```
 /// use gradus_autograd::prelude::*;
@@ -49,7 +51,10 @@ impl Checkpoints {
     #[track_caller]
     pub fn new(folder: impl AsRef<Path>, keep: usize) -> Checkpoints {
         assert!(keep > 0, "checkpoints: at least one must be kept");
-        Checkpoints { folder: folder.as_ref().to_owned(), keep }
+        let folder = folder.as_ref();
+        // Files are named after it either way, but only the second can be listed.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        Checkpoints { folder: folder.to_owned(), keep }
     }
 
     /// Saves a state under a number that grows, such as that of the step, and removes the oldest when there are more than are
@@ -59,12 +64,18 @@ impl Checkpoints {
     /// When the state cannot be written: the others are all there then. When an old one cannot be removed: the new one is
     /// there then.
     pub fn save(&self, number: u64, state: &State) -> Result<(), DataError> {
-        fs::create_dir_all(&self.folder).map_err(|error| DataError::new(&self.folder, error))?;
+        create_folders(&self.folder).map_err(|error| DataError::new(&self.folder, error))?;
+        // Those that were there before: what others save meanwhile is theirs, or two that save at once would remove each other's.
+        let before = self.numbers();
         state.save(self.path(number))?;
-        let others: Vec<u64> = self.numbers()?.into_iter().filter(|&other| other != number).collect();
+        let others: Vec<u64> = before?.into_iter().filter(|&other| other != number).collect();
         for &old in &others[..(others.len() + 1).saturating_sub(self.keep)] {
             let path = self.path(old);
-            fs::remove_file(&path).map_err(|error| DataError::new(&path, error))?;
+            match fs::remove_file(&path) {
+                // Another process that saves here has removed it.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed.map_err(|error| DataError::new(&path, error))?,
+            }
         }
         Ok(())
     }
@@ -76,15 +87,20 @@ impl Checkpoints {
     pub fn numbers(&self) -> Result<Vec<u64>, DataError> {
         let wrong = |error| DataError::new(&self.folder, error);
         let entries = match fs::read_dir(&self.folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(wrong)?,
         };
         let mut numbers = Vec::new();
         for entry in entries {
-            let path = entry.map_err(wrong)?.path();
+            let entry = entry.map_err(wrong)?;
+            let path = entry.path();
+            let is_file = || match entry.file_type() {
+                Ok(kind) if kind.is_symlink() => fs::metadata(&path).is_ok_and(|found| found.is_file()),
+                kind => kind.is_ok_and(|kind| kind.is_file()),
+            };
             let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-            // What has another name is not ours, and never removed.
-            numbers.extend(number.filter(|&number| path == self.path(number)));
+            // What has another name, or is a folder or a pipe, is not ours, and never removed.
+            numbers.extend(number.filter(|&number| path == self.path(number) && is_file()));
         }
         numbers.sort_unstable();
         Ok(numbers)
@@ -95,7 +111,15 @@ impl Checkpoints {
     /// # Errors
     /// When it cannot be read. [`Checkpoints::numbers`] and [`Checkpoints::path`] lead to the others.
     pub fn load_newest(&self) -> Result<Option<State>, DataError> {
-        self.numbers()?.last().map(|&number| State::load(self.path(number))).transpose()
+        loop {
+            let Some(&newest) = self.numbers()?.last() else { return Ok(None) };
+            let path = self.path(newest);
+            match State::load(&path) {
+                // Another process has saved a newer one meanwhile, and removed this.
+                Err(_) if !path.exists() => {}
+                loaded => return loaded.map(Some),
+            }
+        }
     }
 
     /// The file of a number.
@@ -144,6 +168,57 @@ mod tests {
         let error = checkpoints.save(2, &state(2)).unwrap_err();
         assert_eq!((error.path, error.reason), (checkpoints.path(2), "is no regular file".to_owned()));
         assert_eq!(State::load(checkpoints.path(1)).unwrap(), state(1));
+    }
+
+    #[test]
+    fn what_is_no_file_is_no_checkpoint() {
+        let dir = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(dir.path(), 1);
+        fs::create_dir(checkpoints.path(7)).unwrap();
+        #[cfg(unix)]
+        let _held = {
+            std::os::unix::fs::symlink("nowhere", checkpoints.path(8)).unwrap();
+            std::os::unix::net::UnixListener::bind(checkpoints.path(9)).unwrap()
+        };
+        assert_eq!(checkpoints.load_newest().unwrap(), None);
+        for number in [1, 2] {
+            checkpoints.save(number, &state(number)).unwrap();
+            assert_eq!(checkpoints.numbers().unwrap(), [number]);
+            assert_eq!(checkpoints.load_newest().unwrap(), Some(state(number)));
+        }
+        assert!(checkpoints.path(7).is_dir());
+    }
+
+    #[test]
+    fn several_that_save_and_load_do_not_disturb_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(dir.path().join("run"), 1);
+        checkpoints.save(0, &state(0)).unwrap();
+        std::thread::scope(|scope| {
+            let savers: Vec<_> = (0..3u64)
+                .map(|saver| {
+                    let checkpoints = &checkpoints;
+                    scope.spawn(move || {
+                        for round in 1..12 {
+                            let number = 3 * round + saver;
+                            checkpoints.save(number, &state(number)).unwrap();
+                        }
+                    })
+                })
+                .collect();
+            while savers.iter().any(|saver| !saver.is_finished()) {
+                assert!(checkpoints.load_newest().unwrap().is_some(), "there always is one");
+            }
+        });
+        // Of those that were saved at once more may be left, which the next one removes.
+        checkpoints.save(1000, &state(1000)).unwrap();
+        assert_eq!(checkpoints.numbers().unwrap(), [1000]);
+    }
+
+    #[test]
+    fn no_folder_is_the_one_where_the_program_runs() {
+        assert_eq!(Checkpoints::new("", 1).path(7), Path::new("./0000000007.safetensors"));
+        assert_eq!(Checkpoints::new("", 1).numbers().unwrap(), [0; 0]);
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     // Only within one directory is a rename sure to stay on one file system, and so to happen at once.
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = folder_of(path);
     let (temporary, mut file) = create(dir, name, old.as_ref())?;
     let written = (|| {
         file.write_all(contents)?;
@@ -118,11 +118,38 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
         return Err(error);
     }
-    // Without this the rename itself may be lost. Where a directory cannot be opened there is nothing to do about it.
+    // Without this the rename itself may be lost.
+    flush_folder(dir)
+}
+
+/// Brings the names in a folder to the disk. Where a folder cannot be opened there is nothing to do about it.
+fn flush_folder(dir: &Path) -> io::Result<()> {
     match File::open(dir) {
         Ok(dir) if cfg!(unix) => dir.sync_all(),
         _ => Ok(()),
     }
+}
+
+/// The folder that a path lies in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes a folder, and those around it, where they are missing; they are there after a power cut, too.
+pub(crate) fn create_folders(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let around = folder_of(path);
+    if around != path {
+        create_folders(around)?;
+    }
+    match fs::create_dir(path) {
+        // Another process was quicker.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made?,
+    }
+    flush_folder(around)
 }
 
 /// Where a path's symbolic links lead, which need not exist.

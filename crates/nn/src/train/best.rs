@@ -79,9 +79,14 @@ impl KeepBest {
         }
     }
 
+    fn of(&self) -> String {
+        format!("{} {}", if self.greatest { "greatest" } else { "least" }, self.metric)
+    }
+
     /// What is to be saved for going on later, the best parameters with it.
     pub fn state(&self) -> State {
         let mut state = State::new();
+        state.put("of", self.of());
         state.put("waited", self.waited);
         if let Some(best) = &self.best {
             state.put("value", best.value);
@@ -96,8 +101,14 @@ impl KeepBest {
     /// Goes on from a saved state. When it fails nothing is changed.
     ///
     /// # Errors
-    /// When something is missing from the state, or the best value is NaN.
+    /// When something is missing from the state, it is that of another metric, or the best value is NaN.
     pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        // States of the first versions do not say it.
+        if let Ok(of) = state.get::<String>("of")
+            && of != self.of()
+        {
+            return Err(StateError::new(format!("it is the state of the {of}, not of the {}", self.of())));
+        }
         let waited = state.get("waited")?;
         let params = state.tensors().clone();
         let best = match params.is_empty() {
@@ -134,7 +145,7 @@ impl<M: Module> Callback<M> for KeepBest {
             self.best = Some(Best { value, epoch: epoch.number, params: params.collect() });
             self.waited = 0;
         } else {
-            self.waited += 1;
+            self.waited = self.waited.saturating_add(1);
             if self.patience.is_some_and(|patience| self.waited >= patience) {
                 epoch.stop();
             }

@@ -110,7 +110,11 @@ impl RandomSearch {
             Distribution::LogUniform(low, high) => 0.0 < *low && low <= high && high.is_finite(),
             Distribution::Choice(values) => !values.is_empty(),
         };
-        assert!(valid, "search: {name} cannot be drawn from {range:?}");
+        assert!(
+            valid,
+            "search: {name} cannot be drawn from {range:?}: bounds must be finite and in order, those of a logarithm above 0, and \
+             choices at least one"
+        );
         self.ranges.push((name.to_owned(), range));
         self
     }
@@ -134,7 +138,8 @@ impl RandomSearch {
         let held_back = (data.len() as f64 * validation_share).round() as usize;
         assert!(
             0 < held_back && held_back < data.len(),
-            "search: a share of {validation_share} of {} examples holds back {held_back}",
+            "search: a share of {validation_share} of {} examples holds back {held_back}: one must be held back at least, and one be \
+             left to train on",
             data.len()
         );
         let mut rng = Rng::seed(self.seed);

@@ -116,7 +116,7 @@ pub(super) fn batch_gradients<M: Module + Sync, I: Examples, T: Examples>(
     let n = inputs.count().unwrap_or(0);
     assert!(
         n > 0 && !seeds.is_empty() && targets.count() == Some(n),
-        "shard_gradients: inputs {} and targets {} in {} shards",
+        "shard_gradients: inputs {} and targets {} in {} shards: there must be as many of both, and one of each at least",
         inputs.describe(),
         targets.describe(),
         seeds.len()

@@ -67,7 +67,10 @@ impl Statistics {
     /// ```
     #[track_caller]
     pub fn histogram(tensor: &Tensor, bins: usize, low: f32, high: f32) -> Vec<usize> {
-        assert!(bins > 0 && low < high, "histogram: {bins} bins of {low}..={high}");
+        assert!(
+            bins > 0 && low < high,
+            "histogram: {bins} bins of {low}..={high}: there must be one at least, and the ends in order"
+        );
         let mut counts = vec![0; bins];
         for x in tensor.iter().filter(|x| (low..=high).contains(x)) {
             let share = f64::from(x - low) / f64::from(high - low);

@@ -17,6 +17,9 @@ use gradus_autograd::{Tape, Var};
 use gradus_tensor::{OrFail, Rng, Tensor, list};
 use std::{fmt, rc::Rc};
 
+/// The steps that optimizers can count to.
+const MOST_STEPS: u64 = 1 << 48;
+
 /// Trains layers with an optimizer, on mini-batches in random order.
 ///
 /// All that is random comes from one seed. [`Trainer::state`] holds the whole run, parameters, optimizer, random state,
@@ -335,7 +338,11 @@ impl<O: Optimizer> Trainer<O> {
     /// epoch, and batches are cut otherwise now.
     pub fn restore(&mut self, state: &State, model: &mut dyn Module) -> Result<(), StateError> {
         let rng = state.rng("rng")?;
-        let (steps, history) = (state.get("steps")?, History::from_csv(&state.get::<String>("history")?)?);
+        let (steps, history) =
+            (state.get::<u64>("steps")?, History::from_csv(&state.get::<String>("history")?)?);
+        if steps > MOST_STEPS {
+            return Err(StateError::new(format!("steps is {steps}, which no run reaches")));
+        }
         let part = Part::restore(&state.part("part"), self.cut())?;
         save::check_params(model, state.part("model").tensors(), true, "the file")
             .map_err(StateError::new)?;

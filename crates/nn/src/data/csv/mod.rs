@@ -45,12 +45,14 @@ pub struct Options {
     /// numbers and texts is an error. Names that are all numbers, such as years, must be said to be names.
     pub has_header: Option<bool>,
     /// What stands between fields. `None`: a comma; when the first line has none, a semicolon, a tab or a bar; when it has
-    /// none of them and is numbers between spaces, spaces. With `' '` several spaces, or tabs, are one.
+    /// none of them and is numbers between spaces, or the next line is as many, spaces. With `' '` several spaces, or tabs, are
+    /// one.
     pub delimiter: Option<char>,
     /// The number to take for a missing one: for an empty field, and NA, N/A, n/a, &lt;NA>, #N/A, null, NULL, None and ?.
     /// `None`: they are errors. (`nan` is a number.)
     pub missing: Option<f32>,
-    /// What stands before the fraction of a number, a point for `None`. A comma needs another delimiter, or quotes.
+    /// What stands before the fraction of a number. `None`: a point; a column of nothing but numbers with commas is then an
+    /// error, and no column of texts. A comma needs another delimiter, or quotes.
     pub decimal: Option<char>,
     /// Lines that begin with it are left out.
     pub comment: Option<char>,
@@ -173,6 +175,8 @@ fn text_columns(
     decimal: Option<char>,
 ) -> Result<(Vec<bool>, usize), String> {
     let (mut numbers, mut texts) = (vec![false; columns], vec![false; columns]);
+    // Where the first number with a comma is, in columns that have no other texts.
+    let mut commas: Vec<Option<String>> = vec![None; columns];
     let (mut fields, mut rows) = (Vec::new(), 0);
     while let Some(line) = records.next(&mut fields)? {
         if fields.len() != columns {
@@ -186,10 +190,25 @@ fn text_columns(
             }
             match cell(field, decimal) {
                 Cell::Number(_) | Cell::Unfit(_) => numbers[column] = true,
-                Cell::Text => texts[column] = true,
+                Cell::Text => {
+                    let with_comma = decimal.is_none() && matches!(cell(field, Some(',')), Cell::Number(_));
+                    match &commas[column] {
+                        _ if !with_comma => commas[column] = None,
+                        None if !texts[column] => commas[column] = Some(format!("line {line}: {field:?}")),
+                        _ => {}
+                    }
+                    texts[column] = true;
+                }
                 Cell::Missing => {}
             }
         }
+    }
+    let comma = commas.iter().zip(&numbers).find_map(|(comma, number)| comma.as_ref().filter(|_| !number));
+    if let Some(place) = comma {
+        return Err(format!(
+            "{place} is a number with a comma: say with Options {{ decimal: Some(','), .. }} that it stands before the \
+             fraction, or with Some('.') that the column is of texts"
+        ));
     }
     Ok((texts.into_iter().zip(numbers).map(|(text, number)| text && !number).collect(), rows))
 }

@@ -11,6 +11,9 @@ pub(super) fn text(mut bytes: Vec<u8>, limit: usize) -> Result<String, Reason> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
         bytes = unpack(MultiGzDecoder::new(&bytes[..]), limit)?;
     }
+    if let Some((_, form)) = OTHER_FORMS.iter().find(|(begin, _)| bytes.starts_with(begin)) {
+        return Err(format!("is {form}, which is not read: unpack it first").into());
+    }
     let wide = |from: fn([u8; 2]) -> u16| {
         let (units, rest) = bytes[2..].as_chunks();
         let text: Result<String, _> = char::decode_utf16(units.iter().map(|&unit| from(unit))).collect();
@@ -22,12 +25,24 @@ pub(super) fn text(mut bytes: Vec<u8>, limit: usize) -> Result<String, Reason> {
         [0xef, 0xbb, 0xbf, ..] => drop(bytes.drain(..3)),
         _ => {}
     }
+    let line = |before: &[u8]| 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+    if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
+        let line = line(&bytes[..at]);
+        return Err(format!("line {line}: has a byte 0: is it UTF-16 without a byte order mark?").into());
+    }
     String::from_utf8(bytes).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        let line = line(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
         format!("line {line}: is neither UTF-8 nor, with a byte order mark, UTF-16").into()
     })
 }
+
+/// What files begin with that tables are packed in, other than gzip's.
+const OTHER_FORMS: [(&[u8], &str); 4] = [
+    (b"PK\x03\x04", "a zip archive"),
+    (b"BZh", "compressed by bzip2"),
+    (b"\xfd7zXZ\0", "compressed by xz"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd"),
+];
 
 /// The records of a text, one after the other. Empty lines and comments are none.
 #[derive(Clone)]
@@ -44,9 +59,14 @@ impl<'a> Records<'a> {
         let Options { delimiter, comment, decimal, .. } = *options;
         let mut records = Records { rest: text, line: 1, delimiter: delimiter.unwrap_or(','), comment };
         if delimiter.is_none() {
-            let mut first = records.clone();
-            first.skip();
-            records.delimiter = guess(first.rest.split(['\n', '\r']).next().unwrap_or_default(), decimal);
+            let mut lines = records.clone();
+            let mut next = || {
+                lines.skip();
+                let line = lines.rest.split(['\n', '\r']).next().unwrap_or_default();
+                lines.rest = &lines.rest[line.len()..];
+                line
+            };
+            records.delimiter = guess(next(), next(), decimal);
         }
         records
     }
@@ -150,19 +170,22 @@ impl<'a> Records<'a> {
     }
 }
 
-/// A comma, where it is no decimal point; where the line has none, a semicolon, a tab or a bar; where it has none of these and is
-/// numbers with spaces between them, spaces.
-fn guess(line: &str, decimal: Option<char>) -> char {
+/// A comma, where it is no decimal point; where the first line has none, a semicolon, a tab or a bar; where it has none of these and
+/// is numbers with spaces between them, or the next line is as many, spaces.
+fn guess(first: &str, second: &str, decimal: Option<char>) -> char {
     // What stands between quotes does not count.
-    let plain: String = line.split('"').step_by(2).collect();
+    let plain: String = first.split('"').step_by(2).collect();
     let mut delimiters = [',', ';', '\t', '|'].into_iter().filter(|&delimiter| Some(delimiter) != decimal);
     if let Some(found) = delimiters.find(|&delimiter| plain.contains(delimiter)) {
         return found;
     }
-    let mut words = plain.split_whitespace();
-    let numbers =
-        plain.split_whitespace().count() > 1 && words.all(|word| !matches!(cell(word, decimal), Cell::Text));
-    if numbers { ' ' } else { ',' }
+    let count = plain.split_whitespace().count();
+    let is_numbers = |line: &str| {
+        let mut words = line.split_whitespace();
+        line.split_whitespace().count() == count
+            && words.all(|word| !matches!(cell(word, decimal), Cell::Text))
+    };
+    if count > 1 && (is_numbers(&plain) || is_numbers(second)) { ' ' } else { ',' }
 }
 
 /// What a field says.

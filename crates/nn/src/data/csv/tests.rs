@@ -168,6 +168,10 @@ fn other_delimiters_and_comments_are_read() {
     // numpy.savetxt, with spaces and a header that is a comment.
     let table = parse_with("# x y\n1.0e+00  2.0e+00\n 3 4 \n", options).unwrap();
     assert_eq!(table.values, Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
+    // A header of words, too.
+    let table = parse("x y z\n1 2.5 True\n3 4 False\n").unwrap();
+    assert_eq!((&table.names.join(","), table.values.shape()), (&"x,y,z".to_owned(), &[2, 3].into()));
+    assert_eq!(parse("a name\nof two words\n").unwrap().texts.len(), 1);
     let error = parse("# x y\n1 2\n").unwrap_err();
     assert!(error.starts_with("line 1: begins with '#': is it a comment"), "{error}");
     let table = parse_with("a~b\n1~2\n", Options { delimiter: Some('~'), ..Default::default() }).unwrap();
@@ -189,6 +193,16 @@ fn numbers_with_decimal_commas_are_read() {
     assert_eq!(parse_with("1,5;2,5\n", options.clone()).unwrap().values, Tensor::from([[1.5, 2.5]]));
     assert_eq!(parse_with("a;b\n1;2\n1,5;2.5\n", options).unwrap_err(), "line 3: \"2.5\" is no number");
     assert!(parse("1,5;2,5\n").unwrap_err().contains("or with delimiter"));
+    // A column of nothing else is none of texts, unless that is said.
+    let error = parse("a;b\n1;\n2;1,5\n3;2,5\n").unwrap_err();
+    assert!(
+        error.starts_with("line 3: \"1,5\" is a number with a comma: say with Options { decimal"),
+        "{error}"
+    );
+    let point = Options { decimal: Some('.'), ..Default::default() };
+    assert_eq!(parse_with("a;b\n1;1,5\n", point).unwrap().texts[0].1, ["1,5"]);
+    assert_eq!(parse("a;b\n1;1,5\n2;x\n").unwrap().texts[0].1, ["1,5", "x"]);
+    assert_eq!(parse("a;b\n1;x\n2;1,5\n").unwrap().texts[0].1, ["x", "1,5"]);
 }
 
 #[test]

@@ -143,6 +143,7 @@ fn element_kind(description: &str) -> Result<(Kind, bool), String> {
                 Some('U' | 'S') => "texts",
                 Some('M' | 'm') => "times",
                 Some('O') => "objects of Python",
+                Some('V') => "bytes without a type",
                 _ => "those",
             });
         }

@@ -104,6 +104,8 @@ struct Described<'a> {
     shape: Vec<usize>,
     strides: Vec<usize>,
     len: usize,
+    /// A view of numbers whose signs are turned, such as the imaginary part of a conjugate.
+    negated: bool,
 }
 
 /// What is found by walking through the values.
@@ -161,6 +163,8 @@ impl<'a, 'v> Wanted<'a, 'v> {
                     _ => {}
                 }
             }
+        } else if let Value::Persistent(_) = value {
+            self.skipped.get_or_insert_with(|| "storage".to_owned());
         } else if let Value::Tuple(_) | Value::List(_) = value {
             for (i, &part) in values.list(value).unwrap_or_default().iter().enumerate() {
                 self.collect(&join(name, &i.to_string()), part, level + 1)?;
@@ -221,7 +225,10 @@ impl<'a, 'v> Wanted<'a, 'v> {
             .and_then(|bytes| self.left.checked_sub(bytes))
             .ok_or("makes all tensors together more than 100 times the file, or 64 MiB")?;
         let len = len.expect("counted above");
-        Ok(Described { name: name.to_owned(), new_name, storage, kind, offset, shape, strides, len })
+        let about = arguments.get(if function == "_rebuild_tensor_v3" { 7 } else { 6 });
+        let about = about.and_then(|about| self.values.dict(*about)).unwrap_or_default();
+        let negated = about.contains(&(Value::Text("neg"), Value::Bool(true)));
+        Ok(Described { name: name.to_owned(), new_name, storage, kind, offset, shape, strides, len, negated })
     }
 
     /// `('storage', class, key, device, number of elements, ..)`
@@ -267,7 +274,10 @@ impl<'a, 'v> Wanted<'a, 'v> {
             let named = |reason: String| format!("tensor {}: {reason}", described.name);
             let bytes = storage(described.storage.key).ok_or_else(|| named("has no storage".to_owned()))?;
             let bytes = described.bytes(bytes).map_err(named)?;
-            let elements = described.kind.decode(&bytes, big_endian).map_err(named)?;
+            let mut elements = described.kind.decode(&bytes, big_endian).map_err(named)?;
+            if described.negated {
+                elements.iter_mut().for_each(|x| *x = -*x);
+            }
             let tensor =
                 Tensor::try_new(elements, &described.shape).map_err(|error| named(error.to_string()))?;
             insert(&mut tensors, &described.name, described.new_name, tensor)?;

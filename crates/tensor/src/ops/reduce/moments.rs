@@ -42,7 +42,9 @@ pub(super) fn variance<S: Simd>(simd: S, groups: &impl Group, correction: usize,
         *mean /= n as f32;
     }
     groups.fold(simd, SquaredDeviations, means, out);
-    let (count, divisor) = (n as f32, n.saturating_sub(correction) as f32);
+    // As signed numbers, which they fit: one instruction each. Unsigned ones take a branch, which the compiler moves out of the
+    // loop over groups and before the match, where other reductions have no correction; valgrind reports that.
+    let (count, divisor) = (n as isize as f32, n.saturating_sub(correction) as isize as f32);
     for (y, &mean) in out.iter_mut().zip(&*means) {
         *y = if is_sure_about(mean, *y / count, 0.0) { *y / divisor } else { UNSURE };
     }
