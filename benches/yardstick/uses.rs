@@ -127,7 +127,7 @@ fn write_mnist(dir: &Path) -> std::io::Result<()> {
     ] {
         let byte = |k: usize, rng: &mut Rng| match count {
             60_000 => (k % 10) as u8,
-            _ if (k / 40) % 5 == 0 => rng.below(256) as u8,
+            _ if (k / 40).is_multiple_of(5) => rng.below(256) as u8,
             _ => 0,
         };
         let bytes: Vec<u8> = (0..count).map(|k| byte(k, &mut rng)).collect();

@@ -65,9 +65,13 @@ fn checks_say_what_they_lack() {
     panics_here!(said, gradcheck(|v| v[0], &[]));
     panics_here!(
         said,
-        GradCheck { elements: 0, directions: 0, ..GradCheck::default() }.function(|v| v[0], &[x.clone()])
+        GradCheck { elements: 0, directions: 0, ..GradCheck::default() }
+            .function(|v| v[0], std::slice::from_ref(&x))
     );
-    panics_here!(said, GradCheck { order: 4, ..GradCheck::default() }.function(|v| v[0], &[x.clone()]));
+    panics_here!(
+        said,
+        GradCheck { order: 4, ..GradCheck::default() }.function(|v| v[0], std::slice::from_ref(&x))
+    );
     panics_here!(said, GradCheck::default().params(&[], &Tape::new(), |tape| tape.constant(1.0)));
     let of_loss =
         |w: &Param| GradCheck::default().params(&[("w".into(), w)], &Tape::new(), |tape| tape.param(w) * 2.0);

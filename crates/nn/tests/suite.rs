@@ -31,10 +31,10 @@ mod optimizer_states;
 mod optimizers;
 mod padded_sequences;
 mod per_example;
-#[cfg(feature = "report")]
-mod report;
 mod refusals;
 mod refused_files;
+#[cfg(feature = "report")]
+mod report;
 mod sequence_gradients;
 mod sequences;
 mod sequences_golden;
