@@ -188,3 +188,17 @@ fn operations_count_their_inputs_and_outputs() {
     panics_here!(said, Var::apply_n::<_, 2>(Double, &[&v]));
     said.check();
 }
+
+#[test]
+fn gradients_of_each_example_name_what_mixes_them() {
+    let mut said = Messages::of("autograd", module_path!(), "gradients_of_each_example_name_what_mixes_them");
+    let (tape, other) = (Tape::new(), Tape::new());
+    let (x, y) = (tape.var(Tensor::ones([2, 3])), other.var(Tensor::ones([2])));
+    let losses = x.sum_axes(1, false);
+    panics_here!(said, losses.per_example_gradients(&[y]));
+    panics_here!(said, x.sum().per_example_gradients(&[x]));
+    panics_here!(said, losses.per_example_gradients(&[losses]));
+    panics_here!(said, losses.per_example_gradients(&[]));
+    panics_here!(said, x.softmax(0).sum_axes(1, false).per_example_gradients(&[x]));
+    said.check();
+}

@@ -238,3 +238,24 @@ fn ranks_say_where_they_differ() {
     }));
     said.check();
 }
+
+#[cfg(feature = "report")]
+#[test]
+fn pages_say_what_they_show() {
+    use gradus_nn::report::RunReport;
+    let mut said = Messages::of("nn", module_path!(), "pages_say_what_they_show");
+    let (two, pictures) = (Tensor::zeros([2]), Tensor::zeros([2, 4, 4]));
+    panics_here!(said, {
+        let _ = RunReport::new("").confusion_matrix("", &ConfusionMatrix::new(3), &["a", "b"]);
+    });
+    panics_here!(said, {
+        let _ = RunReport::new("").pictures("", &pictures, &["a"]);
+    });
+    panics_here!(said, {
+        let _ = RunReport::new("").pictures("", &two, &["a", "b"]);
+    });
+    panics_here!(said, {
+        let _ = RunReport::new("").predictions("", &two, &Tensor::zeros([2, 1]));
+    });
+    said.check();
+}

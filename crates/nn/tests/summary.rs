@@ -214,9 +214,9 @@ fn attention_by_hand() {
         summary.rows.iter().filter(|row| row.ops.contains(&op)).map(|row| row.flops).sum()
     };
     let rows = 2 * 5;
-    // Four heads: scores and weighted values of 5 x 5 pairs, 16 / 4 numbers each.
-    assert_eq!(sum("matmul"), 2 * (2 * 4 * 5 * 5 * 4) * 2);
-    assert_eq!(sum("softmax"), 5 * (2 * 4 * 5 * 5));
+    // Four heads: scores and weighted values of 5 x 5 pairs, 16 / 4 numbers each, and the softmax.
+    let pairs = 2 * 4 * 5 * 5;
+    assert_eq!(sum("scaled_dot_product_attention"), 2 * (pairs * 4) * 2 + 5 * pairs);
     assert_eq!(sum("layer_norm"), 2 * 7 * rows * 16);
     let linear = |inputs: u64, out: u64| rows * out * (2 * inputs + 1);
     assert_eq!(sum("linear"), linear(16, 48) + linear(16, 16) + linear(16, 32) + linear(32, 16));

@@ -2,7 +2,11 @@
 
 use crate::{fails, messages::Messages};
 use gradus_tensor::{
-    ChannelNorm, Conv2dOptions, Indices, Pool2d, PoolOptions, Rng, RowNorm, StatisticsOver, Tensor,
+    ChannelNorm, Conv2dOptions, Indices, PackedMatrix, Pool2d, PoolOptions, Rng, RowNorm, StatisticsOver,
+    Tensor,
+    kernels::many::ManyFn,
+    map_many,
+    simd::{Lane, Simd},
     threads::{set_threads, with_threads},
 };
 
@@ -37,6 +41,31 @@ fn normalisations_say_what_they_take() {
     fails!(said, ChannelNorm { over: StatisticsOver::Groups(2), ..channels }.apply(&x, None, None));
     fails!(said, channels.apply(&x, None, Some(&Tensor::ones([2]))));
     fails!(said, channels.gradients(&x, None, &x, &three));
+    said.check();
+}
+
+/// A number less another.
+#[derive(Clone, Copy)]
+struct Less;
+
+impl ManyFn<2, 1> for Less {
+    #[inline(always)]
+    fn eval<S: Simd>(self, [a, b]: [Lane<S>; 2]) -> [Lane<S>; 1] {
+        [a - b]
+    }
+}
+
+#[rustfmt::skip] // each call on the line it is checked for
+#[test]
+fn what_is_prepared_says_what_it_takes() {
+    let mut said = Messages::of("tensor", module_path!(), "what_is_prepared_says_what_it_takes");
+    let (x, three) = (Tensor::ones([2, 3]), Tensor::ones([3]));
+    fails!(said, PackedMatrix::new(&three));
+    fails!(said, PackedMatrix::new(&x).product(&x, None));
+    fails!(said, PackedMatrix::new(&x.t()).product(&x, Some(&three)));
+    fails!(said, map_many(Less, [&three, &three]));
+    fails!(said, map_many(Less, [&x, &x.t()]));
+    fails!(said, x.softmax_rows(&three, |_, _| {}));
     said.check();
 }
 
