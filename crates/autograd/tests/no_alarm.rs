@@ -52,6 +52,24 @@ fn true_zeros_pass() {
     );
 }
 
+/// The loss of a classifier that is sure: what it lacks to 1 is all of the gradient, and has all digits.
+#[test]
+fn a_classifier_that_is_sure() {
+    for margin in [8.0, 12.5, 20.0, 34.0] {
+        let logits = Tensor::from([[margin, 0.3, -0.4], [-1.0, 0.2, margin]]);
+        let labels = Indices::from([0, 2]);
+        let at = [logits];
+        let losses = [
+            gradcheck(of(|v| v[0].cross_entropy(&labels)), &at),
+            gradcheck(of(|v| -(v[0].log_softmax(-1).gather(1, &Indices::from([[0], [2]]))).mean()), &at),
+            gradcheck(of(|v| (v[0] - margin).logsumexp_axes(1, false).mean()), &at),
+        ];
+        for report in losses {
+            assert!(report.rows.iter().all(|row| row.verdict == Verdict::Pass), "{margin}: {report}");
+        }
+    }
+}
+
 /// What is not connected is none of these.
 #[test]
 fn a_detached_input_has_no_gradient() {

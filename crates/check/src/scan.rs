@@ -16,6 +16,8 @@ const ROUNDINGS: f64 = 4.0;
 const CLEAR: f64 = 16.0;
 /// How many roundings of the variable apart points are at least at which noise that is gone is a sign.
 const NEIGHBOURS: f64 = 1024.0;
+/// Over which part of the variable's size a function bends so little that what looks like noise is noise.
+const SMOOTH: f64 = 1e-3;
 /// From how many quotients an estimate is made at most.
 const QUOTIENTS: usize = 5;
 /// By how many halvings of the step the beginnings of two estimates that confirm one another are apart, at least.
@@ -61,7 +63,7 @@ impl Scan {
         let rungs = rungs(ladder);
         let roughness = roughness(ladder, &rungs);
         let inner = inner(ladder, &rungs, &roughness);
-        let is_known = ladder.line.noise > 0.0;
+        let is_known = ladder.line.noise > 0.0 && !is_noisier(ladder, &roughness);
         let (central, left, right, over_roughness) = (None, None, None, None);
         let mut scan = Scan { rungs, roughness, is_known, inner, central, left, right, over_roughness };
         scan.central = scan.confirmed(ladder, Side::Both);
@@ -392,6 +394,17 @@ fn roughness(ladder: &mut Ladder<'_>, rungs: &[Rung]) -> Vec<(f64, Noise)> {
         }
     }
     found
+}
+
+/// Whether values far nearer than the variable is large have more noise than is said to be known.
+fn is_noisier(ladder: &mut Ladder<'_>, roughness: &[(f64, Noise)]) -> bool {
+    let scale = ladder.line.scale;
+    let narrow = ladder.rung(Ladder::exponent(SMOOTH * scale));
+    let known = CLEAR * ladder.known_noise(&narrow);
+    let is_more = |(spacing, noise): &&(f64, Noise)| {
+        *spacing <= SMOOTH * scale && noise.detected && noise.level > known
+    };
+    roughness.iter().filter(is_more).count() >= 3
 }
 
 /// The largest noise that is no more than rounding numbers of the size of the variable makes, at the steepest slope there is

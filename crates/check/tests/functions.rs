@@ -464,3 +464,20 @@ fn values_that_cancel_at_a_flat_point() {
     let report = Check::default().gradient(f, &x, [slope(x[0]), slope(x[1])]);
     assert_ne!(report.verdict, Verdict::Wrong, "{report}");
 }
+
+/// A step of a staircase that rounding makes is no derivative of 0, though less noise was said to be known: `1 + e^-12` is rounded as 1
+/// is, and then stands beside a loss of 6e-6.
+#[test]
+fn more_noise_than_is_known() {
+    for k in 0..200 {
+        let odds = (-6.0 - 0.05 * f64::from(k)).exp();
+        let f = |t: f64| (1.0 + odds * t.exp()).ln();
+        let line = Line { noise: 1e-3 * f64::EPSILON * odds, ..Line::through(0.1, 1.0, f64::EPSILON) };
+        let claim = |value| Claim { value, slack: 0.0, size: 1e-3 * odds };
+        let slope = odds / (1.0 + odds);
+        let judged = judge(|t| f(t) - f(0.0), &line, &claim(slope));
+        assert_ne!(judged.verdict, Verdict::Wrong, "{odds:e}: {judged:?}");
+        let judged = judge(|t| f(t) - f(0.0), &line, &claim(1.1 * slope));
+        assert_eq!(judged.verdict, Verdict::Wrong, "{odds:e}: {judged:?}");
+    }
+}

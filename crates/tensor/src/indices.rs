@@ -7,11 +7,11 @@ use crate::{
         views::resolve_reshape,
     },
     error::{OrFail, ShapeError},
-    limit::list,
+    limit,
+    memory::buffer::Buffer,
     ops::shape::concat::{concat_shape, stack_axis},
     shape::{Shape, new_axis, resolve_axis, resolve_index},
 };
-use std::sync::Arc;
 
 /// An n-dimensional array of integers, row-major. Cloning is cheap.
 ///
@@ -26,9 +26,9 @@ use std::sync::Arc;
 /// assert_eq!(pairs.slice(0, 1..).select(1, -1).to_vec(), [3, 5]);
 /// ```
 #[doc(alias = "LongTensor")]
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Indices {
-    elements: Arc<[i32]>,
+    elements: Buffer,
     shape: Shape,
 }
 
@@ -59,7 +59,8 @@ impl Indices {
         if let Some(large) = elements.iter().find(|&&i| i.try_into().is_err()) {
             ShapeError::new(format!("indices: {large} does not fit an i32")).fail()
         }
-        Indices { elements: elements.iter().map(|&i| i.try_into().unwrap_or_default()).collect(), shape }
+        let whole = elements.iter().map(|&i| i.try_into().unwrap_or_default());
+        Indices::written(shape, |out| out.iter_mut().zip(whole).for_each(|(out, i)| *out = i))
     }
 
     /// All elements equal.
@@ -73,8 +74,7 @@ impl Indices {
     /// ```
     #[track_caller]
     pub fn full(shape: impl AsRef<[usize]>, value: i32) -> Indices {
-        let shape = Shape::new(shape.as_ref()).checked("indices").or_fail();
-        Indices { elements: std::iter::repeat_n(value, shape.numel()).collect(), shape }
+        Indices::written(Shape::new(shape.as_ref()), |out| out.fill(value))
     }
 
     /// All zeros.
@@ -100,7 +100,18 @@ impl Indices {
         let Ok(end) = i32::try_from(n) else {
             ShapeError::new(format!("indices: {n} does not fit an i32")).fail()
         };
-        Indices { elements: (0..end).collect(), shape: Shape::new(&[n]) }
+        Indices::written(Shape::new(&[n]), |out| out.iter_mut().zip(0..end).for_each(|(out, i)| *out = i))
+    }
+
+    /// Indices whose elements `write` sets, every one of them: they start with unspecified values.
+    #[track_caller]
+    pub(crate) fn written(shape: Shape, write: impl FnOnce(&mut [i32])) -> Indices {
+        let shape = shape.checked("indices").or_fail();
+        let Some(mut elements) = Buffer::new(shape.numel()) else {
+            limit::refusal("indices", &shape, shape.numel()).fail()
+        };
+        write(elements.get_mut_i32s().expect("a new buffer has one owner"));
+        Indices { elements, shape }
     }
 
     /// The sizes of the axes.
@@ -110,27 +121,27 @@ impl Indices {
 
     /// The number of elements.
     pub fn numel(&self) -> usize {
-        self.elements.len()
+        self.shape.numel()
     }
 
     /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
-        self.elements.is_empty()
+        self.numel() == 0
     }
 
     /// The elements, row-major.
     pub fn as_slice(&self) -> &[i32] {
-        &self.elements
+        self.elements.as_i32s()
     }
 
     /// The elements, row-major, copied.
     pub fn to_vec(&self) -> Vec<i32> {
-        self.elements.to_vec()
+        self.as_slice().to_vec()
     }
 
     /// The elements, row-major.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = i32> + '_ {
-        self.elements.iter().copied()
+        self.as_slice().iter().copied()
     }
 
     /// The number of axes.
@@ -148,7 +159,7 @@ impl Indices {
         if index.len() != self.shape.rank() || index.iter().zip(&self.shape[..]).any(|(i, n)| i >= n) {
             ShapeError::new(format!("get: index {index:?} is out of range for shape {}", self.shape)).fail()
         }
-        self.elements[index.iter().zip(&self.shape[..]).fold(0, |flat, (i, n)| flat * n + i)]
+        self.as_slice()[index.iter().zip(&self.shape[..]).fold(0, |flat, (i, n)| flat * n + i)]
     }
 
     /// The size of one axis; negative axes count from the back.
@@ -175,7 +186,7 @@ impl Indices {
     /// When there are more elements, or none.
     #[track_caller]
     pub fn item(&self) -> i32 {
-        let &[element] = &self.elements[..] else {
+        let &[element] = self.as_slice() else {
             let (shape, count) = (&self.shape, self.numel());
             ShapeError::new(format!("item: shape {shape} has {count} elements, not one")).fail()
         };
@@ -331,14 +342,16 @@ impl Indices {
         let (axis, shape) = concat_shape(&shapes, axis).or_fail();
         let (before, after): (usize, usize) =
             (shape[..axis].iter().product(), shape[axis + 1..].iter().product());
-        let mut elements = Vec::with_capacity(shape.numel());
-        for row in 0..before {
-            for part in parts {
-                let len = part.shape[axis] * after;
-                elements.extend_from_slice(&part.elements[row * len..][..len]);
+        Indices::written(shape, |mut out| {
+            for row in 0..before {
+                for part in parts {
+                    let len = part.shape[axis] * after;
+                    let (to, rest) = out.split_at_mut(len);
+                    to.copy_from_slice(&part.as_slice()[row * len..][..len]);
+                    out = rest;
+                }
             }
-        }
-        Indices { elements: elements.into(), shape }
+        })
     }
 
     /// Indices of one shape one after the other along a new axis, which stands at position `axis` of the result.
@@ -365,11 +378,20 @@ impl Indices {
 
     /// The elements where a layout sees them.
     fn copied(&self, layout: &Layout) -> Indices {
-        let mut elements: Vec<i32> = list("indices", layout.shape.numel()).or_fail();
-        elements.extend(Positions::new(layout).map(|at| self.elements[at]));
-        Indices { elements: elements.into(), shape: layout.shape.clone() }
+        let elements = self.as_slice();
+        Indices::written(layout.shape.clone(), |out| {
+            out.iter_mut().zip(Positions::new(layout)).for_each(|(out, at)| *out = elements[at]);
+        })
     }
 }
+
+impl PartialEq for Indices {
+    fn eq(&self, other: &Indices) -> bool {
+        self.shape == other.shape && self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for Indices {}
 
 /// The same elements.
 impl From<&Indices> for Indices {

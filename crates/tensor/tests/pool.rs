@@ -33,6 +33,10 @@ fn pixels(pool: &Pool2d, i: [usize; 2], output: [usize; 2], size: [usize; 2]) ->
 fn random_pool(rng: &mut Rng) -> (Pool2d, [usize; 2]) {
     let mut pick = |low: usize, high: usize| low + rng.below(high - low + 1);
     if pick(0, 3) == 0 {
+        let side = pick(2, 3);
+        return (plain(side, side), [pick(side, 12), pick(side, 40)]);
+    }
+    if pick(0, 3) == 0 {
         return (Pool::Adaptive { output: [pick(1, 7), pick(1, 7)] }, [pick(1, 12), pick(1, 12)]);
     }
     let kernel = [pick(1, 4), pick(1, 4)];
@@ -89,6 +93,11 @@ fn maxima_are_those_of_the_definition() {
             assert_eq!(winner as usize, best, "{pool:?} of {size:?}, output {flat}");
             assert_eq!(y.to_bits(), plane[best].to_bits());
         }
+        let g = Tensor::randn(y.shape(), &mut rng).map(|g| if g > 1.0 { -0.0 } else { g });
+        let bits = |x: Tensor| x.iter().map(f32::to_bits).collect::<Vec<_>>();
+        let back = bits(g.plane_scatter(&winners, size));
+        assert_eq!(bits(g.max_pool_grad(&winners, &pool, size)), back, "{pool:?} of {size:?}");
+        assert_eq!(bits(strided(&g).max_pool_grad(&winners, &pool, size)), back);
     }
 }
 
@@ -201,18 +210,19 @@ fn gathering_and_scattering_are_adjoint() {
 #[test]
 fn the_number_of_threads_does_not_change_a_bit() {
     let x = Tensor::randn([20, 10, 24, 24], &mut Rng::seed(4));
-    let pool = plain(3, 2);
-    let run = |threads: usize| {
+    let run = |threads: usize, pool: Pool2d| {
         let workers = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         workers.install(|| {
             let ((max, winners), mean) = (x.max_pool(&pool), x.avg_pool(&pool));
             let gradient = mean.avg_pool_grad(&pool, [24, 24]);
-            let back = max.plane_scatter(&winners, [24, 24]);
+            let back = max.max_pool_grad(&winners, &pool, [24, 24]);
             (max, winners, mean, gradient, back)
         })
     };
-    let one = run(1);
-    assert!(run(2) == one && run(5) == one);
+    for pool in [plain(3, 2), plain(2, 2)] {
+        let one = run(1, pool);
+        assert!(run(2, pool) == one && run(5, pool) == one);
+    }
 }
 
 #[test]

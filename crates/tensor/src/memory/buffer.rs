@@ -1,4 +1,4 @@
-//! Shared storage of f32s: one allocation with its count of owners, taken from and given back to the pool.
+//! Shared storage of f32s, or of the i32s of indices: one allocation with its count of owners, taken from and given back to the pool.
 
 use crate::memory;
 use std::{
@@ -61,6 +61,20 @@ impl Buffer {
         }
         // SAFETY: one owner, exclusively borrowed.
         Some(unsafe { std::slice::from_raw_parts_mut(self.elements(), self.header().len) })
+    }
+
+    /// The bits of the elements as whole numbers.
+    pub(crate) fn as_i32s(&self) -> &[i32] {
+        let elements = self.as_slice();
+        // SAFETY: both types have one size and alignment, and any bits are of both.
+        unsafe { std::slice::from_raw_parts(elements.as_ptr().cast(), elements.len()) }
+    }
+
+    /// The same for writing, if this is the only handle.
+    pub(crate) fn get_mut_i32s(&mut self) -> Option<&mut [i32]> {
+        let elements = self.get_mut()?;
+        // SAFETY: as above, and they are borrowed exclusively.
+        Some(unsafe { std::slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), elements.len()) })
     }
 
     #[inline]

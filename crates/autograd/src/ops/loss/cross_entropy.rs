@@ -1,7 +1,10 @@
 //! Softmax and cross-entropy in one operation.
 
 use super::{CrossEntropyOptions, Reduction, check_class_weights, check_labels, check_smoothing};
-use crate::{op::prelude::*, ops::methods::*};
+use crate::{
+    op::prelude::*,
+    ops::{methods::*, normalize::log_softmax},
+};
 use gradus_tensor::Indices;
 
 /// The cross-entropy between the softmax of logits `[n, classes, ..]` and labels `[n, ..]`.
@@ -201,9 +204,9 @@ impl Op for CrossEntropy {
             }
             let logit = |class: i32| x.data()[first + class as usize * inner];
             let all = 0..classes as i32;
-            let max = all.clone().map(logit).fold(f64::NEG_INFINITY, f64::max);
-            let log_sum = all.clone().map(|class| (logit(class) - max).exp()).sum::<f64>().ln() + max;
-            let loss_of = |class| weight(class) * (log_sum - logit(class));
+            let mut logs: Vec<f64> = all.clone().map(logit).collect();
+            log_softmax(&mut logs);
+            let loss_of = |class: i32| weight(class) * -logs[class as usize];
             total += weight(label);
             if smoothing == 0.0 {
                 return loss_of(label); // a class that is ruled out by -inf counts nothing

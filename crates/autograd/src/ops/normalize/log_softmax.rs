@@ -36,11 +36,7 @@ impl Op for LogSoftmax {
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         let axis = resolve_axis(Self::NAME, self.axis, inputs[0].shape()).or_fail();
-        vec![inputs[0].map_lanes(axis, |lane| {
-            let max = lane.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let log_sum = lane.iter().map(|x| (x - max).exp()).sum::<f64>().ln();
-            lane.iter_mut().for_each(|x| *x = *x - max - log_sum);
-        })]
+        vec![inputs[0].map_lanes(axis, log_softmax)]
     }
 
     /// Greatest element, difference, exponential, sum, difference.
@@ -62,4 +58,19 @@ impl Op for LogSoftmax {
         let message = "log_softmax: axis 2 is out of range for shape [2, 3]";
         vec![ErrorCase::new(LogSoftmax { axis: 2 }, &[&[2, 3]], message)]
     }
+}
+
+/// The logarithm of the softmax of a lane, for references.
+pub(crate) fn log_softmax(lane: &mut [f64]) {
+    let max = lane.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let log_sum = ln_sum(lane.iter().map(|x| (x - max).exp()));
+    lane.iter_mut().for_each(|x| *x = *x - max - log_sum);
+}
+
+/// The logarithm of a sum of numbers whose largest is 1. Where the others are nearly nothing it is their sum, to all digits: what is
+/// close to 1 would be rounded as 1 is, and the loss of a trained classifier by a thousand times its own last digit.
+fn ln_sum(terms: impl Iterator<Item = f64>) -> f64 {
+    let (mut ones, mut rest) = (-1.0, 0.0);
+    terms.for_each(|term| if term == 1.0 { ones += 1.0 } else { rest += term });
+    f64::ln_1p(ones + rest)
 }

@@ -7,6 +7,7 @@ mod softmax;
 
 pub use channels::{BatchNorm, GroupNorm};
 pub use log_softmax::LogSoftmax;
+pub(crate) use log_softmax::log_softmax;
 pub use rows::{LayerNorm, NormalizedRows, RmsNorm};
 pub use softmax::Softmax;
 

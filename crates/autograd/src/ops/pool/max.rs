@@ -35,6 +35,11 @@ impl Op for MaxPool2d {
         cx.add(0, || V::apply(PlaneScatter { indices: winners.clone(), size }, &[&g]));
     }
 
+    fn backward_fused(&self, cx: &mut Backward<'_, Tensor>, winners: &Indices) {
+        let ([x], g) = (cx.inputs(), cx.cotangent());
+        cx.add(0, || g.max_pool_grad(winners, &self.windows, [x.size(2), x.size(3)]));
+    }
+
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
         let x = inputs[0];
         let shape = self.windows.shape(Self::NAME, x.shape()).or_fail();

@@ -42,8 +42,11 @@ impl Op for LogSumExp {
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
         over::reference::<Self>(&self.axes, self.keepdims, inputs, |x, axes| {
             let max = x.fold_axes(axes, f64::NEG_INFINITY, f64::max);
-            let sum = x.zip(&max, |x, max| (x - max).exp()).fold_axes(axes, 0.0, |a, b| a + b);
-            sum.zip(&max, |sum, max| if sum == 0.0 { f64::NEG_INFINITY } else { sum.ln() + max })
+            let terms = x.zip(&max, |x, max| (x - max).exp());
+            // The largest is 1, and apart from the others, as in the reference of the softmax's logarithm.
+            let ones = terms.fold_axes(axes, -1.0, |ones, term| if term == 1.0 { ones + 1.0 } else { ones });
+            let rest = terms.fold_axes(axes, 0.0, |rest, term| if term == 1.0 { rest } else { rest + term });
+            ones.zip(&rest, |ones, rest| (ones + rest).ln_1p()).zip(&max, |log, max| log + max)
         })
     }
 

@@ -4,6 +4,7 @@ mod options;
 mod plane;
 mod scatter;
 mod shape;
+mod tiled;
 
 pub use options::PoolOptions;
 pub use scatter::{plane_gather_shape, plane_scatter_shape};
@@ -11,6 +12,7 @@ pub use shape::{Pool, Pool2d, PoolShape, PoolWindow};
 
 use crate::{Isa, array::Tensor, error::OrFail, indices::Indices, simd::dispatch, threads::share};
 use plane::{MaxPlanes, avg_plane, avg_plane_grad};
+use tiled::{TiledMax, TiledMaxGrad, tiling};
 
 impl Tensor {
     /// The largest element of each window of images `[n, c, h, w]`, and its position in its image plane, `row · w +
@@ -32,14 +34,55 @@ impl Tensor {
         let x = self.contiguous();
         let x = x.as_slice().expect("made contiguous above");
         let (input, output) = (shape.input[0] * shape.input[1], shape.output[0] * shape.output[1]);
-        let mut winners = vec![0; shape.y().numel()];
-        let y = Tensor::written(shape.y(), |y| {
-            share::for_each_run_pair((y, &mut winners), output, self.numel(), |planes, y, winners| {
-                let x = &x[planes.start * input..planes.end * input];
-                dispatch(Isa::current(), MaxPlanes { shape: &shape, x, y, winners });
-            });
+        let mut y = None;
+        let winners = Indices::written(shape.y(), |winners| {
+            y = Some(Tensor::written(shape.y(), |y| {
+                share::for_each_run_pair((y, winners), output, self.numel(), |planes, y, winners| {
+                    let x = &x[planes.start * input..planes.end * input];
+                    let planes = MaxPlanes { shape: &shape, x, y, winners };
+                    match tiling(&shape) {
+                        Some(2) => dispatch(Isa::current(), TiledMax::<2>(planes)),
+                        Some(3) => dispatch(Isa::current(), TiledMax::<3>(planes)),
+                        _ => dispatch(Isa::current(), planes),
+                    }
+                });
+            }));
         });
-        (y, Indices::new(winners, shape.y()))
+        (y.expect("written above"), winners)
+    }
+
+    /// The gradient of [`Tensor::max_pool`] by its input, for images of height and width `size`: this is the gradient by the
+    /// output, and `winners` are those that the maxima came with. Each window gives its gradient to its winner.
+    ///
+    /// # Panics
+    /// When pooling such images does not have an output like this, the winners have another shape, or one lies outside its plane.
+    ///
+    /// ```
+    /// # use gradus_tensor::{Pool2d, PoolOptions, Tensor};
+    /// let x = Tensor::from([[[[1.0, 2.0, 5.0, 4.0], [4.0, 3.0, 0.0, 6.0]]]]);
+    /// let windows = Pool2d::Sliding(PoolOptions::from(2));
+    /// let (_, winners) = x.max_pool(&windows);
+    /// let g = Tensor::from([[[[0.5, 0.25]]]]);
+    /// assert_eq!(g.max_pool_grad(&winners, &windows, [2, 4]).to_vec(), [0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.25]);
+    /// ```
+    #[track_caller]
+    pub fn max_pool_grad(&self, winners: &Indices, windows: &Pool2d, size: [usize; 2]) -> Tensor {
+        let shape = windows.grad_shape("max_pool2d_grad", self.shape(), size).or_fail();
+        let Some(side @ (2 | 3)) = tiling(&shape) else { return self.plane_scatter(winners, size) };
+        plane_scatter_shape(self.shape(), winners.shape(), size).or_fail();
+        let g = self.contiguous();
+        let (g, winners) = (g.as_slice().expect("made contiguous above"), winners.as_slice());
+        let (input, output) = (shape.input[0] * shape.input[1], shape.output[0] * shape.output[1]);
+        Tensor::written(shape.x(), |dx| {
+            share::for_each_run_chunk(dx, input, share::ELEMENTWISE, &|planes, dx| {
+                let part = planes.start * output..planes.end * output;
+                let (g, winners) = (&g[part.clone()], &winners[part]);
+                match side {
+                    2 => dispatch(Isa::current(), TiledMaxGrad::<2> { shape: &shape, g, winners, dx }),
+                    _ => dispatch(Isa::current(), TiledMaxGrad::<3> { shape: &shape, g, winners, dx }),
+                }
+            });
+        })
     }
 
     /// The mean of each window of images `[n, c, h, w]`. Padding counts as zeros, or with `count_include_pad` false not
