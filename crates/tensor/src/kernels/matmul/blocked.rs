@@ -31,6 +31,10 @@ impl Default for Blocking {
 /// enough.
 const IN_PLACE_COLUMN_TILES: usize = 8;
 
+/// Rows of A that lie a multiple of so many floats apart, 4 KiB, fall into one set of the first cache level, which holds eight lines:
+/// each is fetched again for each of its elements, and packing pays from the second tile on.
+const ONE_SET: isize = 1024;
+
 /// Columns of B are packed for a product with more rows than so many tiles, or twice as many if B is small
 /// enough to stay in the cache: each tile reads again what does not stay there.
 const IN_PLACE_ROW_TILES: usize = 3;
@@ -48,7 +52,8 @@ pub(super) unsafe fn product(product: &Product<'_>, rows: Range<usize>, cols: Ra
     let m_block = even(rows.len(), blocking.m).next_multiple_of(tile_rows);
     let n_block = even(cols.len(), blocking.n).next_multiple_of(tile_cols);
 
-    let pack_a = cols.len() > IN_PLACE_COLUMN_TILES * tile_cols;
+    let in_one_set = a.row_stride() != 0 && a.row_stride() % ONE_SET == 0;
+    let pack_a = cols.len() > if in_one_set { 1 } else { IN_PLACE_COLUMN_TILES } * tile_cols;
     let row_tiles = rows.len().div_ceil(kernels.tile_rows);
     let often = if k * b.cols() <= SMALL_B { 2 * IN_PLACE_ROW_TILES } else { IN_PLACE_ROW_TILES };
     let pack_b = match b {
