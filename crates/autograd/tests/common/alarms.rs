@@ -41,6 +41,10 @@ impl Unsure {
     #[track_caller]
     pub fn check(&self, reports: usize) {
         let unsure = self.reports.len();
+        println!(
+            "of {reports} reports {unsure} have a gradient that nothing can be said of, {} what overflows",
+            self.overflows
+        );
         assert!(unsure <= 1 + reports / 1000, "{unsure} of {reports} unsure: {}", self.reports.join("\n"));
         assert!(self.overflows <= 1 + reports / 1000, "{} of {reports} overflow", self.overflows);
     }
