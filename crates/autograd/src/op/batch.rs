@@ -36,15 +36,16 @@ impl Batch<'_> {
     /// An operation whose inputs broadcast, to at least so many axes: what has the batch gets axes of size 1 behind it, so that
     /// its other axes stay aligned at the back.
     pub fn aligned<O>(&self, op: O, rank: usize) -> Option<InBatch<O>> {
+        Some(InBatch { op, inputs: self.aligned_shapes(rank) })
+    }
+
+    fn aligned_shapes(&self, rank: usize) -> Vec<Shape> {
         let rank = self.shapes.iter().map(|shape| shape.len()).fold(rank, usize::max);
         let filled = |shape: &[usize]| self.before(&[&vec![1; rank - shape.len()], shape].concat());
         let inputs = self.shapes.iter().zip(self.is_batched);
-        Some(InBatch {
-            op,
-            inputs: inputs
-                .map(|(shape, is_batched)| if *is_batched { filled(shape) } else { Shape::new(shape) })
-                .collect(),
-        })
+        inputs
+            .map(|(shape, is_batched)| if *is_batched { filled(shape) } else { Shape::new(shape) })
+            .collect()
     }
 }
 

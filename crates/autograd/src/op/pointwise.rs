@@ -93,23 +93,7 @@ impl<P: Pointwise> Op for P {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        if inputs.len() != P::INPUTS {
-            return Err(ShapeError::new(format!(
-                "{}: was given {} inputs, and const INPUTS is {}",
-                P::NAME,
-                inputs.len(),
-                P::INPUTS
-            )));
-        }
-        match *inputs {
-            [x] => Ok(Shape::new(x).into()),
-            [a, b] => Ok(broadcast(P::NAME, a, b)?.into()),
-            _ => {
-                let (first, rest) = inputs.split_first().expect("an operation has inputs");
-                let joint = rest.iter().try_fold(Shape::new(first), |a, b| broadcast(P::NAME, &a, b));
-                Ok(joint?.into())
-            }
-        }
+        infer(P::NAME, P::INPUTS, inputs)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -129,27 +113,11 @@ impl<P: Pointwise> Op for P {
     }
 
     fn reference(&self, inputs: &[&Array], branches: &mut Branches<'_>) -> Vec<Array> {
-        vec![match inputs {
-            [x] => x.map(|x| P::reference(self, &[x], branches)),
-            [a, b] => a.zip(b, |a, b| P::reference(self, &[a, b], branches)),
-            _ => {
-                let shapes: Vec<&[usize]> = inputs.iter().map(|x| x.shape()).collect();
-                let joint = Op::infer(self, &shapes).expect("the shape rule accepted these inputs before");
-                Array::from_fn(&joint.0[0], |index| {
-                    let x: Vec<f64> = inputs.iter().map(|x| x.broadcast_at(index)).collect();
-                    P::reference(self, &x, branches)
-                })
-            }
-        }]
+        vec![reference(P::NAME, inputs, &mut |x| P::reference(self, x, branches))]
     }
 
     fn reference_update(&self, update: &mut Update<'_>) -> bool {
-        match P::INPUTS {
-            1 => update.elementwise(|x: [f64; 1], branches| P::reference(self, &x, branches)),
-            2 => update.elementwise(|x: [f64; 2], branches| P::reference(self, &x, branches)),
-            3 => update.elementwise(|x: [f64; 3], branches| P::reference(self, &x, branches)),
-            _ => false,
-        }
+        update.elementwise(&mut |x, branches| P::reference(self, x, branches))
     }
 
     fn window(&self, along: &Along<'_>) -> Option<Window> {
@@ -162,17 +130,55 @@ impl<P: Pointwise> Op for P {
 
     /// Of several inputs, shapes that do not broadcast.
     fn error_cases() -> Vec<ErrorCase<P>> {
-        let refused: [[&[usize]; 2]; 3] = [[&[2, 3], &[4]], [&[2, 3], &[2]], [&[0], &[2]]];
         let samples = if P::INPUTS == 1 { Vec::new() } else { P::samples(&mut Gen::new(0, 0)) };
-        let of = |sample: &Sample<P>, [a, b]: [&[usize]; 2]| {
-            let mut shapes = vec![a; P::INPUTS];
-            shapes[1] = b;
-            ErrorCase::new(
-                sample.op.clone(),
-                &shapes,
-                format!("{}: shapes {a:?} and {b:?} do not broadcast", P::NAME),
-            )
-        };
-        samples.first().map_or(Vec::new(), |sample| refused.iter().map(|&pair| of(sample, pair)).collect())
+        let Some(Sample { op, .. }) = samples.first() else { return Vec::new() };
+        let case = |(shapes, message)| ErrorCase { op: op.clone(), shapes, message };
+        refused(P::NAME, P::INPUTS).map(case).into()
     }
+}
+
+// What follows is the same for all of them, and so is compiled once.
+
+fn infer(name: &str, count: usize, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
+    if inputs.len() != count {
+        let given = inputs.len();
+        return Err(ShapeError::new(format!(
+            "{name}: was given {given} inputs, and const INPUTS is {count}"
+        )));
+    }
+    match *inputs {
+        [x] => Ok(Shape::new(x).into()),
+        [a, b] => Ok(broadcast(name, a, b)?.into()),
+        _ => {
+            let (first, rest) = inputs.split_first().expect("an operation has inputs");
+            let joint = rest.iter().try_fold(Shape::new(first), |a, b| broadcast(name, &a, b));
+            Ok(joint?.into())
+        }
+    }
+}
+
+fn reference(name: &str, inputs: &[&Array], f: &mut dyn FnMut(&[f64]) -> f64) -> Array {
+    match inputs {
+        [x] => x.map(|x| f(&[x])),
+        [a, b] => a.zip(b, |a, b| f(&[a, b])),
+        _ => {
+            let shapes: Vec<&[usize]> = inputs.iter().map(|x| x.shape()).collect();
+            let joint =
+                infer(name, inputs.len(), &shapes).expect("the shape rule accepted these inputs before");
+            Array::from_fn(&joint.0[0], |index| {
+                let x: Vec<f64> = inputs.iter().map(|x| x.broadcast_at(index)).collect();
+                f(&x)
+            })
+        }
+    }
+}
+
+/// Shapes of so many inputs that do not broadcast, and what is said to them.
+fn refused(name: &str, inputs: usize) -> [(Vec<Vec<usize>>, String); 3] {
+    let pairs: [[&[usize]; 2]; 3] = [[&[2, 3], &[4]], [&[2, 3], &[2]], [&[0], &[2]]];
+    pairs.map(|[a, b]| {
+        let mut shapes = vec![a.to_vec(); inputs];
+        shapes[1] = b.to_vec();
+        (shapes, format!("{name}: shapes {a:?} and {b:?} do not broadcast"))
+    })
 }

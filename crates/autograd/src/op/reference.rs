@@ -398,17 +398,7 @@ impl<'a> Update<'a> {
 
     /// The update of a function of elements: each element of the output depends on those at its own place in the
     /// inputs. Not for an input that broadcasting repeats.
-    pub fn elementwise<const N: usize>(
-        &mut self,
-        mut f: impl FnMut([f64; N], &mut Branches<'_>) -> f64,
-    ) -> bool {
-        self.each_element(&mut f)
-    }
-
-    fn each_element<const N: usize>(
-        &mut self,
-        f: &mut dyn FnMut([f64; N], &mut Branches<'_>) -> f64,
-    ) -> bool {
+    pub fn elementwise(&mut self, f: &mut dyn FnMut(&[f64], &mut Branches<'_>) -> f64) -> bool {
         let inputs = self.inputs;
         if self.changes.is_empty() {
             return true;
@@ -418,8 +408,12 @@ impl<'a> Update<'a> {
         }
         for &Change { at, .. } in self.changes {
             let shape = &inputs[self.input].shape[..];
-            let x = std::array::from_fn(|k| inputs[k].broadcast_at_flat(at, shape));
-            self.set_by_choice(at, |branches| f(x, branches));
+            let x = |k: usize| inputs[k].broadcast_at_flat(at, shape);
+            self.set_by_choice(at, |branches| match inputs.len() {
+                1 => f(&[x(0)], branches),
+                2 => f(&[x(0), x(1)], branches),
+                n => f(&(0..n).map(x).collect::<Vec<_>>(), branches),
+            });
         }
         true
     }

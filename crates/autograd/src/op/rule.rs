@@ -71,11 +71,15 @@ impl<'a, V: Value> Backward<'a, V> {
     pub fn add(&mut self, input: usize, gradient: impl FnOnce() -> V) {
         if self.needs[input] {
             let gradient = gradient();
-            let slot = &mut self.results[input];
-            *slot = Some(match slot.take() {
-                None => gradient,
-                Some(sum) => sum + gradient,
-            });
+            self.put(input, gradient);
         }
+    }
+
+    fn put(&mut self, input: usize, gradient: V) {
+        let slot = &mut self.results[input];
+        *slot = Some(match slot.take() {
+            None => gradient,
+            Some(sum) => sum + gradient,
+        });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Op,
-    examples::Gen,
+    examples::{ErrorCase, Gen, Sample},
     reference::{Array, Branches},
     step::{Recorded, Step},
 };
@@ -47,19 +47,20 @@ impl Spec {
         Spec {
             name: O::NAME,
             formula: O::FORMULA,
+            // Loops, and no adapters of iterators: they are compiled for each operation.
             samples: |g| {
-                let samples = O::samples(g).into_iter();
-                samples.map(|s| AnySample { step: Recorded::boxed(s.op), inputs: s.inputs }).collect()
+                let mut found = Vec::new();
+                for Sample { op, inputs } in O::samples(g) {
+                    found.push(AnySample { step: Recorded::boxed(op), inputs });
+                }
+                found
             },
             error_cases: || {
-                let cases = O::error_cases().into_iter();
-                cases
-                    .map(|c| AnyErrorCase {
-                        step: Recorded::boxed(c.op),
-                        shapes: c.shapes,
-                        message: c.message,
-                    })
-                    .collect()
+                let mut found = Vec::new();
+                for ErrorCase { op, shapes, message } in O::error_cases() {
+                    found.push(AnyErrorCase { step: Recorded::boxed(op), shapes, message });
+                }
+                found
             },
         }
     }

@@ -7,7 +7,7 @@ pub(crate) mod values;
 pub use place::{Place, eager};
 
 use crate::{
-    op::{Op, Outputs, check_inferred, of_forward},
+    op::{Op, Outputs, Shapes, check_inferred, of_forward},
     tape::{Tape, few::List, var::Var},
     value::{
         param::{BufferUpdate, Param},
@@ -310,14 +310,23 @@ impl Value for Tensor {
 
 #[track_caller]
 fn run<O: Op>(op: O, inputs: &[&Tensor]) -> Outputs {
+    run_rules(O::NAME, &|shapes| op.infer(shapes), &|| op.forward(inputs).0, inputs)
+}
+
+/// What is left of [`run`] is short, for it is compiled for each operation.
+#[track_caller]
+fn run_rules(
+    name: &'static str,
+    infer: &dyn Fn(&[&[usize]]) -> Result<Shapes, ShapeError>,
+    forward: &dyn Fn() -> Outputs,
+    inputs: &[&Tensor],
+) -> Outputs {
     let shapes = shapes(inputs);
-    check_inferred(&op.infer(shapes.as_slice()), || O::NAME).or_fail();
+    check_inferred(&infer(shapes.as_slice()), || name).or_fail();
     if ShapeError::is_caught() {
-        return op.forward(inputs).0; // whoever catches it says where
+        return forward(); // whoever catches it says where
     }
-    ShapeError::catch(|| op.forward(inputs).0)
-        .map_err(|error| of_forward(O::NAME, shapes.as_slice(), &error))
-        .or_fail()
+    ShapeError::catch(forward).map_err(|error| of_forward(name, shapes.as_slice(), &error)).or_fail()
 }
 
 fn shapes<'a>(inputs: &[&'a Tensor]) -> List<&'a [usize]> {
