@@ -49,7 +49,7 @@ impl Op for Det {
     }
 
     fn error_cases() -> Vec<ErrorCase<Det>> {
-        vec![ErrorCase::new(Det, &[&[2, 3]], "det: the matrices of [2, 3] are not square")]
+        vec![ErrorCase::new(Det, &[&[2, 3]], "det: the matrices of [2, 3] are 2 by 3, not square")]
     }
 }
 

@@ -76,7 +76,9 @@ fn padded(step: &mut Step<'_>) -> Result<Name, &'static str> {
     let axis = front(axis, &step.shapes[0]);
     let range = slice.resolve(axis, &step.shape).or_fail();
     if range.step != 1 {
-        return Err("puts zeros between elements, which ONNX's padding does not");
+        return Err(
+            "puts zeros between elements, which ONNX's padding does not: the gradient of a slice with step 1 has a counterpart",
+        );
     }
     let behind = size - range.first - range.len;
     let widths = step.graph.sizes(&[range.first, behind]);
