@@ -263,8 +263,8 @@ fn interpolate(step: &mut Step<'_>, x: &str) -> Result<Name, &'static str> {
     }
     let mut attributes = vec![text("mode", mode), text("coordinate_transformation_mode", corners)];
     attributes.extend(nearest.map(|nearest| text("nearest_mode", nearest)));
-    attributes.push(ints("axes", [axis]));
-    let sizes = step.graph.sizes(&[size]);
+    // Of all axes: that an attribute names one of them is not known to every runtime.
+    let sizes = step.graph.sizes(&step.shape);
     Ok(step.graph.node("Resize", &[x, "", "", &sizes], attributes))
 }
 

@@ -1,7 +1,7 @@
 //! The files of operations and layers: the same as those that onnxruntime was seen to run with gradus's numbers.
 //!
-//! `ONNX_DIR=somewhere cargo test -p gradus-onnx` writes the files, with their inputs and outputs, for `runtime.py`, which
-//! runs them; `UPDATE=1` writes their digests to `digests.txt`, which is to be done after that.
+//! `ONNX_DIR=somewhere cargo test -p gradus-onnx` writes the files, with their inputs and outputs, for `runtime.py` and
+//! `second_runtime`, which run them; `UPDATE=1` writes their digests to `digests.txt`, which is to be done after that.
 
 use gradus_autograd::prelude::*;
 use gradus_nn::*;
