@@ -40,6 +40,7 @@
 mod block;
 mod cholesky;
 mod determinant;
+mod equations;
 mod exponential;
 mod matrices;
 mod qr;

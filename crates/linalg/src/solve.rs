@@ -1,6 +1,7 @@
 //! Linear equations: the inverse, and the solution for several right sides.
 
 use crate::{
+    equations::{Lu, solve_lower, solve_upper},
     matrices::{Matrix, each, each_square, infer_square, solution},
     reference,
     samples::{regular, right_side},
@@ -22,7 +23,7 @@ impl Op for Inverse {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        (each_square(inputs, |a| a.clone().try_inverse()), ())
+        (each_square(inputs, inverse), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -66,7 +67,7 @@ impl Op for Solve {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        (solved::<Self>(inputs, |a, b| a.clone().lu().solve(b)), ())
+        (solved::<Self>(inputs, |a, b| Lu::new(a).solve(b)), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -133,7 +134,7 @@ impl Op for TriangularSolve {
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
         let solve = |a: &Matrix, b: &Matrix| {
-            if self.upper { a.solve_upper_triangular(b) } else { a.solve_lower_triangular(b) }
+            if self.upper { solve_upper(a, b.clone()) } else { solve_lower(a, b.clone()) }
         };
         (solved::<Self>(inputs, solve), ())
     }
@@ -177,6 +178,12 @@ impl Op for TriangularSolve {
             ErrorCase::new(op, &[&[2, 2], &[2]], "triangular_solve: the right side has shape [2]"),
         ]
     }
+}
+
+/// The inverse, if there is one; of few rows by the library's closed formulas.
+pub(crate) fn inverse(a: &Matrix) -> Option<Matrix> {
+    let n = a.nrows();
+    if n <= 4 { a.clone().try_inverse() } else { Lu::new(a).solve(&Matrix::identity(n, n)) }
 }
 
 fn solved<O: Op>(inputs: &[&Tensor], solve: impl Fn(&Matrix, &Matrix) -> Option<Matrix> + Sync) -> Outputs {
