@@ -194,7 +194,9 @@ fn transposed(step: &mut Step<'_>, inputs: &[&str], op: &Conv2dInputGrad) -> Nam
 fn sliding(windows: &Pool2d, image: &[usize]) -> Result<PoolOptions<2>, &'static str> {
     match *windows {
         Pool2d::Sliding(options) => Ok(options),
-        Pool2d::Adaptive { output: [rows, columns] } if image[0] % rows == 0 && image[1] % columns == 0 => {
+        Pool2d::Adaptive { output: [rows, columns] }
+            if image[0].is_multiple_of(rows) && image[1].is_multiple_of(columns) =>
+        {
             Ok(PoolOptions::from([image[0] / rows, image[1] / columns]))
         }
         Pool2d::Adaptive { .. } => Err("has windows of several sizes, which ONNX's poolings have not: \
