@@ -24,10 +24,10 @@ mod yardstick {
     pub(crate) mod workload;
 }
 
-use std::{io::BufRead, process::ExitCode};
+use std::process::ExitCode;
 use yardstick::{
     kernels, peak, sequences, training, uses,
-    workload::{Workload, time},
+    workload::{Workload, answer, list, run_all},
 };
 
 fn main() -> ExitCode {
@@ -65,27 +65,4 @@ fn main() -> ExitCode {
 fn refuse(reason: &str) -> ExitCode {
     eprintln!("yardstick: {reason}");
     ExitCode::from(2)
-}
-
-fn list(workloads: &[Workload], filter: &str, _: f64) {
-    workloads.iter().filter(|w| w.name.contains(filter)).for_each(|w| println!("{}", w.name));
-}
-
-fn run_all(workloads: &[Workload], filter: &str, seconds: f64) {
-    workloads.iter().filter(|w| w.name.contains(filter)).for_each(|w| report(w, seconds));
-}
-
-fn answer(workloads: &[Workload], _: &str, seconds: f64) {
-    for name in std::io::stdin().lock().lines().map_while(Result::ok) {
-        let name = name.trim();
-        match workloads.iter().find(|w| w.name == name) {
-            Some(workload) => report(workload, seconds),
-            None => println!("{{\"peer\":\"gradus\",\"workload\":{name:?},\"error\":\"unknown workload\"}}"),
-        }
-    }
-}
-
-fn report(workload: &Workload, seconds: f64) {
-    let us = time((workload.prepare)(), seconds);
-    println!("{{\"peer\":\"gradus\",\"workload\":{:?},\"us\":{us:.2}}}", workload.name);
 }

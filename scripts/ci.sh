@@ -12,6 +12,7 @@ step() { printf '\n== %s\n' "$1"; }
 step "formatting, lints, docs"
 cargo fmt --all --check
 cargo fmt --check --manifest-path crates/mpi/Cargo.toml
+cargo fmt --check --manifest-path crates/onnx/tests/second_runtime/Cargo.toml
 cargo fmt --check --manifest-path fuzz/Cargo.toml
 cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features

@@ -48,7 +48,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         "linalg",
         &[
             &["block", "matrices"],
-            &["reference", "samples"],
+            &["equations", "reference", "samples"],
             &["solve"],
             &["cholesky", "determinant", "exponential", "qr", "spectral"],
         ],

@@ -428,6 +428,35 @@ def _():
     return lambda: (folder, torch.load(path))
 
 
+# ---- linear algebra, of benches/linalg.rs -------------------
+def linalg(name, shape, f, definite=False):
+    n = shape[-1]
+    noise = g(*shape) / n ** 0.5 * 0.5
+    make = lambda: ((noise @ noise.mT if definite else noise) + torch.eye(n),)
+    size = "x".join(map(str, shape))
+
+    def sums(a):
+        y = f(a)
+        return y.sum() if isinstance(y, torch.Tensor) else sum(part.sum() for part in y)
+
+    def forward():
+        a, = make()
+        return lambda: f(a)
+    fixed(f"linalg_{name}_{size}", forward)
+    fixed(f"linalg_{name}_fb_{size}", fb(make, sums))
+
+
+for shape in [(64, 16, 16), (256, 256)]:
+    linalg("solve", shape, lambda a: torch.linalg.solve(a, a.mT))
+    linalg("inverse", shape, torch.linalg.inv)
+    linalg("det", shape, torch.linalg.det)
+    linalg("matrix_exp", shape, torch.linalg.matrix_exp)
+    linalg("cholesky", shape, torch.linalg.cholesky, definite=True)
+    linalg("qr", shape, torch.linalg.qr)
+    linalg("eigh", shape, torch.linalg.eigh, definite=True)
+    linalg("svd", shape, lambda a: torch.linalg.svd(a, full_matrices=False))
+
+
 @w("adam_step_1M")
 def _():
     p = nn.Parameter(g(1 << 20)); p.grad = g(1 << 20)

@@ -1,6 +1,9 @@
-//! A workload, and how it is timed.
+//! A workload, how it is timed, and what is told of it.
 
-use std::time::Instant;
+use std::{
+    io::{self, BufRead},
+    time::Instant,
+};
 
 /// A named piece of work.
 pub(crate) struct Workload {
@@ -34,4 +37,27 @@ pub(crate) fn time(mut run: impl FnMut(), seconds: f64) -> f64 {
     }
     times.sort_by(f64::total_cmp);
     times[times.len() / 2] * 1e6
+}
+
+pub(crate) fn list(workloads: &[Workload], filter: &str, _: f64) {
+    workloads.iter().filter(|w| w.name.contains(filter)).for_each(|w| println!("{}", w.name));
+}
+
+pub(crate) fn run_all(workloads: &[Workload], filter: &str, seconds: f64) {
+    workloads.iter().filter(|w| w.name.contains(filter)).for_each(|w| report(w, seconds));
+}
+
+pub(crate) fn answer(workloads: &[Workload], _: &str, seconds: f64) {
+    for name in io::stdin().lock().lines().map_while(Result::ok) {
+        let name = name.trim();
+        match workloads.iter().find(|w| w.name == name) {
+            Some(workload) => report(workload, seconds),
+            None => println!("{{\"peer\":\"gradus\",\"workload\":{name:?},\"error\":\"unknown workload\"}}"),
+        }
+    }
+}
+
+fn report(workload: &Workload, seconds: f64) {
+    let us = time((workload.prepare)(), seconds);
+    println!("{{\"peer\":\"gradus\",\"workload\":{:?},\"us\":{us:.2}}}", workload.name);
 }

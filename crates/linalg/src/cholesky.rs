@@ -52,6 +52,6 @@ impl Op for Cholesky {
     }
 
     fn error_cases() -> Vec<ErrorCase<Cholesky>> {
-        vec![ErrorCase::new(Cholesky, &[&[2, 3]], "cholesky: the matrices of [2, 3] are not square")]
+        vec![ErrorCase::new(Cholesky, &[&[2, 3]], "cholesky: the matrices of [2, 3] are 2 by 3, not square")]
     }
 }

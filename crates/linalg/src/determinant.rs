@@ -1,10 +1,11 @@
 //! Determinants.
 
 use crate::{
+    equations::Lu,
     matrices::{Matrix, each, each_square, infer_square, square},
     reference,
     samples::regular,
-    solve::Inverse,
+    solve::{Inverse, inverse},
 };
 use gradus_autograd::{op::prelude::*, prelude::*};
 
@@ -26,8 +27,7 @@ impl Op for Det {
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
         let (batch, _) = square(Self::NAME, inputs[0].shape()).or_fail();
-        let [y] =
-            each(inputs, batch, [&[]], |a| Some([Matrix::from_element(1, 1, a[0].clone().determinant())]));
+        let [y] = each(inputs, batch, [&[]], |a| Some([Matrix::from_element(1, 1, determinant(&a[0]))]));
         (y.into(), ())
     }
 
@@ -49,7 +49,7 @@ impl Op for Det {
     }
 
     fn error_cases() -> Vec<ErrorCase<Det>> {
-        vec![ErrorCase::new(Det, &[&[2, 3]], "det: the matrices of [2, 3] are not square")]
+        vec![ErrorCase::new(Det, &[&[2, 3]], "det: the matrices of [2, 3] are 2 by 3, not square")]
     }
 }
 
@@ -71,6 +71,13 @@ impl Op for Cofactors {
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
         let cofactors = |a: &Matrix| {
+            // Where f64 has digits enough for the inverse.
+            if let Some(inverse) = inverse(a) {
+                let determinant = determinant(a);
+                if a.norm() * inverse.norm() < 1e8 && determinant.is_normal() {
+                    return Some(inverse.transpose() * determinant);
+                }
+            }
             // With A = U diag(s) Vᵀ they are det(U) det(V) U diag(p) Vᵀ, p_i the product of all s but s_i.
             let svd = a.clone().svd(true, true);
             let (mut u, vt) = (svd.u?, svd.v_t?);
@@ -121,12 +128,11 @@ impl Op for Slogdet {
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
         let (batch, _) = square(Self::NAME, inputs[0].shape()).or_fail();
         let outputs = each(inputs, batch, [&[], &[]], |a| {
-            let lu = a[0].clone().lu();
-            let (pivots, swaps) = (lu.u().diagonal(), lu.p().determinant::<f64>());
+            let lu = Lu::new(&a[0]);
             // From a number that is no zero nothing but a zero is without a sign.
             let sign = |x: f64| if x == 0.0 { 0.0 } else { x.signum() };
-            let sign = pivots.iter().fold(swaps, |product, &x| product * sign(x));
-            let log = pivots.iter().map(|x| x.abs().ln()).sum();
+            let sign = lu.pivots().fold(lu.sign(), |product, x| product * sign(x));
+            let log = lu.pivots().map(|x| x.abs().ln()).sum();
             Some([sign, log].map(|x| Matrix::from_element(1, 1, x)))
         });
         (Vec::from(outputs).into(), ())
@@ -159,6 +165,15 @@ impl Op for Slogdet {
     fn error_cases() -> Vec<ErrorCase<Slogdet>> {
         vec![ErrorCase::new(Slogdet, &[&[4]], "slogdet: shape [4] is no matrix")]
     }
+}
+
+/// The determinant; of few rows by the library's closed formulas.
+fn determinant(a: &Matrix) -> f64 {
+    if a.nrows() <= 3 {
+        return a.determinant();
+    }
+    let lu = Lu::new(a);
+    lu.sign() * lu.pivots().product::<f64>()
 }
 
 /// The operations of an elimination.

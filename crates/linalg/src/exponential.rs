@@ -45,7 +45,11 @@ impl Op for MatrixExp {
     }
 
     fn error_cases() -> Vec<ErrorCase<MatrixExp>> {
-        vec![ErrorCase::new(MatrixExp, &[&[2, 3]], "matrix_exp: the matrices of [2, 3] are not square")]
+        vec![ErrorCase::new(
+            MatrixExp,
+            &[&[2, 3]],
+            "matrix_exp: the matrices of [2, 3] are 2 by 3, not square",
+        )]
     }
 }
 
@@ -64,8 +68,9 @@ impl Op for MatrixExpDerivative {
         let [a, e] = arity::<Self, _>(inputs);
         square(Self::NAME, a)?;
         if a != e {
-            let text = format!("matrix_exp_derivative: matrices of {a:?} have no direction of shape {e:?}");
-            return Err(ShapeError::new(text));
+            return Err(ShapeError::new(format!(
+                "matrix_exp_derivative: matrices of {a:?} have no direction of shape {e:?}: it needs the same shape"
+            )));
         }
         Ok(Shape::new(a).into())
     }

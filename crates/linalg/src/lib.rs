@@ -40,6 +40,7 @@
 mod block;
 mod cholesky;
 mod determinant;
+mod equations;
 mod exponential;
 mod matrices;
 mod qr;
@@ -56,6 +57,7 @@ pub use solve::{Inverse, Solve, TriangularSolve};
 pub use spectral::{Eigh, Svd};
 
 use gradus_autograd::{op::Spec, prelude::*};
+use gradus_tensor::OrFail;
 
 /// Every operation of this crate, for the laws.
 pub static ALL: &[Spec] = &[
@@ -142,6 +144,7 @@ pub trait LinearAlgebra: Value {
     /// ```
     #[track_caller]
     fn cholesky_solve(&self, b: &Self) -> Self {
+        matrices::solution("cholesky_solve", &self.shape(), &b.shape()).or_fail();
         self.t().triangular_solve(&self.triangular_solve(b, false), true)
     }
 
@@ -285,6 +288,7 @@ pub trait LinearAlgebra: Value {
     /// ```
     #[track_caller]
     fn lstsq(&self, b: &Self) -> Self {
+        matrices::least_squares("lstsq", &self.shape(), &b.shape()).or_fail();
         let [q, r] = self.qr();
         r.triangular_solve(&q.t().matmul(b), true)
     }

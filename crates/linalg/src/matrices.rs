@@ -19,9 +19,22 @@ pub(crate) fn parts<'a>(name: &str, x: &'a [usize]) -> Result<(&'a [usize], usiz
 pub(crate) fn square<'a>(name: &str, x: &'a [usize]) -> Result<(&'a [usize], usize), ShapeError> {
     let (batch, rows, columns) = parts(name, x)?;
     if rows != columns {
-        return Err(ShapeError::new(format!("{name}: the matrices of {x:?} are not square")));
+        return Err(ShapeError::new(format!(
+            "{name}: the matrices of {x:?} are {rows} by {columns}, not square: the last two axes must be equal"
+        )));
     }
     Ok((batch, rows))
+}
+
+/// The batch, the rows and the columns of matrices with at least as many rows as columns.
+pub(crate) fn tall<'a>(name: &str, x: &'a [usize]) -> Result<(&'a [usize], usize, usize), ShapeError> {
+    let (batch, rows, columns) = parts(name, x)?;
+    if rows < columns {
+        return Err(ShapeError::new(format!(
+            "{name}: the matrices of {x:?} have {rows} rows, fewer than their {columns} columns; hint: t() has more"
+        )));
+    }
+    Ok((batch, rows, columns))
 }
 
 /// The shape rule of what makes of a square matrix another one of its size.
@@ -39,21 +52,38 @@ pub(crate) fn each_square(inputs: &[&Tensor], f: impl Fn(&Matrix) -> Option<Matr
 }
 
 /// The shape of the solution of `A X = B`.
-pub(crate) fn solution<O: Op>(inputs: &[&[usize]]) -> Result<Shape, ShapeError> {
-    let ([a, b], name) = (arity::<O, _>(inputs), O::NAME);
+pub(crate) fn solution(name: &str, a: &[usize], b: &[usize]) -> Result<Shape, ShapeError> {
     let (of_a, n) = square(name, a)?;
-    let Ok((of_b, rows, columns)) = parts(name, b) else {
+    let (of_b, columns) = right_side(name, a, b, n)?;
+    Ok(shape_of(&broadcast(name, of_a, of_b)?, &[n, columns]))
+}
+
+/// Whether `A X = B` has the sizes of least squares.
+pub(crate) fn least_squares(name: &str, a: &[usize], b: &[usize]) -> Result<(), ShapeError> {
+    let (of_a, rows, _) = tall(name, a)?;
+    let (of_b, _) = right_side(name, a, b, rows)?;
+    broadcast(name, of_a, of_b).map(|_| ())
+}
+
+/// The batch and the columns of B in `A X = B`, of which A has these rows.
+fn right_side<'a>(
+    name: &str,
+    a: &[usize],
+    b: &'a [usize],
+    rows: usize,
+) -> Result<(&'a [usize], usize), ShapeError> {
+    let Ok((batch, rows_of_b, columns)) = parts(name, b) else {
         let hint = "hint: unsqueeze(-1) makes a column of a vector";
         return Err(ShapeError::new(format!(
-            "{name}: the right side has shape {b:?}, not [.., {n}, k]; {hint}"
+            "{name}: the right side has shape {b:?}, not [.., {rows}, k]; {hint}"
         )));
     };
-    if rows != n {
+    if rows_of_b != rows {
         return Err(ShapeError::new(format!(
-            "{name}: {a:?} by {b:?}: {n} equations, but {rows} right sides"
+            "{name}: {a:?} by {b:?}: {rows} equations need a right side [.., {rows}, k], not one of {rows_of_b} rows"
         )));
     }
-    Ok(shape_of(&broadcast(name, of_a, of_b)?, &[n, columns]))
+    Ok((batch, columns))
 }
 
 /// The shape of a batch of something.

@@ -1,9 +1,8 @@
 //! The QR decomposition.
 
 use crate::{
-    matrices::{each, parts, scale_columns, scale_rows, shape_of},
-    reference,
-    samples::tall,
+    matrices::{each, scale_columns, scale_rows, shape_of, tall},
+    reference, samples,
     solve::TriangularSolve,
 };
 use gradus_autograd::{op::prelude::*, prelude::*};
@@ -11,16 +10,6 @@ use gradus_autograd::{op::prelude::*, prelude::*};
 /// Orthonormal columns, and an upper triangle with a positive diagonal.
 #[derive(Clone, Copy, Debug)]
 pub struct Qr;
-
-impl Qr {
-    fn sizes<'a>(&self, a: &'a [usize]) -> Result<(&'a [usize], usize, usize), ShapeError> {
-        let (batch, rows, columns) = parts(Self::NAME, a)?;
-        if rows < columns {
-            return Err(ShapeError::new(format!("qr: the matrices of {a:?} have fewer rows than columns")));
-        }
-        Ok((batch, rows, columns))
-    }
-}
 
 impl Op for Qr {
     const NAME: &'static str = "qr";
@@ -31,12 +20,12 @@ impl Op for Qr {
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
         let [a] = arity::<Self, _>(inputs);
-        let (batch, _, n) = self.sizes(a)?;
+        let (batch, _, n) = tall(Self::NAME, a)?;
         Ok(vec![Shape::new(a), shape_of(batch, &[n, n])].into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        let (batch, m, n) = self.sizes(inputs[0].shape()).or_fail();
+        let (batch, m, n) = tall(Self::NAME, inputs[0].shape()).or_fail();
         let outputs = each(inputs, batch, [&[m, n], &[n, n]], |a| {
             let qr = a[0].clone().qr();
             let (mut q, mut r) = (qr.q(), qr.r());
@@ -71,11 +60,15 @@ impl Op for Qr {
     }
 
     fn samples(g: &mut Gen) -> Vec<Sample<Qr>> {
-        vec![Sample::new(Qr, [tall(g)])]
+        vec![Sample::new(Qr, [samples::tall(g)])]
     }
 
     fn error_cases() -> Vec<ErrorCase<Qr>> {
-        vec![ErrorCase::new(Qr, &[&[2, 3]], "qr: the matrices of [2, 3] have fewer rows than columns")]
+        vec![ErrorCase::new(
+            Qr,
+            &[&[2, 3]],
+            "qr: the matrices of [2, 3] have 2 rows, fewer than their 3 columns",
+        )]
     }
 }
 

@@ -1,6 +1,7 @@
 //! Linear equations: the inverse, and the solution for several right sides.
 
 use crate::{
+    equations::{Lu, solve_lower, solve_upper},
     matrices::{Matrix, each, each_square, infer_square, solution},
     reference,
     samples::{regular, right_side},
@@ -22,7 +23,7 @@ impl Op for Inverse {
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        (each_square(inputs, |a| a.clone().try_inverse()), ())
+        (each_square(inputs, inverse), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -44,7 +45,7 @@ impl Op for Inverse {
 
     fn error_cases() -> Vec<ErrorCase<Inverse>> {
         vec![
-            ErrorCase::new(Inverse, &[&[2, 3]], "inverse: the matrices of [2, 3] are not square"),
+            ErrorCase::new(Inverse, &[&[2, 3]], "inverse: the matrices of [2, 3] are 2 by 3, not square"),
             ErrorCase::new(Inverse, &[&[3]], "inverse: shape [3] is no matrix"),
         ]
     }
@@ -61,11 +62,12 @@ impl Op for Solve {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        Ok(solution::<Self>(inputs)?.into())
+        let [a, b] = arity::<Self, _>(inputs);
+        Ok(solution(Self::NAME, a, b)?.into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
-        (solved::<Self>(inputs, |a, b| a.clone().lu().solve(b)), ())
+        (solved::<Self>(inputs, |a, b| Lu::new(a).solve(b)), ())
     }
 
     fn backward<V: Value>(&self, cx: &mut Backward<'_, V>, _: &()) {
@@ -96,12 +98,16 @@ impl Op for Solve {
 
     fn error_cases() -> Vec<ErrorCase<Solve>> {
         vec![
-            ErrorCase::new(Solve, &[&[2, 3], &[2, 1]], "solve: the matrices of [2, 3] are not square"),
+            ErrorCase::new(
+                Solve,
+                &[&[2, 3], &[2, 1]],
+                "solve: the matrices of [2, 3] are 2 by 3, not square",
+            ),
             ErrorCase::new(Solve, &[&[2, 2], &[2]], "solve: the right side has shape [2], not [.., 2, k]"),
             ErrorCase::new(
                 Solve,
                 &[&[2, 2], &[3, 1]],
-                "solve: [2, 2] by [3, 1]: 2 equations, but 3 right sides",
+                "solve: [2, 2] by [3, 1]: 2 equations need a right side [.., 2, k], not one of 3 rows",
             ),
             ErrorCase::new(Solve, &[&[3, 2, 2], &[4, 2, 1]], "solve: shapes [3] and [4] do not broadcast"),
         ]
@@ -122,12 +128,13 @@ impl Op for TriangularSolve {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        Ok(solution::<Self>(inputs)?.into())
+        let [a, b] = arity::<Self, _>(inputs);
+        Ok(solution(Self::NAME, a, b)?.into())
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
         let solve = |a: &Matrix, b: &Matrix| {
-            if self.upper { a.solve_upper_triangular(b) } else { a.solve_lower_triangular(b) }
+            if self.upper { solve_upper(a, b.clone()) } else { solve_lower(a, b.clone()) }
         };
         (solved::<Self>(inputs, solve), ())
     }
@@ -166,15 +173,21 @@ impl Op for TriangularSolve {
             ErrorCase::new(
                 op,
                 &[&[2, 3], &[2, 1]],
-                "triangular_solve: the matrices of [2, 3] are not square",
+                "triangular_solve: the matrices of [2, 3] are 2 by 3, not square",
             ),
             ErrorCase::new(op, &[&[2, 2], &[2]], "triangular_solve: the right side has shape [2]"),
         ]
     }
 }
 
+/// The inverse, if there is one; of few rows by the library's closed formulas.
+pub(crate) fn inverse(a: &Matrix) -> Option<Matrix> {
+    let n = a.nrows();
+    if n <= 4 { a.clone().try_inverse() } else { Lu::new(a).solve(&Matrix::identity(n, n)) }
+}
+
 fn solved<O: Op>(inputs: &[&Tensor], solve: impl Fn(&Matrix, &Matrix) -> Option<Matrix> + Sync) -> Outputs {
-    let shape = solution::<O>(&[inputs[0].shape(), inputs[1].shape()]).or_fail();
+    let shape = solution(O::NAME, inputs[0].shape(), inputs[1].shape()).or_fail();
     let (batch, size) = shape.split_at(shape.rank() - 2);
     let [x] = each(inputs, batch, [size], |m| Some([solve(&m[0], &m[1])?]));
     x.into()

@@ -75,7 +75,7 @@ impl Op for Eigh {
     }
 
     fn error_cases() -> Vec<ErrorCase<Eigh>> {
-        vec![ErrorCase::new(Eigh, &[&[2, 3]], "eigh: the matrices of [2, 3] are not square")]
+        vec![ErrorCase::new(Eigh, &[&[2, 3]], "eigh: the matrices of [2, 3] are 2 by 3, not square")]
     }
 }
 

@@ -64,6 +64,10 @@ fn a_run_its_continuation_and_a_training() {
     trainer.fit(&mut net, &data, 3, |y, labels| y.cross_entropy(labels), &mut [&mut evaluate, &mut writer]);
     writer.add_distributions(&distributions).unwrap();
     writer.flush().unwrap();
+
+    let mut writer = SummaryWriter::new(folder.join("batches")).unwrap().each_batch();
+    trainer.fit(&mut net, &data, 2, |y, labels| y.cross_entropy(labels), &mut [&mut writer]);
+    writer.flush().unwrap();
 }
 
 #[test]

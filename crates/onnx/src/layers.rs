@@ -33,12 +33,12 @@ pub(crate) fn translate(step: &mut Step<'_>) -> Translated {
         "unfold" => unfold(step, inputs[0]),
         "conv2d_input_grad" => {
             let op: Conv2dInputGrad = step.op();
-            transposed(step, &inputs, &op)?
+            transposed(step, &inputs, &op)
         }
         "max_pool2d" => {
             let MaxPool2d { windows } = step.op();
-            let attributes = pool(&windows)?;
-            step.graph.node("MaxPool", &inputs, attributes)
+            let options = sliding(&windows, &step.shapes[0][2..])?;
+            step.graph.node("MaxPool", &inputs, pool(&options))
         }
         "avg_pool2d" => {
             let AvgPool2d { windows } = step.op();
@@ -176,35 +176,43 @@ fn unfold(step: &mut Step<'_>, x: &str) -> Name {
     step.graph.reshape(&patches, &step.shape)
 }
 
-fn transposed(step: &mut Step<'_>, inputs: &[&str], op: &Conv2dInputGrad) -> Result<Name, &'static str> {
+fn transposed(step: &mut Step<'_>, inputs: &[&str], op: &Conv2dInputGrad) -> Name {
     let kernel = &step.shapes[0][2..];
     let options = &op.options;
-    let mut more = [0; 2];
-    for axis in 0..2 {
-        let whole = (step.shapes[1][2 + axis] - 1) * options.stride[axis]
-            + options.dilation[axis] * (kernel[axis] - 1)
-            + 1;
-        more[axis] = (op.size[axis] + 2 * options.padding[axis])
-            .checked_sub(whole)
-            .ok_or("cuts off more than its padding does")?;
-    }
+    // What the convolution's last kernel did not reach.
+    let more = [0, 1].map(|axis| {
+        let steps = (step.shapes[1][2 + axis] - 1) * options.stride[axis];
+        let reached = steps + options.dilation[axis] * (kernel[axis] - 1) + 1;
+        op.size[axis] + 2 * options.padding[axis] - reached
+    });
     let mut attributes = moves(options, kernel);
     attributes.push(ints("output_padding", more));
-    Ok(step.graph.node("ConvTranspose", &[inputs[1], inputs[0]], attributes))
+    step.graph.node("ConvTranspose", &[inputs[1], inputs[0]], attributes)
 }
 
-fn pool(windows: &Pool2d) -> Result<Vec<crate::proto::Attribute>, &'static str> {
-    let Pool2d::Sliding(options) = windows else {
-        return Err("has windows of several sizes, which ONNX's poolings have not");
-    };
+/// Windows of one size at even distances, which those of adaptive poolings are where their number divides the image's size.
+fn sliding(windows: &Pool2d, image: &[usize]) -> Result<PoolOptions<2>, &'static str> {
+    match *windows {
+        Pool2d::Sliding(options) => Ok(options),
+        Pool2d::Adaptive { output: [rows, columns] }
+            if image[0].is_multiple_of(rows) && image[1].is_multiple_of(columns) =>
+        {
+            Ok(PoolOptions::from([image[0] / rows, image[1] / columns]))
+        }
+        Pool2d::Adaptive { .. } => Err("has windows of several sizes, which ONNX's poolings have not: \
+            give sizes that divide those of the image"),
+    }
+}
+
+fn pool(options: &PoolOptions<2>) -> Vec<crate::proto::Attribute> {
     let PoolOptions { kernel, stride, padding: [top, left], dilation, ceil_mode, .. } = *options;
-    Ok(vec![
+    vec![
         ints("kernel_shape", kernel),
         ints("strides", stride),
         ints("pads", [top, left, top, left]),
         ints("dilations", dilation),
         int("ceil_mode", ceil_mode.into()),
-    ])
+    ]
 }
 
 fn average(step: &mut Step<'_>, inputs: &[&str], windows: &Pool2d) -> Result<Name, &'static str> {
@@ -212,13 +220,13 @@ fn average(step: &mut Step<'_>, inputs: &[&str], windows: &Pool2d) -> Result<Nam
     if step.shape[2..] == [1, 1] && matches!(windows, Pool2d::Adaptive { .. }) {
         return Ok(step.graph.node("GlobalAveragePool", inputs, vec![]));
     }
-    let mut attributes = pool(windows)?;
-    if let Pool2d::Sliding(options) = windows {
-        if options.divisor_override.is_some() {
-            return Err("divides by a number of its own, which ONNX's does not");
-        }
-        attributes.push(int("count_include_pad", options.count_include_pad.into()));
+    let options = sliding(windows, &step.shapes[0][2..])?;
+    if options.divisor_override.is_some() {
+        return Err("divides by a number of its own, which ONNX's does not: \
+            leave divisor_override out and multiply the means");
     }
+    let mut attributes = pool(&options);
+    attributes.push(int("count_include_pad", options.count_include_pad.into()));
     Ok(step.graph.node("AveragePool", inputs, attributes))
 }
 
@@ -257,8 +265,8 @@ fn interpolate(step: &mut Step<'_>, x: &str) -> Result<Name, &'static str> {
     }
     let mut attributes = vec![text("mode", mode), text("coordinate_transformation_mode", corners)];
     attributes.extend(nearest.map(|nearest| text("nearest_mode", nearest)));
-    attributes.push(ints("axes", [axis]));
-    let sizes = step.graph.sizes(&[size]);
+    // Of all axes: that an attribute names one of them is not known to every runtime.
+    let sizes = step.graph.sizes(&step.shape);
     Ok(step.graph.node("Resize", &[x, "", "", &sizes], attributes))
 }
 

@@ -91,16 +91,18 @@ impl<'a, 't> Export<'a, 't> {
     /// The file.
     ///
     /// # Errors
-    /// When there are no outputs, two of the inputs, outputs and parameters have one name, the variables live on different tapes, or an operation has
-    /// no counterpart in ONNX.
+    /// When there are no outputs, two of the inputs, outputs and parameters have one name, the variables live on different tapes, nothing that the outputs
+    /// come from reads an input, or an operation has no counterpart in ONNX.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ExportError> {
         let Some((_, first)) = self.outputs.first() else {
-            return Err(ExportError("there are no outputs to write".into()));
+            return Err(ExportError("there are no outputs to write: Export::output names one".into()));
         };
         let tape: &Tape = first.tape();
         let vars = || self.inputs.iter().chain(&self.outputs);
         if let Some((name, _)) = vars().find(|(_, var)| !std::ptr::eq(var.tape(), tape)) {
-            return Err(ExportError(format!("{name:?} lives on another tape than the first output")));
+            return Err(ExportError(format!(
+                "{name:?} lives on another tape than the first output: a file holds what one tape has recorded"
+            )));
         }
         let params = self.model.params();
         let of_params = params.iter().map(|(name, _)| name);
@@ -109,7 +111,10 @@ impl<'a, 't> Export<'a, 't> {
             vars().map(|(name, _)| name).chain(of_indices).chain(of_params).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(ExportError(format!("two inputs, outputs or parameters are called {:?}", twice[0])));
+            return Err(ExportError(format!(
+                "two inputs, outputs or parameters are called {:?}: each needs a name of its own",
+                twice[0]
+            )));
         }
         let graph = translate::graph(tape, self.model, &self.inputs, &self.indices, &self.outputs)?;
         let model = proto::Model {

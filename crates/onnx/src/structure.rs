@@ -76,12 +76,16 @@ fn padded(step: &mut Step<'_>) -> Result<Name, &'static str> {
     let axis = front(axis, &step.shapes[0]);
     let range = slice.resolve(axis, &step.shape).or_fail();
     if range.step != 1 {
-        return Err("puts zeros between elements, which ONNX's padding does not");
+        return Err(
+            "puts zeros between elements, which ONNX's padding does not: the gradient of a slice with step 1 has a counterpart",
+        );
     }
-    let behind = size - range.first - range.len;
-    let widths = step.graph.sizes(&[range.first, behind]);
-    let (none, axes, x) = (step.graph.number(0.0), step.graph.sizes(&[axis]), step.input(0).to_owned());
-    Ok(step.graph.node("Pad", &[&x, &widths, &none, &axes], vec![]))
+    // Before and behind, of all axes: that an input names one of them is not known to every runtime.
+    let mut widths = vec![0; 2 * step.shape.rank()];
+    widths[axis] = range.first;
+    widths[step.shape.rank() + axis] = size - range.first - range.len;
+    let (widths, none, x) = (step.graph.sizes(&widths), step.graph.number(0.0), step.input(0).to_owned());
+    Ok(step.graph.node("Pad", &[&x, &widths, &none], vec![]))
 }
 
 fn reduced(step: &mut Step<'_>) -> Option<Name> {

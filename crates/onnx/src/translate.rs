@@ -100,10 +100,11 @@ pub(crate) fn graph(
             tape,
             position,
         };
-        let refuse = |why: &str| Err(ExportError(format!("{name} ({}) {why}", value.location)));
+        let (file, line) = (value.location.file(), value.location.line());
+        let refuse = |why: &str| Err(ExportError(format!("{name} ({file}:{line}) {why}")));
         let translated = match translated(&mut step) {
             Ok(Some(translated)) => translated,
-            Ok(None) => return refuse("has no counterpart in ONNX"),
+            Ok(None) => return refuse("has no counterpart in ONNX: write it with operations that have one"),
             Err(why) => return refuse(why),
         };
         translated.into_iter().enumerate().for_each(|(k, name)| {
@@ -124,6 +125,13 @@ pub(crate) fn graph(
     // What is only a shape to an operation, as zeros to a sum may be, is read by no node.
     let read: HashSet<&String> = graph.nodes.iter().flat_map(|node| &node.input).collect();
     graph.constants.retain(|tensor| read.contains(&tensor.name));
+    // What a model read in place of an input would stand in the file as a constant.
+    let of_inputs = inputs.iter().map(|(name, _)| name).chain(indices.iter().map(|(name, _)| name));
+    if let Some(unread) = of_inputs.into_iter().find(|name| !read.contains(name)) {
+        return Err(ExportError(format!(
+            "no output is computed from the input {unread:?}: name the very variable, or the very indices, that the model read"
+        )));
+    }
     Ok(proto::Graph {
         node: graph.nodes,
         name: "gradus".into(),

@@ -1,7 +1,7 @@
 //! The files of operations and layers: the same as those that onnxruntime was seen to run with gradus's numbers.
 //!
-//! `ONNX_DIR=somewhere cargo test -p gradus-onnx` writes the files, with their inputs and outputs, for `runtime.py`, which
-//! runs them; `UPDATE=1` writes their digests to `digests.txt`, which is to be done after that.
+//! `ONNX_DIR=somewhere cargo test -p gradus-onnx` writes the files, with their inputs and outputs, for `runtime.py` and
+//! `second_runtime`, which run them; `UPDATE=1` writes their digests to `digests.txt`, which is to be done after that.
 
 use gradus_autograd::prelude::*;
 use gradus_nn::*;
@@ -38,7 +38,7 @@ fn case(
     Case { name: name.into(), file: export.to_bytes(), values, words: Vec::new() }
 }
 
-fn normal(shape: &[usize], seed: u64) -> Tensor {
+pub(crate) fn normal(shape: &[usize], seed: u64) -> Tensor {
     Tensor::randn(shape, &mut Rng::seed(seed))
 }
 
@@ -167,6 +167,8 @@ fn layers() -> Vec<Case> {
         layer("AvgPool2d with padding", AvgPool2d::new(3).stride(2).padding(1), &[2, 3, 8, 6]),
         layer("GlobalAvgPool2d", GlobalAvgPool2d, &[2, 3, 5, 4]),
         layer("AdaptiveAvgPool2d to one", AdaptiveAvgPool2d::new(1), &[2, 3, 5, 4]),
+        layer("AdaptiveAvgPool2d of equal windows", AdaptiveAvgPool2d::new([2, 3]), &[2, 3, 4, 6]),
+        layer("AdaptiveMaxPool2d of equal windows", AdaptiveMaxPool2d::new([2, 1]), &[2, 3, 4, 5]),
         layer("LpPool2d", LpPool2d::new(2.0, 2), &[2, 3, 6, 4]),
         layer("BatchNorm1d", BatchNorm1d::new(4), &[5, 4]),
         layer("BatchNorm2d", BatchNorm2d::new(4), &[2, 4, 3, 3]),
@@ -317,34 +319,4 @@ fn the_files_are_those_that_onnxruntime_ran() {
         digests == seen,
         "other files than those that onnxruntime was seen to run: {changed:?}. Run tests/runtime.py, then UPDATE=1"
     );
-}
-
-#[test]
-fn what_onnx_has_no_word_for_is_refused_by_name_and_line() {
-    let said = |f: &dyn for<'t> Fn(Var<'t>) -> Var<'t>, tape: &Tape| {
-        let x = tape.var(normal(&[4, 4], 1));
-        Export::of(&Sequential::new()).input("x", x).output("y", f(x)).to_bytes().unwrap_err().to_string()
-    };
-    let refused = said(&|x| x.atan2(&x), &Tape::evaluating());
-    assert!(refused.starts_with("onnx: atan2 (crates/onnx/tests/files.rs:"), "{refused}");
-    assert!(refused.ends_with(") has no counterpart in ONNX"), "{refused}");
-    let refused = said(&|x| x.dropout(0.5), &Tape::training(1));
-    assert!(refused.contains("dropout") && refused.ends_with("Tape::evaluating() records none"), "{refused}");
-    let norm = BatchNorm1d::new(4);
-    let refused = said(&|x| norm.forward(x), &Tape::training(1));
-    assert!(refused.contains("was recorded in training"), "{refused}");
-    let tape = Tape::evaluating();
-    let x = tape.var(1.0);
-    let empty = Sequential::new();
-    assert_eq!(Export::of(&empty).to_bytes().unwrap_err().to_string(), "onnx: there are no outputs to write");
-    let twice = Export::of(&empty).input("x", x).output("x", x.exp()).to_bytes().unwrap_err();
-    assert_eq!(twice.to_string(), "onnx: two inputs, outputs or parameters are called \"x\"");
-    let layer = Linear::new(1, 1, &mut Rng::seed(0));
-    let taken = Export::of(&layer).output("bias", x).to_bytes().unwrap_err();
-    assert_eq!(taken.to_string(), "onnx: two inputs, outputs or parameters are called \"bias\"");
-    let other = Tape::evaluating();
-    let apart = Export::of(&empty).input("x", other.var(1.0)).output("y", x).to_bytes().unwrap_err();
-    assert_eq!(apart.to_string(), "onnx: \"x\" lives on another tape than the first output");
-    let unwritten = Export::of(&empty).output("y", x).save("/nowhere/model.onnx").unwrap_err().to_string();
-    assert!(unwritten.contains("/nowhere/model.onnx"), "{unwritten}");
 }

@@ -43,7 +43,11 @@ pub(super) fn html(distributions: &Distributions) -> String {
         }
         out += &folded(&format!("Numbers of {}", count(series.len(), noun)), &numbers(title, &series));
     }
-    if out.is_empty() { "<p class=\"empty\">nothing was looked at</p>\n".into() } else { out }
+    if out.is_empty() {
+        return "<p class=\"empty\">nothing was looked at</p>\n".into();
+    }
+    let legend = "From left to right the steps of the run, upwards the numbers; the stronger the colour, the more elements are there.";
+    format!("<p class=\"dim\">{legend}</p>\n{out}")
 }
 
 /// From left to right the steps, from below to above the numbers; the more of them, the thicker.

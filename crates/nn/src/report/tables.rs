@@ -16,10 +16,11 @@ pub(super) fn summary(summary: &Summary) -> String {
             vec![
                 Cell::Code(row.layer.clone().unwrap_or_default()),
                 Cell::Text(row.ops.join(" ")),
-                Cell::Text(row.output.to_string()),
+                // Shapes and sizes stay on their lines.
+                Cell::Text(row.output.to_string().replace(' ', "\u{a0}")),
                 Cell::Number(if row.params == 0 { String::new() } else { grouped(row.params) }),
                 Cell::Number(grouped(row.flops as usize)),
-                Cell::Text(row.sees()),
+                Cell::Text(row.sees().replace(' ', "\u{a0}")),
             ]
         })
         .collect();

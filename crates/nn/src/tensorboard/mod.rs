@@ -6,7 +6,7 @@ mod records;
 use crate::{
     data::images::encode_tensor,
     save::DataError,
-    train::{Callback, Distributions, Epoch, Kind, Record, Snapshot},
+    train::{Callback, Distributions, Epoch, Kind, Progress, Record, Snapshot},
 };
 use gradus_tensor::Tensor;
 use prost::Message;
@@ -22,7 +22,7 @@ use std::{
 /// Writes numbers, histograms and images of a run for TensorBoard, into an event file in a folder: `tensorboard --logdir FOLDER`.
 ///
 /// It is a [`Callback`] of a trainer: after each epoch it writes all metrics that are in the record by then, so it stands behind the callbacks
-/// that put them in. In a group rank 0 alone writes. A failure ends no training: it is kept, and [`flush`](SummaryWriter::flush) returns
+/// that put them in. With [`each_batch`](SummaryWriter::each_batch) it writes the losses of batches too. In a group rank 0 alone writes. A failure ends no training: it is kept, and [`flush`](SummaryWriter::flush) returns
 /// it.
 ///
 /// ```
@@ -49,6 +49,8 @@ pub struct SummaryWriter {
     path: PathBuf,
     /// What failed while a trainer called.
     failed: Option<DataError>,
+    /// The batches of the run so far, where a trainer's steps count these.
+    batches: Option<u64>,
 }
 
 impl SummaryWriter {
@@ -60,7 +62,7 @@ impl SummaryWriter {
         let folder = folder.as_ref();
         fs::create_dir_all(folder).map_err(|error| DataError::new(folder, error))?;
         let (path, file) = create(folder)?;
-        let mut writer = SummaryWriter { file: BufWriter::new(file), path, failed: None };
+        let mut writer = SummaryWriter { file: BufWriter::new(file), path, failed: None, batches: None };
         writer.write(0, What::FileVersion("brain.Event:2".into()))?;
         writer.flush()?;
         Ok(writer)
@@ -68,7 +70,7 @@ impl SummaryWriter {
 
     /// A new event file that goes on where a run was saved: TensorBoard drops what earlier files of the folder have from this step on, as of
     /// epochs that were trained after the last checkpoint and are trained again. It does so for all tags, so their steps must count the same:
-    /// epochs, if a trainer calls.
+    /// epochs, or batches, if a trainer calls.
     ///
     /// # Errors
     /// As [`new`](SummaryWriter::new).
@@ -77,6 +79,25 @@ impl SummaryWriter {
         writer.write(step, What::SessionLog(SessionLog { status: proto::START }))?;
         writer.flush()?;
         Ok(writer)
+    }
+
+    /// As a callback writes the loss of each batch too, as `batch_loss`. Its steps are then batches, counted over the whole run, those of the
+    /// epochs' metrics as well: a run that [goes on](SummaryWriter::resume) after epoch `e` of `b` batches each does so at step `e b + 1`.
+    ///
+    /// ```
+    /// # use gradus_autograd::prelude::*;
+    /// # use gradus_nn::{Adam, Linear, data::digits, tensorboard::SummaryWriter, train::Trainer};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let digits = digits::load().map_inputs(|images| images.reshape([1797, 64]));
+    /// # let (mut net, mut trainer) = (Linear::new(64, 10, &mut Rng::seed(0)), Trainer::new(Adam::new(0.01), 100, 1));
+    /// let mut writer = SummaryWriter::new(dir.path())?.each_batch(); // batch_loss at 1 to 36, loss and lr at 18 and 36
+    /// trainer.fit(&mut net, &digits, 2, |y, labels| y.cross_entropy(labels), &mut [&mut writer]);
+    /// writer.flush()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn each_batch(mut self) -> SummaryWriter {
+        self.batches = Some(0);
+        self
     }
 
     /// Writes a number, as an f32. Tags with a common beginning up to a slash, as `loss/train` and `loss/validation`, are shown together.
@@ -143,6 +164,13 @@ impl SummaryWriter {
         self.file.flush().map_err(|error| DataError::new(&self.path, error))
     }
 
+    /// What a trainer has called for, on the rank that writes, unless something failed before.
+    fn called(&mut self, rank: usize, write: impl FnOnce(&mut SummaryWriter) -> Result<(), DataError>) {
+        if rank == 0 && self.failed.is_none() {
+            self.failed = write(self).err();
+        }
+    }
+
     fn show(
         &mut self,
         step: u64,
@@ -166,10 +194,20 @@ impl SummaryWriter {
 }
 
 impl<M> Callback<M> for SummaryWriter {
-    fn on_epoch(&mut self, epoch: &mut Epoch<'_, M>) {
-        if epoch.rank() == 0 && self.failed.is_none() {
-            self.failed = self.add_record(&epoch.record, epoch.number).and_then(|()| self.flush()).err();
+    fn on_batch(&mut self, progress: &Progress) {
+        if let Some(batches) = &mut self.batches {
+            let step = (progress.epoch - 1) * progress.batches as u64 + progress.batch as u64;
+            *batches = step;
+            self.called(progress.rank, |writer| writer.add_scalar("batch_loss", progress.loss, step));
         }
+    }
+
+    fn on_epoch(&mut self, epoch: &mut Epoch<'_, M>) {
+        let step = self.batches.unwrap_or(epoch.number);
+        self.called(epoch.rank(), |writer| {
+            writer.add_record(&epoch.record, step)?;
+            writer.flush()
+        });
     }
 }
 
@@ -215,7 +253,10 @@ fn histogram(snapshot: &Snapshot) -> Option<Shown> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Value, *};
+    use crate::{Linear, Sgd, data::Dataset, group::LocalGroup, train::Trainer};
+    use gradus_autograd::prelude::*;
+    use std::collections::BTreeMap;
 
     /// As TensorBoard's own writer writes the same events: tests/golden/events.py.
     #[test]
@@ -247,6 +288,43 @@ mod tests {
         }
         let golden = include_bytes!("../../tests/golden/events.tfevents");
         assert!(bytes == golden, "{} bytes for {}", bytes.len(), golden.len());
+    }
+
+    /// The steps at which a file has each tag.
+    fn steps(path: &Path) -> BTreeMap<String, Vec<i64>> {
+        let (bytes, mut at, mut found) = (fs::read(path).unwrap(), 0, BTreeMap::<String, Vec<i64>>::new());
+        while at < bytes.len() {
+            let length = u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+            let event = Event::decode(&bytes[at + 12..][..length]).unwrap();
+            if let Some(What::Summary(summary)) = event.what {
+                summary
+                    .value
+                    .into_iter()
+                    .for_each(|value| found.entry(value.tag).or_default().push(event.step));
+            }
+            at += 12 + length + 4;
+        }
+        found
+    }
+
+    #[test]
+    fn each_batch_is_a_step_over_the_whole_run_and_rank_0_alone_writes() {
+        let data = Dataset::new(Tensor::ones([7, 1]), Tensor::ones([7, 1]));
+        let files = LocalGroup::run(2, |mut group| {
+            let dir = tempfile::tempdir().unwrap();
+            let mut writer = SummaryWriter::new(dir.path()).unwrap().each_batch();
+            let mut net = Linear::new(1, 1, &mut Rng::seed(0));
+            let mut trainer = Trainer::new(Sgd::new(0.01), 3, 1);
+            for _ in 0..2 {
+                let run = &mut trainer.group(&mut group);
+                run.fit(&mut net, &data, 1, |y, _| y.square().mean(), &mut [&mut writer]).unwrap();
+            }
+            writer.flush().unwrap();
+            steps(&writer.path)
+        });
+        let expected = [("batch_loss", vec![1, 2, 3, 4, 5, 6]), ("loss", vec![3, 6]), ("lr", vec![3, 6])];
+        assert_eq!(files[0], expected.map(|(tag, steps)| (tag.to_owned(), steps)).into());
+        assert!(files[1].is_empty());
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub struct Progress {
     pub batches: usize,
     /// The loss of this batch; NaN when all its labels are ignored.
     pub loss: f64,
+    /// The number of this rank in the group that trains; 0 without one.
+    pub rank: usize,
 }
 
 /// An epoch that has ended.

@@ -137,8 +137,13 @@ impl<O: Optimizer> Trainer<O> {
             } else {
                 held = Some((weight, gradients));
             }
-            let progress =
-                Progress { epoch: self.epochs() + 1, batch: i + 1, batches: count, loss: batch.loss };
+            let progress = Progress {
+                epoch: self.epochs() + 1,
+                batch: i + 1,
+                batches: count,
+                loss: batch.loss,
+                rank: group.rank(),
+            };
             for callback in callbacks.iter_mut() {
                 callback.on_batch(&progress);
             }

@@ -89,6 +89,10 @@ def read(folder):
     assert sorted(trained.Tags()["scalars"]) == ["loss", "lr", "val_accuracy"], trained.Tags()
     assert [e.step for e in trained.Scalars("loss")] == [1, 2, 3]
     assert sorted(trained.Tags()["histograms"])[:2] == ["activations/linear", "gradients/bias"], trained.Tags()
+    batches = EventAccumulator(str(folder / "batches"), {SCALARS: 0}).Reload()
+    # Epochs 4 and 5 of that trainer, of 18 batches each.
+    assert [e.step for e in batches.Scalars("batch_loss")] == list(range(55, 91))
+    assert [e.step for e in batches.Scalars("loss")] == [72, 90]
     print("TensorBoard reads what was written")
 
 
