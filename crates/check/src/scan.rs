@@ -47,8 +47,8 @@ pub(crate) struct Scan {
     pub(crate) rungs: Vec<Rung>,
     /// The spacing of points and the noise found there, from wide to narrow.
     pub(crate) roughness: Vec<(f64, Noise)>,
-    /// Whether the noise of the values is known beforehand.
-    is_known: bool,
+    /// The noise that does not vanish with the step.
+    floor: f64,
     /// The noise that rounding inside of the function makes of its values, where it does not show at small spacings.
     pub(crate) inner: f64,
     pub(crate) central: Option<Confirmed>,
@@ -63,9 +63,9 @@ impl Scan {
         let rungs = rungs(ladder);
         let roughness = roughness(ladder, &rungs);
         let inner = inner(ladder, &rungs, &roughness);
-        let is_known = ladder.line.noise > 0.0 && !is_noisier(ladder, &roughness);
+        let floor = floor(ladder, &rungs, &roughness);
         let (central, left, right, over_roughness) = (None, None, None, None);
-        let mut scan = Scan { rungs, roughness, is_known, inner, central, left, right, over_roughness };
+        let mut scan = Scan { rungs, roughness, floor, inner, central, left, right, over_roughness };
         scan.central = scan.confirmed(ladder, Side::Both);
         scan.left = scan.confirmed(ladder, Side::Left);
         scan.right = scan.confirmed(ladder, Side::Right);
@@ -73,28 +73,9 @@ impl Scan {
         scan
     }
 
-    /// The largest noise that values have at spacings up to about this step. It does not vanish with the step: values that
-    /// are all the same by chance are no sign of that, unless their noise is known.
+    /// The largest noise that values have at spacings up to about this step, and what of it does not vanish.
     pub(crate) fn noise_up_to(&self, step: f64) -> f64 {
-        if self.is_known {
-            return self.noise_within(step);
-        }
-        let levels = self.roughness.iter().map(|(_, noise)| noise.level).filter(|&level| level > 0.0);
-        let mut levels: Vec<f64> = levels.collect();
-        levels.sort_by(f64::total_cmp);
-        // A kink far away shows at one or two spacings alone, and rounding may vanish at one by chance.
-        let is_by_chance = |level: f64| level <= f64::EPSILON * self.size();
-        let least = match levels[..] {
-            [least, next, _, ..] => {
-                if is_by_chance(least) {
-                    next
-                } else {
-                    least
-                }
-            }
-            _ => 0.0,
-        };
-        self.noise_within(step).max(DEVIATIONS * least)
+        self.noise_within(step).max(self.floor)
     }
 
     /// The largest noise that values have at spacings up to about this step, as measured, or by rounding inside: it may be none.
@@ -396,15 +377,40 @@ fn roughness(ladder: &mut Ladder<'_>, rungs: &[Rung]) -> Vec<(f64, Noise)> {
     found
 }
 
-/// Whether values far nearer than the variable is large have more noise than is said to be known.
-fn is_noisier(ladder: &mut Ladder<'_>, roughness: &[(f64, Noise)]) -> bool {
-    let scale = ladder.line.scale;
-    let narrow = ladder.rung(Ladder::exponent(SMOOTH * scale));
-    let known = CLEAR * ladder.known_noise(&narrow);
-    let is_more = |(spacing, noise): &&(f64, Noise)| {
-        *spacing <= SMOOTH * scale && noise.detected && noise.level > known
+/// The noise that does not vanish with the step: values that are all the same by chance are no sign of that, unless their noise is
+/// known, and is no more than that.
+fn floor(ladder: &mut Ladder<'_>, rungs: &[Rung], roughness: &[(f64, Noise)]) -> f64 {
+    if ladder.line.noise > 0.0 {
+        return unknown(ladder, roughness).unwrap_or(0.0);
+    }
+    let levels = roughness.iter().map(|(_, noise)| noise.level).filter(|&level| level > 0.0);
+    let mut levels: Vec<f64> = levels.collect();
+    levels.sort_by(f64::total_cmp);
+    // A kink far away shows at one or two spacings alone, and rounding may vanish at one by chance.
+    let is_by_chance = |level: f64| level <= f64::EPSILON * rungs.last().map_or(0.0, |rung| rung.size);
+    let least = match levels[..] {
+        [least, next, _, ..] => {
+            if is_by_chance(least) {
+                next
+            } else {
+                least
+            }
+        }
+        _ => 0.0,
     };
-    roughness.iter().filter(is_more).count() >= 3
+    DEVIATIONS * least
+}
+
+/// The noise of values at the narrowest spacings that have any, if it is more than is said to be known: at most of them, for a
+/// spacing at which each value is one rounding further shows none.
+fn unknown(ladder: &mut Ladder<'_>, roughness: &[(f64, Noise)]) -> Option<f64> {
+    let rung = ladder.rung(Ladder::exponent(SMOOTH * ladder.line.scale));
+    let known = CLEAR * ladder.known_noise(&rung);
+    let narrow = roughness.iter().rev().map(|(_, noise)| noise).filter(|noise| noise.level > 0.0).take(5);
+    let mut more: Vec<f64> =
+        narrow.filter(|noise| noise.detected && noise.level > known).map(|noise| noise.level).collect();
+    more.sort_by(f64::total_cmp);
+    (more.len() >= 3).then(|| DEVIATIONS * more[more.len() / 2])
 }
 
 /// The largest noise that is no more than rounding numbers of the size of the variable makes, at the steepest slope there is
