@@ -334,3 +334,10 @@ fn no_alarm_in_random_models() {
 fn no_alarm_in_twenty_thousand_random_models() {
     no_alarms(1_000..21_000);
 }
+
+/// Seeds that were run when the checker was done.
+#[test]
+#[ignore = "it is long"]
+fn no_alarm_in_twenty_thousand_other_models() {
+    no_alarms(100_000..120_000);
+}
