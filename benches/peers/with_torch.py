@@ -160,6 +160,7 @@ def fb(make_in, f):
     return make
 
 
+fixed("gelu_fb_1M", fb(lambda: (g(1 << 20),), F.gelu))
 fixed("cross_entropy_fb_512x1000", fb(lambda: (g(512, 1000), torch.randint(0, 1000, (512,))), F.cross_entropy))
 fixed("layernorm_fb_512x768", fb(lambda: (g(512, 768), g(768), g(768)), lambda x, w_, b: F.layer_norm(x, (768,), w_, b)))
 fixed("batchnorm_fb_64x64x28x28", fb(lambda: (g(64, 64, 28, 28), g(64), g(64)), lambda x, w_, b: F.batch_norm(x, None, None, w_, b, True)))
@@ -185,6 +186,51 @@ for nm, (mk, f) in CONVS.items():
         return lambda: f(*ins)
     fixed(nm + "_fwd", fwd)
     fixed(nm + "_fb", fb(mk, f))
+
+
+def turned():
+    theta = torch.tensor([[[1.0, 0.2, 0.1], [-0.2, 1.0, -0.1]]]).expand(8, 2, 3)
+    return g(8, 64, 56, 56), F.affine_grid(theta, [8, 64, 56, 56], align_corners=False)
+
+
+@w("grid_sample_8x64x56_fwd")
+def _():
+    x, grid = turned()
+    return lambda: F.grid_sample(x, grid, align_corners=False)
+
+
+fixed("grid_sample_8x64x56_fb", fb(turned, lambda x, grid: F.grid_sample(x, grid, align_corners=False)))
+
+
+def square(f):
+    def make():
+        x = g(1024, 1024)
+        return lambda: f(x)
+    return make
+
+
+columns = torch.randint(0, 1024, (1024, 1024))
+for nm, f in {
+    "sort_1024x1024": lambda x: torch.sort(x, dim=1, stable=True),
+    "cumsum_1024x1024": lambda x: x.cumsum(1),
+    "cumsum_axis0_1024x1024": lambda x: x.cumsum(0),
+    "cumprod_1024x1024": lambda x: x.cumprod(1),
+    "gather_1024x1024": lambda x: x.gather(1, columns),
+    "scatter_add_1024x1024": lambda x: torch.zeros(1024, 1024).scatter_add(1, columns, x),
+}.items():
+    fixed(nm, square(f))
+
+
+@w("topk_512x10000_k10")
+def _():
+    x = g(512, 10000)
+    return lambda: x.topk(10, 1)
+
+
+@w("index_select_10000x128_4096")
+def _():
+    x, i = g(10000, 128), torch.randint(0, 10000, (4096,))
+    return lambda: x.index_select(0, i)
 
 
 @w("embedding_fb_10000x128_4096")

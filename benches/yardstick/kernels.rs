@@ -1,7 +1,11 @@
 //! Workloads of single kernels.
 
 use super::workload::Workload;
-use gradus::{prelude::*, tensor::Conv2dOptions};
+use gradus::{
+    autograd::ops::grid_sample::{GridMode, GridPadding},
+    prelude::*,
+    tensor::Conv2dOptions,
+};
 use std::hint::black_box;
 
 pub(super) fn randn(shape: impl AsRef<[usize]>) -> Tensor {
@@ -87,6 +91,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
     for (name, f) in unary {
         all.push(kernel(format!("{name}_1M"), || [randn([MILLION])], move |[x]| f(x)));
     }
+    all.push(forward_backward("gelu_fb_1M", || [randn([MILLION])], |[x]| x.gelu()));
     all.push(kernel("exp_1K", || [randn([1024])], |[x]| x.exp()));
     all.push(kernel("add_1M", || [randn([MILLION]), randn([MILLION])], |[a, b]| a + b));
     all.push(kernel("add_bias_1024x1024", || [randn([1024, 1024]), randn([1024])], |[a, b]| a + b));
@@ -138,6 +143,9 @@ pub(crate) fn workloads() -> Vec<Workload> {
         move |[table]| table.embedding(&words),
     ));
 
+    all.extend(places());
+    all.extend(orders());
+
     all.push(forward_backward(
         "tiny_chain_1000_fb",
         || [randn([4])],
@@ -151,6 +159,58 @@ pub(crate) fn workloads() -> Vec<Workload> {
         },
     ));
     all
+}
+
+/// Images read at the places of slightly turned ones.
+fn places() -> [Workload; 2] {
+    let grid = || {
+        let turned = Tensor::from([[[1.0, 0.2, 0.1], [-0.2, 1.0, -0.1]]]).broadcast_to([8, 2, 3]);
+        turned.affine_grid([56, 56], false)
+    };
+    let (bilinear, zeros) = (GridMode::Bilinear, GridPadding::Zeros);
+    let inputs = move || [randn([8, 64, 56, 56]), grid()];
+    [
+        kernel("grid_sample_8x64x56_fwd", inputs, move |[x, grid]| {
+            x.grid_sample(grid, bilinear, zeros, false)
+        }),
+        forward_backward("grid_sample_8x64x56_fb", inputs, move |[x, grid]| {
+            x.grid_sample(&grid, bilinear, zeros, false)
+        }),
+    ]
+}
+
+/// Orders, running sums, and elements by their numbers.
+fn orders() -> Vec<Workload> {
+    let square = || [randn([1024, 1024])];
+    let columns = random_indices(1024 * 1024, 1024).reshape([1024, 1024]);
+    let (rows, scattered) = (random_indices(4096, 10_000), columns.clone());
+    vec![
+        kernel("sort_1024x1024", square, |[x]| x.sort(1, false).0),
+        kernel("topk_512x10000_k10", || [randn([512, 10_000])], |[x]| x.topk(10, 1, true).0),
+        kernel("cumsum_1024x1024", square, |[x]| x.cumsum(1)),
+        kernel("cumsum_axis0_1024x1024", square, |[x]| x.cumsum(0)),
+        kernel("cumprod_1024x1024", square, |[x]| x.cumprod(1)),
+        indexed("gather_1024x1024", columns, |x, columns| x.gather(1, columns)),
+        indexed("scatter_add_1024x1024", scattered, |x, columns| {
+            Tensor::zeros([1024, 1024]).scatter_add(1, columns, x)
+        }),
+        Workload::new("index_select_10000x128_4096", move || {
+            let (table, rows) = (randn([10_000, 128]), rows.clone());
+            move || {
+                black_box(table.index_select(0, &rows));
+            }
+        }),
+    ]
+}
+
+/// A workload that calls one function of a square of numbers and one of indices.
+fn indexed(name: &str, indices: Indices, f: impl Fn(&Tensor, &Indices) -> Tensor + Copy + 'static) -> Workload {
+    Workload::new(name, move || {
+        let (x, indices) = (randn([1024, 1024]), indices.clone());
+        move || {
+            black_box(f(&x, &indices));
+        }
+    })
 }
 
 /// Convolutions, forward alone and with all gradients.

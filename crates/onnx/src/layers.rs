@@ -7,13 +7,14 @@ use crate::{
 use gradus_autograd::ops::{
     attention::DotProductAttention,
     conv::{Conv2d, Conv2dInputGrad, Unfold},
+    grid_sample::{GridMode, GridPadding, GridSample},
     interpolation::Interpolate,
     linear::CosineSimilarity,
     normalize::{GroupNorm, LayerNorm, LogSoftmax, RmsNorm, Softmax},
     pool::{AvgPool2d, MaxPool2d},
     recurrence::{Cell, Recurrence},
 };
-use gradus_tensor::{Conv2dOptions, Interpolation, Pool2d, PoolOptions, Tensor};
+use gradus_tensor::{Conv2dOptions, GridOptions, Interpolation, Pool2d, PoolOptions, Tensor};
 
 pub(crate) fn translate(step: &mut Step<'_>) -> Translated {
     if step.name == "recurrence" {
@@ -83,6 +84,21 @@ pub(crate) fn translate(step: &mut Step<'_>) -> Translated {
         }
         "dropout" => return Err("was recorded in training; Tape::evaluating() records none"),
         "interpolate" => interpolate(step, inputs[0])?,
+        "grid_sample" => {
+            let GridSample(GridOptions { mode, padding, align_corners }) = step.op();
+            let mode = match mode {
+                GridMode::Bilinear => "linear",
+                GridMode::Nearest => "nearest",
+            };
+            let padding = match padding {
+                GridPadding::Zeros => "zeros",
+                GridPadding::Border => "border",
+                GridPadding::Reflection => "reflection",
+            };
+            let attributes =
+                vec![text("mode", mode), text("padding_mode", padding), int("align_corners", align_corners.into())];
+            step.graph.node("GridSample", &inputs, attributes)
+        }
         _ => return Ok(None),
     };
     Ok(Some(vec![one]))

@@ -3,7 +3,10 @@
 //! `ONNX_DIR=somewhere cargo test -p gradus-onnx` writes the files, with their inputs and outputs, for `runtime.py` and
 //! `second_runtime`, which run them; `UPDATE=1` writes their digests to `digests.txt`, which is to be done after that.
 
-use gradus_autograd::prelude::*;
+use gradus_autograd::{
+    ops::grid_sample::{GridMode, GridPadding},
+    prelude::*,
+};
 use gradus_nn::*;
 use gradus_onnx::{Export, ExportError};
 use std::{env, fmt::Write as _, fs, path::Path};
@@ -124,6 +127,16 @@ fn operations() -> Vec<Case> {
         "logical" |a, b| a.round().logical_and(&b).logical_or(&a.round()).logical_xor(&b.round());
         "select_where" |a, b| a.gt(&b).select_where(&a, &b); "matmul" |a, b| a.t().matmul(&b);
         "cosine" |a, b| a.cosine_similarity(&b, 1);
+    }
+    let images = [normal(&[2, 3, 4, 5], 4), normal(&[2, 3, 2, 2], 5)];
+    for (name, mode, padding, align_corners) in [
+        ("grid_sample", GridMode::Bilinear, GridPadding::Zeros, false),
+        ("grid_sample corners", GridMode::Bilinear, GridPadding::Reflection, true),
+        ("grid_sample nearest", GridMode::Nearest, GridPadding::Border, false),
+    ] {
+        cases.push(case(name, &Sequential::new(), &images, |v| {
+            vec![v[0].grid_sample(&v[1], mode, padding, align_corners)]
+        }));
     }
     cases
 }

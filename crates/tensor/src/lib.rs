@@ -32,6 +32,7 @@ pub use ops::{
         Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvOptions, ConvShape, DirectConvolutions,
         check_conv_bias, direct_convolutions, unfold::UnfoldShape,
     },
+    grid_sample::{GridMode, GridOptions, GridPadding},
     interpolation::{Blend, Interpolation, Resize},
     linear::PackedMatrix,
     normalize::{ChannelNorm, RowNorm, StatisticsOver},

@@ -181,6 +181,7 @@ pub static ALL: &[Spec] = &[
     Spec::of::<pool::PlaneScatter>(),
     Spec::of::<interpolation::Interpolate>(),
     Spec::of::<interpolation::InterpolateGrad>(),
+    Spec::of::<grid_sample::GridSample>(),
     Spec::of::<dropout::Dropout>(),
     Spec::of::<recurrence::Recurrence>(),
     Spec::of::<attention::DotProductAttention>(),

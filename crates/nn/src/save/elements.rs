@@ -4,7 +4,9 @@
 //! Other numbers are rounded to the nearest f32, as they were rounded when they were written; a finite one that would become
 //! infinite is refused.
 
-use super::file::room;
+use super::file::Reason;
+use gradus_tensor::Tensor;
+use std::io::{self, Read, Write};
 
 /// The kind of a file's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,55 +41,98 @@ impl Kind {
         }
     }
 
-    /// The elements of bytes whose length is a multiple of the size, least significant byte first or last.
-    pub(crate) fn decode(self, bytes: &[u8], big_endian: bool) -> Result<Vec<f32>, String> {
+    /// Sets `out` to the elements of so many bytes, least significant byte first or last.
+    pub(crate) fn decode(self, bytes: &[u8], big_endian: bool, out: &mut [f32]) -> Result<(), String> {
+        assert_eq!(bytes.len(), out.len() * self.size(), "whoever knows the shape has looked");
         macro_rules! read {
-            ($type:ty, $convert:expr) => {{
-                let convert: fn($type) -> Result<f32, String> = $convert;
-                let (elements, rest) = bytes.as_chunks::<{ size_of::<$type>() }>();
-                if !rest.is_empty() {
-                    return Err("ends within an element".into());
+            ($set:ident, $type:ty, $convert:expr) => {
+                match big_endian {
+                    true => $set(bytes, out, |x| $convert(<$type>::from_be_bytes(x))),
+                    false => $set(bytes, out, |x| $convert(<$type>::from_le_bytes(x))),
                 }
-                let read = if big_endian { <$type>::from_be_bytes } else { <$type>::from_le_bytes };
-                let mut numbers = room(elements.len())?;
-                for &element in elements {
-                    numbers.push(convert(read(element))?);
-                }
-                Ok(numbers)
-            }};
+            };
         }
         match self {
-            Kind::Bool => read!(u8, |x| match x {
-                0 | 1 => Ok(f32::from(x)),
-                _ => Err(format!("holds {x} as a truth value")),
-            }),
-            Kind::U8 => read!(u8, |x| Ok(f32::from(x))),
-            Kind::I8 => read!(i8, |x| Ok(f32::from(x))),
-            Kind::U16 => read!(u16, |x| Ok(f32::from(x))),
-            Kind::I16 => read!(i16, |x| Ok(f32::from(x))),
-            Kind::U32 => read!(u32, |x: u32| whole(x.into())),
-            Kind::I32 => read!(i32, |x: i32| whole(x.into())),
-            Kind::U64 => read!(u64, |x: u64| whole(x.into())),
-            Kind::I64 => read!(i64, |x: i64| whole(x.into())),
-            Kind::F16 => read!(u16, |x| Ok(small_float(x, 5, 10))),
+            Kind::U8 => read!(set, u8, f32::from),
+            Kind::I8 => read!(set, i8, f32::from),
+            Kind::U16 => read!(set, u16, f32::from),
+            Kind::I16 => read!(set, i16, f32::from),
+            Kind::F16 => read!(set, u16, |x| small_float(x, 5, 10)),
             // The upper half of an f32.
-            Kind::Bf16 => read!(u16, |x| Ok(f32::from_bits(u32::from(x) << 16))),
-            Kind::F32 => read!(f32, Ok),
-            Kind::F64 => read!(f64, rounded),
+            Kind::Bf16 => read!(set, u16, |x| f32::from_bits(u32::from(x) << 16)),
+            Kind::F32 => read!(set, f32, |x| x),
             // Its largest exponent is one of numbers too; all ones alone are NaN.
-            Kind::F8E4m3 => read!(u8, |x: u8| Ok(match x & 0x7f {
+            Kind::F8E4m3 => read!(set, u8, |x: u8| match x & 0x7f {
                 0x7f => f32::NAN.copysign(if x >> 7 == 1 { -1.0 } else { 1.0 }),
                 0x78.. => f32::from(8 + (x & 7)) * 32.0 * if x >> 7 == 1 { -1.0 } else { 1.0 },
                 _ => small_float(x.into(), 4, 3),
-            })),
-            Kind::F8E5m2 => read!(u8, |x: u8| Ok(small_float(x.into(), 5, 2))),
-            Kind::F8E8m0 => read!(u8, |x: u8| Ok(match x {
+            }),
+            Kind::F8E5m2 => read!(set, u8, |x: u8| small_float(x.into(), 5, 2)),
+            Kind::F8E8m0 => read!(set, u8, |x: u8| match x {
                 0xff => f32::NAN,
                 // 2^-127, a subnormal number.
                 0 => f32::from_bits(1 << 22),
                 _ => f32::from_bits(u32::from(x) << 23),
-            })),
+            }),
+            Kind::Bool => return read!(try_set, u8, truth),
+            Kind::U32 => return read!(try_set, u32, |x: u32| whole(x.into())),
+            Kind::I32 => return read!(try_set, i32, |x: i32| whole(x.into())),
+            Kind::U64 => return read!(try_set, u64, |x: u64| whole(x.into())),
+            Kind::I64 => return read!(try_set, i64, |x: i64| whole(x.into())),
+            Kind::F64 => return read!(try_set, f64, rounded),
         }
+        Ok(())
+    }
+
+    /// Sets `out` to the next elements of a file, least significant byte first. No more of it is held in memory than fits
+    /// into a cache.
+    pub(crate) fn read(self, file: &mut impl Read, out: &mut [f32]) -> Result<(), Reason> {
+        let mut bytes = [0; BLOCK];
+        for out in out.chunks_mut(BLOCK / self.size()) {
+            let bytes = &mut bytes[..out.len() * self.size()];
+            file.read_exact(bytes)?;
+            self.decode(bytes, false, out)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many bytes are converted at once.
+const BLOCK: usize = 64 << 10;
+
+/// Writes the elements of a tensor, row-major, least significant byte first.
+pub(crate) fn write_f32s(tensor: &Tensor, file: &mut impl Write) -> io::Result<()> {
+    let tensor = tensor.contiguous();
+    let elements = tensor.as_slice().expect("made contiguous above");
+    let mut bytes = [[0; size_of::<f32>()]; BLOCK / size_of::<f32>()];
+    for elements in elements.chunks(bytes.len()) {
+        bytes.iter_mut().zip(elements).for_each(|(bytes, x)| *bytes = x.to_le_bytes());
+        file.write_all(bytes[..elements.len()].as_flattened())?;
+    }
+    Ok(())
+}
+
+/// Sets each number from its bytes, in a loop that the compiler vectorises.
+fn set<const N: usize>(bytes: &[u8], out: &mut [f32], convert: impl Fn([u8; N]) -> f32) {
+    out.iter_mut().zip(bytes.as_chunks().0).for_each(|(x, bytes)| *x = convert(*bytes));
+}
+
+/// The same with numbers that may be refused.
+fn try_set<const N: usize>(
+    bytes: &[u8],
+    out: &mut [f32],
+    convert: impl Fn([u8; N]) -> Result<f32, String>,
+) -> Result<(), String> {
+    for (x, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+        *x = convert(*bytes)?;
+    }
+    Ok(())
+}
+
+fn truth(x: u8) -> Result<f32, String> {
+    match x {
+        0 | 1 => Ok(x.into()),
+        _ => Err(format!("holds {x} as a truth value")),
     }
 }
 
@@ -108,21 +153,17 @@ fn rounded(x: f64) -> Result<f32, String> {
 }
 
 /// One sign bit, then so many of exponent and of mantissa, as IEEE 754 has them: infinity and NaN at the largest exponent.
+#[inline(always)]
 fn small_float(bits: u16, exponent_bits: u32, mantissa_bits: u32) -> f32 {
     let bits = u32::from(bits);
-    let mantissa = bits & ((1 << mantissa_bits) - 1);
-    let largest = (1 << exponent_bits) - 1;
-    let exponent = bits >> mantissa_bits & largest;
-    let sign = bits >> (exponent_bits + mantissa_bits);
-    let bias = largest >> 1;
-    let magnitude = match exponent {
-        // Subnormal: a multiple of the smallest, which an f32 holds as a normal number.
-        0 => (mantissa as f32 * f32::from_bits((128 - bias - mantissa_bits) << 23)).to_bits(),
-        // Infinity and NaN keep their mantissa.
-        _ if exponent == largest => 0xff << 23 | mantissa << (23 - mantissa_bits),
-        _ => (exponent + 127 - bias) << 23 | mantissa << (23 - mantissa_bits),
-    };
-    f32::from_bits(sign << 31 | magnitude)
+    let sign = bits >> (exponent_bits + mantissa_bits) << 31;
+    // The same fields in an f32, whose exponent counts from 127.
+    let fields = bits << (32 - exponent_bits - mantissa_bits) >> (9 - exponent_bits);
+    let bias = (1 << (exponent_bits - 1)) - 1;
+    let finite = f32::from_bits(fields) * f32::from_bits((254 - bias) << 23);
+    // Infinity and NaN keep their mantissa.
+    let special = fields >> 23 == (1 << exponent_bits) - 1;
+    f32::from_bits(sign | if special { 0xff << 23 | fields } else { finite.to_bits() })
 }
 
 /// The nearest number in half precision (IEEE 754's binary16), the even one of two that are as near; as its bits.
@@ -151,6 +192,11 @@ pub(crate) fn half(x: f32) -> Result<u16, String> {
 mod tests {
     use super::*;
 
+    fn decode(kind: Kind, bytes: &[u8], big_endian: bool) -> Result<Vec<f32>, String> {
+        let mut numbers = vec![0.0; bytes.len() / kind.size()];
+        kind.decode(bytes, big_endian, &mut numbers).map(|()| numbers)
+    }
+
     /// By the definition: (-1)^s 2^(e - bias) 1.m, with e = 0 for subnormal ones; a NaN for what is no finite number.
     fn defined(bits: u32, exponent_bits: u32, mantissa_bits: u32) -> f64 {
         let mantissa = f64::from(bits % (1 << mantissa_bits)) / f64::from(1 << mantissa_bits);
@@ -166,8 +212,8 @@ mod tests {
     #[test]
     fn every_small_float_has_the_value_of_its_definition() {
         for bits in 0..=u16::MAX {
-            let value = Kind::F16.decode(&bits.to_le_bytes(), false).unwrap()[0];
-            assert_eq!(Kind::F16.decode(&bits.to_be_bytes(), true).unwrap()[0].to_bits(), value.to_bits());
+            let value = decode(Kind::F16, &bits.to_le_bytes(), false).unwrap()[0];
+            assert_eq!(decode(Kind::F16, &bits.to_be_bytes(), true).unwrap()[0].to_bits(), value.to_bits());
             let negative = bits >> 15 == 1;
             match bits & 0x7fff {
                 0x7c00 => assert_eq!(value, if negative { f32::NEG_INFINITY } else { f32::INFINITY }),
@@ -177,7 +223,7 @@ mod tests {
             assert_eq!(value.is_sign_negative(), negative, "{bits:#06x}");
         }
         for bits in 0..=u8::MAX {
-            let value = |kind: Kind| f64::from(kind.decode(&[bits], false).unwrap()[0]);
+            let value = |kind: Kind| f64::from(decode(kind, &[bits], false).unwrap()[0]);
             match bits & 0x7f {
                 0x7f => assert!(value(Kind::F8E4m3).is_nan()),
                 _ => assert_eq!(value(Kind::F8E4m3), defined(bits.into(), 4, 3), "{bits:#04x}"),
@@ -197,7 +243,7 @@ mod tests {
     #[cfg(feature = "npz")]
     #[test]
     fn half_precision_is_the_nearest_and_even_in_the_middle() {
-        let value = |bits: u16| Kind::F16.decode(&bits.to_le_bytes(), false).unwrap()[0];
+        let value = |bits: u16| decode(Kind::F16, &bits.to_le_bytes(), false).unwrap()[0];
         for bits in 0..=u16::MAX {
             match bits & 0x7fff {
                 0x7c01.. => assert!(value(half(value(bits)).unwrap()).is_nan()),
@@ -219,28 +265,27 @@ mod tests {
     #[test]
     fn whole_numbers_are_exact_or_refused() {
         for exact in [0, -1, 1 << 24, -(1 << 24), 1 << 25, (1 << 24) + 2, 1 << 62, i64::MIN] {
-            assert_eq!(Kind::I64.decode(&exact.to_le_bytes(), false).unwrap(), [exact as f32]);
-            assert_eq!(Kind::I64.decode(&exact.to_be_bytes(), true).unwrap(), [exact as f32]);
+            assert_eq!(decode(Kind::I64, &exact.to_le_bytes(), false).unwrap(), [exact as f32]);
+            assert_eq!(decode(Kind::I64, &exact.to_be_bytes(), true).unwrap(), [exact as f32]);
         }
         for lossy in [(1i64 << 24) + 1, -(1 << 24) - 1, (1 << 25) + 2, i64::MAX] {
-            let error = Kind::I64.decode(&lossy.to_le_bytes(), false).unwrap_err();
+            let error = decode(Kind::I64, &lossy.to_le_bytes(), false).unwrap_err();
             assert_eq!(error, format!("holds {lossy}, which an f32 cannot hold"));
         }
-        assert!(Kind::U64.decode(&u64::MAX.to_le_bytes(), false).is_err());
-        assert!(Kind::U32.decode(&u32::MAX.to_le_bytes(), false).is_err());
-        assert_eq!(Kind::U32.decode(&(1u32 << 31).to_be_bytes(), true).unwrap(), [2f32.powi(31)]);
+        assert!(decode(Kind::U64, &u64::MAX.to_le_bytes(), false).is_err());
+        assert!(decode(Kind::U32, &u32::MAX.to_le_bytes(), false).is_err());
+        assert_eq!(decode(Kind::U32, &(1u32 << 31).to_be_bytes(), true).unwrap(), [2f32.powi(31)]);
     }
 
     #[test]
     fn other_numbers_are_rounded_but_not_to_infinity() {
-        let f64s = |x: f64| Kind::F64.decode(&x.to_be_bytes(), true);
+        let f64s = |x: f64| decode(Kind::F64, &x.to_be_bytes(), true);
         assert_eq!(f64s(0.1).unwrap(), [0.1]);
         assert_eq!(f64s(1e-300).unwrap(), [0.0]);
         assert_eq!(f64s(f64::NEG_INFINITY).unwrap(), [f32::NEG_INFINITY]);
         assert!(f64s(f64::NAN).unwrap()[0].is_nan());
         assert_eq!(f64s(1e300).unwrap_err(), "holds 1e300, which is beyond an f32's range");
-        assert_eq!(Kind::Bool.decode(&[1, 0], false).unwrap(), [1.0, 0.0]);
-        assert!(Kind::Bool.decode(&[2], false).is_err());
-        assert_eq!(Kind::F32.decode(&[0; 5], false).unwrap_err(), "ends within an element");
+        assert_eq!(decode(Kind::Bool, &[1, 0], false).unwrap(), [1.0, 0.0]);
+        assert!(decode(Kind::Bool, &[2], false).is_err());
     }
 }

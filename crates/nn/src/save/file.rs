@@ -37,12 +37,21 @@ impl std::error::Error for DataError {}
 /// Why reading or writing failed, before the path is known.
 pub(crate) type Reason = Box<dyn std::error::Error + Send + Sync>;
 
-/// All bytes of a file, read at once. What is no regular file is refused: a pipe would wait, a device never end.
-pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Reason> {
+/// A file for reading, and its length. What is no regular file is refused: a pipe would wait, a device never end.
+pub(crate) fn open_file(path: &Path) -> Result<(File, u64), Reason> {
     if !fs::metadata(path)?.is_file() {
         return Err("is no regular file".into());
     }
-    Ok(fs::read(path)?)
+    let file = File::open(path)?;
+    let len = file.metadata()?.len();
+    Ok((file, len))
+}
+
+/// All bytes of a file, read at once.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Reason> {
+    let mut bytes = Vec::new();
+    open_file(path)?.0.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The most bytes that the contents of a compressed file of `len` bytes may take in memory: 64 MiB, or 100 times the
@@ -88,11 +97,18 @@ pub(crate) fn room<T>(len: usize) -> Result<Vec<T>, String> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write_atomically(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> Result<(), DataError> {
-    let path = path.as_ref();
-    replace(path, contents.as_ref()).map_err(|reason| DataError::new(path, reason))
+    write_atomically_with(path.as_ref(), |file| file.write_all(contents.as_ref()))
 }
 
-fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+/// The same with contents that are written part by part.
+pub(crate) fn write_atomically_with(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), DataError> {
+    replace(path, write).map_err(|reason| DataError::new(path, reason))
+}
+
+fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let path = &resolved(path)?;
     let name = path.file_name().ok_or_else(|| io::Error::other("names no file"))?;
     let old = match fs::metadata(path) {
@@ -105,7 +121,7 @@ fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let dir = folder_of(path);
     let (temporary, mut file) = create(dir, name, old.as_ref())?;
     let written = (|| {
-        file.write_all(contents)?;
+        write(&mut file)?;
         if let Some(old) = &old {
             keep_rights(&file, old)?;
         }

@@ -17,7 +17,7 @@ pub(crate) use archive::Archive;
 pub use checkpoints::Checkpoints;
 #[cfg(feature = "npz")]
 pub(crate) use elements::half;
-pub(crate) use elements::{Kind, whole};
+pub(crate) use elements::{Kind, whole, write_f32s};
 #[cfg(feature = "png")]
 pub(crate) use file::room;
 pub use file::{DataError, write_atomically};

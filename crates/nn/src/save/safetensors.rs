@@ -1,15 +1,18 @@
 //! Named tensors in safetensors files, which PyTorch and many others read and write too.
 
 use super::{
-    elements::Kind,
-    file::{DataError, Reason, read_file, write_atomically},
+    elements::{Kind, write_f32s},
+    file::{DataError, Reason, open_file, write_atomically_with},
     weights::Rename,
 };
-use ::safetensors::{Dtype, SafeTensors, View};
+use ::safetensors::{
+    Dtype, SafeTensorError,
+    tensor::{Metadata, TensorInfo},
+};
 use gradus_tensor::Tensor;
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, HashMap},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
 };
 
@@ -44,8 +47,8 @@ pub fn save_tensors<'a>(
     metadata: &str,
 ) -> Result<(), DataError> {
     let path = path.as_ref();
-    let bytes = encode(tensors, metadata, MOST_HEADER).map_err(|reason| DataError::new(path, reason))?;
-    write_atomically(path, bytes)
+    let file = Encoded::new(tensors, metadata, MOST_HEADER).map_err(|reason| DataError::new(path, reason))?;
+    write_atomically_with(path, |out| file.write(out))
 }
 
 /// Reads all tensors of a safetensors file or, with the feature `pt`, of a file of `torch.save` (`.pt`, `.pth`); which of them
@@ -76,11 +79,15 @@ pub fn load_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, Tensor>, 
 /// Reads the tensors that `rename` gives a name, under that name.
 pub(crate) fn read_tensors(path: &Path, rename: Rename<'_>) -> Result<BTreeMap<String, Tensor>, DataError> {
     let read = || -> Result<BTreeMap<String, Tensor>, Reason> {
-        let bytes = read_file(path)?;
-        if is_of_torch(&bytes) {
-            return torch(bytes, rename);
+        let (mut file, len) = open_file(path)?;
+        let mut start = Vec::new();
+        (&file).take(8).read_to_end(&mut start)?;
+        if is_of_torch(&start) {
+            file.read_to_end(&mut start)?;
+            return torch(start, rename);
         }
-        decode(&bytes, rename)
+        file.rewind()?;
+        decode(&mut file, len, rename)
     };
     read().map_err(|reason| DataError::new(path, reason))
 }
@@ -111,82 +118,132 @@ fn torch(_: Vec<u8>, _: Rename<'_>) -> Result<BTreeMap<String, Tensor>, Reason> 
 /// When the file cannot be read, or is no safetensors file.
 pub fn load_metadata(path: impl AsRef<Path>) -> Result<String, DataError> {
     let path = path.as_ref();
-    let bytes = read_file(path);
-    bytes.and_then(|bytes| decode_metadata(&bytes)).map_err(|reason| DataError::new(path, reason))
+    let read = || {
+        let (mut file, len) = open_file(path)?;
+        Ok(text(&header(&mut file, len)?))
+    };
+    read().map_err(|reason: Reason| DataError::new(path, reason))
 }
 
 /// Both the tensors and the text of a file, which is opened once: another process may replace it meanwhile.
 pub(crate) fn load_both(path: &Path) -> Result<(BTreeMap<String, Tensor>, String), DataError> {
     let read = || -> Result<_, Reason> {
-        let bytes = read_file(path)?;
-        Ok((decode(&bytes, &|name| Some(name.to_owned()))?, decode_metadata(&bytes)?))
+        let (mut file, len) = open_file(path)?;
+        let header = header(&mut file, len)?;
+        Ok((read_data(&mut file, &header, &|name| Some(name.to_owned()))?, text(&header)))
     };
     read().map_err(|reason| DataError::new(path, reason))
 }
 
-fn encode<'a>(
-    tensors: impl IntoIterator<Item = (String, &'a Tensor)>,
-    metadata: &str,
-    most_header: u64,
-) -> Result<Vec<u8>, Reason> {
-    let mut named = BTreeMap::new();
-    for (name, tensor) in tensors {
-        if name == RESERVED_NAME {
-            return Err(format!("no tensor may be named {name}").into());
-        }
-        if named.insert(name.clone(), Saved(tensor)).is_some() {
-            return Err(format!("two tensors are named {name}").into());
-        }
-    }
-    let metadata =
-        (!metadata.is_empty()).then(|| HashMap::from([(METADATA_KEY.to_owned(), metadata.to_owned())]));
-    let bytes = ::safetensors::serialize(named, metadata)?;
-    let header =
-        u64::from_le_bytes(*bytes.first_chunk().expect("the format begins with the header's length"));
-    if header > most_header {
-        return Err(format!(
-            "its names and text take {header} bytes; no reader takes more than {most_header}"
-        )
-        .into());
-    }
-    Ok(bytes)
+/// A file that is to be written: its header, and the tensors in the order in which their elements follow it.
+struct Encoded<'a> {
+    header: Vec<u8>,
+    tensors: BTreeMap<String, &'a Tensor>,
 }
 
-/// A tensor as the library wants to see it.
-struct Saved<'a>(&'a Tensor);
-
-impl View for Saved<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
+impl<'a> Encoded<'a> {
+    fn new(
+        tensors: impl IntoIterator<Item = (String, &'a Tensor)>,
+        metadata: &str,
+        most_header: u64,
+    ) -> Result<Encoded<'a>, Reason> {
+        let mut named = BTreeMap::new();
+        for (name, tensor) in tensors {
+            if name == RESERVED_NAME {
+                return Err(format!("no tensor may be named {name}").into());
+            }
+            if named.insert(name.clone(), tensor).is_some() {
+                return Err(format!("two tensors are named {name}").into());
+            }
+        }
+        let texts =
+            (!metadata.is_empty()).then(|| HashMap::from([(METADATA_KEY.to_owned(), metadata.to_owned())]));
+        let mut end = 0;
+        let infos = named.iter().map(|(name, tensor)| {
+            let start = end;
+            end += tensor.numel() * size_of::<f32>();
+            let info =
+                TensorInfo { dtype: Dtype::F32, shape: tensor.shape().to_vec(), data_offsets: (start, end) };
+            (name.clone(), info)
+        });
+        let mut header = serde_json::to_vec(&Metadata::new(texts, infos.collect())?)?;
+        // Spaces until the elements begin at a multiple of 8 bytes.
+        header.resize(header.len().next_multiple_of(8), b' ');
+        let len = header.len() as u64;
+        if len > most_header {
+            return Err(format!(
+                "its names and text take {len} bytes; no reader takes more than {most_header}"
+            )
+            .into());
+        }
+        Ok(Encoded { header, tensors: named })
     }
 
-    fn shape(&self) -> &[usize] {
-        self.0.shape()
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let contiguous = self.0.contiguous();
-        let elements = contiguous.as_slice().expect("made contiguous above");
-        elements.iter().flat_map(|x| x.to_le_bytes()).collect()
-    }
-
-    fn data_len(&self) -> usize {
-        self.0.numel() * size_of::<f32>()
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(&(self.header.len() as u64).to_le_bytes())?;
+        out.write_all(&self.header)?;
+        self.tensors.values().try_for_each(|tensor| write_f32s(tensor, out))
     }
 }
 
-fn decode(bytes: &[u8], rename: Rename<'_>) -> Result<BTreeMap<String, Tensor>, Reason> {
-    let file = SafeTensors::deserialize(bytes).map_err(invalid)?;
+/// The header of a file of `len` bytes, which it fits: tensor follows tensor without a gap until the end.
+fn header(file: &mut impl Read, len: u64) -> Result<Metadata, Reason> {
+    let invalid = |reason: SafeTensorError| format!("no valid safetensors file: {reason}");
+    let data = len.checked_sub(8).ok_or_else(|| invalid(SafeTensorError::HeaderTooSmall))?;
+    let mut size = [0; 8];
+    file.read_exact(&mut size)?;
+    let size = u64::from_le_bytes(size);
+    if size > MOST_HEADER {
+        return Err(invalid(SafeTensorError::HeaderTooLarge).into());
+    }
+    let data = data.checked_sub(size).ok_or_else(|| invalid(SafeTensorError::InvalidHeaderLength))?;
+    let mut json = vec![0; size as usize];
+    file.read_exact(&mut json)?;
+    let header: Metadata = serde_json::from_slice(&json)
+        .map_err(|reason| format!("no valid safetensors file: its header: {reason}"))?;
+    if header.data_len() as u64 != data {
+        return Err(invalid(SafeTensorError::MetadataIncompleteBuffer).into());
+    }
+    Ok(header)
+}
+
+fn decode(
+    file: &mut (impl Read + Seek),
+    len: u64,
+    rename: Rename<'_>,
+) -> Result<BTreeMap<String, Tensor>, Reason> {
+    let header = header(file, len)?;
+    read_data(file, &header, rename)
+}
+
+/// Reads the tensors that follow the header, straight to where they stay.
+fn read_data(
+    file: &mut (impl Read + Seek),
+    header: &Metadata,
+    rename: Rename<'_>,
+) -> Result<BTreeMap<String, Tensor>, Reason> {
     let mut tensors = BTreeMap::new();
-    for (name, view) in file.iter() {
-        let Some(new_name) = rename(name) else { continue };
-        let elements = kind(view.dtype()).and_then(|kind| kind.decode(view.data(), false));
-        let elements = elements.map_err(|reason| format!("tensor {name}: {reason}"))?;
-        let tensor =
-            Tensor::try_new(elements, view.shape()).map_err(|error| format!("tensor {name}: {error}"))?;
-        insert(&mut tensors, name, new_name, tensor)?;
+    for name in header.offset_keys() {
+        let info = header.info(&name).expect("its own name");
+        let Some(new_name) = rename(&name) else {
+            let (start, end) = info.data_offsets;
+            file.seek(SeekFrom::Current((end - start) as i64))?;
+            continue;
+        };
+        let mut read = || -> Result<Tensor, Reason> {
+            let kind = kind(info.dtype)?;
+            Tensor::try_filled(&info.shape, |out| kind.read(file, out))
+        };
+        let tensor = read().map_err(|reason| format!("tensor {name}: {reason}"))?;
+        insert(&mut tensors, &name, new_name, tensor)?;
     }
     Ok(tensors)
+}
+
+/// The text that [`save_tensors`] put there.
+fn text(header: &Metadata) -> String {
+    let texts = header.metadata().as_ref();
+    texts.and_then(|texts| texts.get(METADATA_KEY)).cloned().unwrap_or_default()
 }
 
 /// Adds a tensor under its new name.
@@ -203,15 +260,6 @@ pub(crate) fn insert(
             Ok(())
         }
     }
-}
-
-fn decode_metadata(bytes: &[u8]) -> Result<String, Reason> {
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
-    Ok(header.metadata().as_ref().and_then(|texts| texts.get(METADATA_KEY)).cloned().unwrap_or_default())
-}
-
-fn invalid(error: safetensors::SafeTensorError) -> String {
-    format!("no valid safetensors file: {error}")
 }
 
 fn kind(dtype: Dtype) -> Result<Kind, String> {
@@ -241,13 +289,24 @@ mod tests {
     use super::*;
     use gradus_tensor::{Rng, Slice};
     use proptest::prelude::*;
-    use std::fs;
+    use std::{fs, io::Cursor};
 
     fn encode<'a>(
         tensors: impl IntoIterator<Item = (String, &'a Tensor)>,
         metadata: &str,
     ) -> Result<Vec<u8>, Reason> {
-        super::encode(tensors, metadata, MOST_HEADER)
+        let mut bytes = Vec::new();
+        Encoded::new(tensors, metadata, MOST_HEADER)?.write(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn decode(bytes: &[u8], rename: Rename<'_>) -> Result<BTreeMap<String, Tensor>, Reason> {
+        super::decode(&mut Cursor::new(bytes), bytes.len() as u64, rename)
+    }
+
+    fn decode_metadata(mut bytes: &[u8]) -> Result<String, Reason> {
+        let len = bytes.len() as u64;
+        Ok(text(&header(&mut bytes, len)?))
     }
 
     fn two_tensors() -> Vec<u8> {
@@ -442,7 +501,7 @@ mod tests {
 
     #[test]
     fn a_header_that_no_reader_takes_is_not_written() {
-        let error = super::encode([], &"x".repeat(1000), 1000).unwrap_err().to_string();
+        let error = Encoded::new([], &"x".repeat(1000), 1000).err().unwrap().to_string();
         assert!(error.contains("no reader takes more than 1000"), "{error}");
     }
 

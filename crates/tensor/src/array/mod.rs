@@ -57,20 +57,55 @@ impl Tensor {
                 elements.len()
             )));
         }
-        Tensor::try_written(shape, |out| out.copy_from_slice(elements))
+        Tensor::try_filled(shape, |out| {
+            out.copy_from_slice(elements);
+            Ok(())
+        })
+    }
+
+    /// A tensor of this shape whose elements, row-major, `fill` sets, as they arrive from outside: nothing is copied afterwards.
+    /// Before that they are numbers of any kind.
+    ///
+    /// # Errors
+    /// What `fill` returns; when there is no memory for so many elements.
+    ///
+    /// ```
+    /// # use gradus_tensor::{ShapeError, Tensor};
+    /// use std::{error::Error, io::Read};
+    ///
+    /// let mut bytes: &[u8] = &[7, 8];
+    /// let x = Tensor::try_filled([2], |out| {
+    ///     for x in out {
+    ///         let mut byte = [0];
+    ///         bytes.read_exact(&mut byte)?;
+    ///         *x = byte[0].into();
+    ///     }
+    ///     Ok::<_, Box<dyn Error>>(())
+    /// })?;
+    /// assert_eq!(x.to_vec(), [7.0, 8.0]);
+    /// # Ok::<(), Box<dyn Error>>(())
+    /// ```
+    pub fn try_filled<E: From<ShapeError>>(
+        shape: impl AsRef<[usize]>,
+        fill: impl FnOnce(&mut [f32]) -> Result<(), E>,
+    ) -> Result<Tensor, E> {
+        let shape = Shape::new(shape.as_ref());
+        let Some(len) = shape.checked_len() else { return Err(shape.too_large("tensor").into()) };
+        let Some(mut buffer) = Buffer::new(len) else {
+            return Err(limit::refusal("tensor", &shape, len).into());
+        };
+        fill(buffer.get_mut().expect("a new buffer has one owner"))?;
+        Ok(Tensor { buffer, layout: Layout::contiguous(shape) })
     }
 
     /// A contiguous tensor whose elements `write` sets, every one of them: they start with unspecified values.
     #[track_caller]
     pub(crate) fn written(shape: Shape, write: impl FnOnce(&mut [f32])) -> Tensor {
-        Tensor::try_written(shape, write).or_fail()
-    }
-
-    fn try_written(shape: Shape, write: impl FnOnce(&mut [f32])) -> Result<Tensor, ShapeError> {
-        let Some(len) = shape.checked_len() else { return Err(shape.too_large("tensor")) };
-        let Some(mut buffer) = Buffer::new(len) else { return Err(limit::refusal("tensor", &shape, len)) };
-        write(buffer.get_mut().expect("a new buffer has one owner"));
-        Ok(Tensor { buffer, layout: Layout::contiguous(shape) })
+        let written = Tensor::try_filled(shape, |out| {
+            write(out);
+            Ok::<_, ShapeError>(())
+        });
+        written.or_fail()
     }
 
     /// The same buffer seen through another layout, whose positions all lie in the buffer.

@@ -5,6 +5,7 @@ pub(crate) mod arithmetic;
 pub(crate) mod attention;
 pub(crate) mod conv;
 pub(crate) mod elementwise;
+pub(crate) mod grid_sample;
 pub(crate) mod indexing;
 pub(crate) mod interpolation;
 pub(crate) mod linear;

@@ -3,7 +3,7 @@
 #[cfg(feature = "npz")]
 pub mod npz;
 
-use crate::save::{DataError, Kind, Reason, read_file, write_atomically};
+use crate::save::{DataError, Kind, Reason, read_file, write_atomically, write_f32s};
 use gradus_tensor::{Shape, Tensor};
 use std::path::Path;
 
@@ -46,7 +46,7 @@ const MAGIC: &[u8] = b"\x93NUMPY";
 
 fn encode(tensor: &Tensor) -> Vec<u8> {
     let mut bytes = header("<f4", tensor);
-    bytes.extend(tensor.iter().flat_map(f32::to_le_bytes));
+    write_f32s(tensor, &mut bytes).expect("a vector takes all");
     bytes
 }
 
@@ -100,11 +100,10 @@ fn decode(bytes: &[u8]) -> Result<Tensor, Reason> {
         let shape = Shape::new(&shape);
         return Err(format!("claims the shape {shape}, but has {} bytes of elements", data.len()).into());
     }
-    let elements = kind.decode(data, big_endian)?;
     if columns_first {
         shape.reverse();
     }
-    let tensor = Tensor::try_new(elements, &shape)?;
+    let tensor = Tensor::try_filled(&shape, |out| Ok::<_, Reason>(kind.decode(data, big_endian, out)?))?;
     Ok(if columns_first {
         tensor.permute((0..shape.len() as isize).rev().collect::<Vec<_>>())
     } else {

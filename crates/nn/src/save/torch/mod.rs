@@ -16,7 +16,10 @@ use super::{
 use crate::module::join;
 use gradus_tensor::Tensor;
 use pickle::{Value, Values, load};
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 /// What comes first in a file of the old form.
 const OLD_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
@@ -274,12 +277,14 @@ impl<'a, 'v> Wanted<'a, 'v> {
             let named = |reason: String| format!("tensor {}: {reason}", described.name);
             let bytes = storage(described.storage.key).ok_or_else(|| named("has no storage".to_owned()))?;
             let bytes = described.bytes(bytes).map_err(named)?;
-            let mut elements = described.kind.decode(&bytes, big_endian).map_err(named)?;
-            if described.negated {
-                elements.iter_mut().for_each(|x| *x = -*x);
-            }
-            let tensor =
-                Tensor::try_new(elements, &described.shape).map_err(|error| named(error.to_string()))?;
+            let tensor = Tensor::try_filled(&described.shape, |out| -> Result<(), Reason> {
+                described.kind.decode(&bytes, big_endian, out)?;
+                if described.negated {
+                    out.iter_mut().for_each(|x| *x = -*x);
+                }
+                Ok(())
+            });
+            let tensor = tensor.map_err(|error| named(error.to_string()))?;
             insert(&mut tensors, &described.name, described.new_name, tensor)?;
         }
         Ok(tensors)
@@ -287,11 +292,21 @@ impl<'a, 'v> Wanted<'a, 'v> {
 }
 
 impl Described<'_> {
+    /// Whether the elements lie in row-major order, one beside the other.
+    fn is_contiguous(&self) -> bool {
+        let mut step = 1;
+        self.shape.iter().zip(&self.strides).rev().all(|(&n, &stride)| {
+            let beside = n == 1 || stride == step;
+            step *= n;
+            beside
+        })
+    }
+
     /// The bytes of the elements in row-major order.
-    fn bytes(&self, storage: &[u8]) -> Result<Vec<u8>, String> {
+    fn bytes<'s>(&self, storage: &'s [u8]) -> Result<Cow<'s, [u8]>, String> {
         let size = self.kind.size();
         if self.len == 0 {
-            return Ok(Vec::new());
+            return Ok(Cow::default());
         }
         let steps = self.shape.iter().zip(&self.strides);
         let last = steps
@@ -300,6 +315,9 @@ impl Described<'_> {
         let end = last.and_then(|last| last.checked_add(1)?.checked_mul(size));
         if end.is_none_or(|end| end > storage.len()) {
             return Err(format!("goes beyond its storage of {} bytes", storage.len()));
+        }
+        if self.is_contiguous() {
+            return Ok(storage[self.offset * size..][..self.len * size].into());
         }
         let mut bytes = room(self.len * size)?;
         let mut index = vec![0; self.shape.len()];
@@ -310,7 +328,7 @@ impl Described<'_> {
             let mut axis = self.shape.len();
             loop {
                 if axis == 0 {
-                    return Ok(bytes);
+                    return Ok(bytes.into());
                 }
                 axis -= 1;
                 index[axis] += 1;
