@@ -310,23 +310,24 @@ impl Value for Tensor {
 
 #[track_caller]
 fn run<O: Op>(op: O, inputs: &[&Tensor]) -> Outputs {
-    run_rules(O::NAME, &|shapes| op.infer(shapes), &|| op.forward(inputs).0, inputs)
+    let shapes = shapes(inputs);
+    let inferred = op.infer(shapes.as_slice());
+    run_forward(O::NAME, shapes.as_slice(), &inferred, &|| op.forward(inputs).0)
 }
 
 /// What is left of [`run`] is short, for it is compiled for each operation.
 #[track_caller]
-fn run_rules(
+fn run_forward(
     name: &'static str,
-    infer: &dyn Fn(&[&[usize]]) -> Result<Shapes, ShapeError>,
+    shapes: &[&[usize]],
+    inferred: &Result<Shapes, ShapeError>,
     forward: &dyn Fn() -> Outputs,
-    inputs: &[&Tensor],
 ) -> Outputs {
-    let shapes = shapes(inputs);
-    check_inferred(&infer(shapes.as_slice()), || name).or_fail();
+    check_inferred(inferred, || name).or_fail();
     if ShapeError::is_caught() {
         return forward(); // whoever catches it says where
     }
-    ShapeError::catch(forward).map_err(|error| of_forward(name, shapes.as_slice(), &error)).or_fail()
+    ShapeError::catch(forward).map_err(|error| of_forward(name, shapes, &error)).or_fail()
 }
 
 fn shapes<'a>(inputs: &[&'a Tensor]) -> List<&'a [usize]> {

@@ -37,7 +37,8 @@ impl Unsure {
         assert!(overflows || report.broken.is_empty(), "{name}: {report}");
     }
 
-    /// Panics when more than one of a thousand reports, of so many, were unsure, or overflowed.
+    /// Says how many reports, of so many, were unsure or overflowed, and panics when more than one of a thousand were.
+    #[expect(clippy::print_stdout, reason = "the docs have these numbers")]
     #[track_caller]
     pub fn check(&self, reports: usize) {
         let unsure = self.reports.len();

@@ -51,7 +51,7 @@ fn row_of_maxima<const SIDE: usize>(
         for (row, columns) in rows.iter().enumerate() {
             for (column, &x) in columns[j].iter().enumerate() {
                 // Of equal ones the earlier stays, and a NaN for good.
-                let wins = !(x <= best) & (best == best);
+                let wins = (x > best) | (x.is_nan() & !best.is_nan());
                 (best, at) = if wins { (x, (row * width + column) as i32) } else { (best, at) };
             }
         }
