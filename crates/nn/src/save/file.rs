@@ -71,6 +71,7 @@ pub(crate) fn unpack(input: impl Read, limit: usize) -> Result<Vec<u8>, Reason> 
 }
 
 /// An empty vector with room for so many elements, if there is memory for them.
+#[cfg(any(feature = "png", feature = "pt"))]
 pub(crate) fn room<T>(len: usize) -> Result<Vec<T>, String> {
     let mut elements = Vec::new();
     let reserved = elements.try_reserve_exact(len);
