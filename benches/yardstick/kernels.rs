@@ -204,7 +204,11 @@ fn orders() -> Vec<Workload> {
 }
 
 /// A workload that calls one function of a square of numbers and one of indices.
-fn indexed(name: &str, indices: Indices, f: impl Fn(&Tensor, &Indices) -> Tensor + Copy + 'static) -> Workload {
+fn indexed(
+    name: &str,
+    indices: Indices,
+    f: impl Fn(&Tensor, &Indices) -> Tensor + Copy + 'static,
+) -> Workload {
     Workload::new(name, move || {
         let (x, indices) = (randn([1024, 1024]), indices.clone());
         move || {

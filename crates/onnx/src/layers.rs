@@ -95,8 +95,11 @@ pub(crate) fn translate(step: &mut Step<'_>) -> Translated {
                 GridPadding::Border => "border",
                 GridPadding::Reflection => "reflection",
             };
-            let attributes =
-                vec![text("mode", mode), text("padding_mode", padding), int("align_corners", align_corners.into())];
+            let attributes = vec![
+                text("mode", mode),
+                text("padding_mode", padding),
+                int("align_corners", align_corners.into()),
+            ];
             step.graph.node("GridSample", &inputs, attributes)
         }
         _ => return Ok(None),
