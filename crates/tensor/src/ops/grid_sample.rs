@@ -261,7 +261,7 @@ impl<'a, I: Iterator<Item = &'a [f32]>> Kernel for Read<'a, I> {
                         let seen = &plane[point.at..][..stride + 2];
                         let corners = [seen[0], seen[1], seen[stride], seen[stride + 1]];
                         let [p, q, r, s] = std::array::from_fn(|k| corners[k] * shares[k]);
-                        *y = p + q + r + s;
+                        *y = (p + r) + (q + s); // as sums over an axis of four
                     }
                 }
                 GridMode::Nearest => {

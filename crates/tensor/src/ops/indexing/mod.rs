@@ -107,15 +107,21 @@ impl Tensor {
     pub fn gather(&self, axis: isize, indices: &Indices) -> Tensor {
         let axis = resolve_axis("gather", axis, self.shape()).or_fail();
         indices.check_along("gather", axis, self.shape()).or_fail();
-        let rows = indices.positions("gather", axis, self.shape()).or_fail();
+        indices.check_range("gather", axis, self.shape()).or_fail();
         let AxisView { n, inner, .. } = AxisView::new(self.shape(), axis);
-        let m = indices.shape()[axis];
+        let own = indices.shape()[axis] * inner;
         let source = self.contiguous();
         let x = source.as_slice().expect("made contiguous");
         Tensor::written(indices.shape().clone(), |out| {
-            share::for_each_chunk(out, share::ELEMENTWISE, &|start, out| {
-                for (k, y) in (start..).zip(out) {
-                    *y = x[(k / (m * inner) * n + rows[k]) * inner + k % inner];
+            share::for_each_chunk(out, share::ELEMENTWISE, &|start, mut out| {
+                let mut k = start;
+                while !out.is_empty() {
+                    let (block, within) = (k / own, k % own);
+                    let (now, later) = out.split_at_mut(out.len().min(own - within));
+                    let x = &x[block * n * inner..][..n * inner];
+                    let rows = &indices.as_slice()[k..][..now.len()];
+                    now.iter_mut().zip(places(rows, within, n, inner)).for_each(|(y, at)| *y = x[at]);
+                    (k, out) = (k + rows.len(), later);
                 }
             });
         })
@@ -132,20 +138,20 @@ impl Tensor {
     pub fn scatter_add(mut self, axis: isize, indices: &Indices, source: &Tensor) -> Tensor {
         let axis = resolve_axis("scatter_add", axis, self.shape()).or_fail();
         indices.check_along("scatter_add", axis, self.shape()).or_fail();
-        let rows = indices.positions("scatter_add", axis, self.shape()).or_fail();
+        indices.check_range("scatter_add", axis, self.shape()).or_fail();
         if source.shape() != indices.shape() {
             let (found, expected) = (source.shape(), indices.shape());
             ShapeError::new(format!("scatter_add: the source has shape {found}, the indices {expected}"))
                 .fail()
         }
         let AxisView { n, inner, .. } = AxisView::new(self.shape(), axis);
-        let m = indices.shape()[axis];
+        let own = indices.shape()[axis] * inner;
         let source = source.contiguous();
         let x = source.as_slice().expect("made contiguous");
         share::for_each_run_chunk(self.as_mut_slice(), n * inner, share::ELEMENTWISE, &|blocks, out| {
-            let first = blocks.start * m * inner;
-            for (k, &x) in x[first..blocks.end * m * inner].iter().enumerate() {
-                out[(k / (m * inner) * n + rows[first + k]) * inner + k % inner] += x;
+            for (block, out) in blocks.zip(out.chunks_exact_mut(n * inner)) {
+                let (x, rows) = (&x[block * own..][..own], &indices.as_slice()[block * own..][..own]);
+                x.iter().zip(places(rows, 0, n, inner)).for_each(|(x, at)| out[at] += x);
             }
         });
         self
@@ -193,6 +199,24 @@ impl Tensor {
     }
 }
 
+/// The place on an axis of this size that an index in its range names.
+#[inline(always)]
+fn position(index: i32, size: usize) -> usize {
+    if index < 0 { (i64::from(index) + size as i64) as usize } else { index as usize }
+}
+
+/// Where in a block of `n` rows of `inner` columns the elements lie that have these rows, each in the column in which its index
+/// stands; the first index is number `within` of the block's.
+#[inline(always)]
+fn places(rows: &[i32], within: usize, n: usize, inner: usize) -> impl Iterator<Item = usize> {
+    let mut column = within % inner;
+    rows.iter().map(move |&row| {
+        let at = position(row, n) * inner + column;
+        column = if column + 1 == inner { 0 } else { column + 1 };
+        at
+    })
+}
+
 impl Indices {
     /// The parts at these indices of an axis: as [`Tensor::index_select`], for labels that follow a shuffled batch.
     ///
@@ -220,9 +244,7 @@ impl Indices {
     /// ```
     pub fn positions(&self, op: &str, axis: usize, shape: &[usize]) -> Result<Vec<usize>, ShapeError> {
         self.check_range(op, axis, shape)?;
-        let size = shape[axis] as i64;
-        let position = |i: i32| if i < 0 { i64::from(i) + size } else { i64::from(i) };
-        Ok(self.iter().map(|i| position(i) as usize).collect())
+        Ok(self.iter().map(|i| position(i, shape[axis])).collect())
     }
 
     /// An error that begins with `op` when one of these indices is out of range on an axis of a tensor of this shape.

@@ -1,6 +1,13 @@
 //! Sorting along an axis.
 
-use crate::{Indices, ShapeError, array::Tensor, error::OrFail, shape::resolve_axis, threads::share};
+use crate::{
+    Indices, Isa, ShapeError,
+    array::Tensor,
+    error::OrFail,
+    shape::resolve_axis,
+    simd::{Kernel, Simd, dispatch},
+    threads::share,
+};
 
 impl Tensor {
     /// The elements sorted along an axis, and where each stood. Equal elements keep their order. NaN counts as larger
@@ -77,13 +84,15 @@ impl Tensor {
 
 /// Finds the first elements in order of a row, and their places.
 fn first_of_row(row: &[f32], descending: bool, values: &mut [f32], places: &mut [i32]) {
-    // Sorting by place after value keeps the order of equal elements.
-    let mut keys: Vec<u64> =
-        row.iter().zip(0u64..).map(|(&x, place)| u64::from(key(x, descending)) << 32 | place).collect();
-    if values.len() < keys.len() {
-        keys.select_nth_unstable(values.len());
+    let k = values.len();
+    let mut keys = match k * FEW <= row.len() {
+        true => dispatch(Isa::current(), Candidates { row, descending, k }),
+        false => row.iter().zip(0..).map(|(&x, place)| with_place(key(x, descending), place)).collect(),
+    };
+    if k < keys.len() {
+        keys.select_nth_unstable(k);
     }
-    let first = &mut keys[..values.len()];
+    let first = &mut keys[..k];
     first.sort_unstable();
     for ((value, place), &key) in values.iter_mut().zip(places).zip(&*first) {
         *place = key as u32 as i32;
@@ -91,7 +100,58 @@ fn first_of_row(row: &[f32], descending: bool, values: &mut [f32], places: &mut 
     }
 }
 
+/// Sorting by place after value keeps the order of equal elements.
+#[inline(always)]
+fn with_place(key: u32, place: u64) -> u64 {
+    u64::from(key) << 32 | place
+}
+
+/// How many times as long as what is asked for a row is whose elements are nearly all passed over.
+const FEW: usize = 16;
+/// Elements that are passed over together.
+const PASSED: usize = 32;
+
+/// Elements of a row among which the first `k` in order are: those that come before the first `k` of what was seen earlier.
+struct Candidates<'a> {
+    row: &'a [f32],
+    descending: bool,
+    k: usize,
+}
+
+impl Kernel for Candidates<'_> {
+    type Output = Vec<u64>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> Vec<u64> {
+        let Candidates { row, descending, k } = self;
+        let most = 2 * k + PASSED;
+        let mut found = Vec::with_capacity(most + PASSED);
+        // What comes first is before it; an equal one further on is not.
+        let mut limit = u64::MAX;
+        for (block, xs) in row.chunks(PASSED).enumerate() {
+            let mut keys = [u32::MAX; PASSED];
+            keys.iter_mut().zip(xs).for_each(|(to, &x)| *to = key(x, descending));
+            let bound = (limit >> 32) as u32;
+            if keys.iter().fold(0, |any, &key| any | u32::from(key <= bound)) == 0 {
+                continue;
+            }
+            for (i, &key) in keys[..xs.len()].iter().enumerate() {
+                let key = with_place(key, (block * PASSED + i) as u64);
+                if key < limit {
+                    found.push(key);
+                }
+            }
+            if found.len() >= most {
+                limit = *found.select_nth_unstable(k - 1).1;
+                found.truncate(k);
+            }
+        }
+        found
+    }
+}
+
 /// A number that orders like `x`: the same for both zeros, NaN beyond infinity.
+#[inline(always)]
 fn key(x: f32, descending: bool) -> u32 {
     // Adding 0 makes -0 a 0.
     let bits = (x + 0.0).to_bits();
@@ -102,4 +162,36 @@ fn key(x: f32, descending: bool) -> u32 {
         false => bits | 1 << 31,
     };
     if descending { !ascending } else { ascending }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Rng, Slice};
+
+    #[test]
+    fn the_first_few_of_long_rows_are_those_of_the_sorted_ones() {
+        let mut rng = Rng::seed(1);
+        for n in [16, 100, 1000, 5000] {
+            // Numbers that are often equal, falling and rising ones, with zeros of both signs and NaN.
+            let mut x = (Tensor::randn([6, n], &mut rng) * 3.0).map(f32::round);
+            for i in 0..n {
+                x.set([1, i], i as f32);
+                x.set([2, i], -(i as f32));
+                x.set([3, i], if i % 3 == 0 { -0.0 } else { 0.0 });
+                x.set([4, i], if i % 7 == 3 { f32::NAN } else { x.get([4, i]) });
+                x.set([5, i], f32::NAN);
+            }
+            for (k, largest) in
+                [0, 1, n / 16, n / 17, n / 15].into_iter().flat_map(|k| [(k, true), (k, false)])
+            {
+                let (values, places) = x.topk(k, 1, largest);
+                let (sorted, all) = x.sort(1, largest);
+                let first = sorted.slice(1, Slice::from(..k as isize));
+                let bits = |x: &Tensor| x.iter().map(f32::to_bits).collect::<Vec<_>>();
+                assert_eq!(bits(&values), bits(&first), "{k} of {n}, largest {largest}");
+                assert_eq!(places, all.slice(1, Slice::from(..k as isize)), "{k} of {n}, largest {largest}");
+            }
+        }
+    }
 }
