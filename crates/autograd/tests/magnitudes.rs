@@ -331,9 +331,10 @@ fn programs_are_right_at_every_magnitude() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Operations that the law does not hold for: the quotients of remainders have more digits than f64, and the products of a
-/// cell and the scores of an attention overflow before it squashes them.
-const EXCEPT: &[&str] = &["remainder", "fmod", "recurrence", "scaled_dot_product_attention"];
+/// Operations that the law does not hold for: the quotients of remainders have more digits than f64, the products of a cell and the
+/// scores of an attention overflow before it squashes them, and of a place a thousand images away, reflected as often, f32 has not the digits that say
+/// where in the image it ends.
+const EXCEPT: &[&str] = &["remainder", "fmod", "recurrence", "scaled_dot_product_attention", "grid_sample"];
 
 #[test]
 fn operations_are_right_at_every_magnitude() {

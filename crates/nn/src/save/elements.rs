@@ -43,7 +43,7 @@ impl Kind {
 
     /// Sets `out` to the elements of so many bytes, least significant byte first or last.
     pub(crate) fn decode(self, bytes: &[u8], big_endian: bool, out: &mut [f32]) -> Result<(), String> {
-        assert_eq!(bytes.len(), out.len() * self.size(), "whoever knows the shape has looked");
+        assert_eq!(bytes.len(), out.len() * self.size(), "bytes are not whole elements");
         macro_rules! read {
             ($set:ident, $type:ty, $convert:expr) => {
                 match big_endian {
