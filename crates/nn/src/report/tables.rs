@@ -112,7 +112,9 @@ mod tests {
         let page = summary(&Summary::new(&net, [1, 30]));
         assert!(page.contains("1,650 parameters, 50 of them frozen, 101 elements in buffers, "), "{page}");
         assert!(
-            page.contains("<code>0</code></td><td>linear</td><td>[1,\u{a0}50]</td><td class=\"n\">1,550</td>"),
+            page.contains(
+                "<code>0</code></td><td>linear</td><td>[1,\u{a0}50]</td><td class=\"n\">1,550</td>"
+            ),
             "{page}"
         );
     }
