@@ -408,6 +408,22 @@ def _():
     return f
 
 
+@w("jacobian_100x100_mlp")
+def _():
+    w1, w2, x = g(100, 100) * 0.1, g(100, 100) * 0.1, g(100)
+    jacobian = torch.func.jacrev(lambda x: F.linear(F.linear(x, w1).tanh(), w2))
+    return lambda: jacobian(x)
+
+
+@w("per_example_gradients_784_50_10_b100")
+def _():
+    m = nn.Sequential(nn.Linear(784, 50), nn.Sigmoid(), nn.Linear(50, 10))
+    ps, x, t = dict(m.named_parameters()), g(100, 784), torch.randint(0, 10, (100,))
+    loss = lambda ps, x, t: F.cross_entropy(torch.func.functional_call(m, ps, (x[None],)), t[None])
+    each = torch.func.vmap(torch.func.grad(loss), (None, 0, 0))
+    return lambda: each({name: p.detach() for name, p in ps.items()}, x, t)
+
+
 @w("train_pinn_heat_b256")
 def _():
     m = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 1))

@@ -8,7 +8,10 @@ use super::{
 };
 use flate2::{Compression, write::GzEncoder};
 use gradus::{
-    autograd::{check::GradCheck, functional::hvp},
+    autograd::{
+        check::GradCheck,
+        functional::{hvp, jacobian},
+    },
     nn::{data::mnist, load_tensors, save_tensors},
     prelude::*,
 };
@@ -167,6 +170,25 @@ pub(crate) fn workloads() -> Vec<Workload> {
                 let along = along.each_ref().map(|v| tape.constant(v));
                 let of_labels = |w| scores(tape.constant(&x), w).cross_entropy(&labels);
                 black_box(hvp(of_labels, at, along).map(|product| product.value()));
+                tape.clear();
+            }
+        }),
+        Workload::new("jacobian_100x100_mlp", || {
+            let (x, [w1, w2]) = (randn([100]), [randn([100, 100]) * 0.1, randn([100, 100]) * 0.1]);
+            let mut tape = Tape::new();
+            move || {
+                let (w1, w2) = (tape.constant(&w1), tape.constant(&w2));
+                black_box(jacobian(|x| x.linear(&w1, None).tanh().linear(&w2, None), tape.var(&x)).value());
+                tape.clear();
+            }
+        }),
+        Workload::new("per_example_gradients_784_50_10_b100", || {
+            let (net, x, labels) = (two_layer_net(), randn([100, 784]), random_indices(100, 10));
+            let mut tape = Tape::new();
+            move || {
+                let x = tape.constant(&x);
+                let losses = net.forward(x).cross_entropy_with(&labels, Reduction::None);
+                black_box(losses.per_example_gradients(&[x]));
                 tape.clear();
             }
         }),
