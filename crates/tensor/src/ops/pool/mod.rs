@@ -52,10 +52,11 @@ impl Tensor {
     }
 
     /// The gradient of [`Tensor::max_pool`] by its input, for images of height and width `size`: this is the gradient by the
-    /// output, and `winners` are those that the maxima came with. Each window gives its gradient to its winner.
+    /// output, and `winners` are those that the maxima came with: of others the result is not specified. Each window gives its
+    /// gradient to its winner.
     ///
     /// # Panics
-    /// When pooling such images does not have an output like this, the winners have another shape, or one lies outside its plane.
+    /// When pooling such images does not have an output like this, or the winners have another shape.
     ///
     /// ```
     /// # use gradus_tensor::{Pool2d, PoolOptions, Tensor};
