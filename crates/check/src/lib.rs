@@ -131,6 +131,7 @@ mod noise;
 mod pattern;
 mod report;
 mod rng;
+mod roughness;
 mod scan;
 mod search;
 mod slope;

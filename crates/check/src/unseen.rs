@@ -8,7 +8,8 @@ use crate::{
     estimate::Estimate,
     ladder::{Ladder, Side},
     noise::Noise,
-    scan::{CONVINCING, Confirmed, DEVIATIONS, Scan},
+    roughness::DEVIATIONS,
+    scan::{CONVINCING, Confirmed, Scan},
     slope::Claim,
 };
 
