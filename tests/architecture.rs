@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &[
             &["estimate", "given", "json", "noise", "rng"],
             &["ladder", "pattern", "verdict", "ndarray", "nalgebra"],
-            &["report", "scan"],
+            &["report", "roughness", "scan"],
             &["slope", "unseen"],
             &["calls", "check", "jacobian", "kinks", "search"],
             &["argmin", "functions"],
