@@ -105,9 +105,13 @@ fn ulps(got: f32, want: f64) -> f64 {
     }
     // Where only one of them overflows, infinity counts as the next number after the greatest.
     let got = if got.is_infinite() { 2f64.powi(128).copysign(want) } else { f64::from(got) };
-    let exponent = ((want.to_bits() >> 52 & 0x7ff) as i32 - 1023).clamp(-126, 127);
-    let ulps_per_one = f64::from_bits(((1023 + 23 - exponent) as u64) << 52);
-    (got - want).abs() * ulps_per_one
+    (got - want).abs() * ulps_per_one(want)
+}
+
+/// How many spacings of f32 at `x` there are in 1.
+fn ulps_per_one(x: f64) -> f64 {
+    let exponent = ((x.to_bits() >> 52 & 0x7ff) as i32 - 1023).clamp(-126, 127);
+    f64::from_bits(((1023 + 23 - exponent) as u64) << 52)
 }
 
 /// The worst error over some inputs, and where it is.
@@ -214,6 +218,49 @@ fn every_function_is_within_its_bound_on_a_sample() {
         failures.extend(check(case, &isas, &all));
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+/// Derivatives of activations, as the two terms whose sum they are: where these cancel, errors are counted in units of the
+/// last place of the greater one.
+#[test]
+fn slopes_are_within_their_bounds_on_a_sample() {
+    type Terms = fn(f64) -> [f64; 2];
+    type Run = fn(Isa, &[f32], &mut [f32]);
+    let gelu: Terms = |x| {
+        let density = (-0.5 * x * x).exp() / f64::from(TAU).sqrt();
+        [reference::normal_cdf(x), if density == 0.0 { 0.0 } else { x * density }]
+    };
+    /// s and x s (1 - s) z', with s = sigmoid(z).
+    fn gate(x: f64, z: f64, change: f64) -> [f64; 2] {
+        let tail = reference::sigmoid(z) * reference::sigmoid(-z);
+        [reference::sigmoid(z), if tail == 0.0 { 0.0 } else { x * tail * change }]
+    }
+    let silu: Terms = |x| gate(x, x, 1.0);
+    let gelu_tanh: Terms = |x| {
+        let scale = (8.0 / std::f64::consts::PI).sqrt();
+        gate(x, scale * (x + 0.044715 * x * x * x), scale * (1.0 + 3.0 * 0.044715 * x * x))
+    };
+    let cases: [(&str, Run, Terms, f64); 3] = [
+        ("gelu", |isa, x, out| zip(isa, GeluGrad, 1.0, x, out), gelu, 3.0),
+        ("silu", |isa, x, out| zip(isa, SiluGrad, 1.0, x, out), silu, 4.0),
+        ("gelu_tanh", |isa, x, out| zip(isa, GeluTanhGrad, 1.0, x, out), gelu_tanh, 5.0),
+    ];
+    let inputs = sample(&[14.7, 13.0, 12.0, 0.75, 87.0, 108.0, 120.0]);
+    let mut got = vec![0.0; inputs.len()];
+    for (name, run, terms, bound) in cases {
+        for isa in isas() {
+            run(isa, &inputs, &mut got);
+            let mut worst = NONE;
+            for (&input, &got) in inputs.iter().zip(&got) {
+                let [a, b] = terms(f64::from(input));
+                let off = (f64::from(got) - (a + b)).abs() * ulps_per_one(a.abs().max(b.abs()));
+                let error = if off.is_nan() != input.is_nan() { f64::INFINITY } else { off };
+                worst = worst.or(Worst { ulps: error, input, got });
+            }
+            let Worst { ulps, input, got } = worst;
+            assert!(ulps <= bound, "{name} on {isa:?}: {ulps:.3} ulp at {input:e}: got {got:e}");
+        }
+    }
 }
 
 #[test]

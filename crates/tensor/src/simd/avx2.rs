@@ -40,6 +40,7 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     const FUSED: bool = true;
     const TILE_ROWS: usize = 6; // of 16 registers
+    const INTERVALS: usize = 4;
     type F32 = __m256;
     type I32 = __m256i;
     type F64 = (__m256d, __m256d);
@@ -156,11 +157,10 @@ impl Simd for Avx2 {
         and_i32(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
         xor_i32(a: __m256i, b: __m256i) -> __m256i = _mm256_xor_si256(a, b);
         shl_i32(a: __m256i, bits: u32) -> __m256i = _mm256_sllv_epi32(a, _mm256_set1_epi32(bits as i32));
-        look_up(table: &[f32; 16], x: __m256) -> __m256 = {
-            let index = _mm256_srli_epi32::<21>(_mm256_castps_si256(x));
-            let low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), index);
-            let high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table[8..].as_ptr()), index);
-            _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(index)))
+        look_up(table: &[f32], x: __m256) -> __m256 = {
+            let table = _mm_loadu_ps(table[..4].as_ptr());
+            // Within halves: across them a permutation takes several times as long.
+            _mm256_permutevar_ps(_mm256_set_m128(table, table), _mm256_srli_epi32::<23>(_mm256_castps_si256(x)))
         };
         bitcast_i32(a: __m256) -> __m256i = _mm256_castps_si256(a);
         bitcast_f32(a: __m256i) -> __m256 = _mm256_castsi256_ps(a);

@@ -20,6 +20,7 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const FUSED: bool = true;
     const TILE_ROWS: usize = 14; // of 32 registers
+    const INTERVALS: usize = 16;
     type F32 = __m512;
     type I32 = __m512i;
     type F64 = (__m512d, __m512d);
@@ -136,8 +137,10 @@ impl Simd for Avx512 {
         and_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
         xor_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_xor_si512(a, b);
         shl_i32(a: __m512i, bits: u32) -> __m512i = _mm512_sllv_epi32(a, _mm512_set1_epi32(bits as i32));
-        look_up(table: &[f32; 16], x: __m512) -> __m512 =
-            _mm512_permutexvar_ps(_mm512_srli_epi32::<21>(_mm512_castps_si512(x)), _mm512_loadu_ps(table.as_ptr()));
+        look_up(table: &[f32], x: __m512) -> __m512 = {
+            let index = _mm512_srli_epi32::<21>(_mm512_castps_si512(x));
+            _mm512_permutexvar_ps(index, _mm512_loadu_ps(table[..16].as_ptr()))
+        };
         nonzero_i32(a: __m512i) -> __mmask16 = _mm512_test_epi32_mask(a, a);
         bitcast_i32(a: __m512) -> __m512i = _mm512_castps_si512(a);
         bitcast_f32(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);

@@ -143,6 +143,9 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     /// Rows of a tile of sums two vectors wide, as many as leave registers for two vectors and one element of the
     /// operands.
     const TILE_ROWS: usize;
+    /// The intervals from 1 to 16 that [`Simd::look_up`] tells apart at the cost of one: 4, each to the next power of two,
+    /// or 16.
+    const INTERVALS: usize;
 
     /// A vector of `f32`.
     type F32: Copy;
@@ -255,10 +258,10 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     fn xor_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// `a << bits`, for `bits` < 32.
     fn shl_i32(self, a: Self::I32, bits: u32) -> Self::I32;
-    /// For each x from 1 to 16 the entry of the interval that it lies in: there are four from a power of two to the next.
-    /// Its number is that of the four bits from the 21st on: 12 for the first interval, and 0 after 15. Other x get any
-    /// entry.
-    fn look_up(self, table: &[f32; 16], x: Self::F32) -> Self::F32;
+    /// For each x from 1 to 16 the entry of the interval that it lies in, of a table of [`INTERVALS`](Simd::INTERVALS). The
+    /// interval's number is the last bits of the exponent, 3 from 1 to 2 and 0 from 2 to 4, and where there are four of
+    /// them from a power of two to the next, the first bits of the fraction behind these. Other x get any entry.
+    fn look_up(self, table: &[f32], x: Self::F32) -> Self::F32;
     /// Where an element is not zero.
     fn nonzero_i32(self, a: Self::I32) -> Self::Mask;
     /// The bit patterns of floats.

@@ -92,6 +92,7 @@ impl Simd for Portable {
     const LANES: usize = N;
     const FUSED: bool = false;
     const TILE_ROWS: usize = 4; // of 16 registers, without an instruction that multiplies and adds
+    const INTERVALS: usize = 16;
     type F32 = [f32; N];
     type I32 = [i32; N];
     type F64 = [f64; N];
@@ -229,7 +230,8 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn look_up(self, table: &[f32; 16], x: [f32; N]) -> [f32; N] {
+    fn look_up(self, table: &[f32], x: [f32; N]) -> [f32; N] {
+        let table = &table[..16];
         x.map(|x| table[(x.to_bits() >> 21) as usize % 16])
     }
 

@@ -86,6 +86,7 @@ unary! {
             let density = k(0.5 * GELU_SCALE) * (x.square() * -0.5).exp();
             x.normal_cdf() + x.strong_mul(&density)
         },
+        gradient: Tensor::into_gelu_grad,
         samples: -3.0..3.0,
     }
 
@@ -97,11 +98,14 @@ unary! {
         // (1 + tanh u) / 2 = 1 / (1 + e^-2u), which does not cancel.
         reference: |x, b| gated(x, 1.0 / (1.0 + (-2.0 * GELU_SCALE * (x + GELU_CUBE * x.powi(3))).exp())),
         derivative: |x, y, k| {
+            // (1 + t) / 2 is the logistic function of 2u, and does not cancel.
             let square = x.square();
-            let t = (k(GELU_SCALE) * (x * (k(GELU_CUBE) * square.clone() + 1.0))).tanh();
-            let inner = k(GELU_SCALE) * (k(3.0 * GELU_CUBE) * square + 1.0);
-            (&t + 1.0) * 0.5 + (x * inner).strong_mul(&(k(0.5) - t.square() * 0.5))
+            let z = k(2.0 * GELU_SCALE) * (x * (k(GELU_CUBE) * square.clone() + 1.0));
+            let change = k(2.0 * GELU_SCALE) * (x * (k(3.0 * GELU_CUBE) * square + 1.0));
+            let s = z.sigmoid();
+            change.strong_mul(&((-z).sigmoid() * s.clone())) + s
         },
+        gradient: Tensor::into_gelu_tanh_grad,
         samples: -3.0..3.0,
     }
 
@@ -114,6 +118,7 @@ unary! {
             let s = x.sigmoid();
             (k(1.0) - s.clone()).strong_mul(y) + s
         },
+        gradient: Tensor::into_silu_grad,
         samples: -4.0..4.0,
     }
 

@@ -32,7 +32,8 @@ fn chain<V: Value>(cotangent: &V, slope: impl Borrow<V>) -> V {
 /// - `forward`, where `Tensor` has no kernel: the function on f32s;
 /// - `reference`: the function in f64, asking `b` where the value of x decides the branch;
 /// - `derivative`: dy/dx from x and y. Its tokens are read over `V: Value`; `k` makes a scalar of a number;
-/// - `slope`, where one pass is worth it: the derivative in f32, from x or y, for a fused backward;
+/// - `slope`, where one pass is worth it: the derivative in f32, from x or y, for a fused backward; or `gradient`, the same as
+///   a kernel of `Tensor`, from the cotangent and x;
 /// - the range that samples of x are drawn from.
 ///
 /// Without `forward` it is the method of `Tensor` with the row's name. For `tanh` the row expands to a unit struct `Tanh`, its
@@ -49,6 +50,7 @@ macro_rules! unary {
                 reference: |$x:ident, $b:ident| $reference:expr,
                 derivative: |$dx:ident, $dy:ident, $k:ident| $derivative:expr,
                 $(slope: |$v:ident| $slope:expr,)?
+                $(gradient: Tensor::$gradient:ident,)?
                 samples: $samples:expr $(,)?
             }
         )*
@@ -96,7 +98,7 @@ macro_rules! unary {
                 fn backward_fused(&self, cx: &mut Backward<'_, Tensor>) {
                     let $Op $(($($p),+))? = *self;
                     $($(let $p = $p as f32;)+)?
-                    unary!(@fused self, cx, $dx, $dy $(, |$v| $slope)?);
+                    unary!(@fused self, cx, $dx, $dy $(, |$v| $slope)? $(, Tensor::$gradient)?);
                 }
 
                 #[allow(unused)]
@@ -124,6 +126,10 @@ macro_rules! unary {
     };
     (@fused $self:ident, $cx:ident, $x:ident, $y:ident) => {
         Pointwise::backward($self, $cx)
+    };
+    (@fused $self:ident, $cx:ident, $x:ident, $y:ident, Tensor::$gradient:ident) => {
+        let ([x], g) = ($cx.inputs(), $cx.cotangent());
+        $cx.add(0, || g.$gradient(x));
     };
     (@fused $self:ident, $cx:ident, $x:ident, $y:ident, |$v:ident| $slope:expr) => {
         let ([$x], $y, g) = ($cx.inputs(), $cx.output(), $cx.cotangent());

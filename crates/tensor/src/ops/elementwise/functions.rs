@@ -132,6 +132,60 @@ unary! {
 // Negation is an operator of tensors.
 formula!(Neg = neg);
 
+/// Declares gradients of functions in one number. A row gives the method of [`Tensor`], its formula's name, and the method
+/// of [`Lane`] that computes the derivative.
+macro_rules! gradients {
+    ($($(#[$doc:meta])* $name:ident = $Formula:ident: $slope:ident;)*) => {
+        $(
+            #[doc = concat!("A cotangent times [`Lane::", stringify!($slope), "`]")]
+            #[derive(Clone, Copy, Debug)]
+            pub struct $Formula;
+
+            impl BinaryFn for $Formula {
+                #[inline(always)]
+                fn eval<S: Simd>(self, g: Lane<S>, x: Lane<S>) -> Lane<S> {
+                    // A zero sends zero back, whatever the slope is.
+                    g.eq(0.0).select(0.0, g * x.$slope())
+                }
+            }
+        )*
+
+        impl Tensor {$(
+            $(#[$doc])*
+            ///
+            /// This tensor is g, whose memory the result takes where nobody shares it. Where g is 0, so is the result.
+            ///
+            /// # Panics
+            /// When the shapes differ.
+            ///
+            /// ```
+            /// # use gradus_tensor::Tensor;
+            /// let (g, x) = (Tensor::from([2.0, 0.0]), Tensor::from([0.0, 5.0]));
+            #[doc = concat!("assert_eq!(g.", stringify!($name), "(&x).to_vec(), [1.0, 0.0]);")]
+            /// ```
+            #[track_caller]
+            pub fn $name(self, x: &Tensor) -> Tensor {
+                let op = stringify!($name);
+                assert!(self.shape() == x.shape(), "{op}: shapes {} and {} differ", self.shape(), x.shape());
+                match x.operand_for(self.shape()) {
+                    Some(x) if self.is_reusable() => self.into_binary(x, $Formula),
+                    _ => self.binary(op, x, $Formula),
+                }
+            }
+        )*}
+    };
+}
+
+gradients! {
+    /// The gradient by x of [`gelu`](Tensor::gelu): g (Φ(x) + x Φ'(x)).
+    into_gelu_grad = GeluGrad: gelu_slope;
+    /// The gradient by x of [`gelu_tanh`](Tensor::gelu_tanh): g (s + x s (1 - s) z'), where x s is the function, s the
+    /// logistic function of z.
+    into_gelu_tanh_grad = GeluTanhGrad: gelu_tanh_slope;
+    /// The gradient by x of [`silu`](Tensor::silu): g (s + x s (1 - s)) with s = sigmoid(x).
+    into_silu_grad = SiluGrad: silu_slope;
+}
+
 /// Declares formulas in two numbers.
 macro_rules! binary {
     ($($Formula:ident = |$a:ident, $b:ident| $formula:expr;)*) => {$(

@@ -30,6 +30,14 @@ impl<S: Simd> Lane<S> {
         self.gate(q, n)
     }
 
+    /// The derivative of [`silu`](Lane::silu), s + x s (1 - s) with s = sigmoid(x); 0 and 1 at ±∞, its limits.
+    #[inline(always)]
+    pub fn silu_slope(self) -> Self {
+        let t = self.abs().at_most(120.0);
+        let (q, n) = (-t).exp_reduced();
+        self.gate_slope(t, q, n)
+    }
+
     /// The approximation of [`gelu`](Lane::gelu) by tanh: x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))); 0 at -∞, its limit.
     #[inline(always)]
     pub fn gelu_tanh(self) -> Self {
@@ -41,6 +49,17 @@ impl<S: Simd> Lane<S> {
         self.gate(q, n)
     }
 
+    /// The derivative of [`gelu_tanh`](Lane::gelu_tanh), s + x s (1 - s) z' with s = sigmoid(z) and z twice the argument of
+    /// tanh; 0 and 1 at ±∞, its limits.
+    #[inline(always)]
+    pub fn gelu_tanh_slope(self) -> Self {
+        let x = self.abs().at_most(12.0).widen();
+        let square = x * x;
+        let (q, n) = (x * square.mul_add(-0.0713548162726009, -1.595769121605731)).exp_reduced();
+        let change = x * square.mul_add(0.2140644488178027, 1.595769121605731);
+        self.gate_slope(change.narrow(), q, n)
+    }
+
     /// x · sigmoid(±z) with the sign of x, where e⁻ᶻ = (1 + q) · 2ⁿ.
     #[inline(always)]
     fn gate(self, q: Self, n: Self) -> Self {
@@ -50,6 +69,18 @@ impl<S: Simd> Lane<S> {
         let x = self.at_least(-120.0);
         let y = negative.select(x.mul_add(q, x), x) / (e + 1.0);
         self.or_limit(y.scale(negative.select(n, 0.0)))
+    }
+
+    /// The derivative of x · sigmoid(z) by x, where e⁻ᶻ = (1 + q) · 2ⁿ for |x|, and `change` is |x| z'.
+    #[inline(always)]
+    fn gate_slope(self, change: Self, q: Self, n: Self) -> Self {
+        let negative = self.lt(0.0);
+        let e = (q + 1.0).scale(n);
+        let sum = e + 1.0;
+        // Of -x it is e (1 + e - change) / (1 + e)², of x what that lacks to 1.
+        let below = (sum - change) * (q + 1.0);
+        let y = negative.select(below, change.mul_add(e, sum)) / (sum * sum);
+        y.scale(negative.select(n, 0.0))
     }
 
     /// ln(1 + eˣ).

@@ -21,8 +21,9 @@ const ERF_Q: [f64; 6] = [
     6.222397553374015e-05,
 ];
 
-/// Φ(-t) exp(t²/2) for 0 <= t < 15: a polynomial in t - centre for each of the intervals of t + 1 that [`Simd::look_up`]
-/// tells apart, in its order. Relative error 2⁻²⁷; the centres were chosen so that the constant terms are nearly `f32`s.
+/// Φ(-t) exp(t²/2) for 0 <= t < 15: a polynomial in t - centre for each of the 16 intervals of t + 1 that
+/// [`Simd::look_up`] tells apart, in its order. Relative error 2⁻²⁷; the centres were chosen so that the constant terms are
+/// nearly `f32`s.
 const CENTRES: [f32; 16] = [
     1.2500103, 1.7500001, 2.2500257, 2.7500734, 3.4999094, 4.500178, 5.500189, 6.5000405, 8.000131,
     10.000067, 11.999951, 14.000026, 0.12500216, 0.3750021, 0.62500024, 0.8749883,
@@ -59,6 +60,27 @@ const SCALED_TAIL: [[f32; 16]; 7] = [
     ],
 ];
 
+/// The same where there are 4 intervals. Relative error 2⁻²⁸.
+const WIDE_CENTRES: [f32; 4] = [2.0004115, 5.0005274, 11.001083, 0.5001394];
+#[rustfmt::skip]
+const WIDE_SCALED_TAIL: [[f32; 4]; 12] = [
+    [0.16807619, 0.07691174, 0.035971403, 0.3495876],
+    [-0.06272074, -0.014343019, -0.0032178755, -0.22409974],
+    [0.021304447, 0.0025945422, 0.00028564304, 0.11875323],
+    [-0.006701066, -0.00045631378, -2.5164885e-5, -0.054902762],
+    [0.00197492, 7.8180026e-5, 2.200494e-6, 0.022823868],
+    [-0.000549872, -1.3072041e-5, -1.910316e-7, -0.008685275],
+    [0.00014572423, 2.1391527e-6, 1.6517248e-8, 0.0030749936],
+    [-3.7364713e-5, -3.4176978e-7, -1.4150775e-9, -0.0011279982],
+    [9.000928e-6, 5.1890773e-8, 1.1385011e-10, 0.00034390038],
+    [-1.7007377e-6, -8.04415e-9, -9.571297e-12, 0.00030439586],
+    [5.046918e-7, 1.6008571e-9, 1.1824036e-12, -1.586218e-5],
+    [-2.489078e-7, -2.3059109e-10, -9.919189e-14, -0.0005601347],
+];
+
+/// 1/√(2π), the density of the standard normal distribution at 0.
+const DENSITY: f32 = 0.398_942_28;
+
 impl<S: Simd> Lane<S> {
     /// The error function.
     #[inline(always)]
@@ -87,22 +109,39 @@ impl<S: Simd> Lane<S> {
         self.or_limit(limit - t.normal_tail(t * t.scaled_normal_tail()))
     }
 
+    /// The derivative of [`gelu`](Lane::gelu), Φ(x) + x Φ'(x); 0 and 1 at ±∞, its limits.
+    #[inline(always)]
+    pub fn gelu_slope(self) -> Self {
+        let t = self.abs().at_most(14.7);
+        let tail = t.normal_tail(t.mul_add(-DENSITY, t.scaled_normal_tail()));
+        self.lt(0.0).select(tail, 1.0 - tail)
+    }
+
     /// Φ(-t) exp(t²/2) for 0 <= t <= 14.7.
     #[inline(always)]
     fn scaled_normal_tail(self) -> Self {
-        let shifted = self + 1.0;
-        let s = self - shifted.look_up(&CENTRES);
-        let mut sum = shifted.look_up(&SCALED_TAIL[6]);
-        for k in (0..6).rev() {
-            sum = s.mul_add(sum, shifted.look_up(&SCALED_TAIL[k]));
+        if S::INTERVALS == 16 {
+            self.piecewise(&CENTRES, &SCALED_TAIL)
+        } else {
+            self.piecewise(&WIDE_CENTRES, &WIDE_SCALED_TAIL)
         }
-        sum
     }
 
-    /// The entry of the interval that x lies in: see [`Simd::look_up`].
+    /// Polynomials in t - centre, which intervals of t + 1 choose: see [`Simd::look_up`].
     #[inline(always)]
-    fn look_up(self, table: &[f32; 16]) -> Self {
-        self.with(self.simd.look_up(table, self.raw))
+    fn piecewise<const INTERVALS: usize, const TERMS: usize>(
+        self,
+        centres: &[f32; INTERVALS],
+        coefficients: &[[f32; INTERVALS]; TERMS],
+    ) -> Self {
+        let shifted = self + 1.0;
+        let look_up = |table: &[f32; INTERVALS]| self.with(self.simd.look_up(table, shifted.raw));
+        let s = self - look_up(centres);
+        let mut sum = look_up(&coefficients[TERMS - 1]);
+        for coefficients in coefficients[..TERMS - 1].iter().rev() {
+            sum = s.mul_add(sum, look_up(coefficients));
+        }
+        sum
     }
 
     /// `factor` exp(-t²/2) for 0 <= t <= 14.7.
