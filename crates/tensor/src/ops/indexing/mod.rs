@@ -9,6 +9,7 @@ use crate::{
     shape::{Shape, resolve_axis, resolve_index},
     threads::share,
 };
+use std::sync::atomic::{AtomicBool, Ordering};
 
 impl Tensor {
     /// The parts at these indices of an axis, in their order: `y[.., i, ..] = x[.., indices[i], ..]`. The axis is
@@ -120,7 +121,7 @@ impl Tensor {
                     let (now, later) = out.split_at_mut(out.len().min(own - within));
                     let x = &x[block * n * inner..][..n * inner];
                     let rows = &indices.as_slice()[k..][..now.len()];
-                    now.iter_mut().zip(places(rows, within, n, inner)).for_each(|(y, at)| *y = x[at]);
+                    for_each_place(rows, now.iter_mut(), [n, inner], within, |y, at| *y = x[at]);
                     (k, out) = (k + rows.len(), later);
                 }
             });
@@ -151,7 +152,7 @@ impl Tensor {
         share::for_each_run_chunk(self.as_mut_slice(), n * inner, share::ELEMENTWISE, &|blocks, out| {
             for (block, out) in blocks.zip(out.chunks_exact_mut(n * inner)) {
                 let (x, rows) = (&x[block * own..][..own], &indices.as_slice()[block * own..][..own]);
-                x.iter().zip(places(rows, 0, n, inner)).for_each(|(x, at)| out[at] += x);
+                for_each_place(rows, x.iter(), [n, inner], 0, |x, at| out[at] += x);
             }
         });
         self
@@ -205,16 +206,25 @@ fn position(index: i32, size: usize) -> usize {
     if index < 0 { (i64::from(index) + size as i64) as usize } else { index as usize }
 }
 
-/// Where in a block of `n` rows of `inner` columns the elements lie that have these rows, each in the column in which its index
-/// stands; the first index is number `within` of the block's.
+/// Gives `each` the items of a block, and where in `n` rows of `inner` columns the element lies that has an item's row and the
+/// column in which it stands; the first item is number `within` of the block's.
 #[inline(always)]
-fn places(rows: &[i32], within: usize, n: usize, inner: usize) -> impl Iterator<Item = usize> {
+fn for_each_place<T>(
+    rows: &[i32],
+    items: impl Iterator<Item = T>,
+    [n, inner]: [usize; 2],
+    within: usize,
+    mut each: impl FnMut(T, usize),
+) {
+    // Counting columns takes as long as all the rest.
+    if inner == 1 {
+        return rows.iter().zip(items).for_each(|(&row, item)| each(item, position(row, n)));
+    }
     let mut column = within % inner;
-    rows.iter().map(move |&row| {
-        let at = position(row, n) * inner + column;
+    for (&row, item) in rows.iter().zip(items) {
+        each(item, position(row, n) * inner + column);
         column = if column + 1 == inner { 0 } else { column + 1 };
-        at
-    })
+    }
 }
 
 impl Indices {
@@ -250,9 +260,16 @@ impl Indices {
     /// An error that begins with `op` when one of these indices is out of range on an axis of a tensor of this shape.
     pub fn check_range(&self, op: &str, axis: usize, shape: &[usize]) -> Result<(), ShapeError> {
         // The smallest and the largest are found several at a time; the offender itself is searched only if there is one.
-        let (low, high) = self.iter().fold((0, -1), |(low, high), i| (low.min(i), high.max(i)));
         let size = shape[axis] as i64;
-        if i64::from(low) >= -size && i64::from(high) < size {
+        let is_outside = AtomicBool::new(false);
+        let parts: Vec<&[i32]> = self.as_slice().chunks(share::ELEMENTWISE).collect();
+        share::for_each_part(parts.len(), &|part| {
+            let (low, high) = parts[part].iter().fold((0, -1), |(low, high), &i| (i.min(low), i.max(high)));
+            if i64::from(low) < -size || i64::from(high) >= size {
+                is_outside.store(true, Ordering::Relaxed);
+            }
+        });
+        if !is_outside.into_inner() {
             return Ok(());
         }
         self.iter().try_for_each(|i| resolve_index(op, i as isize, axis, shape).map(drop))
