@@ -7,6 +7,7 @@ use std::sync::mpsc;
 fn the_pool() {
     buffers_are_counted_and_recycled();
     trimming_gives_everything_back();
+    large_buffers_take_what_is_larger();
     what_other_threads_free_is_used_again();
     threads_that_end_leave_nothing_behind();
     a_steady_loop_asks_the_system_for_nothing();
@@ -52,6 +53,31 @@ fn trimming_gives_everything_back() {
     drop(x);
     memory::trim();
     assert_eq!(memory::stats().recycled_bytes, 0);
+}
+
+/// Sizes that become smaller, as the activations of a net: all live in the memory of the first.
+fn large_buffers_take_what_is_larger() {
+    memory::trim();
+    let start = memory::stats().allocations;
+    drop(Tensor::ones([4 * MB]));
+    for size in [4 * MB, 3 * MB, 2 * MB, MB + 1] {
+        let x = Tensor::full([size], 2.0);
+        let stats = memory::stats();
+        assert_eq!(stats.allocations, start + 1, "{size}");
+        let counted = 4 * size..5 * size + 100;
+        assert!(counted.contains(&stats.live_bytes), "{size}: {stats:?}");
+        assert!((16 * MB..20 * MB).contains(&(stats.live_bytes + stats.recycled_bytes)), "{size}: {stats:?}");
+        assert!(x.iter().all(|x| x == 2.0));
+    }
+    assert_eq!(memory::stats().live_bytes, 0);
+    // One in use is not taken, and one that is more than four times as large waits for others.
+    let (held, small) = (Tensor::zeros([3 * MB]), Tensor::zeros([MB]));
+    assert_eq!(memory::stats().allocations, start + 2);
+    drop((held, small));
+    let small = Tensor::zeros([MB / 8]);
+    assert_eq!(memory::stats().allocations, start + 3);
+    drop(small);
+    memory::trim();
 }
 
 fn what_other_threads_free_is_used_again() {

@@ -29,8 +29,7 @@ unsafe impl Sync for Buffer {}
 impl Buffer {
     /// Room for `len` elements with unspecified values, and one owner; `None` when there is no memory for them.
     pub(crate) fn new(len: usize) -> Option<Buffer> {
-        let class = memory::class_of(len);
-        let header = memory::take(class, len)?;
+        let (header, class) = memory::take(len)?;
         // SAFETY: the allocation is at least a header long, aligned for it, and nobody else has it.
         unsafe { header.write(Header { owners: AtomicUsize::new(1), len, class }) };
         Some(Buffer(header))
@@ -107,7 +106,8 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         if self.header().owners.fetch_sub(1, Ordering::Release) == 1 {
             fence(Ordering::Acquire);
-            memory::give(self.0, self.header().class);
+            let &Header { class, len, .. } = self.header();
+            memory::give(self.0, class, len);
         }
     }
 }

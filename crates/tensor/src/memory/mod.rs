@@ -1,7 +1,9 @@
 //! The pool that recycles buffers, so that a steady training step asks the system for nothing.
 //!
 //! Allocations come in size classes, four to a doubling. Small ones are kept by the thread that dropped them (no
-//! lock, warm in its cache); large ones, and what a thread has too much of, lie in lists that all threads share.
+//! lock, warm in its cache); large ones, and what a thread has too much of, lie in lists that all threads share. A large
+//! buffer may take an allocation that is larger than it needs, before more is asked of the system: so layers whose
+//! activations have many sizes share the memory of the largest.
 
 pub(crate) mod buffer;
 
@@ -26,6 +28,8 @@ const KEEP_BYTES: usize = 256 << 10;
 const UNCOUNTED_BYTES: usize = 64 << 10;
 /// Four classes for each of the doublings that an `isize` of bytes allows.
 const CLASSES: usize = 240;
+/// How many classes above its own a large buffer looks for an allocation that waits: up to four times its size.
+const LARGER: usize = 8;
 
 /// The class of the smallest allocation that holds `len` elements.
 #[inline]
@@ -138,9 +142,10 @@ fn count_shared(bytes: isize) {
     PEAK.fetch_max(live, Relaxed);
 }
 
-/// A recycled allocation of this class if there is one, else a fresh one, if there is memory for `len` elements.
+/// A recycled allocation for `len` elements if there is one, else a fresh one, if there is memory for it; and its class.
 #[inline]
-pub(crate) fn take(class: usize, len: usize) -> Option<NonNull<Header>> {
+pub(crate) fn take(len: usize) -> Option<(NonNull<Header>, usize)> {
+    let class = class_of(len);
     if class < LOCAL_CLASSES {
         // A thread that is ending has no lists any more.
         let local = LOCAL.try_with(|local| {
@@ -157,18 +162,24 @@ pub(crate) fn take(class: usize, len: usize) -> Option<NonNull<Header>> {
             if header.is_none() {
                 count_shared(-(bytes_of(class) as isize));
             }
-            return header;
+            return Some((header?, class));
         }
     }
-    let found = shared().class(class).pop();
-    let header = found.or_else(|| fresh(class, len))?;
+    let taken = find(class).or_else(|| Some((fresh(class, len)?, class)))?;
     count_shared(bytes_of(class) as isize);
-    Some(header)
+    Some(taken)
 }
 
-/// Keeps an allocation that has lost its last owner.
+/// The smallest allocation of the shared lists that this class fits into, and its own class.
+fn find(class: usize) -> Option<(NonNull<Header>, usize)> {
+    let mut shared = shared();
+    let most = if class < LOCAL_CLASSES { class } else { (class + LARGER).min(CLASSES - 1) };
+    (class..=most).find_map(|class| Some((shared.class(class).pop()?, class)))
+}
+
+/// Keeps an allocation of this class that has lost its last owner, who used `len` elements of it.
 #[inline]
-pub(crate) fn give(header: NonNull<Header>, class: usize) {
+pub(crate) fn give(header: NonNull<Header>, class: usize, len: usize) {
     if class < LOCAL_CLASSES {
         let kept = LOCAL.try_with(|local| {
             let mut local = local.borrow_mut();
@@ -183,7 +194,7 @@ pub(crate) fn give(header: NonNull<Header>, class: usize) {
             return;
         }
     }
-    count_shared(-(bytes_of(class) as isize));
+    count_shared(-(bytes_of(class_of(len)) as isize));
     shared().class(class).push(header);
 }
 
@@ -223,7 +234,7 @@ pub struct Stats {
     pub live_bytes: usize,
     /// The greatest number of `live_bytes` since the start or the last [`reset_peak`].
     pub peak_bytes: usize,
-    /// Bytes that wait in the pool to be used again.
+    /// Bytes that wait in the pool to be used again, or that buffers do not use of larger allocations.
     pub recycled_bytes: usize,
     /// How many times memory was asked of the system.
     pub allocations: u64,
