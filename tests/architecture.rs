@@ -93,7 +93,15 @@ fn job(file: &Path) -> String {
     about[..end.unwrap_or(about.len() - usize::from(about.ends_with('.')))].to_owned()
 }
 
-/// A line for each file up to two folders deep, and one for each folder below.
+/// Whether a folder's `mod.rs` declares this file or folder by itself, and not in a list of many alike.
+fn is_declared(path: &Path) -> bool {
+    let text = fs::read_to_string(path.with_file_name("mod.rs")).unwrap();
+    let name = path.file_stem().unwrap().to_str().unwrap();
+    text.contains(&format!("mod {name};"))
+}
+
+/// A line for each file up to two folders deep, and one for each folder below. Files that a folder lists as alike are told
+/// of by the folder.
 fn map(of: &str) -> String {
     let root = sources(of);
     let mut lines: Vec<(String, String)> = Vec::new();
@@ -106,7 +114,8 @@ fn map(of: &str) -> String {
             let inner = entries(&path);
             add(&path, job(&path.join("mod.rs")));
             let is_source = |path: &&PathBuf| path.extension().is_none_or(|extension| extension == "rs");
-            for path in inner.iter().filter(is_source).filter(|path| !path.ends_with("mod.rs")) {
+            let told = inner.iter().filter(is_source).filter(|path| !path.ends_with("mod.rs"));
+            for path in told.filter(|path| is_declared(path)) {
                 add(path, job(&if path.is_dir() { path.join("mod.rs") } else { path.clone() }));
             }
         } else if !path.ends_with("lib.rs") {

@@ -1,4 +1,4 @@
-//! Optimizers: how parameters follow their gradients.
+//! Optimizers, a file each, and how parameters follow their gradients.
 //!
 //! In the formulas `w` is the parameter, `g` its gradient, `t` the number of the step from 1, `lr` the learning rate and
 //! λ the weight decay. Those that the book (chapter 6) describes say how its form differs from PyTorch's, which is ours.
