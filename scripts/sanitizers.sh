@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs tests under the address and leak sanitizers, and the portable kernels under valgrind: scripts/sanitizers.sh [address]
-# [thread] [valgrind], all of them by default.
+# [thread] [valgrind], all of them by default; address-tensor and address-nn are the two parts of address.
 #
 # Needs a nightly toolchain (rustup toolchain install nightly), for threads with the standard library's source (rustup
 # component add rust-src --toolchain nightly), and valgrind.
@@ -9,10 +9,14 @@ cd "$(dirname "$0")/.."
 target=$(rustc -vV | sed -n 's/^host: //p')
 [ $# -gt 0 ] || set -- address thread valgrind
 
-# The tensor crate's tests on every set of instructions that the processor has, nn's on the best.
-address() {
+for_addresses() {
     export RUSTFLAGS=-Zsanitizer=address RUSTDOCFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=1
     export CARGO_TARGET_DIR=target/sanitize
+}
+
+# On every set of instructions that the processor has.
+address_tensor() {
+    for_addresses
     for isa in avx512 avx2 portable; do
         case $isa in avx2) flag=fma ;; avx512) flag=avx512f ;; *) flag=fpu ;; esac
         if ! grep -qw "$flag" /proc/cpuinfo; then
@@ -22,6 +26,11 @@ address() {
         echo "== addresses and leaks: tensor, $isa"
         GRADUS_ISA=$isa cargo +nightly test --package gradus-tensor --lib --tests --target "$target"
     done
+}
+
+# On the best.
+address_nn() {
+    for_addresses
     echo "== addresses and leaks: nn"
     # Under the sanitizer a process has terabytes of addresses, of which a limit leaves nothing.
     cargo +nightly test --package gradus-nn --all-features --lib --test suite --target "$target" -- --skip no_memory_is_there
@@ -55,9 +64,11 @@ valgrind_() {
 
 for part in "$@"; do
     case $part in
-    address) (address) ;;
+    address) (address_tensor); (address_nn) ;;
+    address-tensor) (address_tensor) ;;
+    address-nn) (address_nn) ;;
     thread) (threads) ;;
     valgrind) (valgrind_) ;;
-    *) echo "no part $part: address, thread, valgrind" && exit 1 ;;
+    *) echo "no part $part: address, address-tensor, address-nn, thread, valgrind" && exit 1 ;;
     esac
 done

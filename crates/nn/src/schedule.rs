@@ -372,7 +372,7 @@ impl Plateau {
         if better {
             (self.best, self.bad) = (metric, 0);
         } else {
-            self.bad += 1;
+            self.bad = self.bad.saturating_add(1);
         }
         if self.rest > 0 {
             (self.rest, self.bad) = (self.rest - 1, 0);
@@ -463,6 +463,12 @@ mod tests {
             );
         }
         assert!(Plateau::new(0.1).restore(&State::new()).is_err());
+        // The greatest number of bad epochs, of a file that is damaged, is one that goes no further.
+        let mut patient = Plateau::new(0.1).patience(u64::MAX);
+        let mut state = patient.state();
+        state.put("bad", u64::MAX);
+        patient.restore(&state).unwrap();
+        assert_eq!(patient.observe(f64::NAN), 0.1);
     }
 
     #[test]

@@ -20,10 +20,10 @@ use crate::panics::panic_of;
 use crate::training::{cross_entropy, flat_digits};
 
 /// Names the folder in which a test of a process of its own works; without it that test does nothing.
-const DIR: &str = "GRADUS_TEST_FAULTS";
+pub(crate) const DIR: &str = "GRADUS_TEST_FAULTS";
 
 /// Runs a test of this program by a shell that brings about the fault: `"$@"` is the test.
-fn in_shell(fault: &str, test: &str, dir: &Path) -> Output {
+pub(crate) fn in_shell(fault: &str, test: &str, dir: &Path) -> Output {
     let mut command = Command::new("sh");
     command.args(["-c", fault, "sh"]).arg(env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).env(DIR, dir).env("RAYON_NUM_THREADS", "1");
@@ -31,7 +31,7 @@ fn in_shell(fault: &str, test: &str, dir: &Path) -> Output {
 }
 
 /// That the test ran and passed, in its process.
-fn passed(run: &Output) {
+pub(crate) fn passed(run: &Output) {
     let out = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success() && out.contains("1 passed"), "{out}");
 }
@@ -173,6 +173,117 @@ fn a_file_that_no_memory_is_there_for_is_an_error() {
     state(LARGE).save(dir.path().join("state.safetensors")).unwrap();
     npy::write(dir.path().join("array.npy"), &Tensor::zeros([LARGE])).unwrap();
     passed(&in_shell("exec \"$@\"", "faults::there_is_no_memory", dir.path()));
+}
+
+/// Takes from the superuser that everything may be read and written, where it can; nothing here waits for ever.
+#[cfg(target_os = "linux")]
+const AS_OTHERS: &str = "plain='setpriv --bounding-set=-dac_override,-dac_read_search'; \
+                         $plain true || plain=; exec timeout 60 $plain \"$@\"";
+
+/// A folder may be listed, and its files not looked at. It runs only as a process of its own.
+#[test]
+fn the_folder_may_only_be_listed() {
+    let Some(dir) = env::var_os(DIR).map(PathBuf::from) else { return };
+    let checkpoints = Checkpoints::new(&dir, 1);
+    if fs::metadata(checkpoints.path(1)).is_ok() {
+        return println!("skipped: the superuser may look everywhere");
+    }
+    let error = checkpoints.load_newest().unwrap_err();
+    assert!(error.reason.contains("Permission denied"), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_may_only_be_listed_is_said() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    Checkpoints::new(dir.path(), 1).save(1, &state(10)).unwrap();
+    let set = |mode| fs::set_permissions(dir.path(), PermissionsExt::from_mode(mode)).unwrap();
+    set(0o444);
+    let run = in_shell(AS_OTHERS, "faults::the_folder_may_only_be_listed", dir.path());
+    set(0o700);
+    passed(&run);
+}
+
+/// A file may only be read, and a process was killed that replaced it. It runs only as a process of its own.
+#[test]
+fn the_file_may_only_be_read() {
+    let Some(dir) = env::var_os(DIR).map(PathBuf::from) else { return };
+    if fs::OpenOptions::new().write(true).open(dir.join("run")).is_ok() {
+        return println!("skipped: the superuser may write everywhere");
+    }
+    state(10).save(dir.join("run")).unwrap();
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_left_beside_a_read_only_file_is_removed() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    for path in ["run", ".run.gradus-0"].map(|name| dir.path().join(name)) {
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o400)).unwrap();
+    }
+    passed(&in_shell(AS_OTHERS, "faults::the_file_may_only_be_read", dir.path()));
+}
+
+/// The most memory that this process has had so far, in bytes.
+#[cfg(target_os = "linux")]
+fn most_memory() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().strip_suffix("kB").unwrap().trim().parse::<usize>().unwrap() * 1024
+}
+
+/// Reads files that are all header. It runs only as a process of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn headers_are_read() {
+    let Some(dir) = env::var_os(DIR).map(PathBuf::from) else { return };
+    // What stands between the beginning and the end of a header, again and again, and how many times its size may be taken.
+    let no_list = |_: usize| String::from("0,");
+    let cases: [(&str, &dyn Fn(usize) -> String, &str, usize); 4] = [
+        ("{\"x\":{\"dtype\":\"U8\",\"shape\":[", &no_list, "0],\"data_offsets\":[0,0]}}", 2),
+        ("{\"x\":{\"a\":[", &no_list, "0]}}", 2),
+        ("{\"__metadata__\":{", &|i| format!("\"{i}\":\"\","), "\"\":\"\"}}", 2),
+        (
+            "{",
+            &|i| format!("\"{i}\":{{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}},"),
+            "\"__metadata__\":{}}",
+            16,
+        ),
+    ];
+    for (begin, repeated, end, times) in cases {
+        let mut header = String::from(begin);
+        (0..)
+            .take_while(|&i| {
+                header += &repeated(i);
+                header.len() < HEADER
+            })
+            .for_each(drop);
+        header += end;
+        let path = dir.join("header.safetensors");
+        fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat()).unwrap();
+        drop(header);
+        // From here on the most is counted anew.
+        fs::write("/proc/self/clear_refs", "5").unwrap();
+        let before = most_memory();
+        let read = load_tensors(&path).map(|tensors| tensors.len());
+        let taken = most_memory() - before;
+        println!("{begin}..: {read:?}, {} MB", taken >> 20);
+        assert!(taken < times * HEADER, "{begin}..: {} MB", taken >> 20);
+    }
+}
+
+#[cfg(target_os = "linux")]
+const HEADER: usize = 8 << 20;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_header_takes_the_memory_of_a_few_of_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    passed(&in_shell("exec \"$@\"", "faults::headers_are_read", dir.path()));
 }
 
 /// Saves a checkpoint into a folder that is not there yet. It runs only as a process of its own.

@@ -117,6 +117,7 @@ fn arrays() {
     said.bytes(&one("'|b1'", &[2]), read);
     said.bytes(&one("'<i8'", &16_777_217i64.to_le_bytes()), read);
     said.bytes(&one("'<f8'", &1e300f64.to_le_bytes()), read);
+    said.error(npy::write(said.path("array.npy"), &Tensor::ones(vec![1; 65])));
     said.messages.check();
 }
 
@@ -374,7 +375,15 @@ fn weights() {
         );
         [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
     };
+    let with_header = |json: &str| [&(json.len() as u64).to_le_bytes()[..], json.as_bytes()].concat();
+    let x = r#""x":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}"#;
     said.bytes(b"short", read);
+    said.bytes(&with_header(&format!("{{{x},{x}}}")), read);
+    said.bytes(&with_header(&format!("{{{}}}", x.replace("[0]", &format!("[{}0]", "1,".repeat(64))))), read);
+    said.bytes(&with_header("{\"__metadata__\":{},\"__metadata__\":{}}"), read);
+    said.bytes(&with_header("{\"__metadata__\":{\"gradus\":\"\",\"gradus\":\"\"}}"), read);
+    said.bytes(&with_header("{\"__metadata__\":{\"gradus\":7}}"), read);
+    said.bytes(&with_header("[]"), read);
     said.bytes(&file("F32", 3, &[0; 8]), read);
     said.bytes(&file("C64", 1, &[0; 8]), read);
     said.bytes(&file("F4", 2, &[0]), read);
@@ -384,6 +393,7 @@ fn weights() {
     let x = Tensor::scalar(1.0);
     said.error(save_tensors(&path, [("__metadata__".to_owned(), &x)], ""));
     said.error(save_tensors(&path, [("x".to_owned(), &x), ("x".to_owned(), &x)], ""));
+    said.error(save_tensors(&path, [("x".to_owned(), &Tensor::ones(vec![1; 65]))], ""));
     let save = |path: &Path, tensors: BTreeMap<String, Tensor>| {
         save_tensors(path, tensors.iter().map(|(name, tensor)| (name.clone(), tensor)), "").unwrap();
     };
@@ -451,6 +461,7 @@ fn runs() {
     changed(&|state| state.put("steps", "many"));
     changed(&|state| state.put("steps", u64::MAX));
     changed(&|state| state.put("history", "epoch,loss\n1\n"));
+    changed(&|state| state.put("history", "epoch,loss\n1,0.5\n3,0.25\n"));
     changed(&|state| state.put("optimizer.optimizer", "Sgd"));
     changed(&|state| state.put("optimizer.lr", f64::NAN));
     changed(&|state| state.put_tensor("optimizer.weight.step", Tensor::scalar(0.5)));
@@ -473,6 +484,8 @@ fn runs() {
     said.state_error(History::from_csv("loss\nmuch\n").map(|history| history.to_csv()));
     let path = said.path("run.safetensors");
     save_tensors(&path, [("x".to_owned(), &Tensor::scalar(1.0))], "no pair").unwrap();
+    said.error(State::load(&path));
+    save_tensors(&path, [], "steps=3\nsteps=4").unwrap();
     said.error(State::load(&path));
     said.messages.check();
 }

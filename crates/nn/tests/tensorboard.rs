@@ -8,7 +8,13 @@ use gradus_nn::{
     tensorboard::SummaryWriter,
     train::{Distributions, Epoch, Record, Trainer},
 };
-use std::{fs, path::Path};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use crate::faults::{DIR, in_shell, passed};
 
 fn files(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
@@ -75,6 +81,55 @@ fn writers_at_the_same_time_have_files_of_their_own() {
     let dir = tempfile::tempdir().unwrap();
     let writers: Vec<SummaryWriter> = (0..3).map(|_| SummaryWriter::new(dir.path()).unwrap()).collect();
     assert_eq!(files(dir.path()).len(), writers.len());
+}
+
+/// TensorBoard reads none whose name comes before one that it has read.
+#[test]
+fn a_later_file_comes_later_whatever_the_clock_and_the_process_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    for earlier in [format!("{now}.gradus.999999999.000"), format!("{}.host.1.0", now + 3600)] {
+        fs::write(dir.path().join(format!("events.out.tfevents.{earlier}")), "").unwrap();
+        let before = files(dir.path());
+        SummaryWriter::resume(dir.path(), 4).unwrap();
+        assert_eq!(files(dir.path())[..before.len()], before, "the new one is the last");
+    }
+}
+
+/// The number of records of a file, each of which is whole.
+fn records(file: &[u8]) -> usize {
+    let (mut rest, mut count) = (file, 0);
+    while !rest.is_empty() {
+        let length = u64::from_le_bytes(*rest.first_chunk().expect("a length")) as usize;
+        rest = rest.get(12 + length + 4..).expect("as many bytes");
+        count += 1;
+    }
+    count
+}
+
+/// A picture finds no room and the number after it does. It runs only as a process of its own.
+#[test]
+fn a_file_has_no_room() {
+    let Some(dir) = env::var_os(DIR).map(PathBuf::from) else { return };
+    let mut writer = SummaryWriter::new(&dir).unwrap();
+    let noise = Tensor::uniform([200, 200], 0.0, 1.0, &mut Rng::seed(0));
+    for step in 0..3 {
+        let error = writer.add_image("noise", &noise, step).unwrap_err();
+        assert!(error.reason.contains("File too large") || error.reason.contains("No space left"), "{error}");
+        writer.add_scalar("loss", 0.5, step).unwrap();
+        writer.flush().unwrap();
+    }
+    let file = fs::read(dir.join(&files(&dir)[0])).unwrap();
+    assert_eq!(records(&file), 1 + 3);
+    assert_eq!(file.windows(4).filter(|four| four == b"loss").count(), 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_found_no_room_is_said_and_what_follows_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let limited = "trap '' XFSZ; ulimit -f 16; exec \"$@\"";
+    passed(&in_shell(limited, "tensorboard::a_file_has_no_room", dir.path()));
 }
 
 #[test]

@@ -92,7 +92,8 @@ impl<'a, 't> Export<'a, 't> {
     ///
     /// # Errors
     /// When there are no outputs, two of the inputs, outputs and parameters have one name, the variables live on different tapes, nothing that the outputs
-    /// come from reads an input, or an operation has no counterpart in ONNX.
+    /// come from reads an input, or an operation has no counterpart in ONNX. When the parameters take 2 GiB or more, which is more than a
+    /// file of this format may have.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ExportError> {
         let Some((_, first)) = self.outputs.first() else {
             return Err(ExportError("there are no outputs to write: Export::output names one".into()));

@@ -59,6 +59,9 @@ impl Step<'_> {
     }
 }
 
+/// The longest message of protobuf.
+const MOST_BYTES: usize = i32::MAX as usize;
+
 pub(crate) fn graph(
     tape: &Tape,
     model: &dyn Module,
@@ -70,6 +73,7 @@ pub(crate) fn graph(
     let mut graph = Graph::default();
     let mut names: HashMap<usize, Name> =
         inputs.iter().map(|(name, var)| (var.position(), name.clone())).collect();
+    let mut bytes = 0usize;
     let params: HashMap<ParamId, String> =
         model.params().into_iter().map(|(name, param)| (param.id(), name)).collect();
     for position in ancestors(&values, &names, outputs) {
@@ -79,6 +83,12 @@ pub(crate) fn graph(
             if value.inputs.is_empty() {
                 let of_param = value.param.and_then(|id| params.get(&id));
                 let tensor = tape.value_at(position).value();
+                bytes = tensor.numel().saturating_mul(size_of::<f32>()).saturating_add(bytes);
+                if bytes > MOST_BYTES {
+                    return Err(ExportError(format!(
+                        "the parameters and constants take more than {MOST_BYTES} bytes, which no reader of ONNX takes in one file"
+                    )));
+                }
                 let name = match of_param {
                     Some(name) => graph.named_tensor(name, &tensor),
                     None => graph.tensor(&tensor),

@@ -46,6 +46,9 @@ fn files_without_sense_are_refused() {
     let text = || Indices::from([1, 2, 0]);
     let y = words.forward(tape.place(), &text());
     said.add(Export::of(&words).indices("text", &text()).output("y", y).to_bytes().unwrap_err());
+    // A weight of 2 GiB, were it one in memory too.
+    let huge = tape.constant(Tensor::scalar(1.0).broadcast_to([1 << 29])).slice(0, 0..2);
+    said.add(Export::of(&empty).output("y", huge).to_bytes().unwrap_err());
     said.add(Export::of(&empty).output("y", x).save("/nowhere/model.onnx").unwrap_err());
     said.check();
 }

@@ -1,6 +1,9 @@
 //! The checkpoints of a run in a folder: the newest few of them.
 
-use super::{DataError, State, file::create_folders};
+use super::{
+    DataError, State,
+    file::{create_folders, remove_leftovers},
+};
 use std::{
     fs,
     io::ErrorKind,
@@ -58,13 +61,16 @@ impl Checkpoints {
     }
 
     /// Saves a state under a number that grows, such as that of the step, and removes the oldest when there are more than are
-    /// to be kept; never the one that was saved now. A number that is there is saved anew.
+    /// to be kept; never the one that was saved now. A number that is there is saved anew. Before that it removes what
+    /// processes that were killed left here of checkpoints of any number.
     ///
     /// # Errors
     /// When the state cannot be written: the others are all there then. When an old one cannot be removed: the new one is
     /// there then.
     pub fn save(&self, number: u64, state: &State) -> Result<(), DataError> {
         create_folders(&self.folder).map_err(|error| DataError::new(&self.folder, error))?;
+        // The run that goes on may never come to the number at which the one before was killed.
+        remove_leftovers(&self.folder, |name| self.number(Path::new(name)).is_some());
         // Those that were there before: what others save meanwhile is theirs, or two that save at once would remove each other's.
         let before = self.numbers();
         state.save(self.path(number))?;
@@ -98,9 +104,8 @@ impl Checkpoints {
                 Ok(kind) if kind.is_symlink() => fs::metadata(&path).is_ok_and(|found| found.is_file()),
                 kind => kind.is_ok_and(|kind| kind.is_file()),
             };
-            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
             // What has another name, or is a folder or a pipe, is not ours, and never removed.
-            numbers.extend(number.filter(|&number| path == self.path(number) && is_file()));
+            numbers.extend(self.number(&path).filter(|_| is_file()));
         }
         numbers.sort_unstable();
         Ok(numbers)
@@ -116,7 +121,8 @@ impl Checkpoints {
             let path = self.path(newest);
             match State::load(&path) {
                 // Another process has saved a newer one meanwhile, and removed this.
-                Err(_) if !path.exists() => {}
+                // (Whether it is there cannot always be said, in a folder that may be listed and no more.)
+                Err(_) if matches!(path.try_exists(), Ok(false)) => {}
                 loaded => return loaded.map(Some),
             }
         }
@@ -125,6 +131,12 @@ impl Checkpoints {
     /// The file of a number.
     pub fn path(&self, number: u64) -> PathBuf {
         self.folder.join(format!("{number:010}.{EXTENSION}"))
+    }
+
+    /// The number of a file, if its name is that of a checkpoint.
+    fn number(&self, path: &Path) -> Option<u64> {
+        let number = path.file_stem()?.to_str()?.parse().ok()?;
+        (path.file_name() == self.path(number).file_name()).then_some(number)
     }
 }
 
@@ -168,6 +180,28 @@ mod tests {
         let error = checkpoints.save(2, &state(2)).unwrap_err();
         assert_eq!((error.path, error.reason), (checkpoints.path(2), "is no regular file".to_owned()));
         assert_eq!(State::load(checkpoints.path(1)).unwrap(), state(1));
+    }
+
+    #[test]
+    fn what_killed_processes_left_of_other_numbers_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(dir.path(), 1);
+        let left = [".0000000003.safetensors.gradus-0", ".12345678901.safetensors.gradus-17"];
+        let others = [
+            ".notes.txt.gradus-0",
+            ".3.safetensors.gradus-0",
+            ".0000000003.safetensors.gradus-x",
+            ".0000000003.safetensors.gradus-+1",
+            "0000000003.safetensors.gradus-0",
+            ".0000000004.safetensors.gradus-0",
+        ];
+        left.iter().chain(&others).for_each(|name| fs::write(dir.path().join(name), "half of a fi").unwrap());
+        // A living process writes the last one.
+        let held = fs::File::open(dir.path().join(others[5])).unwrap();
+        held.lock().unwrap();
+        checkpoints.save(5, &state(5)).unwrap();
+        assert!(left.iter().all(|name| !dir.path().join(name).exists()));
+        assert!(others.iter().all(|name| dir.path().join(name).exists()));
     }
 
     #[test]

@@ -37,6 +37,9 @@ impl std::error::Error for DataError {}
 /// Why reading or writing failed, before the path is known.
 pub(crate) type Reason = Box<dyn std::error::Error + Send + Sync>;
 
+/// The most axes of a tensor in a file, as in NumPy.
+pub(crate) const MOST_AXES: usize = 64;
+
 /// A file for reading, and its length. What is no regular file is refused: a pipe would wait, a device never end.
 pub(crate) fn open_file(path: &Path) -> Result<(File, u64), Reason> {
     if !fs::metadata(path)?.is_file() {
@@ -182,10 +185,27 @@ fn resolved(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("is a symbolic link that leads nowhere"))
 }
 
+/// What the name of a file that is being written has before and behind that of the file that it becomes.
+const HIDDEN: &str = ".";
+const MARK: &str = ".gradus-";
+
+/// Removes what killed processes left in a folder of files of such names, as far as it can be removed.
+pub(crate) fn remove_leftovers(dir: &Path, is_ours: impl Fn(&str) -> bool) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let of = name.to_str().and_then(|name| name.strip_prefix(HIDDEN)?.rsplit_once(MARK));
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if of.is_some_and(|(of, number)| is_number(number) && is_ours(of)) {
+            remove_stale(&entry.path());
+        }
+    }
+}
+
 /// An empty file of this process's own in the directory, locked: `.NAME.gradus-0`, or the next number while others write
 /// to the same name.
 fn create(dir: &Path, name: &std::ffi::OsStr, old: Option<&fs::Metadata>) -> io::Result<(PathBuf, File)> {
-    let mut stem = OsString::from(".");
+    let mut stem = OsString::from(HIDDEN);
     if name.len() <= 200 {
         stem.push(name);
     } else {
@@ -196,7 +216,7 @@ fn create(dir: &Path, name: &std::ffi::OsStr, old: Option<&fs::Metadata>) -> io:
     }
     for number in 0..1000 {
         let mut path = dir.join(&stem).into_os_string();
-        path.push(format!(".gradus-{number}"));
+        path.push(format!("{MARK}{number}"));
         let path = PathBuf::from(path);
         for _ in 0..10 {
             match new_options(old).open(&path) {
@@ -225,7 +245,9 @@ fn remove_stale(path: &Path) -> bool {
     if !fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) {
         return false;
     }
-    let Ok(file) = OpenOptions::new().write(true).open(path) else { return false };
+    // One that is to replace a read-only file may only be read. Some file systems give locks to those alone that may write.
+    let file = OpenOptions::new().write(true).open(path).or_else(|_| File::open(path));
+    let Ok(file) = file else { return false };
     // While the lock is held nobody else removes or renames what has this name.
     file.try_lock().is_ok() && names(path, &file) && fs::remove_file(path).is_ok()
 }

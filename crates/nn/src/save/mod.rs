@@ -5,6 +5,7 @@ mod archive;
 mod checkpoints;
 mod elements;
 mod file;
+mod header;
 mod safetensors;
 mod state;
 #[cfg(feature = "pt")]
@@ -21,7 +22,7 @@ pub(crate) use elements::{Kind, whole, write_f32s};
 #[cfg(feature = "png")]
 pub(crate) use file::room;
 pub use file::{DataError, write_atomically};
-pub(crate) use file::{Reason, expansion_limit, read_file, unpack};
+pub(crate) use file::{MOST_AXES, Reason, expansion_limit, read_file, unpack};
 pub use state::{State, StateError};
 pub use weights::{LoadOptions, Rename, Unmatched, load, load_state_dict, load_with, save, state_dict};
 pub(crate) use weights::{check_params, named_twice, set_params};

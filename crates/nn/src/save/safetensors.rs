@@ -2,11 +2,12 @@
 
 use super::{
     elements::{Kind, write_f32s},
-    file::{DataError, Reason, open_file, write_atomically_with},
+    file::{DataError, MOST_AXES, Reason, open_file, write_atomically_with},
+    header::{self, METADATA_KEY, MOST_HEADER, RESERVED_NAME},
     weights::Rename,
 };
 use ::safetensors::{
-    Dtype, SafeTensorError,
+    Dtype,
     tensor::{Metadata, TensorInfo},
 };
 use gradus_tensor::Tensor;
@@ -16,19 +17,11 @@ use std::{
     path::Path,
 };
 
-/// The key of our text in a file's metadata. It is the only one, because the library writes several in random order,
-/// and the same tensors are to give the same bytes.
-const METADATA_KEY: &str = "gradus";
-/// What the format keeps metadata under, between the tensors.
-const RESERVED_NAME: &str = "__metadata__";
-/// The longest header that the library reads, in bytes.
-const MOST_HEADER: u64 = 100_000_000;
-
 /// Saves tensors under their names, with a text of any kind beside them (empty for none). What was at `path` is
 /// replaced at once, or stays as it was when anything fails. The same tensors and text give the same bytes, in
 /// whatever order the tensors come.
 ///
-/// Two tensors of one name are an error.
+/// Two tensors of one name are an error, and a tensor of more than 64 axes.
 ///
 /// ```
 /// # use gradus_nn::{load_metadata, load_tensors, save_tensors};
@@ -120,7 +113,7 @@ pub fn load_metadata(path: impl AsRef<Path>) -> Result<String, DataError> {
     let path = path.as_ref();
     let read = || {
         let (mut file, len) = open_file(path)?;
-        Ok(text(&header(&mut file, len)?))
+        Ok(header::read(&mut file, len)?.text)
     };
     read().map_err(|reason: Reason| DataError::new(path, reason))
 }
@@ -129,8 +122,8 @@ pub fn load_metadata(path: impl AsRef<Path>) -> Result<String, DataError> {
 pub(crate) fn load_both(path: &Path) -> Result<(BTreeMap<String, Tensor>, String), DataError> {
     let read = || -> Result<_, Reason> {
         let (mut file, len) = open_file(path)?;
-        let header = header(&mut file, len)?;
-        Ok((read_data(&mut file, &header, &|name| Some(name.to_owned()))?, text(&header)))
+        let header = header::read(&mut file, len)?;
+        Ok((read_data(&mut file, &header.tensors, &|name| Some(name.to_owned()))?, header.text))
     };
     read().map_err(|reason| DataError::new(path, reason))
 }
@@ -151,6 +144,9 @@ impl<'a> Encoded<'a> {
         for (name, tensor) in tensors {
             if name == RESERVED_NAME {
                 return Err(format!("no tensor may be named {name}").into());
+            }
+            if tensor.rank() > MOST_AXES {
+                return Err(format!("tensor {name} has more than {MOST_AXES} axes").into());
             }
             if named.insert(name.clone(), tensor).is_some() {
                 return Err(format!("two tensors are named {name}").into());
@@ -186,45 +182,24 @@ impl<'a> Encoded<'a> {
     }
 }
 
-/// The header of a file of `len` bytes, which it fits: tensor follows tensor without a gap until the end.
-fn header(file: &mut impl Read, len: u64) -> Result<Metadata, Reason> {
-    let invalid = |reason: SafeTensorError| format!("no valid safetensors file: {reason}");
-    let data = len.checked_sub(8).ok_or_else(|| invalid(SafeTensorError::HeaderTooSmall))?;
-    let mut size = [0; 8];
-    file.read_exact(&mut size)?;
-    let size = u64::from_le_bytes(size);
-    if size > MOST_HEADER {
-        return Err(invalid(SafeTensorError::HeaderTooLarge).into());
-    }
-    let data = data.checked_sub(size).ok_or_else(|| invalid(SafeTensorError::InvalidHeaderLength))?;
-    let mut json = vec![0; size as usize];
-    file.read_exact(&mut json)?;
-    let header: Metadata = serde_json::from_slice(&json)
-        .map_err(|reason| format!("no valid safetensors file: its header: {reason}"))?;
-    if header.data_len() as u64 != data {
-        return Err(invalid(SafeTensorError::MetadataIncompleteBuffer).into());
-    }
-    Ok(header)
-}
-
 fn decode(
     file: &mut (impl Read + Seek),
     len: u64,
     rename: Rename<'_>,
 ) -> Result<BTreeMap<String, Tensor>, Reason> {
-    let header = header(file, len)?;
-    read_data(file, &header, rename)
+    let header = header::read(file, len)?;
+    read_data(file, &header.tensors, rename)
 }
 
 /// Reads the tensors that follow the header, straight to where they stay.
 fn read_data(
     file: &mut (impl Read + Seek),
-    header: &Metadata,
+    infos: &Metadata,
     rename: Rename<'_>,
 ) -> Result<BTreeMap<String, Tensor>, Reason> {
     let mut tensors = BTreeMap::new();
-    for name in header.offset_keys() {
-        let info = header.info(&name).expect("its own name");
+    for name in infos.offset_keys() {
+        let info = infos.info(&name).expect("its own name");
         let Some(new_name) = rename(&name) else {
             let (start, end) = info.data_offsets;
             file.seek(SeekFrom::Current((end - start) as i64))?;
@@ -238,12 +213,6 @@ fn read_data(
         insert(&mut tensors, &name, new_name, tensor)?;
     }
     Ok(tensors)
-}
-
-/// The text that [`save_tensors`] put there.
-fn text(header: &Metadata) -> String {
-    let texts = header.metadata().as_ref();
-    texts.and_then(|texts| texts.get(METADATA_KEY)).cloned().unwrap_or_default()
 }
 
 /// Adds a tensor under its new name.
@@ -306,7 +275,7 @@ mod tests {
 
     fn decode_metadata(mut bytes: &[u8]) -> Result<String, Reason> {
         let len = bytes.len() as u64;
-        Ok(text(&header(&mut bytes, len)?))
+        Ok(header::read(&mut bytes, len)?.text)
     }
 
     fn two_tensors() -> Vec<u8> {
@@ -403,6 +372,15 @@ mod tests {
         assert_eq!(twice.to_string(), "two tensors are named x");
         let reserved = encode([("__metadata__".to_owned(), &x)], "").unwrap_err();
         assert_eq!(reserved.to_string(), "no tensor may be named __metadata__");
+    }
+
+    #[test]
+    fn what_would_not_be_read_again_is_not_written() {
+        let rank = |axes: usize| Tensor::ones(vec![1; axes]);
+        let bytes = encode([("x".to_owned(), &rank(64))], "").unwrap();
+        assert_eq!(all(&bytes).unwrap()["x"].rank(), 64);
+        let error = encode([("x".to_owned(), &rank(65))], "").unwrap_err();
+        assert_eq!(error.to_string(), "tensor x has more than 64 axes");
     }
 
     #[test]

@@ -189,7 +189,14 @@ impl State {
             let Some((name, value)) = line.split_once('=') else {
                 return Err(DataError::new(path, format!("the metadata's line {line:?} is not name=value")));
             };
-            values.insert(unescape(name), unescape(value));
+            let name = unescape(name);
+            if values.contains_key(&name) {
+                return Err(DataError::new(
+                    path,
+                    format!("the metadata has two values of the name {name:?}"),
+                ));
+            }
+            values.insert(name, unescape(value));
         }
         Ok(State { tensors, values })
     }
@@ -317,6 +324,11 @@ mod tests {
         let path = dir.path().join("file");
         save_tensors(&path, [], "no assignment").unwrap();
         assert!(State::load(&path).unwrap_err().reason.contains("no assignment"));
+        save_tensors(&path, [], "steps=3\nlr=0.1\nsteps=4").unwrap();
+        assert_eq!(
+            State::load(&path).unwrap_err().reason,
+            "the metadata has two values of the name \"steps\""
+        );
     }
 
     proptest! {

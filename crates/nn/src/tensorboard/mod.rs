@@ -13,7 +13,8 @@ use prost::Message;
 use proto::{Event, Histogram, Image, SessionLog, Shown, Summary, Value, What};
 use std::{
     fs::{self, File, OpenOptions},
-    io::{BufWriter, ErrorKind, Write},
+    io::{self, ErrorKind, Seek, SeekFrom, Write},
+    mem,
     path::{Path, PathBuf},
     process,
     time::SystemTime,
@@ -45,8 +46,12 @@ use std::{
 /// ```
 #[derive(Debug)]
 pub struct SummaryWriter {
-    file: BufWriter<File>,
+    file: File,
     path: PathBuf,
+    /// Records that the system does not have yet.
+    waiting: Vec<u8>,
+    /// The length of the file, up to the end of a record.
+    len: u64,
     /// What failed while a trainer called.
     failed: Option<DataError>,
     /// The batches of the run so far, where a trainer's steps count these.
@@ -62,7 +67,8 @@ impl SummaryWriter {
         let folder = folder.as_ref();
         fs::create_dir_all(folder).map_err(|error| DataError::new(folder, error))?;
         let (path, file) = create(folder)?;
-        let mut writer = SummaryWriter { file: BufWriter::new(file), path, failed: None, batches: None };
+        let mut writer =
+            SummaryWriter { file, path, waiting: Vec::new(), len: 0, failed: None, batches: None };
         writer.write(0, What::FileVersion("brain.Event:2".into()))?;
         writer.flush()?;
         Ok(writer)
@@ -103,7 +109,8 @@ impl SummaryWriter {
     /// Writes a number, as an f32. Tags with a common beginning up to a slash, as `loss/train` and `loss/validation`, are shown together.
     ///
     /// # Errors
-    /// When it cannot be written, as all that follow.
+    /// When it cannot be written, as all that follow. What was on its way then is lost, and what is written later is read: the file has
+    /// whole records.
     pub fn add_scalar(&mut self, tag: &str, value: f64, step: u64) -> Result<(), DataError> {
         self.show(step, [(tag.to_owned(), Shown::Scalar(value as f32))])
     }
@@ -161,7 +168,21 @@ impl SummaryWriter {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        self.file.flush().map_err(|error| DataError::new(&self.path, error))
+        self.hand_over()
+    }
+
+    /// Gives what waits to the system.
+    fn hand_over(&mut self) -> Result<(), DataError> {
+        let waiting = mem::take(&mut self.waiting);
+        match self.file.write_all(&waiting) {
+            Ok(()) => self.len += waiting.len() as u64,
+            Err(error) => {
+                // Behind half a record no reader finds the next one. The first error is the one to tell.
+                let _ = self.file.set_len(self.len).and_then(|()| self.file.seek(SeekFrom::Start(self.len)));
+                return Err(DataError::new(&self.path, error));
+            }
+        }
+        Ok(())
     }
 
     /// What a trainer has called for, on the rank that writes, unless something failed before.
@@ -188,8 +209,17 @@ impl SummaryWriter {
             step: step as i64,
             what: Some(what),
         };
-        let record = records::record(&event.encode_to_vec());
-        self.file.write_all(&record).map_err(|error| DataError::new(&self.path, error))
+        self.waiting.extend(records::record(&event.encode_to_vec()));
+        if self.waiting.len() < MOST_WAITING { Ok(()) } else { self.hand_over() }
+    }
+}
+
+/// So many bytes are worth a call of the system.
+const MOST_WAITING: usize = 8 << 10;
+
+impl Drop for SummaryWriter {
+    fn drop(&mut self) {
+        let _ = self.hand_over();
     }
 }
 
@@ -211,13 +241,19 @@ impl<M> Callback<M> for SummaryWriter {
     }
 }
 
-/// A new file, whose name begins with the time, so that later ones come later.
+/// What the names of event files begin with; seconds since 1970 follow, in ten digits.
+const PREFIX: &str = "events.out.tfevents.";
+
+/// A new file, whose name begins with the time. TensorBoard reads the files of a folder in the order of their names, and none that comes
+/// before one that it has read.
 fn create(folder: &Path) -> Result<(PathBuf, File), DataError> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    // Behind the files of a process that ended within this second, or before the clock was set back.
+    let newest = newest(folder).map_err(|error| DataError::new(folder, error))?;
+    let seconds = newest.map_or(0, |newest| newest + 1).max(since.as_secs());
     for number in 0..1000 {
         // As the names of others: time, machine, process, number.
-        let name =
-            format!("events.out.tfevents.{:010}.gradus.{}.{number:03}", since.as_secs(), process::id());
+        let name = format!("{PREFIX}{seconds:010}.gradus.{}.{number:03}", process::id());
         let path = folder.join(name);
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => return Ok((path, file)),
@@ -226,6 +262,17 @@ fn create(folder: &Path) -> Result<(PathBuf, File), DataError> {
         }
     }
     Err(DataError::new(folder, "has too many event files of this second"))
+}
+
+/// The time in the last name of an event file.
+fn newest(folder: &Path) -> io::Result<Option<u64>> {
+    let mut newest = None;
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let time = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.get(..10)?.parse().ok());
+        newest = newest.max(time);
+    }
+    Ok(newest)
 }
 
 fn histogram(snapshot: &Snapshot) -> Option<Shown> {

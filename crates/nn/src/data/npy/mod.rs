@@ -3,7 +3,7 @@
 #[cfg(feature = "npz")]
 pub mod npz;
 
-use crate::save::{DataError, Kind, Reason, read_file, write_atomically, write_f32s};
+use crate::save::{DataError, Kind, MOST_AXES, Reason, read_file, write_atomically, write_f32s};
 use gradus_tensor::{Shape, Tensor};
 use std::path::Path;
 
@@ -37,21 +37,25 @@ pub fn read(path: impl AsRef<Path>) -> Result<Tensor, DataError> {
 /// Writes an array of f32s. The file is complete or not there at all.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// When the file cannot be written, or the tensor has more than 64 axes.
 pub fn write(path: impl AsRef<Path>, tensor: &Tensor) -> Result<(), DataError> {
-    write_atomically(path, encode(tensor))
+    let path = path.as_ref();
+    write_atomically(path, encode(tensor).map_err(|reason| DataError::new(path, reason))?)
 }
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-fn encode(tensor: &Tensor) -> Vec<u8> {
-    let mut bytes = header("<f4", tensor);
+fn encode(tensor: &Tensor) -> Result<Vec<u8>, String> {
+    let mut bytes = header("<f4", tensor)?;
     write_f32s(tensor, &mut bytes).expect("a vector takes all");
-    bytes
+    Ok(bytes)
 }
 
 /// All that comes before the elements, which are of this kind.
-fn header(kind: &str, tensor: &Tensor) -> Vec<u8> {
+fn header(kind: &str, tensor: &Tensor) -> Result<Vec<u8>, String> {
+    if tensor.rank() > MOST_AXES {
+        return Err(format!("has more than {MOST_AXES} axes"));
+    }
     let sizes: Vec<String> = tensor.shape().iter().map(usize::to_string).collect();
     // Python's way to write a list of one.
     let sizes = sizes.join(", ") + if tensor.rank() == 1 { "," } else { "" };
@@ -67,7 +71,7 @@ fn header(kind: &str, tensor: &Tensor) -> Vec<u8> {
         _ => bytes.extend((len as u32).to_le_bytes()),
     }
     bytes.extend(header.as_bytes());
-    bytes
+    Ok(bytes)
 }
 
 fn decode(bytes: &[u8]) -> Result<Tensor, Reason> {
@@ -110,9 +114,6 @@ fn decode(bytes: &[u8]) -> Result<Tensor, Reason> {
         tensor
     })
 }
-
-/// The most axes of an array, as in NumPy.
-const MOST_AXES: usize = 64;
 
 /// The kind of elements that NumPy describes so, with its quotes, and whether their most significant byte comes first.
 fn element_kind(description: &str) -> Result<(Kind, bool), String> {
@@ -169,7 +170,7 @@ mod tests {
     fn what_is_written_is_read_and_laid_out_as_numpy_does() {
         for shape in [vec![], vec![3], vec![2, 3], vec![0, 4], vec![1, 2, 1, 5]] {
             let tensor = Tensor::randn(&shape, &mut Rng::seed(1));
-            let bytes = encode(&tensor);
+            let bytes = encode(&tensor).unwrap();
             assert_eq!((bytes.len() - 4 * tensor.numel()) % 64, 0);
             assert_eq!(decode(&bytes).unwrap(), tensor);
         }
@@ -178,9 +179,9 @@ mod tests {
             b"\x93NUMPY\x01\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }".to_vec();
         expected.resize(127, b' ');
         expected.extend(b"\n\0\0\xc0\x3f\0\0\0\xc0");
-        assert_eq!(encode(&Tensor::from([1.5, -2.0])), expected);
+        assert_eq!(encode(&Tensor::from([1.5, -2.0])).unwrap(), expected);
         assert!(
-            encode(&Tensor::zeros([2, 3])).starts_with(
+            encode(&Tensor::zeros([2, 3])).unwrap().starts_with(
                 b"\x93NUMPY\x01\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
             )
         );
@@ -200,7 +201,7 @@ mod tests {
 
     #[test]
     fn damaged_and_hostile_files_are_errors() {
-        let whole = encode(&Tensor::arange(6).reshape([2, 3]));
+        let whole = encode(&Tensor::arange(6).reshape([2, 3])).unwrap();
         for len in 0..whole.len() {
             assert!(decode(&whole[..len]).is_err(), "{len} bytes");
         }
@@ -277,6 +278,10 @@ mod tests {
     fn an_array_of_very_many_axes_is_refused_at_once() {
         let axes = |n: usize| file_of_version_2(&format!("({})", "1,".repeat(n)));
         assert_eq!(decode(&axes(64)).unwrap().rank(), 64);
+        // Nor is one written that would not be read again.
+        let written = |axes: usize| encode(&Tensor::ones(vec![1; axes]));
+        assert_eq!(decode(&written(64).unwrap()).unwrap().rank(), 64);
+        assert_eq!(written(65).unwrap_err(), "has more than 64 axes");
         assert_eq!(decode(&axes(3_000_000)).unwrap_err().to_string(), "has more than 64 axes");
     }
 

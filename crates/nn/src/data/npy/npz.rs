@@ -83,7 +83,7 @@ pub fn write<'a>(
     tensors: impl IntoIterator<Item = (String, &'a Tensor)>,
 ) -> Result<(), DataError> {
     let path = path.as_ref();
-    let archive = write_all(tensors, |tensor| Ok(encode(tensor)));
+    let archive = write_all(tensors, encode);
     write_atomically(path, archive.map_err(|reason| DataError::new(path, reason))?)
 }
 
@@ -109,7 +109,7 @@ pub fn write_half<'a>(
 ) -> Result<(), DataError> {
     let path = path.as_ref();
     let archive = write_all(tensors, |tensor| {
-        let mut bytes = header("<f2", tensor);
+        let mut bytes = header("<f2", tensor)?;
         for x in tensor.iter() {
             bytes.extend(half(x)?.to_le_bytes());
         }
@@ -174,7 +174,7 @@ mod tests {
     fn one_array_is_read_beside_others_that_are_not() {
         let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in
-            [("text.npy", b"no array of numbers".to_vec()), ("x.npy", encode(&Tensor::arange(3)))]
+            [("text.npy", b"no array of numbers".to_vec()), ("x.npy", encode(&Tensor::arange(3)).unwrap())]
         {
             archive.start_file(name, SimpleFileOptions::default()).unwrap();
             archive.write_all(&bytes).unwrap();
@@ -192,9 +192,7 @@ mod tests {
         // As one array, and as eight of which each is below the limit.
         for (count, len) in [(1, 2000), (8, 250)] {
             let zeros = Tensor::zeros([len]);
-            let bytes =
-                write_all((0..count).map(|i| (format!("zeros{i}"), &zeros)), |tensor| Ok(encode(tensor)))
-                    .unwrap();
+            let bytes = write_all((0..count).map(|i| (format!("zeros{i}"), &zeros)), encode).unwrap();
             let error = read_all(bytes.clone(), 7000, &|_| true).unwrap_err().to_string();
             assert!(error.starts_with("array zeros") && error.contains("unpacks to more than"), "{error}");
             assert_eq!(read_all(bytes, 10_000, &|_| true).unwrap().len(), count);
@@ -204,7 +202,7 @@ mod tests {
     proptest! {
         #[test]
         fn changed_archives_never_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
-            let mut bytes = write_all([("a".to_owned(), &Tensor::arange(6)), ("b".to_owned(), &Tensor::scalar(1.0))], |tensor| Ok(encode(tensor))).unwrap();
+            let mut bytes = write_all([("a".to_owned(), &Tensor::arange(6)), ("b".to_owned(), &Tensor::scalar(1.0))], encode).unwrap();
             for (at, value) in flips {
                 let at = at.index(bytes.len());
                 bytes[at] = value;
@@ -214,7 +212,7 @@ mod tests {
 
         #[test]
         fn shortened_archives_never_panic(len in any::<prop::sample::Index>()) {
-            let bytes = write_all([("a".to_owned(), &Tensor::arange(6))], |tensor| Ok(encode(tensor))).unwrap();
+            let bytes = write_all([("a".to_owned(), &Tensor::arange(6))], encode).unwrap();
             let len = len.index(bytes.len());
             prop_assert!(read_all(bytes[..len].to_vec(), 1 << 20, &|_| true).is_err());
         }
