@@ -242,10 +242,11 @@ fn most_memory() -> usize {
 fn headers_are_read() {
     let Some(dir) = env::var_os(DIR).map(PathBuf::from) else { return };
     // What stands between the beginning and the end of a header, again and again, and how many times its size may be taken.
-    let no_list = |_: usize| String::from("0,");
-    let cases: [(&str, &dyn Fn(usize) -> String, &str, usize); 4] = [
-        ("{\"x\":{\"dtype\":\"U8\",\"shape\":[", &no_list, "0],\"data_offsets\":[0,0]}}", 2),
-        ("{\"x\":{\"a\":[", &no_list, "0]}}", 2),
+    let zero = |_: usize| String::from("0,");
+    type Repeated<'a> = &'a dyn Fn(usize) -> String;
+    let cases: [(&str, Repeated<'_>, &str, usize); 4] = [
+        ("{\"x\":{\"dtype\":\"U8\",\"shape\":[", &zero, "0],\"data_offsets\":[0,0]}}", 2),
+        ("{\"x\":{\"a\":[", &zero, "0]}}", 2),
         ("{\"__metadata__\":{", &|i| format!("\"{i}\":\"\","), "\"\":\"\"}}", 2),
         (
             "{",
@@ -256,12 +257,11 @@ fn headers_are_read() {
     ];
     for (begin, repeated, end, times) in cases {
         let mut header = String::from(begin);
-        (0..)
-            .take_while(|&i| {
-                header += &repeated(i);
-                header.len() < HEADER
-            })
-            .for_each(drop);
+        let mut count = 0;
+        while header.len() < HEADER {
+            header += &repeated(count);
+            count += 1;
+        }
         header += end;
         let path = dir.join("header.safetensors");
         fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat()).unwrap();
