@@ -88,8 +88,17 @@ thread_local! {
     static SHARING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs parts of shared work.
-fn alone(work: &(dyn Fn() + Sync)) {
+/// Calls `f`, which shares nothing of what it computes with other threads: for parts of shared work, and for work beside a
+/// computation that has the pool, whose threads would come to it late.
+///
+/// ```
+/// use gradus_tensor::{Tensor, threads::alone};
+///
+/// let x = Tensor::ones([1000, 1000]);
+/// let sum = std::thread::scope(|scope| scope.spawn(|| alone(|| (&x + 1.0).sum().item())).join().unwrap());
+/// assert_eq!(sum, 2e6);
+/// ```
+pub fn alone<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -97,7 +106,7 @@ fn alone(work: &(dyn Fn() + Sync)) {
         }
     }
     let _restore = Restore(SHARING.replace(true));
-    work();
+    f()
 }
 
 /// Workers that look for work without going to sleep.
