@@ -213,12 +213,12 @@ impl<M: Module + Sync, I: Examples, T: Examples, O: Objective<M, I, T>> Run<'_, 
     fn with_others(&self, group: &mut dyn Group, mine: Range<usize>) -> Result<Batch, GroupError> {
         let (model, params) = (self.model, &trained(self.model)[..]);
         let (news, heard) = channel();
-        // A single shard is recorded here: the closure below would hide the caller's line.
+        // A single shard is recorded here: a closure, as those below, would hide the caller's line.
         let tape = (mine.len() == 1).then(|| Tape::training(self.seeds[mine.start]));
-        let recorded = match &tape {
-            Some(tape) => Some(self.record(mine.start, tape)),
-            None => None,
-        };
+        let mut recorded = None;
+        if let Some(tape) = &tape {
+            recorded = Some(self.record(mine.start, tape));
+        }
         let (batch, swept) = thread::scope(|scope| {
             let count = mine.len();
             // The pool has the shards to do, and would come to what this thread shares late.

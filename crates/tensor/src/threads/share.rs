@@ -68,12 +68,12 @@ pub(crate) fn for_each_part(parts: usize, run: &(dyn Fn(usize) + Sync)) {
     rayon::in_place_scope(|scope| {
         for _ in 1..threads {
             scope.spawn(|_| {
-                alone(&work);
+                alone(work);
                 ended.fetch_add(1, Ordering::Release);
             });
         }
         keep_workers_awake(threads - 1);
-        alone(&work);
+        alone(work);
         // The others are about to finish; to be sent to sleep and woken again would take longer.
         let start = Instant::now();
         while ended.load(Ordering::Acquire) < threads - 1 && start.elapsed() < AWAKE {
