@@ -181,3 +181,67 @@ fn unreached_parameters_are_listed() {
     used.set_frozen(true);
     assert_eq!(report(&used), expected);
 }
+
+/// Each parameter once: with the bits of an ordinary sweep, as soon as it is complete, and not twice.
+#[test]
+fn gradients_are_handed_out_when_they_are_complete() {
+    let params: Vec<Param> = (0..7).map(|i| Param::new([0.5 + i as f32, -1.5])).collect();
+    let [low, twice, high, beside, after, unused, frozen] = &params[..] else { unreachable!() };
+    let mut frozen = frozen.clone();
+    frozen.set_frozen(true);
+    let log = std::cell::RefCell::new(Vec::new());
+    let run = |handed_out: bool| {
+        let tape = Tape::new();
+        let x = tape.var([0.3, 0.7]);
+        let low_h = (x * tape.param(low)).tanh();
+        let h = low_h * tape.param(twice) + tape.param(beside).detach() * tape.param(&frozen);
+        let loss = (h * tape.param(high) + tape.param(twice)).square().sum();
+        tape.param(after);
+        let list = [low, twice, high, beside, after, unused, &frozen];
+        if !handed_out {
+            let gradients = loss.backward();
+            let all: Vec<Option<Tensor>> = list.iter().map(|param| gradients.of(param).cloned()).collect();
+            return (all, gradients[x].clone());
+        }
+        let mut all = vec![None; list.len()];
+        let gradients = loss.backward_handing_out(&list, &mut |at, gradient| {
+            log.borrow_mut().push(at);
+            all[at] = gradient;
+        });
+        assert!(list.iter().all(|param| gradients.of(param).is_none()));
+        assert_eq!(gradients.unreached(&[("low".to_string(), low)]).len(), 1);
+        (all, gradients[x].clone())
+    };
+    let (expected, found) = (run(false), run(true));
+    assert_eq!(found, expected);
+    assert_eq!(
+        found.0.iter().map(Option::is_some).collect::<Vec<_>>(),
+        [true, true, true, false, false, false, false]
+    );
+    // Not on the tape; recorded after the loss; then from the last that was recorded to the first.
+    assert_eq!(log.into_inner(), [5, 4, 2, 6, 3, 1, 0]);
+}
+
+/// A parameter that changed while it was recorded is on the tape twice.
+#[test]
+fn a_parameter_that_changed_is_handed_out_as_the_sum_of_its_uses() {
+    let mut w = Param::new([2.0]);
+    let tape = Tape::new();
+    let first = tape.param(&w).square();
+    *w.value_mut() = Tensor::from([5.0]);
+    let loss = (first * tape.param(&w)).sum();
+    let mut handed = Vec::new();
+    loss.backward_handing_out(&[&w], &mut |at, gradient| handed.push((at, gradient.unwrap().to_vec())));
+    assert_eq!(handed, [(0, vec![2.0 * 2.0 * 5.0 + 4.0])]);
+}
+
+#[test]
+fn gradients_are_handed_out_while_anomalies_are_looked_for_too() {
+    let (low, high) = (Param::new([2.0]), Param::new([3.0]));
+    let tape = Tape::new();
+    tape.detect_anomaly(true);
+    let loss = (tape.param(&low).square() * tape.param(&high)).sum();
+    let mut seen = Vec::new();
+    loss.backward_handing_out(&[&low, &high], &mut |at, gradient| seen.push((at, gradient.unwrap().item())));
+    assert_eq!(seen, [(1, 4.0), (0, 12.0)]);
+}

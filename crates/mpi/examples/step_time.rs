@@ -2,9 +2,9 @@
 //! convolutional net, on random images in batches of 128.
 //!
 //! RAYON_NUM_THREADS=2 target/release/examples/step_time mlp 2
-//! RAYON_NUM_THREADS=1 mpirun -n 2 target/release/examples/step_time mlp 1
+//! RAYON_NUM_THREADS=1 mpirun --bind-to none -n 2 target/release/examples/step_time mlp 1
 //!
-//! The number is that of shards on each rank.
+//! The number is that of shards on each rank. ddp.py is the same in PyTorch.
 
 use gradus_autograd::prelude::*;
 use gradus_mpi::MpiGroup;

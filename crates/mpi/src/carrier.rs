@@ -100,9 +100,9 @@ fn run(world: &SimpleCommunicator, job: Job, spare: &mut Vec<u32>) -> Answer {
     Answer::Words(all)
 }
 
-/// How long a job may take before its thread sleeps: several times as long as a bucket on one machine. To yield in between
-/// would be worse than to sleep, for on a busy machine the thread is not back for milliseconds.
-const AWAKE: Duration = Duration::from_micros(500);
+/// How long a job may take before its thread sleeps. Not longer, for it goes on beside a sweep, whose thread may need the core.
+/// To yield in between would be worse than to sleep, for on a busy machine the thread is not back for milliseconds.
+const AWAKE: Duration = Duration::from_micros(50);
 /// How long it sleeps then: in this time a network of 10 Gbit/s moves less than a connection holds.
 const ASLEEP: Duration = Duration::from_micros(50);
 

@@ -29,6 +29,7 @@ mod models;
 mod mutated;
 mod optimizer_states;
 mod optimizers;
+mod overlap;
 mod padded_sequences;
 mod per_example;
 mod refusals;

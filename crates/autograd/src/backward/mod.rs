@@ -1,5 +1,6 @@
 //! Sweeps as users ask for them, with what they want to look on: hooks, and the search for NaN and infinities.
 
+mod handed_out;
 pub(crate) mod hooks;
 mod per_example;
 

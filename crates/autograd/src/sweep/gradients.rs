@@ -87,6 +87,20 @@ impl Gradients {
         self.by_param.get_mut(&param.id())?.as_mut()
     }
 
+    /// Takes the gradient by a parameter out: it counts as one that the loss does not depend on from then on.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    ///
+    /// let w = Param::new([1.0, 2.0]);
+    /// let (_, mut gradients, ()) = Tape::new().step(|tape| (tape.param(&w).square().sum(), ()));
+    /// assert_eq!(gradients.take(&w).unwrap().to_vec(), [2.0, 4.0]);
+    /// assert!(gradients.of(&w).is_none());
+    /// ```
+    pub fn take(&mut self, param: &Param) -> Option<Tensor> {
+        self.by_param.get_mut(&param.id())?.take()
+    }
+
     /// Multiplies the gradients of all parameters, as for a mean of several batches. The changes of buffers stay.
     pub fn scale(&mut self, factor: f32) {
         for gradient in self.by_param.values_mut().flatten() {
@@ -97,8 +111,14 @@ impl Gradients {
 
     /// Whether the gradients of all parameters are free of NaN and infinities. It reads each once.
     pub fn is_finite(&self) -> bool {
+        self.by_param.values().flatten().all(Gradients::is_sound)
+    }
+
+    /// Whether one gradient is free of NaN and infinities.
+    #[doc(hidden)]
+    pub fn is_sound(gradient: &Tensor) -> bool {
         // A product with 0 is 0 unless something is not finite.
-        let sound = |gradient: &Tensor| match gradient.as_slice() {
+        match gradient.as_slice() {
             Some(elements) => elements.chunks(4096).all(|part| {
                 let mut sums = [0.0f32; 16];
                 let (blocks, rest) = part.as_chunks::<16>();
@@ -108,8 +128,7 @@ impl Gradients {
                 sums.iter().chain(rest).map(|x| x * 0.0).sum::<f32>() == 0.0
             }),
             None => gradient.iter().all(f32::is_finite),
-        };
-        self.by_param.values().flatten().all(sound)
+        }
     }
 
     /// What the means in the recording were taken over, if they said so: see [`Place::weigh`](crate::Place::weigh). Of

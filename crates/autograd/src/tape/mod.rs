@@ -391,6 +391,12 @@ impl Tape {
         (self.id, self.generation.get())
     }
 
+    /// What the means recorded so far were taken over, see [`Place::weigh`].
+    #[doc(hidden)]
+    pub fn weight(&self) -> Option<f64> {
+        self.weight.get()
+    }
+
     /// The parameters on the tape with their variables' positions.
     pub(crate) fn params(&self) -> Vec<(ParamId, u32)> {
         self.params.borrow().iter().map(|(&(param, _), &id)| (param, id)).collect()

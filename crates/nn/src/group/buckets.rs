@@ -1,15 +1,19 @@
 //! Numbers of many tensors in one row, cut into buckets of one size that are sent one after the other.
 
-use std::vec;
+use gradus_tensor::Tensor;
 
 /// How many words are sent at once: 2 MiB, which the caches of most processors hold.
 const BUCKET: usize = 1 << 19;
+/// From how many words on a bucket is not kept open for the next tensor, which may come much later.
+const ENOUGH: usize = BUCKET / 4;
 
 /// Numbers on their way out, by their bits.
 #[derive(Default)]
 pub(crate) struct Buckets {
     full: Vec<Vec<u32>>,
     open: Vec<u32>,
+    /// Where the numbers of one that came back stood: the place for another's.
+    spare: Vec<u32>,
 }
 
 impl Buckets {
@@ -33,45 +37,64 @@ impl Buckets {
     /// What the open bucket still takes; when that is nothing, a new one is opened.
     fn room(&mut self) -> usize {
         if self.open.len() == BUCKET {
-            self.full.push(std::mem::take(&mut self.open));
+            self.close();
         }
         self.open.reserve_exact(BUCKET - self.open.len());
         BUCKET - self.open.len()
     }
 
-    pub(crate) fn finish(mut self) -> Vec<Vec<u32>> {
-        if !self.open.is_empty() {
-            self.full.push(self.open);
+    /// The buckets to be sent after a tensor, in their order; after the last one the open bucket too.
+    pub(crate) fn ready(&mut self, is_last: bool) -> Vec<Vec<u32>> {
+        if self.open.len() >= ENOUGH || is_last && !self.open.is_empty() {
+            self.close();
         }
-        self.full
+        std::mem::take(&mut self.full)
+    }
+
+    fn close(&mut self) {
+        let next = std::mem::take(&mut self.spare);
+        self.full.push(std::mem::replace(&mut self.open, next));
+    }
+
+    /// Takes the words of a bucket that came back, to use their memory again.
+    pub(crate) fn recycle(&mut self, mut words: Vec<u32>) {
+        words.clear();
+        self.spare = words;
     }
 }
 
-/// The same numbers coming back.
+/// The same numbers coming back, to the tensors that wait for them.
+#[derive(Default)]
 pub(crate) struct Unpacked {
-    buckets: vec::IntoIter<Vec<u32>>,
-    open: Vec<u32>,
+    tensors: Vec<Tensor>,
+    /// How many of the tensors are full.
+    full: usize,
+    /// How far the next one is.
     at: usize,
 }
 
 impl Unpacked {
-    pub(crate) fn new(buckets: Vec<Vec<u32>>) -> Unpacked {
-        Unpacked { buckets: buckets.into_iter(), open: Vec::new(), at: 0 }
+    /// The place for the next numbers, as many as it has.
+    pub(crate) fn expect(&mut self, tensor: Tensor) {
+        self.tensors.push(tensor);
     }
 
-    /// The next numbers, as many as there is place for.
-    pub(crate) fn take(&mut self, mut numbers: &mut [f32]) {
-        while !numbers.is_empty() {
-            if self.at == self.open.len() {
-                self.open = self.buckets.next().expect("as many numbers come back as were put in");
-                self.at = 0;
+    /// The numbers of the next bucket.
+    pub(crate) fn put(&mut self, mut words: &[u32]) {
+        while !words.is_empty() {
+            let place = &mut self.tensors[self.full].as_mut_slice()[self.at..];
+            let (now, later) = words.split_at(place.len().min(words.len()));
+            place.iter_mut().zip(now).for_each(|(x, &word)| *x = f32::from_bits(word));
+            self.at += now.len();
+            words = later;
+            if now.len() == place.len() {
+                (self.full, self.at) = (self.full + 1, 0);
             }
-            let count = numbers.len().min(self.open.len() - self.at);
-            let (now, later) = numbers.split_at_mut(count);
-            now.iter_mut().zip(&self.open[self.at..]).for_each(|(x, &word)| *x = f32::from_bits(word));
-            self.at += count;
-            numbers = later;
         }
+    }
+
+    pub(crate) fn finish(self) -> Vec<Tensor> {
+        self.tensors
     }
 }
 
@@ -83,21 +106,24 @@ mod tests {
     fn numbers_come_back_over_the_ends_of_buckets() {
         let counts = [3, 0, BUCKET - 4, 2, 2 * BUCKET + 1, 5];
         let number = |i: usize| i as f32 - 1000.5;
-        let mut buckets = Buckets::default();
-        for count in counts {
+        let (mut buckets, mut back, mut sent) = (Buckets::default(), Unpacked::default(), 0);
+        for (i, count) in counts.into_iter().enumerate() {
             buckets.put(&(0..count).map(number).collect::<Vec<f32>>());
             buckets.put_nothing(2);
+            back.expect(Tensor::zeros([count]));
+            back.expect(Tensor::ones([2]));
+            let is_last = i + 1 == counts.len();
+            for words in buckets.ready(is_last) {
+                assert!(words.len() <= BUCKET && (words.len() >= ENOUGH || is_last));
+                sent += words.len();
+                back.put(&words);
+                buckets.recycle(words);
+            }
         }
-        let buckets = buckets.finish();
-        let most = buckets.len() - 1;
-        assert!(buckets[..most].iter().all(|bucket| bucket.len() == BUCKET));
-        let mut back = Unpacked::new(buckets);
-        for count in counts {
-            let (mut numbers, mut nothing) = (vec![0.0; count], [1.0; 2]);
-            back.take(&mut numbers);
-            back.take(&mut nothing);
-            assert!(numbers.iter().enumerate().all(|(i, &x)| x == number(i)));
-            assert_eq!(nothing.map(f32::to_bits), [-0.0f32; 2].map(f32::to_bits));
+        assert_eq!(sent, counts.iter().sum::<usize>() + 12);
+        for (pair, count) in back.finish().chunks(2).zip(counts) {
+            assert!(pair[0].numel() == count && pair[0].iter().enumerate().all(|(i, x)| x == number(i)));
+            assert_eq!(pair[1].to_vec().iter().map(|x| x.to_bits()).collect::<Vec<_>>(), [0x8000_0000; 2]);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     combine::{About, Batch, Part, combine},
+    exchange::{News, exchange, trained},
     objective::{Objective, OfOutputs},
 };
 use crate::{
@@ -10,11 +11,17 @@ use crate::{
     layer::Layer,
     module::Module,
 };
-use gradus_autograd::{Gradients, Tape, Var};
-use gradus_tensor::{Tensor, threads::map_parts};
+use gradus_autograd::{Gradients, Param, Tape, Var};
+use gradus_tensor::{
+    Tensor,
+    threads::{alone, map_parts},
+};
 use std::{
+    any::Any,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::mpsc::channel,
+    thread,
 };
 
 /// The loss of a batch and its gradients. The batch is cut into `seeds.len()` shards, of which each is recorded on a tape in
@@ -128,30 +135,37 @@ pub(super) fn batch_gradients<M: Module + Sync, I: Examples, T: Examples>(
         seeds.len()
     );
     let shards = seeds.len().min(n);
-    let run = Run { objective, model, inputs, targets, n, shards };
+    let run = Run { objective, model, inputs, targets, n, shards, seeds, watched };
     // The last ranks have none of a batch of fewer examples than shards.
     let mine = seeds.len() / ranks;
     let mine = (group.rank() * mine).min(shards)..((group.rank() + 1) * mine).min(shards);
-    let mut parts = Vec::with_capacity(mine.len());
+    if ranks > 1 {
+        return run.with_others(group, mine);
+    }
     if mine.len() == 1 {
         // Without a closure, which would hide the caller's line.
-        parts.push(run.shard(mine.start, seeds[mine.start], watched));
-    } else {
-        let results = map_parts(mine.len(), |i| {
-            let i = mine.start + i;
-            catch_unwind(AssertUnwindSafe(|| run.shard(i, seeds[i], watched))).map_err(|panic| (i, panic))
-        });
-        for result in results {
-            match result {
-                Ok(part) => parts.push(part),
-                Err((i, panic)) => {
-                    run.shard(i, seeds[i], watched);
-                    resume_unwind(panic)
-                }
-            }
-        }
+        return Ok(combine(vec![run.shard(0)]));
     }
-    combine(group, model, parts)
+    match each(mine, |shard| run.shard(shard)) {
+        Ok(parts) => Ok(combine(parts)),
+        Err(panicked) => run.repeat(panicked),
+    }
+}
+
+/// What `f` gives for each shard, on any thread; or the first that panicked.
+fn each<R: Send>(shards: Range<usize>, f: impl Fn(usize) -> R + Sync) -> Result<Vec<R>, Panicked> {
+    let of = |i| caught(shards.start + i, || f(shards.start + i));
+    map_parts(shards.len(), of).into_iter().collect()
+}
+
+fn caught<R>(shard: usize, f: impl FnOnce() -> R) -> Result<R, Panicked> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|said| Panicked { shard, said })
+}
+
+/// A shard that panicked in a closure, which hid the caller's line.
+struct Panicked {
+    shard: usize,
+    said: Box<dyn Any + Send>,
 }
 
 /// Where the first NaN, or infinity of finite numbers, of this shard was born: the shard is recorded once more for it.
@@ -178,29 +192,99 @@ struct Run<'a, M, I, T, O> {
     targets: &'a T,
     n: usize,
     shards: usize,
+    seeds: &'a [u64],
+    watched: bool,
 }
 
-impl<M, I: Examples, T: Examples, O: Objective<M, I, T>> Run<'_, M, I, T, O> {
+impl<M: Module + Sync, I: Examples, T: Examples, O: Objective<M, I, T>> Run<'_, M, I, T, O> {
+    /// All of a shard, for a rank that is alone.
     #[track_caller]
-    fn shard(&self, shard: usize, seed: u64, watched: bool) -> Part {
-        let range: Range<usize> = share(self.n, shard, self.shards);
-        let (count, share) = (range.len() as f64, range.len() as f32 / self.n as f32);
-        let tape = Tape::training(seed);
-        let loss = if self.shards == 1 {
-            self.objective.record(self.model, &tape, self.inputs, self.targets)
-        } else {
-            let (inputs, targets) = (self.inputs.range(range.clone()), self.targets.range(range));
-            self.objective.record(self.model, &tape, &inputs, &targets) * share
-        };
-        let value = loss.value();
+    fn shard(&self, shard: usize) -> Part {
+        let tape = Tape::training(self.seeds[shard]);
+        let loss = self.record(shard, &tape);
+        let about = self.about(shard, loss);
         let gradients = loss.backward_releasing();
-        let value = value.item();
-        let about = About {
-            loss: value.into(),
+        let is_finite = !self.watched || about.loss.is_finite() && gradients.is_finite();
+        Part { about, gradients, is_finite }
+    }
+
+    /// The batch of all ranks, of which these shards are this one's. A thread speaks with the others while the sweeps go on.
+    #[track_caller]
+    fn with_others(&self, group: &mut dyn Group, mine: Range<usize>) -> Result<Batch, GroupError> {
+        let (model, params) = (self.model, &trained(self.model)[..]);
+        let (news, heard) = channel();
+        // A single shard is recorded here: a closure, as those below, would hide the caller's line.
+        let tape = (mine.len() == 1).then(|| Tape::training(self.seeds[mine.start]));
+        let mut recorded = None;
+        if let Some(tape) = &tape {
+            recorded = Some(self.record(mine.start, tape));
+        }
+        let (batch, swept) = thread::scope(|scope| {
+            let count = mine.len();
+            // The pool has the shards to do, and would come to what this thread shares late.
+            let speak = move || alone(|| exchange(group, model, params, count, &mut heard.into_iter()));
+            let speaker = scope.spawn(speak);
+            let tell = |shard, what| {
+                // When a rank is lost nobody hears it.
+                let _ = news.send((shard - mine.start, what));
+            };
+            let swept = match recorded {
+                Some(loss) => caught(mine.start, || self.sweep(mine.start, loss, params, &tell)),
+                None => each(mine.clone(), |shard| {
+                    let tape = Tape::training(self.seeds[shard]);
+                    self.sweep(shard, self.record(shard, &tape), params, &tell);
+                })
+                .map(drop),
+            };
+            drop(news);
+            (speaker.join(), swept)
+        });
+        match swept {
+            Ok(()) => batch.unwrap_or_else(|said| resume_unwind(said)),
+            Err(panicked) => self.repeat(panicked),
+        }
+    }
+
+    /// The sweep of a shard that is recorded. It tells what it finds as soon as that is known.
+    fn sweep(&self, shard: usize, loss: Var<'_>, params: &[&Param], tell: &dyn Fn(usize, News)) {
+        let about = self.about(shard, loss);
+        tell(shard, News::Recorded(about));
+        let mut is_finite = !self.watched || about.loss.is_finite();
+        let rest = loss.backward_handing_out(params, &mut |at, gradient| {
+            is_finite &= !self.watched || gradient.as_ref().is_none_or(Gradients::is_sound);
+            tell(shard, News::Gradient(at, gradient));
+        });
+        is_finite &= !self.watched || rest.is_finite();
+        tell(shard, News::Swept(rest, is_finite));
+    }
+
+    #[track_caller]
+    fn record<'t>(&self, shard: usize, tape: &'t Tape) -> Var<'t> {
+        if self.shards == 1 {
+            return self.objective.record(self.model, tape, self.inputs, self.targets);
+        }
+        let range = share(self.n, shard, self.shards);
+        let (inputs, targets) = (self.inputs.range(range.clone()), self.targets.range(range.clone()));
+        self.objective.record(self.model, tape, &inputs, &targets) * (range.len() as f32 / self.n as f32)
+    }
+
+    /// What is known of a shard that is recorded.
+    fn about(&self, shard: usize, loss: Var<'_>) -> About {
+        let count = share(self.n, shard, self.shards).len() as f64;
+        let weight = loss.tape().weight();
+        About {
+            // The sweep refuses a loss that is not one number.
+            loss: loss.value().iter().next().map_or(f64::NAN, f64::from),
             share: count / self.n as f64,
-            weight: gradients.weight().unwrap_or(count),
-            is_finite: !watched || value.is_finite() && gradients.is_finite(),
-        };
-        Part { about, gradients }
+            weight: weight.unwrap_or(count),
+            is_weighed: weight.is_some(),
+        }
+    }
+
+    /// Does a shard that has panicked once more, so that the last message names the caller's line.
+    #[track_caller]
+    fn repeat(&self, panicked: Panicked) -> ! {
+        self.shard(panicked.shard);
+        resume_unwind(panicked.said)
     }
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod share;
 
+pub use share::alone;
+
 use std::fmt;
 
 /// The pool of threads is running already, with another number of threads.

@@ -68,12 +68,12 @@ pub(crate) fn for_each_part(parts: usize, run: &(dyn Fn(usize) + Sync)) {
     rayon::in_place_scope(|scope| {
         for _ in 1..threads {
             scope.spawn(|_| {
-                alone(&work);
+                alone(work);
                 ended.fetch_add(1, Ordering::Release);
             });
         }
         keep_workers_awake(threads - 1);
-        alone(&work);
+        alone(work);
         // The others are about to finish; to be sent to sleep and woken again would take longer.
         let start = Instant::now();
         while ended.load(Ordering::Acquire) < threads - 1 && start.elapsed() < AWAKE {
@@ -88,8 +88,17 @@ thread_local! {
     static SHARING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs parts of shared work.
-fn alone(work: &(dyn Fn() + Sync)) {
+/// Calls `f`, which shares nothing of what it computes with other threads: for parts of shared work, and for work beside a
+/// computation that has the pool, whose threads would come to it late.
+///
+/// ```
+/// use gradus_tensor::{Tensor, threads::alone};
+///
+/// let x = Tensor::ones([1000, 1000]);
+/// let sum = std::thread::scope(|scope| scope.spawn(|| alone(|| (&x + 1.0).sum().item())).join().unwrap());
+/// assert_eq!(sum, 2e6);
+/// ```
+pub fn alone<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -97,7 +106,7 @@ fn alone(work: &(dyn Fn() + Sync)) {
         }
     }
     let _restore = Restore(SHARING.replace(true));
-    work();
+    f()
 }
 
 /// Workers that look for work without going to sleep.
