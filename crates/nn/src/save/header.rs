@@ -161,8 +161,11 @@ impl<'de> Visitor<'de> for Text {
 mod tests {
     use super::*;
 
-    /// The text and the tensors of a header with their offsets, or why it is none.
-    fn parsed(json: &str) -> Result<(String, Vec<(String, (usize, usize))>), String> {
+    /// Where the elements of a tensor of this name begin and end.
+    type Offsets = (String, (usize, usize));
+
+    /// The text and the tensors of a header, or why it is none.
+    fn parsed(json: &str) -> Result<(String, Vec<Offsets>), String> {
         let Header { tensors, text } = parse(json.as_bytes()).map_err(|reason| reason.to_string())?;
         let offsets = |name: String| {
             let offsets = tensors.info(&name).unwrap().data_offsets;
