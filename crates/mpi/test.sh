@@ -13,7 +13,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
 run() { # ranks, then what the program is told
-    timeout 120 mpirun --oversubscribe -n "$@" 2> "$dir/errors" || { cat "$dir/errors"; return 1; }
+    timeout 240 mpirun --oversubscribe -n "$@" 2> "$dir/errors" || { cat "$dir/errors"; return 1; }
 }
 weights() { sed -n 's/.*weights //p'; }
 
@@ -40,7 +40,7 @@ done
 
 # One of four is killed, another one each time. The others say which, and the run goes on from its file to the same bits.
 # --enable-recovery leaves the others alive; without it mpirun ends them, often before they can speak.
-epochs=200
+epochs=60
 whole=$(run 1 $program digits --shards 4 --epochs $epochs | weights)
 for ((round = 0; round < kills; round++)); do
     rm -f "$dir/run.safetensors"

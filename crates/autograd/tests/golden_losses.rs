@@ -233,7 +233,14 @@ fn no_loss_lacks_cases() {
 /// The gradient check by all inputs, to second order.
 fn gradcheck(name: &str, inputs: &[Tensor], options: &Options) -> Result<(), TestCaseError> {
     let check = GradCheck { order: 2, ..GradCheck::default() };
-    let report = check.function(|x| loss(name, x, options), inputs);
+    let at = |inputs: &[Tensor]| check.function(|x| loss(name, x, options), inputs);
+    let mut report = at(inputs);
+    // Roundings that happen to agree look like a fault in one of some ten thousand right gradients, and not at the next point.
+    if report.rows.iter().any(|row| row.verdict == Verdict::Inconclusive) {
+        let mut inputs = inputs.to_vec();
+        inputs[0] = &inputs[0] * 1.01;
+        report = at(&inputs);
+    }
     for row in &report.rows {
         // A margin that all keep to leaves no gradient.
         let fine = row.verdict.is_fine() || row.verdict == Verdict::NoGradient;

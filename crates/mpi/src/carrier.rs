@@ -15,7 +15,11 @@ use mpi::{
 };
 use std::{
     hint,
-    sync::mpsc::{Receiver, Sender},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::{Receiver, Sender},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -48,8 +52,13 @@ pub(crate) enum Answer {
     Lost(usize, String),
 }
 
-/// Starts MPI on a thread of its own, which ends it when there will be no more jobs.
-pub(crate) fn start(jobs: Receiver<Job>, answers: Sender<Answer>) -> std::io::Result<thread::JoinHandle<()>> {
+/// Starts MPI on a thread of its own, which ends it when there will be no more jobs. `computing` says whether this rank computes
+/// while a job is done.
+pub(crate) fn start(
+    jobs: Receiver<Job>,
+    answers: Sender<Answer>,
+    computing: Arc<AtomicBool>,
+) -> std::io::Result<thread::JoinHandle<()>> {
     thread::Builder::new().name("gradus-mpi".into()).spawn(move || {
         // A failed send has nobody to hear it.
         let Some((universe, _)) = initialize_with_threading(Threading::Funneled) else {
@@ -62,7 +71,7 @@ pub(crate) fn start(jobs: Receiver<Job>, answers: Sender<Answer>) -> std::io::Re
         let _ = answers.send(Answer::Begun { rank, size, host });
         let mut spare = Vec::new();
         for job in jobs {
-            if answers.send(run(&world, job, &mut spare)).is_err() {
+            if answers.send(run(&world, job, &mut spare, &computing)).is_err() {
                 break;
             }
         }
@@ -72,7 +81,7 @@ pub(crate) fn start(jobs: Receiver<Job>, answers: Sender<Answer>) -> std::io::Re
 }
 
 /// Does a job. The words of the last one are the place for the next one's.
-fn run(world: &SimpleCommunicator, job: Job, spare: &mut Vec<u32>) -> Answer {
+fn run(world: &SimpleCommunicator, job: Job, spare: &mut Vec<u32>, computing: &AtomicBool) -> Answer {
     let (rank, size) = (world.rank() as usize, world.size() as usize);
     let mut all = std::mem::take(spare);
     match job {
@@ -82,14 +91,18 @@ fn run(world: &SimpleCommunicator, job: Job, spare: &mut Vec<u32>) -> Answer {
             let (sent, received) = (of_mpi(&counts), of_mpi(&mine));
             let sent = Partition::new(&words[..], &sent.0[..], &sent.1[..]);
             let mut received = PartitionMut::new(&mut all[..], &received.0[..], &received.1[..]);
-            scope(|scope| wait(world.immediate_all_to_all_varcount_into(scope, &sent, &mut received)));
+            scope(|scope| {
+                wait(world.immediate_all_to_all_varcount_into(scope, &sent, &mut received), computing);
+            });
             *spare = words;
         }
         Job::Gather(words, counts) => {
             all.resize(counts.iter().sum(), 0);
             let received = of_mpi(&counts);
             let mut received = PartitionMut::new(&mut all[..], &received.0[..], &received.1[..]);
-            scope(|scope| wait(world.immediate_all_gather_varcount_into(scope, &words[..], &mut received)));
+            scope(|scope| {
+                wait(world.immediate_all_gather_varcount_into(scope, &words[..], &mut received), computing);
+            });
             *spare = words;
         }
         Job::Reduce(numbers, mut sums) => {
@@ -100,22 +113,24 @@ fn run(world: &SimpleCommunicator, job: Job, spare: &mut Vec<u32>) -> Answer {
     Answer::Words(all)
 }
 
-/// How long a job may take before its thread sleeps. Not longer, for it goes on beside a sweep, whose thread may need the core.
+/// How long a job may take before its thread sleeps: beside a sweep, whose thread may need the core, and beside nobody.
 /// To yield in between would be worse than to sleep, for on a busy machine the thread is not back for milliseconds.
-const AWAKE: Duration = Duration::from_micros(50);
+const AWAKE_BESIDE: Duration = Duration::from_micros(50);
+const AWAKE_ALONE: Duration = Duration::from_micros(500);
 /// How long it sleeps then: in this time a network of 10 Gbit/s moves less than a connection holds.
 const ASLEEP: Duration = Duration::from_micros(20);
 /// How often it asks between two sleeps. Each time MPI moves a piece on, and it does not look at its sockets every time.
 const ASKS: u64 = 8;
 
-fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>) {
+fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>, computing: &AtomicBool) {
     let start = Instant::now();
     for asks in 1u64.. {
         match request.test() {
             Ok(_) => return,
             Err(unfinished) => request = unfinished,
         }
-        if start.elapsed() < AWAKE || !asks.is_multiple_of(ASKS) {
+        let awake = if computing.load(Relaxed) { AWAKE_BESIDE } else { AWAKE_ALONE };
+        if start.elapsed() < awake || !asks.is_multiple_of(ASKS) {
             hint::spin_loop();
         } else {
             thread::sleep(ASLEEP);

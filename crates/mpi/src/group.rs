@@ -7,7 +7,11 @@ use crate::{
 use gradus_nn::group::{Group, GroupError};
 use std::{
     fmt,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::{Receiver, Sender, channel},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -20,6 +24,8 @@ pub struct MpiGroup {
     size: usize,
     /// The number of calls so far.
     count: u64,
+    /// Whether this rank computes meanwhile.
+    computing: Arc<AtomicBool>,
     jobs: Option<Sender<Job>>,
     answers: Receiver<Answer>,
     carrier: Option<JoinHandle<()>>,
@@ -40,8 +46,9 @@ impl MpiGroup {
     /// When MPI has been started before in this process, or a rank does not reach rank 0.
     pub fn new() -> Result<MpiGroup, GroupError> {
         let ((jobs, of_carrier), (sender, answers)) = (channel(), channel());
+        let computing = Arc::new(AtomicBool::new(false));
         let no_thread = |error| GroupError::new(format!("no thread for MPI: {error}"));
-        let carrier = Some(start(of_carrier, sender.clone()).map_err(no_thread)?);
+        let carrier = Some(start(of_carrier, sender.clone(), Arc::clone(&computing)).map_err(no_thread)?);
         let (rank, size, host) = match answers.recv() {
             Ok(Answer::Begun { rank, size, host }) => (rank, size, host),
             Ok(Answer::Unusable(reason)) => return Err(GroupError::new(reason)),
@@ -51,6 +58,7 @@ impl MpiGroup {
             rank,
             size,
             count: 0,
+            computing,
             jobs: Some(jobs),
             answers,
             carrier,
@@ -136,6 +144,10 @@ impl Group for MpiGroup {
 
     fn all_gather(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError> {
         self.words(Job::Gather(words, counts.to_vec()))
+    }
+
+    fn set_computing(&mut self, computing: bool) {
+        self.computing.store(computing, Relaxed);
     }
 }
 

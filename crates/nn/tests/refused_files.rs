@@ -383,6 +383,8 @@ fn weights() {
     said.bytes(&with_header("{\"__metadata__\":{},\"__metadata__\":{}}"), read);
     said.bytes(&with_header("{\"__metadata__\":{\"gradus\":\"\",\"gradus\":\"\"}}"), read);
     said.bytes(&with_header("{\"__metadata__\":{\"gradus\":7}}"), read);
+    said.bytes(&with_header("{\"__metadata__\":7}"), read);
+    said.bytes(&with_header(&format!("{{{}}}", x.replace("[0]", "3"))), read);
     said.bytes(&with_header("[]"), read);
     said.bytes(&file("F32", 3, &[0; 8]), read);
     said.bytes(&file("C64", 1, &[0; 8]), read);

@@ -67,6 +67,10 @@ pub trait Group: Send {
         let counts = vec![1; self.size()];
         self.all_gather(vec![0], &counts).map(drop)
     }
+
+    /// Says whether this rank computes while its calls wait, as in a sweep whose gradients are sent. A carrier that waits by
+    /// turning round and round leaves the processor then; one that sleeps need not know.
+    fn set_computing(&mut self, _computing: bool) {}
 }
 
 /// The group of a single rank.

@@ -50,6 +50,7 @@ pub(super) fn exchange(
     let (mut buckets, mut sums) = (Buckets::default(), Unpacked::default());
     let mut reached = Vec::with_capacity(trained.len());
     for (at, param) in trained.iter().enumerate() {
+        let is_last = at + 1 == trained.len();
         // One that was complete before has waited for its turn.
         let scaled = mine.gradients(at)?.into_iter().zip(&factors).map(|(gradient, &factor)| {
             gradient.map(|gradient| if factor != 1.0 { &gradient * factor as f32 } else { gradient })
@@ -59,13 +60,16 @@ pub(super) fn exchange(
             (a, b) => a.or(b),
         });
         let gradient = gradient.flatten();
+        if is_last {
+            group.set_computing(false);
+        }
         reached.push(gradient.is_some());
         match &gradient {
             Some(gradient) => buckets.put(gradient.contiguous().as_slice().expect("made contiguous")),
             None => buckets.put_nothing(param.value().numel()),
         }
         sums.expect(gradient.unwrap_or_else(|| Tensor::zeros(param.value().shape())));
-        for bucket in buckets.ready(at + 1 == trained.len()) {
+        for bucket in buckets.ready(is_last) {
             let words = sum(group, bucket)?;
             sums.put(&words);
             buckets.recycle(words);

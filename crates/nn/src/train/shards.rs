@@ -222,7 +222,10 @@ impl<M: Module + Sync, I: Examples, T: Examples, O: Objective<M, I, T>> Run<'_, 
         let (batch, swept) = thread::scope(|scope| {
             let count = mine.len();
             // The pool has the shards to do, and would come to what this thread shares late.
-            let speak = move || alone(|| exchange(group, model, params, count, &mut heard.into_iter()));
+            let speak = move || {
+                group.set_computing(true);
+                alone(|| exchange(group, model, params, count, &mut heard.into_iter()))
+            };
             let speaker = scope.spawn(speak);
             let tell = |shard, what| {
                 // When a rank is lost nobody hears it.
