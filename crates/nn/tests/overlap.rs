@@ -39,10 +39,12 @@ impl Layer for Odd {
 }
 
 impl Odd {
-    fn new() -> Odd {
+    /// One bucket, or two if `is_large`.
+    fn new(is_large: bool) -> Odd {
         let rng = &mut Rng::seed(5);
         let mut new = || Param::new(Tensor::randn([7], rng));
-        let (twice, sometimes, never, beside, mut frozen) = (new(), new(), new(), new(), new());
+        let (twice, sometimes, beside, mut frozen) = (new(), new(), new(), new());
+        let never = Param::new(Tensor::zeros([if is_large { 600_000 } else { 7 }]));
         frozen.set_frozen(true);
         let (first, last) = (Linear::new(6, 7, rng), Linear::new(7, 5, rng));
         Odd { first, twice, sometimes, never, beside, frozen, last }
@@ -76,7 +78,8 @@ impl Odd {
 #[test]
 fn parameters_that_are_not_reached_by_all_have_the_bits_of_shards() {
     let seeds: Vec<u64> = (0..8).collect();
-    for (n, three) in [(16, 13), (16, 0), (5, 4), (3, 1), (16, 99)] {
+    let cases = [(16, 13), (16, 0), (5, 4), (3, 1), (16, 99)];
+    for (n, three, is_large) in cases.iter().flat_map(|&(n, three)| [(n, three, false), (n, three, true)]) {
         let x = Tensor::randn([n, 6], &mut Rng::seed(n as u64));
         let label = |i| match i {
             _ if i == three => 3,
@@ -84,17 +87,20 @@ fn parameters_that_are_not_reached_by_all_have_the_bits_of_shards() {
             _ => i as i32 % 3,
         };
         let labels: Indices = (0..n).map(label).collect();
-        let net = Odd::new();
+        let net = Odd::new(is_large);
         let one = net.describe(shard_gradients(&net, &x, &labels, &seeds, |y, labels| net.loss(y, labels)));
         assert_eq!(
             one.iter().any(|line| line.contains("sometimes") && line.contains("not used")),
             three == 99
         );
-        assert!(one.iter().any(|line| line.contains("never [7]: not used on the tape")), "{one:?}");
+        assert!(
+            one.iter().any(|line| line.contains("never [") && line.contains("]: not used on the tape")),
+            "{one:?}"
+        );
         assert!(one.iter().any(|line| line.contains("beside [7]: used on the tape")), "{one:?}");
         for ranks in [2, 4, 8] {
             let all = LocalGroup::run(ranks, |mut group| {
-                let net = Odd::new();
+                let net = Odd::new(is_large);
                 let loss = |group: &mut dyn Group| {
                     group_gradients(group, &net, &x, &labels, &seeds, |y, labels| net.loss(y, labels))
                 };

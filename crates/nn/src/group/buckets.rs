@@ -3,9 +3,7 @@
 use gradus_tensor::Tensor;
 
 /// How many words are sent at once: 2 MiB, which the caches of most processors hold.
-const BUCKET: usize = 1 << 19;
-/// From how many words on a bucket is not kept open for the next tensor, which may come much later.
-const ENOUGH: usize = BUCKET / 4;
+pub(crate) const BUCKET: usize = 1 << 19;
 
 /// Numbers on their way out, by their bits.
 #[derive(Default)]
@@ -43,9 +41,9 @@ impl Buckets {
         BUCKET - self.open.len()
     }
 
-    /// The buckets to be sent after a tensor, in their order; after the last one the open bucket too.
+    /// The buckets that are full, in their order; after the last tensor the open one too.
     pub(crate) fn ready(&mut self, is_last: bool) -> Vec<Vec<u32>> {
-        if self.open.len() >= ENOUGH || is_last && !self.open.is_empty() {
+        if self.open.len() == BUCKET || is_last && !self.open.is_empty() {
             self.close();
         }
         std::mem::take(&mut self.full)
@@ -114,7 +112,7 @@ mod tests {
             back.expect(Tensor::ones([2]));
             let is_last = i + 1 == counts.len();
             for words in buckets.ready(is_last) {
-                assert!(words.len() <= BUCKET && (words.len() >= ENOUGH || is_last));
+                assert!(words.len() == BUCKET || is_last && words.len() < BUCKET);
                 sent += words.len();
                 back.put(&words);
                 buckets.recycle(words);

@@ -13,7 +13,7 @@ mod words;
 
 pub use agreement::Agreement;
 pub(crate) use agreement::{HASH, hash_model, hash_words};
-pub(crate) use buckets::{Buckets, Unpacked};
+pub(crate) use buckets::{BUCKET, Buckets, Unpacked};
 pub use local::LocalGroup;
 pub(crate) use sum::in_pairs;
 pub use sum::sum;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     data::Examples,
-    group::{Alone, Group, GroupError, share},
+    group::{Alone, BUCKET, Group, GroupError, share},
     layer::Layer,
     module::Module,
 };
@@ -208,7 +208,8 @@ impl<M: Module + Sync, I: Examples, T: Examples, O: Objective<M, I, T>> Run<'_, 
         Part { about, gradients, is_finite }
     }
 
-    /// The batch of all ranks, of which these shards are this one's. A thread speaks with the others while the sweeps go on.
+    /// The batch of all ranks, of which these shards are this one's. A thread speaks with the others while the sweeps go on, if
+    /// there is more than one bucket: the last one is full when they are over.
     #[track_caller]
     fn with_others(&self, group: &mut dyn Group, mine: Range<usize>) -> Result<Batch, GroupError> {
         let (model, params) = (self.model, &trained(self.model)[..]);
@@ -219,27 +220,36 @@ impl<M: Module + Sync, I: Examples, T: Examples, O: Objective<M, I, T>> Run<'_, 
         if let Some(tape) = &tape {
             recorded = Some(self.record(mine.start, tape));
         }
-        let (batch, swept) = thread::scope(|scope| {
-            let count = mine.len();
-            // The pool has the shards to do, and would come to what this thread shares late.
-            let speak = move || {
-                group.set_computing(true);
-                alone(|| exchange(group, model, params, count, &mut heard.into_iter()))
-            };
-            let speaker = scope.spawn(speak);
+        let (first, count) = (mine.start, mine.len());
+        let sweep = move || {
             let tell = |shard, what| {
                 // When a rank is lost nobody hears it.
-                let _ = news.send((shard - mine.start, what));
+                let _ = news.send((shard - first, what));
             };
-            let swept = match recorded {
-                Some(loss) => caught(mine.start, || self.sweep(mine.start, loss, params, &tell)),
-                None => each(mine.clone(), |shard| {
+            match recorded {
+                Some(loss) => caught(first, || self.sweep(first, loss, params, &tell)),
+                None => each(mine, |shard| {
                     let tape = Tape::training(self.seeds[shard]);
                     self.sweep(shard, self.record(shard, &tape), params, &tell);
                 })
                 .map(drop),
+            }
+        };
+        let speak = |computing| {
+            group.set_computing(computing);
+            exchange(group, model, params, count, &mut heard.into_iter())
+        };
+        let numbers: usize = params.iter().map(|param| param.value().numel()).sum();
+        if numbers <= BUCKET {
+            return match sweep() {
+                Ok(()) => speak(false),
+                Err(panicked) => self.repeat(panicked),
             };
-            drop(news);
+        }
+        let (batch, swept) = thread::scope(|scope| {
+            // The pool has the shards to do, and would come to what this thread shares late.
+            let speaker = scope.spawn(move || alone(|| speak(true)));
+            let swept = sweep();
             (speaker.join(), swept)
         });
         match swept {
