@@ -167,6 +167,9 @@ impl Exchanged {
 struct Counted {
     group: LocalGroup,
     exchanged: Arc<Exchanged>,
+    computing: bool,
+    /// For each bucket, whether its rank computed meanwhile, as the group was told.
+    beside_a_sweep: Vec<bool>,
 }
 
 impl Group for Counted {
@@ -179,6 +182,7 @@ impl Group for Counted {
     }
 
     fn all_to_all(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError> {
+        self.beside_a_sweep.push(self.computing);
         let words = self.group.all_to_all(words, counts)?;
         *self.exchanged.count.lock().unwrap() += 1;
         self.exchanged.changed.notify_all();
@@ -187,6 +191,10 @@ impl Group for Counted {
 
     fn all_gather(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError> {
         self.group.all_gather(words, counts)
+    }
+
+    fn set_computing(&mut self, computing: bool) {
+        self.computing = computing;
     }
 }
 
@@ -204,7 +212,8 @@ fn step(
     passed: impl Fn(usize, &Exchanged) + Send + Sync + 'static,
 ) -> Result<(), GroupError> {
     let (rank, exchanged) = (group.rank(), Arc::new(Exchanged::default()));
-    let mut group = Counted { group, exchanged: Arc::clone(&exchanged) };
+    let (computing, beside_a_sweep) = (false, Vec::new());
+    let mut group = Counted { group, exchanged: Arc::clone(&exchanged), computing, beside_a_sweep };
     let rng = &mut Rng::seed(2);
     let mut net = Deep { lower: Linear::new(4, 1024, rng), upper: Linear::new(1024, 600, rng) };
     let x = Tensor::randn([6, 4], rng);
@@ -219,7 +228,9 @@ fn step(
             net.upper.forward(h).square().mean()
         },
         &mut [],
-    )
+    )?;
+    assert_eq!(group.beside_a_sweep, [true, false]);
+    Ok(())
 }
 
 #[test]
