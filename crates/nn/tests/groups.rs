@@ -2,11 +2,11 @@
 
 use gradus_autograd::{ops::loss::CrossEntropyOptions, prelude::*};
 use gradus_nn::{
-    Adam, BatchNorm1d, Dropout, Layer, Linear, Module, Optimizer, Relu, Sequential, Sgd,
+    Adam, AdamW, BatchNorm1d, Dropout, Layer, Linear, Module, Optimizer, Relu, Sequential, Sgd, State,
     data::{Dataset, digits},
     flatten,
     group::{Alone, Group, GroupError, LocalGroup, share},
-    module,
+    module, optim,
     train::{Callback, Epoch, Trainer, mean_gradients, shard_gradients},
 };
 
@@ -30,6 +30,13 @@ fn net() -> Sequential {
 
 fn bits(model: &dyn Module) -> Vec<u32> {
     model.params().iter().flat_map(|(_, param)| param.value().to_vec()).map(f32::to_bits).collect()
+}
+
+/// What a panic of this rank says.
+fn message_of<R>(f: impl FnOnce() -> R) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(|| drop(f()))).unwrap_err();
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap()
 }
 
 /// The same function on every rank; what the ranks return is the same.
@@ -58,6 +65,144 @@ fn any_ranks_and_shards_train_the_same_bits() {
     assert!(other != one, "in other shards the sums are others");
     // Ranks that are no power of two, with shards that are.
     assert!(all(3, |group| run(group, 2)) == run(&mut Alone, 6));
+}
+
+/// A scalar, a parameter of fewer rows than ranks, one that is frozen, and layers that fill more than one bucket together.
+struct Mixed {
+    scale: Param,
+    wide: Linear,
+    fixed: Param,
+    narrow: Linear,
+}
+module!(Mixed { scale, wide, fixed, narrow });
+
+impl Mixed {
+    fn new() -> Mixed {
+        let rng = &mut Rng::seed(4);
+        let mut fixed = Param::new(Tensor::randn([10], rng));
+        fixed.set_frozen(true);
+        let scale = Param::new(Tensor::new([0.5], []));
+        Mixed { scale, wide: Linear::new(64, 9000, rng), fixed, narrow: Linear::new(9000, 10, rng) }
+    }
+
+    fn loss<'t>(&self, tape: &'t Tape, x: &Tensor, labels: &Indices) -> Var<'t> {
+        let h = self.wide.forward(tape.constant(x)).relu() * tape.param(&self.scale);
+        (self.narrow.forward(h) + tape.param(&self.fixed)).cross_entropy(labels)
+    }
+}
+
+/// A run of each optimizer with its state on every rank, and split: weights, history and state.
+#[test]
+fn a_state_that_is_split_trains_the_same_bits() {
+    fn run<O: Optimizer>(
+        group: &mut dyn Group,
+        optimizer: O,
+        shards: usize,
+        split: bool,
+    ) -> (Vec<u32>, String, State) {
+        let train = data(80);
+        let (mut net, mut trainer) =
+            (Mixed::new(), Trainer::new(optimizer, 20, 2).shards(shards).clip_norm(0.5).accumulate(2));
+        if split {
+            trainer = trainer.zero_redundancy();
+        }
+        let mut run = trainer.group(group);
+        run.fit_with(&mut net, &train, 2, |net, tape, x, labels| net.loss(tape, x, labels), &mut []).unwrap();
+        let state = trainer.state(&net);
+        (bits(&net), trainer.history().to_csv(), state)
+    }
+    let vectors = || optim::Group::vectors().weight_decay(0.0).lr_factor(0.5);
+    let adam = || AdamW::new(0.01).weight_decay(0.1).group(vectors());
+    let momentum = || Sgd::new(0.1).momentum(0.9).group(vectors());
+    let (one, plain, moved) = (
+        run(&mut Alone, adam(), 4, true),
+        run(&mut Alone, Sgd::new(0.1), 4, false),
+        run(&mut Alone, momentum(), 4, false),
+    );
+    for (ranks, shards) in [(2, 2), (4, 1)] {
+        assert!(all(ranks, |group| run(group, adam(), shards, true)) == one, "adam on {ranks} ranks");
+        assert!(all(ranks, |group| run(group, adam(), shards, false)) == one, "adam whole on {ranks} ranks");
+        assert!(all(ranks, |group| run(group, Sgd::new(0.1), shards, true)) == plain, "sgd on {ranks} ranks");
+        assert!(
+            all(ranks, |group| run(group, momentum(), shards, true)) == moved,
+            "momentum on {ranks} ranks"
+        );
+    }
+}
+
+/// What a rank's optimizer remembers meanwhile: of three ranks a third.
+#[test]
+fn a_rank_remembers_its_rows_alone() {
+    let train = data(60);
+    let shapes = LocalGroup::run(3, |mut group| {
+        let (mut net, mut trainer) = (net(), Trainer::new(Adam::new(0.01), 20, 2).zero_redundancy());
+        let mut said = String::new();
+        let mut state =
+            |epoch: &mut Epoch<'_, Sequential>| said = message_of(|| drop(epoch.optimizer.state()));
+        trainer.group(&mut group).fit(&mut net, &train, 1, cross_entropy, &mut [&mut state]).unwrap();
+        assert!(said.contains("split over the ranks"), "{said}");
+        trainer.state(&net).tensors()["optimizer.0.weight.exp_avg"].shape().clone()
+    });
+    assert!(shapes.iter().all(|shape| shape == &[24, 64]));
+}
+
+#[test]
+fn steps_that_look_at_whole_parameters_are_not_split() {
+    /// Each parameter moves by its gradient over that one's norm.
+    struct Normalized(optim::Base);
+    impl Optimizer for Normalized {
+        fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+            self.0.each(model, gradients, |step| {
+                let norm = step.gradient.square().sum().item().sqrt();
+                *step.weight = &*step.weight - &(step.gradient * (step.settings.lr as f32 / norm));
+            });
+        }
+        fn base(&self) -> &optim::Base {
+            &self.0
+        }
+        fn base_mut(&mut self) -> &mut optim::Base {
+            &mut self.0
+        }
+    }
+    let said = all(2, |group| {
+        let (train, mut net) = (data(40), net());
+        let mut trainer =
+            Trainer::new(Normalized(optim::Base::new("normalized", 0.1)), 20, 2).zero_redundancy();
+        message_of(|| trainer.group(group).fit(&mut net, &train, 1, cross_entropy, &mut []).unwrap())
+    });
+    assert_eq!(
+        said,
+        "optimizer: normalized looks at whole parameters, and no rank has one where the state is split over ranks: train \
+         without zero_redundancy"
+    );
+}
+
+/// A trainer whose rank was lost has a part of the state, which is not saved as if it were all of it; a file sets it right.
+#[test]
+fn a_part_of_a_state_is_not_saved() {
+    let train = data(60);
+    let fit = |trainer: &mut Trainer<Adam>, group: &mut dyn Group, net: &mut Sequential, stop: bool| {
+        let mut leave = |_: &mut Epoch<'_, Sequential>| assert!(!stop, "leaves");
+        trainer.group(group).fit(net, &train, 2, cross_entropy, &mut [&mut leave])
+    };
+    let said = LocalGroup::run(2, |mut group| {
+        let (mut net, mut trainer) = (net(), Trainer::new(Adam::new(0.01), 20, 2).zero_redundancy());
+        let saved = trainer.state(&net);
+        if group.rank() == 1 {
+            message_of(|| fit(&mut trainer, &mut group, &mut net, true).unwrap());
+            drop(group);
+        } else {
+            let error = fit(&mut trainer, &mut group, &mut net, false).unwrap_err();
+            assert_eq!(error.rank(), Some(1));
+        }
+        let said = message_of(|| drop(trainer.state(&net)));
+        trainer.restore(&saved, &mut net).unwrap();
+        fit(&mut trainer, &mut Alone, &mut net, false).unwrap();
+        trainer.state(&net);
+        said
+    });
+    assert!(said[0].contains("this rank has a part of it: save when fit has ended"), "{}", said[0]);
+    assert_eq!(said[0], said[1]);
 }
 
 /// Its second weight is used for examples of one label alone, so that not every shard reaches it.
@@ -237,12 +382,13 @@ fn a_number_that_is_not_finite_is_the_same_panic_on_all_ranks() {
     let train = Dataset::new(x, Tensor::zeros([8, 1]));
     let text = all(4, |group| {
         let mut net = Linear { weight: Param::new([[1.0, 0.0]]), bias: None };
-        let mut trainer = Trainer::new(Sgd::new(0.1), 8, 2);
+        let mut trainer = Trainer::new(Sgd::new(0.1), 8, 2).zero_redundancy();
         let fit = || {
             trainer.group(group).fit(&mut net, &train, 1, |y, t| y.mse_loss(&y.place().constant(t)), &mut [])
         };
-        let panic = catch_unwind(AssertUnwindSafe(fit)).unwrap_err();
-        panic.downcast_ref::<String>().unwrap().clone()
+        let said = message_of(fit);
+        trainer.state(&net); // whole again
+        said
     });
     assert!(
         text.contains("the loss of batch 1 of 1 in epoch 1 is NaN; ") && text.contains("groups.rs"),

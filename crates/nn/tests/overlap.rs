@@ -198,7 +198,7 @@ impl Group for Counted {
     }
 }
 
-/// The upper layer alone fills a bucket.
+/// The upper layer alone fills a bucket, and is sent in two.
 struct Deep {
     lower: Linear,
     upper: Linear,
@@ -229,7 +229,7 @@ fn step(
         },
         &mut [],
     )?;
-    assert_eq!(group.beside_a_sweep, [true, false]);
+    assert_eq!(group.beside_a_sweep, [true, true, false]);
     Ok(())
 }
 

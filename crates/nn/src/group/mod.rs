@@ -6,15 +6,15 @@
 //! power of two, and the ranks any number.
 
 mod agreement;
-mod buckets;
 mod local;
+mod parts;
 mod sum;
 mod words;
 
 pub use agreement::Agreement;
 pub(crate) use agreement::{HASH, hash_model, hash_words};
-pub(crate) use buckets::{BUCKET, Buckets, Unpacked};
 pub use local::LocalGroup;
+pub(crate) use parts::{BUCKET, Parts, blocks, elements};
 pub(crate) use sum::in_pairs;
 pub use sum::sum;
 pub(crate) use words::{Reader, put_f64};

@@ -45,7 +45,7 @@ pub fn sum(group: &mut dyn Group, words: Vec<u32>) -> Result<Vec<u32>, GroupErro
 }
 
 /// Adds rows of `len` numbers into the first one, in the order of [`in_pairs`].
-fn add_rows(rows: &mut [u32], len: usize, count: usize) {
+pub(super) fn add_rows(rows: &mut [u32], len: usize, count: usize) {
     for start in (0..len).step_by(COLUMNS) {
         let columns = COLUMNS.min(len - start);
         let mut step = 1;

@@ -18,6 +18,8 @@ pub struct Base {
     pub(super) weight_decay: f64,
     pub(super) groups: Vec<Group>,
     slots: BTreeMap<String, Slot>,
+    /// Whether the slots have one rank's rows of what is remembered.
+    is_split: bool,
 }
 
 /// Other settings for some of the parameters; see [`Optimizer::group`](super::Optimizer::group).
@@ -152,6 +154,10 @@ fn check_state(param: &str, shape: &Shape, name: &str, tensor: &Tensor) {
     );
 }
 
+/// Why a state cannot be split over ranks.
+const NOT_ELEMENTWISE: &str = "looks at whole parameters, and no rank has one where the state is split over ranks: train \
+                               without zero_redundancy";
+
 /// The name of the number of steps among a parameter's saved tensors, as in PyTorch.
 const STEP: &str = "step";
 
@@ -166,7 +172,7 @@ impl Base {
     #[track_caller]
     pub fn new(name: &'static str, lr: f64) -> Base {
         check("lr", lr);
-        Base { name, lr, weight_decay: 0.0, groups: Vec::new(), slots: BTreeMap::new() }
+        Base { name, lr, weight_decay: 0.0, groups: Vec::new(), slots: BTreeMap::new(), is_split: false }
     }
 
     fn settings(&self, name: &str, param: &Param, step: u64) -> Settings {
@@ -214,9 +220,11 @@ impl Base {
     /// pass asked for. [`Base::update`] is the faster way where a rule is elementwise.
     ///
     /// # Panics
-    /// When the loss does not reach a parameter, or `f` gives a parameter another shape.
+    /// When the loss does not reach a parameter, or `f` gives a parameter another shape; when a trainer has split the
+    /// state over ranks, so that no rank has a whole parameter to look at.
     #[track_caller]
     pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, mut f: impl FnMut(ParamStep<'_>)) {
+        assert!(!self.is_split, "optimizer: {} {}", self.name, NOT_ELEMENTWISE);
         for (name, param, gradient) in rows(model, gradients) {
             let mut slot = self.slots.remove(&name).unwrap_or_default();
             slot.steps += 1;
@@ -240,7 +248,37 @@ impl Base {
         self.slots.get(name).map_or(0, |slot| slot.steps)
     }
 
+    /// Goes on with one rank's rows of all that is remembered, or with the whole again: `shape` is that of a parameter, if
+    /// it is one of those, and `change` gives what is in the place of a tensor.
+    ///
+    /// # Panics
+    /// When something is remembered that is not elementwise.
+    #[track_caller]
+    pub(crate) fn change_rows<E>(
+        &mut self,
+        is_split: bool,
+        shape: impl Fn(&str) -> Option<Shape>,
+        mut change: impl FnMut(&str, &Tensor) -> Result<Tensor, E>,
+    ) -> Result<(), E> {
+        for (name, slot) in &mut self.slots {
+            let Some(shape) = shape(name) else { continue };
+            for (_, tensor) in &mut slot.state {
+                assert!(*tensor.shape() == slot.shape, "optimizer: {} {}", self.name, NOT_ELEMENTWISE);
+                *tensor = change(name, tensor)?;
+            }
+            slot.shape = shape;
+        }
+        self.is_split = is_split;
+        Ok(())
+    }
+
+    #[track_caller]
     pub(super) fn state(&self) -> State {
+        assert!(
+            !self.is_split,
+            "optimizer: its state is split over the ranks of a group, and this rank has a part of it: save when fit has \
+             ended; after an error go on from what was saved"
+        );
         let mut state = State::new();
         state.put("optimizer", self.name);
         state.put("lr", self.lr);
@@ -314,7 +352,7 @@ impl Base {
         if !faults.is_empty() {
             return Err(StateError::new(faults.join("; ")));
         }
-        (self.lr, self.weight_decay, self.slots) = (lr, weight_decay, slots);
+        (self.lr, self.weight_decay, self.slots, self.is_split) = (lr, weight_decay, slots, false);
         Ok(())
     }
 }

@@ -1,7 +1,12 @@
 //! Clipping of gradients, before an optimizer's step.
 
-use crate::module::Module;
+use crate::{
+    group::{blocks, elements},
+    module::Module,
+};
 use gradus_autograd::Gradients;
+use gradus_tensor::{Shape, Tensor};
+use std::ops::Range;
 
 /// The Euclidean norm of the gradients of all parameters that are not frozen, taken as one vector. Parameters that the
 /// loss does not reach count as zeros.
@@ -22,10 +27,22 @@ pub fn grad_norm(model: &dyn Module, gradients: &Gradients) -> f64 {
     // In the model's order, so that the same gradients have the same norm to the last bit.
     for (_, param) in model.params() {
         if let Some(gradient) = gradients.of(param).filter(|_| !param.is_frozen()) {
-            sum += square_sum(gradient.contiguous().as_slice().expect("made contiguous"));
+            square_sums(gradient, gradient.shape(), blocks(0, 1)).for_each(|square| sum += square);
         }
     }
     sum.sqrt()
+}
+
+/// The sums of the squares of a tensor of this shape, or of the part of it that these blocks are: one for each block that
+/// has elements. Added in their order they are the square of its norm, and have the same bits whoever computed which.
+pub(crate) fn square_sums(part: &Tensor, shape: &Shape, blocks: Range<usize>) -> impl Iterator<Item = f64> {
+    let part = part.contiguous();
+    let start = elements(shape, blocks.clone()).start;
+    blocks.filter_map(move |block| {
+        let Range { start: from, end } = elements(shape, block..block + 1);
+        let numbers = part.as_slice().expect("made contiguous");
+        (from < end).then(|| square_sum(&numbers[from - start..end - start]))
+    })
 }
 
 /// Clips by global norm (R. Pascanu, T. Mikolov and Y. Bengio, 2013): where the norm of all gradients together is above
@@ -52,6 +69,12 @@ pub fn grad_norm(model: &dyn Module, gradients: &Gradients) -> f64 {
 pub fn clip_grad_norm(model: &dyn Module, gradients: &mut Gradients, max_norm: f64) -> f64 {
     assert!(max_norm > 0.0, "clip_grad_norm: the greatest norm is {max_norm}; it must be positive");
     let norm = grad_norm(model, gradients);
+    clip_by_norm(model, gradients, norm, max_norm);
+    norm
+}
+
+/// Clips gradients whose norm is known.
+pub(crate) fn clip_by_norm(model: &dyn Module, gradients: &mut Gradients, norm: f64, max_norm: f64) {
     let ratio = max_norm / (norm + 1e-6);
     if norm.is_finite() && ratio < 1.0 {
         for (_, param) in model.params() {
@@ -60,7 +83,6 @@ pub fn clip_grad_norm(model: &dyn Module, gradients: &mut Gradients, max_norm: f
             }
         }
     }
-    norm
 }
 
 /// Clips by value: every element of every gradient is moved into `-bound..=bound`. NaN stays NaN.

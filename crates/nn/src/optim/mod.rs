@@ -19,6 +19,7 @@ mod base;
 mod clip;
 
 pub use base::{Base, Group, ParamStep, Settings};
+pub(crate) use clip::{clip_by_norm, square_sums};
 pub use clip::{clip_grad_norm, clip_grad_value, grad_norm};
 
 /// Each file of this folder with the optimizers in it. What stands here is also in `gradus_nn` and in the prelude.
@@ -174,6 +175,11 @@ pub trait Optimizer {
 
     /// What is to be saved for going on later: learning rate, weight decay, and what is remembered of each parameter,
     /// by its name. Hyperparameters and groups are not in it: they are in the program.
+    ///
+    /// # Panics
+    /// While a trainer has split the state over the ranks of a group ([`Trainer::zero_redundancy`](crate::Trainer::zero_redundancy)):
+    /// in its callbacks, and after a fit that ended with an error.
+    #[track_caller]
     fn state(&self) -> State {
         self.base().state()
     }

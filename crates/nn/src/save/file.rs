@@ -436,6 +436,7 @@ mod tests {
         assert!(!error.reason.is_empty());
     }
 
+    #[cfg(any(feature = "png", feature = "pt"))]
     #[test]
     fn no_room_is_an_error() {
         assert!(room::<u8>(1000).unwrap().capacity() >= 1000);

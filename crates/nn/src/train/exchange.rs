@@ -4,13 +4,17 @@
 //! one order that all ranks have, each bucket as soon as it is full. What is known at the end alone goes at the end: which
 //! parameters the loss reaches, what is not finite, and how buffers change.
 
-use super::combine::{About, Batch, Whole, merge};
+use super::{
+    combine::{About, Batch, Whole, merge},
+    slices::{Slices, part_shape},
+};
 use crate::{
-    group::{Buckets, Group, GroupError, Reader, Unpacked, gather_words, in_pairs, put_f64, sum},
+    group::{BUCKET, Group, GroupError, Parts, Reader, gather_words, in_pairs, put_f64},
     module::Module,
 };
 use gradus_autograd::{Gradients, Param, ParamId};
 use gradus_tensor::Tensor;
+use std::ops::Range;
 
 /// What becomes known of a shard, in this order.
 pub(super) enum News {
@@ -30,7 +34,7 @@ pub(super) fn trained(model: &dyn Module) -> Vec<&Param> {
 }
 
 /// A batch of the parts of all ranks, of which `shards` are this one's: their news come with their numbers, as they are
-/// known. Gradients are of the parameters `trained`.
+/// known. Gradients are of the parameters `trained`; where there are slices, of these alone.
 ///
 /// Losses and weights are added one after the other, and buffers change so; gradients are added in the order of
 /// [`in_pairs`]. So all is in the order of the shards, and who computed them makes no difference.
@@ -38,6 +42,7 @@ pub(super) fn exchange(
     group: &mut dyn Group,
     model: &dyn Module,
     trained: &[&Param],
+    slices: Option<&Slices>,
     shards: usize,
     news: &mut dyn Iterator<Item = (usize, News)>,
 ) -> Result<Batch, GroupError> {
@@ -47,8 +52,9 @@ pub(super) fn exchange(
     let whole = Whole::new(parts);
     let factors: Vec<f64> = abouts.iter().map(|about| whole.factor(about)).collect();
 
-    let (mut buckets, mut sums) = (Buckets::default(), Unpacked::default());
-    let mut reached = Vec::with_capacity(trained.len());
+    // Gradients that wait for more, until they fill a bucket.
+    let (mut waiting, mut numbers) = (Vec::new(), 0);
+    let (mut sums, mut reached) = (Vec::with_capacity(trained.len()), Vec::with_capacity(trained.len()));
     for (at, param) in trained.iter().enumerate() {
         let is_last = at + 1 == trained.len();
         // One that was complete before has waited for its turn.
@@ -64,15 +70,12 @@ pub(super) fn exchange(
             group.set_computing(false);
         }
         reached.push(gradient.is_some());
-        match &gradient {
-            Some(gradient) => buckets.put(gradient.contiguous().as_slice().expect("made contiguous")),
-            None => buckets.put_nothing(param.value().numel()),
-        }
-        sums.expect(gradient.unwrap_or_else(|| Tensor::zeros(param.value().shape())));
-        for bucket in buckets.ready(is_last) {
-            let words = sum(group, bucket)?;
-            sums.put(&words);
-            buckets.recycle(words);
+        numbers += param.value().numel();
+        waiting.push(gradient.map(|gradient| gradient.contiguous()));
+        if numbers >= BUCKET || is_last {
+            let params = &trained[at + 1 - waiting.len()..=at];
+            sums.extend(sums_of(group, params, std::mem::take(&mut waiting), slices.map(Slices::blocks))?);
+            numbers = 0;
         }
     }
 
@@ -80,14 +83,43 @@ pub(super) fn exchange(
     let buffers: Vec<ParamId> = model.params().iter().map(|(_, param)| param.id()).collect();
     let ends = tell_ends(group, &buffers, &rest, &is_finite, reached)?;
     let mut gradients = merge(rest.into_iter().zip(factors));
-    for ((param, total), reached) in trained.iter().zip(sums.finish()).zip(ends.reached) {
+    let of: Vec<&Param> = slices.map_or_else(|| trained.to_vec(), |slices| slices.trained().collect());
+    for ((param, sum), reached) in of.into_iter().zip(sums).zip(ends.reached) {
         if reached {
-            gradients.insert(param, total);
+            gradients.insert(param, sum);
         }
     }
     gradients.set_weight(weight);
     gradients.set_buffer_updates(ends.updates.into_iter().map(|(at, keep, add)| (buffers[at], keep, add)));
     Ok(whole.batch(gradients, &ends.is_finite))
+}
+
+/// The sums over all ranks of gradients of these parameters; with blocks of rows those of these alone, which are this rank's.
+fn sums_of(
+    group: &mut dyn Group,
+    params: &[&Param],
+    gradients: Vec<Option<Tensor>>,
+    blocks: Option<Range<usize>>,
+) -> Result<Vec<Tensor>, GroupError> {
+    let shapes = || params.iter().map(|param| param.value().shape());
+    let (parts, rank) = (Parts::new(shapes(), group.size()), group.rank());
+    let mut sums: Vec<Tensor> = match &blocks {
+        Some(blocks) => shapes().map(|shape| Tensor::zeros(part_shape(shape, blocks))).collect(),
+        None => shapes().map(Tensor::zeros).collect(),
+    };
+    let mut sums_mut: Vec<&mut [f32]> = sums.iter_mut().map(Tensor::as_mut_slice).collect();
+    let gradients: Vec<Option<&[f32]>> = gradients
+        .iter()
+        .map(|gradient| gradient.as_ref().map(|gradient| gradient.as_slice().expect("made contiguous")))
+        .collect();
+    for bucket in 0..parts.buckets {
+        let words = parts.reduce(group, bucket, &gradients)?;
+        match blocks {
+            Some(_) => parts.keep(rank, bucket, &words, &mut sums_mut),
+            None => parts.spread(group, bucket, words, &mut sums_mut)?,
+        }
+    }
+    Ok(sums)
 }
 
 /// What is known of this rank's shards so far.

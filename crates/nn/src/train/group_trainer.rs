@@ -110,6 +110,7 @@ impl<'t, O: Optimizer> GroupTrainer<'t, O> {
         mine.add("the batch", trainer.batch);
         mine.add("the number of shards", trainer.shards);
         mine.add("accumulate", trainer.accumulate);
+        mine.add("zero_redundancy", trainer.zero_redundancy);
         mine.add("drop_last", trainer.drop_last);
         mine.add("allow_nan", trainer.allow_nan);
         mine.add("stop_when", trainer.stop.is_some());

@@ -54,7 +54,7 @@ pub fn mean_gradients(
         let mut news = vec![News::Recorded(about)];
         news.extend((0..).zip(&params).map(|(at, param)| News::Gradient(at, gradients.take(param))));
         news.push(News::Swept(gradients, true));
-        exchange(group, model, &params, 1, &mut news.into_iter().map(|news| (0, news)))?
+        exchange(group, model, &params, None, 1, &mut news.into_iter().map(|news| (0, news)))?
     };
     Ok((batch.loss, batch.gradients))
 }

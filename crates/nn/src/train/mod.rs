@@ -13,6 +13,7 @@ mod part;
 mod run;
 mod search;
 mod shards;
+mod slices;
 mod statistics;
 mod trainer;
 

@@ -5,6 +5,7 @@ use super::{
     objective::Objective,
     part::{Part, Sums},
     shards::{batch_gradients, find_anomaly},
+    slices::Slices,
 };
 use crate::{
     data::{Dataset, Examples},
@@ -32,8 +33,10 @@ impl<O: Optimizer> Trainer<O> {
         assert!(!train.is_empty(), "fit: there are no examples");
         let last = self.epochs().saturating_add(epochs);
         self.stopped = false;
+        let is_split = self.zero_redundancy && group.size() > 1;
+        let mut slices = is_split.then(|| Slices::new(group, model, &mut self.optimizer));
         while self.epochs() < last && !self.stopped {
-            let ended = self.epoch(group, model, train, objective, prepare, callbacks)?;
+            let ended = self.epoch(group, model, &mut slices, train, objective, prepare, callbacks)?;
             let Some(record) = ended else { break };
             let epoch = Epoch {
                 number: self.epochs() + 1,
@@ -53,14 +56,19 @@ impl<O: Optimizer> Trainer<O> {
                 break;
             }
         }
-        Ok(())
+        match slices {
+            Some(slices) => slices.gather(group, &mut self.optimizer),
+            None => Ok(()),
+        }
     }
 
+    #[allow(clippy::too_many_arguments, reason = "as above")]
     #[track_caller]
     fn epoch<M: Module + Sync, I: Examples, T: Examples>(
         &mut self,
         group: &mut dyn Group,
         model: &mut M,
+        slices: &mut Option<Slices>,
         train: &Dataset<T, I>,
         objective: &impl Objective<M, I, T>,
         prepare: &dyn Fn(I, &mut Rng) -> I,
@@ -103,7 +111,8 @@ impl<O: Optimizer> Trainer<O> {
             // Every rank draws the seeds of all, so that all go on with the same random state.
             let seeds: Vec<u64> = (0..self.shards * group.size()).map(|_| self.rng.bits()).collect();
             let examples = (&inputs, &targets);
-            let batch = batch_gradients(group, objective, model, examples, &seeds, !self.allow_nan)?;
+            let watched = !self.allow_nan;
+            let batch = batch_gradients(group, objective, model, examples, &seeds, watched, slices.as_ref())?;
             if let Some(shard) = batch.faulty {
                 // The rank whose shard it is looks for it and tells the others.
                 let mut anomaly = None;
@@ -111,6 +120,9 @@ impl<O: Optimizer> Trainer<O> {
                     anomaly = find_anomaly(objective, model, examples, &seeds, shard);
                 }
                 let anomaly = gather_texts(group, &anomaly.unwrap_or_default())?.concat();
+                if let Some(slices) = slices.take() {
+                    slices.gather(group, &mut self.optimizer)?;
+                }
                 panic!(
                     "fit: the loss of batch {} of {count} in epoch {} is {}{}; {}\nThe parameters are those from before \
                      this batch. Trainer::allow_nan goes on instead.",
@@ -128,10 +140,18 @@ impl<O: Optimizer> Trainer<O> {
             let (weight, mut gradients) = mean(held.take(), batch.weight, batch.gradients);
             let steps = (i + 1) % self.accumulate == 0 || i + 1 == count;
             if steps {
-                if let Some(max_norm) = self.clip_norm {
-                    sums.norm += clip_grad_norm(model, &mut gradients, max_norm);
-                }
-                self.optimizer.step(model, &gradients);
+                let norm = match slices {
+                    Some(slices) => {
+                        slices.step(group, model, &mut self.optimizer, gradients, self.clip_norm)?
+                    }
+                    None => {
+                        let clip = |max_norm| clip_grad_norm(model, &mut gradients, max_norm);
+                        let norm = self.clip_norm.map(clip);
+                        self.optimizer.step(model, &gradients);
+                        norm
+                    }
+                };
+                sums.norm += norm.unwrap_or(0.0);
                 self.steps += 1;
                 sums.steps += 1.0;
             } else {

@@ -4,6 +4,7 @@ use super::{
     combine::{About, Batch, Part, combine},
     exchange::{News, exchange, trained},
     objective::{Objective, OfOutputs},
+    slices::Slices,
 };
 use crate::{
     data::Examples,
@@ -60,7 +61,7 @@ pub fn shard_gradients<M: Layer + Sync, T: Examples>(
     seeds: &[u64],
     loss: impl for<'t> Fn(Var<'t>, &T) -> Var<'t> + Sync,
 ) -> (f64, Gradients) {
-    let batch = batch_gradients(&mut Alone, &OfOutputs(loss), model, (inputs, targets), seeds, false);
+    let batch = batch_gradients(&mut Alone, &OfOutputs(loss), model, (inputs, targets), seeds, false, None);
     let batch = batch.expect("nobody else is there");
     (batch.loss, batch.gradients)
 }
@@ -106,11 +107,12 @@ pub fn group_gradients<M: Layer + Sync, T: Examples>(
     seeds: &[u64],
     loss: impl for<'t> Fn(Var<'t>, &T) -> Var<'t> + Sync,
 ) -> Result<(f64, Gradients), GroupError> {
-    let batch = batch_gradients(group, &OfOutputs(loss), model, (inputs, targets), seeds, false)?;
+    let batch = batch_gradients(group, &OfOutputs(loss), model, (inputs, targets), seeds, false, None)?;
     Ok((batch.loss, batch.gradients))
 }
 
-/// [`group_gradients`] of any objective. `watched` says whether NaN and infinities are looked for.
+/// [`group_gradients`] of any objective. `watched` says whether NaN and infinities are looked for; where there are slices of
+/// the parameters, gradients are those of the slices.
 #[track_caller]
 pub(super) fn batch_gradients<M: Module + Sync, I: Examples, T: Examples>(
     group: &mut dyn Group,
@@ -119,6 +121,7 @@ pub(super) fn batch_gradients<M: Module + Sync, I: Examples, T: Examples>(
     (inputs, targets): (&I, &T),
     seeds: &[u64],
     watched: bool,
+    slices: Option<&Slices>,
 ) -> Result<Batch, GroupError> {
     let n = inputs.count().unwrap_or(0);
     assert!(
@@ -140,7 +143,7 @@ pub(super) fn batch_gradients<M: Module + Sync, I: Examples, T: Examples>(
     let mine = seeds.len() / ranks;
     let mine = (group.rank() * mine).min(shards)..((group.rank() + 1) * mine).min(shards);
     if ranks > 1 {
-        return run.with_others(group, mine);
+        return run.with_others(group, mine, slices);
     }
     if mine.len() == 1 {
         // Without a closure, which would hide the caller's line.
@@ -211,7 +214,12 @@ impl<M: Module + Sync, I: Examples, T: Examples, O: Objective<M, I, T>> Run<'_, 
     /// The batch of all ranks, of which these shards are this one's. A thread speaks with the others while the sweeps go on, if
     /// there is more than one bucket: the last one is full when they are over.
     #[track_caller]
-    fn with_others(&self, group: &mut dyn Group, mine: Range<usize>) -> Result<Batch, GroupError> {
+    fn with_others(
+        &self,
+        group: &mut dyn Group,
+        mine: Range<usize>,
+        slices: Option<&Slices>,
+    ) -> Result<Batch, GroupError> {
         let (model, params) = (self.model, &trained(self.model)[..]);
         let (news, heard) = channel();
         // A single shard is recorded here: a closure, as those below, would hide the caller's line.
@@ -237,7 +245,7 @@ impl<M: Module + Sync, I: Examples, T: Examples, O: Objective<M, I, T>> Run<'_, 
         };
         let speak = |computing| {
             group.set_computing(computing);
-            exchange(group, model, params, count, &mut heard.into_iter())
+            exchange(group, model, params, slices, count, &mut heard.into_iter())
         };
         let numbers: usize = params.iter().map(|param| param.value().numel()).sum();
         if numbers <= BUCKET {

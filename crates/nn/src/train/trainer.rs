@@ -52,6 +52,7 @@ pub struct Trainer<O> {
     pub(super) batch: usize,
     pub(super) clip_norm: Option<f64>,
     pub(super) shards: usize,
+    pub(super) zero_redundancy: bool,
     pub(super) accumulate: usize,
     pub(super) drop_last: bool,
     pub(super) allow_nan: bool,
@@ -81,6 +82,7 @@ impl<O: Optimizer> Trainer<O> {
             batch,
             clip_norm: None,
             shards: 1,
+            zero_redundancy: false,
             accumulate: 1,
             drop_last: false,
             allow_nan: false,
@@ -115,6 +117,22 @@ impl<O: Optimizer> Trainer<O> {
         // Each needs a seed.
         list::<u64>("trainer: shards", shards).or_fail();
         Trainer { shards, ..self }
+    }
+
+    /// Splits the optimizer's state over the ranks of a [group](Trainer::group), as PyTorch's `ZeroRedundancyOptimizer`
+    /// does (S. Rajbhandari and others, 2020): each remembers and changes the rows that fall to it of every parameter, and
+    /// sends them to the others. The weights have the same bits as without; with N ranks the optimizer's step takes an
+    /// Nth of the time, and what Adam remembers an Nth of the memory. Alone it changes nothing.
+    ///
+    /// The state is split when `fit` begins and whole on all ranks when it ends, so that a run is saved and restored as any
+    /// other, by as many ranks or by others. In callbacks it is split, and [`Trainer::state`] is refused; so it is after a
+    /// `fit` that ended with an error.
+    ///
+    /// For optimizers that are elementwise, as all of gradus are: a step that looks at whole parameters
+    /// ([`Base::each`](crate::optim::Base::each)) panics. What chooses the parameters of an [`optim::Group`](crate::optim::Group)
+    /// sees a parameter of as many axes, with some of the rows.
+    pub fn zero_redundancy(self) -> Trainer<O> {
+        Trainer { zero_redundancy: true, ..self }
     }
 
     /// Takes a step of the optimizer only after so many batches, with the mean of their gradients: as if they were one batch,
@@ -297,6 +315,10 @@ impl<O: Optimizer> Trainer<O> {
     /// The whole run: parameters, optimizer, random state, number of steps, history, and the place within an epoch that was
     /// stopped. A callback with a memory, such as
     /// [`KeepBest`](super::KeepBest), is added with [`State::put_part`].
+    ///
+    /// # Panics
+    /// While the optimizer's state is split over ranks, see [`Trainer::zero_redundancy`].
+    #[track_caller]
     pub fn state(&self, model: &dyn Module) -> State {
         let mut state = State::new();
         state.put_model("model", model);
