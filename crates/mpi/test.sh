@@ -28,13 +28,15 @@ for isa in ${ISAS:-$sets}; do
         if [ $net = gpt ]; then epochs=1; fi
         one=$(GRADUS_ISA=$isa run 1 $program $net --shards 4 --epochs $epochs | weights)
         for ranks in 2 4; do
-            many=$(GRADUS_ISA=$isa run $ranks $program $net --shards $((4 / ranks)) --epochs $epochs | weights)
-            if [ -z "$one" ] || [ "$one" != "$many" ]; then
-                echo "$net on $isa: 1 rank has the weights $one, $ranks ranks have $many"
-                exit 1
-            fi
+            for split in "" --split; do
+                many=$(GRADUS_ISA=$isa run $ranks $program $net --shards $((4 / ranks)) --epochs $epochs $split | weights)
+                if [ -z "$one" ] || [ "$one" != "$many" ]; then
+                    echo "$net on $isa: 1 rank has the weights $one, $ranks ranks $split have $many"
+                    exit 1
+                fi
+            done
         done
-        echo "$net on $isa: 1, 2 and 4 ranks have the weights $one"
+        echo "$net on $isa: 1, 2 and 4 ranks have the weights $one, the optimizer's state split or not"
     done
 done
 
@@ -45,9 +47,10 @@ whole=$(run 1 $program digits --shards 4 --epochs $epochs | weights)
 for ((round = 0; round < kills; round++)); do
     rm -f "$dir/run.safetensors"
     victim=$((round % 4))
+    split=$([ $((round / 4 % 2)) = 0 ] || echo --split)
     mpirun --oversubscribe --enable-recovery -n 4 \
-        sh -c 'echo $$ > "$1/rank$OMPI_COMM_WORLD_RANK"; exec "$2" digits --epochs "$3" --file "$1/run.safetensors" 2> "$1/said$OMPI_COMM_WORLD_RANK"' \
-        - "$dir" "$program" $epochs > "$dir/out" 2>&1 &
+        sh -c 'echo $$ > "$1/rank$OMPI_COMM_WORLD_RANK"; exec "$2" digits --epochs "$3" $4 --file "$1/run.safetensors" 2> "$1/said$OMPI_COMM_WORLD_RANK"' \
+        - "$dir" "$program" $epochs "$split" > "$dir/out" 2>&1 &
     job=$!
     until [ -e "$dir/run.safetensors" ]; do sleep 0.02; done
     sleep "0.$((RANDOM % 300 + 100))"

@@ -3,7 +3,8 @@
 //!
 //! mpirun -n 2 target/release/examples/distributed digits --shards 2 --epochs 10 --file run.safetensors
 //!
-//! All that together make as many shards have the same bits. With a file the run is saved after every epoch, and goes on
+//! All that together make as many shards have the same bits; `--split` splits the optimizer's state over the ranks, and has
+//! them too. With a file the run is saved after every epoch, and goes on
 //! from there when it is started again.
 
 use gradus_autograd::prelude::*;
@@ -25,11 +26,12 @@ struct Options {
     shards: usize,
     epochs: u64,
     file: Option<PathBuf>,
+    split: bool,
 }
 
 impl Options {
     fn read() -> Result<Options, Box<dyn Error>> {
-        let mut options = Options { gpt: false, shards: 1, epochs: 10, file: None };
+        let mut options = Options { gpt: false, shards: 1, epochs: 10, file: None, split: false };
         let mut words = env::args().skip(1);
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
@@ -39,7 +41,11 @@ impl Options {
                 "--shards" => options.shards = value()?.parse()?,
                 "--epochs" => options.epochs = value()?.parse()?,
                 "--file" => options.file = Some(value()?.into()),
-                _ => return Err(format!("{word} is none of digits, gpt, --shards, --epochs, --file").into()),
+                "--split" => options.split = true,
+                _ => {
+                    let known = "digits, gpt, --shards, --epochs, --file, --split";
+                    return Err(format!("{word} is none of {known}").into());
+                }
             }
         }
         Ok(options)
@@ -54,6 +60,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A trainer with what the command line says.
+fn trainer<O: Optimizer>(optimizer: O, batch: usize, options: &Options) -> Trainer<O> {
+    let trainer = Trainer::new(optimizer, batch, 2).shards(options.shards).clip_norm(1.0);
+    if options.split { trainer.zero_redundancy() } else { trainer }
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
@@ -80,7 +92,7 @@ fn train_digits(group: &mut MpiGroup, options: &Options) -> Result<(), Box<dyn E
         let right = epoch.sum_over_ranks(&[right])[0];
         epoch.record.put("val_accuracy", right / validation.len() as f64);
     };
-    let mut trainer = Trainer::new(Adam::new(0.01), 64, 2).shards(options.shards).clip_norm(1.0);
+    let mut trainer = trainer(Adam::new(0.01), 64, options);
     epochs(group, options, &mut trainer, &mut net, |trainer, group, net| {
         let mut run = trainer.group(group);
         Ok(run.fit(net, &train, 1, |y, labels| y.cross_entropy(labels), &mut [&mut evaluate])?)
@@ -131,10 +143,7 @@ fn train_gpt(group: &mut MpiGroup, options: &Options) -> Result<(), Box<dyn Erro
     };
     // Each piece, and the same moved on by a letter.
     let train = Dataset::new(pieces(0), pieces(1));
-    let (mut gpt, mut trainer) = (
-        Gpt::new(&mut Rng::seed(1)),
-        Trainer::new(AdamW::new(0.003), 32, 2).shards(options.shards).clip_norm(1.0),
-    );
+    let (mut gpt, mut trainer) = (Gpt::new(&mut Rng::seed(1)), trainer(AdamW::new(0.003), 32, options));
     epochs(group, options, &mut trainer, &mut gpt, |trainer, group, gpt| {
         let mut run = trainer.group(group);
         Ok(run.fit_with(

@@ -4,7 +4,7 @@
 //! RAYON_NUM_THREADS=2 target/release/examples/step_time mlp 2
 //! RAYON_NUM_THREADS=1 mpirun --bind-to none -n 2 target/release/examples/step_time mlp 1
 //!
-//! The number is that of shards on each rank. ddp.py is the same in PyTorch.
+//! The number is that of shards on each rank; `split` behind it splits the optimizer's state. ddp.py is the same in PyTorch.
 
 use gradus_autograd::prelude::*;
 use gradus_mpi::MpiGroup;
@@ -24,6 +24,7 @@ fn main() -> Result<(), GroupError> {
     let mut words = env::args().skip(1);
     let is_mlp = words.next().is_none_or(|word| word == "mlp");
     let shards = words.next().and_then(|word| word.parse().ok()).unwrap_or(1);
+    let is_split = words.next().is_some_and(|word| word == "split");
     let mut group = MpiGroup::new()?;
     let rng = &mut Rng::seed(0);
     let mut net = if is_mlp {
@@ -48,6 +49,9 @@ fn main() -> Result<(), GroupError> {
     let labels: Indices = (0..BATCH * STEPS).map(|_| rng.below(10) as i32).collect();
     let train = Dataset::new(images, labels);
     let mut trainer = Trainer::new(Adam::new(1e-4), BATCH, 1).shards(shards);
+    if is_split {
+        trainer = trainer.zero_redundancy();
+    }
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         group.barrier()?;

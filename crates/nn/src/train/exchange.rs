@@ -103,23 +103,30 @@ fn sums_of(
 ) -> Result<Vec<Tensor>, GroupError> {
     let shapes = || params.iter().map(|param| param.value().shape());
     let (parts, rank) = (Parts::new(shapes(), group.size()), group.rank());
-    let mut sums: Vec<Tensor> = match &blocks {
+    let is_there: Vec<bool> = gradients.iter().map(Option::is_some).collect();
+    let or_zeros = |(gradient, shape): (Option<Tensor>, _)| gradient.unwrap_or_else(|| Tensor::zeros(shape));
+    let mut gradients: Vec<Tensor> = gradients.into_iter().zip(shapes()).map(or_zeros).collect();
+    let mut kept: Vec<Tensor> = match &blocks {
         Some(blocks) => shapes().map(|shape| Tensor::zeros(part_shape(shape, blocks))).collect(),
-        None => shapes().map(Tensor::zeros).collect(),
+        None => Vec::new(),
     };
-    let mut sums_mut: Vec<&mut [f32]> = sums.iter_mut().map(Tensor::as_mut_slice).collect();
-    let gradients: Vec<Option<&[f32]>> = gradients
-        .iter()
-        .map(|gradient| gradient.as_ref().map(|gradient| gradient.as_slice().expect("made contiguous")))
-        .collect();
     for bucket in 0..parts.buckets {
-        let words = parts.reduce(group, bucket, &gradients)?;
+        let numbers = |(gradient, &is_there): (_, &bool)| {
+            is_there.then(|| Tensor::as_slice(gradient).expect("made contiguous"))
+        };
+        let given: Vec<Option<&[f32]>> = gradients.iter().zip(&is_there).map(numbers).collect();
+        let words = parts.reduce(group, bucket, &given)?;
         match blocks {
-            Some(_) => parts.keep(rank, bucket, &words, &mut sums_mut),
-            None => parts.spread(group, bucket, words, &mut sums_mut)?,
+            Some(_) => parts.keep(rank, bucket, &words, &mut slices_of(&mut kept)),
+            // The sums come into the place of what was added.
+            None => parts.spread(group, bucket, words, &mut slices_of(&mut gradients))?,
         }
     }
-    Ok(sums)
+    Ok(if blocks.is_some() { kept } else { gradients })
+}
+
+fn slices_of(tensors: &mut [Tensor]) -> Vec<&mut [f32]> {
+    tensors.iter_mut().map(Tensor::as_mut_slice).collect()
 }
 
 /// What is known of this rank's shards so far.
