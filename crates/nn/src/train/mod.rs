@@ -84,6 +84,8 @@ pub struct Epoch<'a, M> {
     pub model: &'a M,
     /// Its metrics, for reading and for adding more.
     pub record: Record,
+    /// The hash of the model's numbers.
+    weights: u64,
     /// The optimizer, whose learning rate a [`Plateau`](crate::schedule::Plateau) sets.
     pub optimizer: &'a mut dyn Optimizer,
     group: &'a mut dyn Group,

@@ -37,11 +37,12 @@ impl<O: Optimizer> Trainer<O> {
         let mut slices = is_split.then(|| Slices::new(group, model, &mut self.optimizer));
         while self.epochs() < last && !self.stopped {
             let ended = self.epoch(group, model, &mut slices, train, objective, prepare, callbacks)?;
-            let Some(record) = ended else { break };
+            let Some((record, weights)) = ended else { break };
             let epoch = Epoch {
                 number: self.epochs() + 1,
                 model: &*model,
                 record,
+                weights,
                 optimizer: &mut self.optimizer,
                 group,
                 failed: None,
@@ -62,6 +63,7 @@ impl<O: Optimizer> Trainer<O> {
         }
     }
 
+    /// Gives the record and the hash of the model's numbers; nothing where the run was stopped within the epoch.
     #[allow(clippy::too_many_arguments, reason = "as above")]
     #[track_caller]
     fn epoch<M: Module + Sync, I: Examples, T: Examples>(
@@ -73,7 +75,7 @@ impl<O: Optimizer> Trainer<O> {
         objective: &impl Objective<M, I, T>,
         prepare: &dyn Fn(I, &mut Rng) -> I,
         callbacks: &mut [&mut dyn Callback<M>],
-    ) -> Result<Option<Record>, GroupError> {
+    ) -> Result<Option<(Record, u64)>, GroupError> {
         // The order is drawn once more where the epoch was stopped.
         let part = self.part.take();
         let start = part.as_ref().map_or(self.rng.state(), |part| part.start);
@@ -183,7 +185,7 @@ impl<O: Optimizer> Trainer<O> {
         }
         let weights = hash_model(model);
         record.set_hash(Some(hash_words(hash, [weights as u32, (weights >> 32) as u32])));
-        Ok(Some(record))
+        Ok(Some((record, weights)))
     }
 
     /// What the hash of the next epoch begins with: that of the last one, or of nothing, and the version.
@@ -209,13 +211,8 @@ impl<M: Module> Epoch<'_, M> {
             return Ok(());
         }
         let mut text = format!("{}\n", u8::from(self.stopped));
-        writeln!(
-            text,
-            "weights of hash {:016x}, learning rate {}",
-            hash_model(self.model),
-            self.optimizer.lr()
-        )
-        .expect("a string takes all");
+        writeln!(text, "weights of hash {:016x}, learning rate {}", self.weights, self.optimizer.lr())
+            .expect("a string takes all");
         for (name, value) in self.record.iter() {
             writeln!(text, "{name} {}", value.to_bits()).expect("a string takes all");
         }

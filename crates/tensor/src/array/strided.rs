@@ -13,9 +13,8 @@ pub(crate) struct Positions {
 
 impl Positions {
     pub(crate) fn new(layout: &Layout) -> Positions {
-        let axes: SmallVec<[(usize, isize); 4]> =
-            layout.shape.iter().copied().zip(layout.strides.iter().copied()).collect();
-        Positions::from(&axes, layout.offset, 0)
+        let axes = layout.shape.iter().copied().zip(layout.strides.iter().copied());
+        Positions::from(&merge_axes(axes), layout.offset, 0)
     }
 
     /// The positions from number `first` on of axes given as sizes and strides, outermost first.
@@ -70,6 +69,24 @@ impl Iterator for Positions {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.left, Some(self.left))
+    }
+
+    /// As `next` again and again, without looking at the outer axes within a row of the innermost.
+    fn fold<T, F: FnMut(T, usize) -> T>(mut self, start: T, mut f: F) -> T {
+        let mut so_far = start;
+        while self.left > 0 {
+            if let (Some(index), Some(&(n, stride))) = (self.index.last_mut(), self.axes.last()) {
+                let more = (n - *index).min(self.left) - 1;
+                for _ in 0..more {
+                    so_far = f(so_far, self.at as usize);
+                    self.at += stride;
+                }
+                *index += more;
+                self.left -= more;
+            }
+            so_far = self.next().into_iter().fold(so_far, &mut f);
+        }
+        so_far
     }
 }
 
@@ -167,6 +184,48 @@ impl<const N: usize> Coalesced<N> {
                 }
                 index[axis] = 0;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tensor;
+
+    #[test]
+    fn folded_positions_are_those_one_by_one() {
+        let whole = Tensor::zeros([3, 4, 5, 1, 2]);
+        let views = [
+            whole.clone(),
+            whole.permute([2, 0, 1, 4, 3]),
+            whole.slice(1, 1..3).slice(2, 0..4),
+            whole.flip(0).flip(2),
+            Tensor::zeros([]).broadcast_to([2, 3]),
+            Tensor::zeros([2, 0, 3]),
+            Tensor::zeros([]),
+        ];
+        for view in &views {
+            for skipped in [0, 1, 2, 7] {
+                let positions = || Positions::new(&view.layout).skip_first(skipped);
+                let mut one_by_one = Vec::new();
+                let mut rest = positions();
+                while let Some(at) = rest.next() {
+                    one_by_one.push(at);
+                }
+                let folded = positions().fold(Vec::new(), |mut all, at| {
+                    all.push(at);
+                    all
+                });
+                assert_eq!(folded, one_by_one, "{:?} from {skipped} on", view.layout);
+            }
+        }
+    }
+
+    impl Positions {
+        fn skip_first(mut self, count: usize) -> Positions {
+            (0..count).for_each(|_| drop(self.next()));
+            self
         }
     }
 }

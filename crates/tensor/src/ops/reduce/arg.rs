@@ -134,7 +134,12 @@ fn goes_before<F: Fold>(x: f32, old: f32) -> bool {
 /// The first place of the extreme of a run: of its first NaN, if it has one, as the extreme is NaN then.
 #[inline(always)]
 fn first_of(run: &[f32], extreme: f32) -> usize {
-    let matches = |x: f32| (x == extreme) | x.is_nan();
+    if extreme.is_nan() { first_that(run, f32::is_nan) } else { first_that(run, |x| x == extreme) }
+}
+
+/// The first place of a run whose element matches.
+#[inline(always)]
+fn first_that(run: &[f32], matches: impl Fn(f32) -> bool) -> usize {
     let mut start = 0;
     if run.len() > STRETCH {
         for stretch in run.chunks(STRETCH) {
