@@ -147,6 +147,14 @@ fn sizes_that_fill_tiles_and_threads() {
         ([2, 32, 26, 24], [64, 32, 2, 2], Conv2dOptions { dilation: [3, 2], stride: [1, 3], ..padded }),
         ([2, 64, 5, 5], [32, 64, 1, 1], Conv2dOptions { stride: [2, 2], ..plain }),
         ([50, 6, 4, 4], [9, 6, 3, 3], padded),
+        // Images of few channels: large ones, whose gradients are added up in bands, and small ones side by side.
+        ([5, 3, 67, 71], [16, 3, 7, 7], Conv2dOptions { stride: [2, 2], padding: [3, 3], ..plain }),
+        (
+            [1, 2, 70, 45],
+            [17, 2, 4, 5],
+            Conv2dOptions { stride: [1, 2], padding: [9, 6], dilation: [3, 2], ..plain },
+        ),
+        ([13, 1, 14, 14], [30, 1, 5, 5], plain),
         ([5, 7, 6, 5], [13, 7, 6, 5], plain),
         ([2, 3, 33, 33], [16, 3, 7, 7], Conv2dOptions { stride: [2, 2], padding: [3, 3], ..plain }),
         ([2, 8, 15, 15], [12, 8, 1, 1], Conv2dOptions { stride: [2, 3], ..plain }),
@@ -224,7 +232,13 @@ fn recycled_memory_leaves_no_trace() {
 fn the_number_of_threads_does_not_change_a_bit() {
     let mut rng = Rng::seed(5);
     let options = Conv2dOptions { padding: [1, 1], ..Conv2dOptions::default() };
-    for (x, w) in [([1, 20, 40, 40], [27, 20, 3, 3]), ([33, 5, 12, 12], [10, 5, 3, 3])] {
+    let cases = [
+        ([1, 20, 40, 40], [27, 20, 3, 3]),
+        ([33, 5, 12, 12], [10, 5, 3, 3]),
+        ([9, 2, 40, 41], [17, 2, 3, 3]),
+        ([50, 2, 9, 9], [17, 2, 3, 3]),
+    ];
+    for (x, w) in cases {
         let (x, w) = (Tensor::randn(x, &mut rng), Tensor::randn(w, &mut rng));
         let g = Tensor::randn([x.size(0), w.size(0), x.size(2), x.size(3)], &mut rng);
         let run = |threads: usize| {

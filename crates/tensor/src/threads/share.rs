@@ -168,6 +168,20 @@ pub(crate) fn for_each_piece(out: &mut [f32], size: usize, f: &(dyn Fn(usize, &m
     for_each_item(out.len().div_ceil(size), out.chunks_mut(size).enumerate(), |(i, piece)| f(i, piece));
 }
 
+/// Like [`for_each_piece`] for pieces that may share their own work, of `work` multiply-adds together: where there are two for
+/// each thread they are shared, else they come one after the other.
+pub(crate) fn for_each_large_piece(
+    out: &mut [f32],
+    size: usize,
+    work: usize,
+    f: &(dyn Fn(usize, &mut [f32]) + Sync),
+) {
+    if work >= 2 * CONVOLUTION && out.len().div_ceil(size) >= 2 * rayon::current_num_threads() {
+        return for_each_piece(out, size, f);
+    }
+    out.chunks_mut(size).enumerate().for_each(|(i, piece)| f(i, piece));
+}
+
 /// Calls `f` for every item of an iterator of so many, on this thread and on idle threads of the pool.
 pub(crate) fn for_each_item<T>(count: usize, items: impl Iterator<Item = T> + Send, f: impl Fn(T) + Sync) {
     let items = Mutex::new(items);

@@ -73,17 +73,27 @@ impl UnfoldShape {
         (outputs, first)
     }
 
-    /// Calls `f(first column, first pixel, how many)` for every row of outputs whose kernel element `(a, b)` lies on the
-    /// image; columns are one apart, pixels one stride.
-    pub(super) fn for_each_row(&self, [a, b]: [usize; 2], mut f: impl FnMut(usize, usize, usize)) {
+    /// Calls `f(first column, first pixel, how many)` for every row of outputs in a band whose kernel element `(a, b)` lies on
+    /// the image; columns count from the band's first, and are one apart, pixels one stride.
+    pub(super) fn for_each_row(
+        &self,
+        band: &Range<usize>,
+        [a, b]: [usize; 2],
+        mut f: impl FnMut(usize, usize, usize),
+    ) {
         let ((rows, top), (columns, left)) = (self.inside(0, a), self.inside(1, b));
         if columns.is_empty() {
             return;
         }
-        for (i, row) in rows.enumerate() {
-            let pixel = (top + i * self.0.options.stride[0]) * self.0.input[1] + left;
-            f(row * self.0.output[1] + columns.start, pixel, columns.len());
+        for row in rows.start.max(band.start)..rows.end.min(band.end) {
+            let pixel = (top + (row - rows.start) * self.0.options.stride[0]) * self.0.input[1] + left;
+            f((row - band.start) * self.0.output[1] + columns.start, pixel, columns.len());
         }
+    }
+
+    /// The rows of outputs.
+    fn rows(&self) -> Range<usize> {
+        0..self.0.output[0]
     }
 }
 
@@ -113,7 +123,8 @@ impl Tensor {
                 for (row, columns) in rows.zip(columns.chunks_exact_mut(patches)) {
                     let x = &x[row / taps * plane..][..plane];
                     columns.fill(0.0);
-                    shape.for_each_row([row % taps / kernel[1], row % kernel[1]], |to, from, n| {
+                    let tap = [row % taps / kernel[1], row % kernel[1]];
+                    shape.for_each_row(&shape.rows(), tap, |to, from, n| {
                         let to = &mut columns[to..to + n];
                         to.iter_mut().zip(x[from..].iter().step_by(stride)).for_each(|(to, x)| *to = *x);
                     });
@@ -147,7 +158,8 @@ impl Tensor {
                 for (channel, x) in channels.zip(x.chunks_exact_mut(plane)) {
                     for tap in 0..taps {
                         let columns = &columns[(channel * taps + tap) * patches..][..patches];
-                        shape.for_each_row([tap / kernel[1], tap % kernel[1]], |from, to, n| {
+                        let tap = [tap / kernel[1], tap % kernel[1]];
+                        shape.for_each_row(&shape.rows(), tap, |from, to, n| {
                             let pixels = x[to..].iter_mut().step_by(stride);
                             pixels.zip(&columns[from..from + n]).for_each(|(x, column)| *x += column);
                         });

@@ -51,22 +51,45 @@ impl Kernel for Cumulate<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Cumulate { n, inner, x, out } = self;
+        if inner == 1 {
+            return along_runs(n, x, out);
+        }
         for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(n * inner)) {
-            if inner == 1 {
-                along_run(x, out);
-            } else {
-                down_columns(inner, x, out);
-            }
+            down_columns(inner, x, out);
         }
     }
 }
 
+/// Cumulates runs of `n` elements, some abreast: a sum waits for the one before it, and not for those of other runs.
 #[inline(always)]
-fn along_run(x: &[f32], out: &mut [f32]) {
-    let mut sum = 0.0;
-    for (&x, y) in x.iter().zip(out) {
-        sum += f64::from(x);
-        *y = sum as f32;
+fn along_runs(n: usize, x: &[f32], out: &mut [f32]) {
+    /// As many of `x` and of the sums lie in one set of the first cache when `n` is a power of two: it holds eight lines.
+    const ABREAST: usize = 4;
+    let (mut many, mut groups) = (out.chunks_exact_mut(ABREAST * n), x.chunks_exact(ABREAST * n));
+    for (x, out) in groups.by_ref().zip(many.by_ref()) {
+        abreast::<ABREAST>(n, x, out);
+    }
+    for (x, out) in groups.remainder().chunks_exact(n).zip(many.into_remainder().chunks_exact_mut(n)) {
+        abreast::<1>(n, x, out);
+    }
+}
+
+#[inline(always)]
+fn abreast<const RUNS: usize>(n: usize, x: &[f32], out: &mut [f32]) {
+    // Slices of one length: no index below needs a check.
+    let mut rest = out;
+    let x: [&[f32]; RUNS] = std::array::from_fn(|run| &x[run * n..][..n]);
+    let out: [&mut [f32]; RUNS] = std::array::from_fn(|_| {
+        let (run, behind) = std::mem::take(&mut rest).split_at_mut(n);
+        rest = behind;
+        run
+    });
+    let mut sums = [0.0; RUNS];
+    for j in 0..n {
+        for run in 0..RUNS {
+            sums[run] += f64::from(x[run][j]);
+            out[run][j] = sums[run] as f32;
+        }
     }
 }
 
