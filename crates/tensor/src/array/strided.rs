@@ -209,8 +209,8 @@ mod tests {
             for skipped in [0, 1, 2, 7] {
                 let positions = || Positions::new(&view.layout).skip_first(skipped);
                 let mut one_by_one = Vec::new();
-                let mut rest = positions();
-                while let Some(at) = rest.next() {
+                // `for` asks for one after the other.
+                for at in positions() {
                     one_by_one.push(at);
                 }
                 let folded = positions().fold(Vec::new(), |mut all, at| {
@@ -224,7 +224,9 @@ mod tests {
 
     impl Positions {
         fn skip_first(mut self, count: usize) -> Positions {
-            (0..count).for_each(|_| drop(self.next()));
+            for _ in 0..count {
+                self.next();
+            }
             self
         }
     }
