@@ -10,7 +10,7 @@ use gradus_nn::{
     train::{Callback, Epoch, Trainer, mean_gradients, shard_gradients},
 };
 
-use crate::training::cross_entropy;
+use crate::{messages::Messages, training::cross_entropy};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn data(count: usize) -> Dataset {
@@ -203,6 +203,9 @@ fn a_part_of_a_state_is_not_saved() {
     });
     assert!(said[0].contains("this rank has a part of it: save when fit has ended"), "{}", said[0]);
     assert_eq!(said[0], said[1]);
+    let mut list = Messages::of("nn", module_path!(), "a_part_of_a_state_is_not_saved");
+    list.add(&said[0]);
+    list.check();
 }
 
 /// Its second weight is used for examples of one label alone, so that not every shard reaches it.

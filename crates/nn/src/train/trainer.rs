@@ -131,6 +131,7 @@ impl<O: Optimizer> Trainer<O> {
     /// For optimizers that are elementwise, as all of gradus are: a step that looks at whole parameters
     /// ([`Base::each`](crate::optim::Base::each)) panics. What chooses the parameters of an [`optim::Group`](crate::optim::Group)
     /// sees a parameter of as many axes, with some of the rows.
+    #[doc(alias = "ZeroRedundancyOptimizer")]
     pub fn zero_redundancy(self) -> Trainer<O> {
         Trainer { zero_redundancy: true, ..self }
     }
@@ -293,6 +294,7 @@ impl<O: Optimizer> Trainer<O> {
     }
 
     /// Trains with the other ranks of a group: [`GroupTrainer::fit`] and [`GroupTrainer::fit_with`].
+    #[doc(alias = "DistributedDataParallel")]
     pub fn group<'t>(&'t mut self, group: &'t mut dyn Group) -> GroupTrainer<'t, O> {
         GroupTrainer::new(self, group)
     }
