@@ -67,15 +67,18 @@ impl Parts {
     }
 
     /// The sums of tensors that all ranks have, in the order of [`in_pairs`](super::in_pairs): those of this rank's part in
-    /// a bucket, by their bits. A tensor that is not there adds nothing.
+    /// a bucket, by their bits. A tensor that is not there adds nothing. `words` are the memory to pack into: buckets follow
+    /// each other, and fresh pages cost more than the copies.
     pub(crate) fn reduce(
         &self,
         group: &mut dyn Group,
         bucket: usize,
         tensors: &[Option<&[f32]>],
+        mut words: Vec<u32>,
     ) -> Result<Vec<u32>, GroupError> {
         let (ranks, counts) = (group.size(), self.counts(bucket));
-        let mut words = Vec::with_capacity(counts.iter().sum());
+        words.clear();
+        words.reserve_exact(counts.iter().sum());
         for (tensor, range) in (0..ranks).flat_map(|rank| self.places(rank, bucket)) {
             match tensors[tensor] {
                 Some(numbers) => words.extend(numbers[range].iter().map(|x| x.to_bits())),
@@ -90,17 +93,17 @@ impl Parts {
         Ok(rows)
     }
 
-    /// Gives this rank's words of a bucket to all, into tensors that are whole.
+    /// Gives this rank's words of a bucket to all, into tensors that are whole; and back what memory they took.
     pub(crate) fn spread(
         &self,
         group: &mut dyn Group,
         bucket: usize,
         words: Vec<u32>,
         whole: &mut [&mut [f32]],
-    ) -> Result<(), GroupError> {
+    ) -> Result<Vec<u32>, GroupError> {
         let words = group.all_gather(words, &self.counts(bucket))?;
         put(&words, whole, (0..group.size()).flat_map(|rank| self.places(rank, bucket)));
-        Ok(())
+        Ok(words)
     }
 
     /// Puts this rank's words of a bucket into its parts of the tensors.
@@ -115,12 +118,15 @@ impl Parts {
         parts: &[&[f32]],
         whole: &mut [&mut [f32]],
     ) -> Result<(), GroupError> {
+        let mut words = Vec::new();
         for bucket in 0..self.buckets {
-            let mut words = Vec::new();
+            words.clear();
+            // As much as comes back.
+            words.reserve_exact(self.counts(bucket).iter().sum());
             for (tensor, range) in self.places_in_parts(group.rank(), bucket) {
                 words.extend(parts[tensor][range].iter().map(|x| x.to_bits()));
             }
-            self.spread(group, bucket, words, whole)?;
+            words = self.spread(group, bucket, words, whole)?;
         }
         Ok(())
     }
@@ -202,7 +208,7 @@ mod tests {
             let mut kept: Vec<Vec<f32>> =
                 shapes.iter().map(|shape| vec![0.0; elements(shape, blocks(me, 3)).len()]).collect();
             for bucket in 0..parts.buckets {
-                let words = parts.reduce(&mut group, bucket, &given).unwrap();
+                let words = parts.reduce(&mut group, bucket, &given, Vec::new()).unwrap();
                 let mut kept: Vec<&mut [f32]> = kept.iter_mut().map(|part| &mut part[..]).collect();
                 parts.keep(me, bucket, &words, &mut kept);
                 let mut whole: Vec<&mut [f32]> = at_once.iter_mut().map(|sums| &mut sums[..]).collect();
@@ -227,7 +233,7 @@ mod tests {
             let parts = Parts::new([&shape].into_iter(), 2);
             let there: [f32; 2] = [-0.0, 1.5];
             let mine = (group.rank() == 0).then_some(&there[..]);
-            let words = parts.reduce(&mut group, 0, &[mine]).unwrap();
+            let words = parts.reduce(&mut group, 0, &[mine], Vec::new()).unwrap();
             words[0]
         });
         assert_eq!(sums, [(-0.0f32).to_bits(), 1.5f32.to_bits()]);

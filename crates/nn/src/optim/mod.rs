@@ -177,8 +177,9 @@ pub trait Optimizer {
     /// by its name. Hyperparameters and groups are not in it: they are in the program.
     ///
     /// # Panics
-    /// While a trainer has split the state over the ranks of a group ([`Trainer::zero_redundancy`](crate::Trainer::zero_redundancy)):
-    /// in its callbacks, and after a fit that ended with an error.
+    /// While a trainer has split the state over the ranks of a group, see
+    /// [`Trainer::zero_redundancy`](crate::train::Trainer::zero_redundancy): in its callbacks, and after a fit that ended with
+    /// an error.
     #[track_caller]
     fn state(&self) -> State {
         self.base().state()

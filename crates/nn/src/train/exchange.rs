@@ -110,17 +110,21 @@ fn sums_of(
         Some(blocks) => shapes().map(|shape| Tensor::zeros(part_shape(shape, blocks))).collect(),
         None => Vec::new(),
     };
+    let mut memory = Vec::new();
     for bucket in 0..parts.buckets {
         let numbers = |(gradient, &is_there): (_, &bool)| {
             is_there.then(|| Tensor::as_slice(gradient).expect("made contiguous"))
         };
         let given: Vec<Option<&[f32]>> = gradients.iter().zip(&is_there).map(numbers).collect();
-        let words = parts.reduce(group, bucket, &given)?;
-        match blocks {
-            Some(_) => parts.keep(rank, bucket, &words, &mut slices_of(&mut kept)),
+        let words = parts.reduce(group, bucket, &given, memory)?;
+        memory = match blocks {
+            Some(_) => {
+                parts.keep(rank, bucket, &words, &mut slices_of(&mut kept));
+                words
+            }
             // The sums come into the place of what was added.
             None => parts.spread(group, bucket, words, &mut slices_of(&mut gradients))?,
-        }
+        };
     }
     Ok(if blocks.is_some() { kept } else { gradients })
 }
