@@ -50,7 +50,7 @@ if ! command -v mpirun > /dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >
 fi
 if command -v mpirun > /dev/null && command -v mpicc > /dev/null; then
     # In the workspace's folder of what is built, and with a profile of its own.
-    CARGO_TARGET_DIR=$PWD/target timeout 300 crates/mpi/test.sh 1
+    CARGO_TARGET_DIR=$PWD/target timeout 420 crates/mpi/test.sh 1
 else
     echo "no MPI here, and none to be installed: gradus-mpi is not tested"
 fi
