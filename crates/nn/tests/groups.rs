@@ -70,11 +70,12 @@ fn any_ranks_and_shards_train_the_same_bits() {
 /// A scalar, a parameter of fewer rows than ranks, one that is frozen, and layers that fill more than one bucket together.
 struct Mixed {
     scale: Param,
+    pair: Param,
     wide: Linear,
     fixed: Param,
     narrow: Linear,
 }
-module!(Mixed { scale, wide, fixed, narrow });
+module!(Mixed { scale, pair, wide, fixed, narrow });
 
 impl Mixed {
     fn new() -> Mixed {
@@ -82,11 +83,13 @@ impl Mixed {
         let mut fixed = Param::new(Tensor::randn([10], rng));
         fixed.set_frozen(true);
         let scale = Param::new(Tensor::new([0.5], []));
-        Mixed { scale, wide: Linear::new(64, 9000, rng), fixed, narrow: Linear::new(9000, 10, rng) }
+        let pair = Param::new([0.7, 0.9]);
+        Mixed { scale, pair, wide: Linear::new(64, 9000, rng), fixed, narrow: Linear::new(9000, 10, rng) }
     }
 
     fn loss<'t>(&self, tape: &'t Tape, x: &Tensor, labels: &Indices) -> Var<'t> {
         let h = self.wide.forward(tape.constant(x)).relu() * tape.param(&self.scale);
+        let h = h * tape.param(&self.pair).sum();
         (self.narrow.forward(h) + tape.param(&self.fixed)).cross_entropy(labels)
     }
 }

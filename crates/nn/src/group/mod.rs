@@ -14,7 +14,7 @@ mod words;
 pub use agreement::Agreement;
 pub(crate) use agreement::{HASH, hash_model, hash_words};
 pub use local::LocalGroup;
-pub(crate) use parts::{BUCKET, Parts, blocks, elements};
+pub(crate) use parts::{BUCKET, Parts, blocks, elements, filled};
 pub(crate) use sum::in_pairs;
 pub use sum::sum;
 pub(crate) use words::{Reader, put_f64};

@@ -18,9 +18,25 @@ pub(crate) fn blocks(rank: usize, ranks: usize) -> Range<usize> {
 
 /// The elements of some blocks of a tensor. Of fewer rows than blocks some have none.
 pub(crate) fn elements(shape: &Shape, blocks: Range<usize>) -> Range<usize> {
-    let rows = shape.first().copied().unwrap_or(1);
-    let row: usize = shape.iter().skip(1).product();
+    let (rows, row) = rows(shape);
     rows * blocks.start / BLOCKS * row..rows * blocks.end / BLOCKS * row
+}
+
+/// The elements of each of some blocks that has any. Of fewer rows than blocks these are the rows, so that a small tensor is not
+/// asked for all its empty blocks.
+pub(crate) fn filled(shape: &Shape, blocks: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let (rows, row) = rows(shape);
+    let all = elements(shape, blocks.clone());
+    let count = all.len().checked_div(row).unwrap_or(0).min(blocks.len());
+    (0..count).map(move |i| match rows < BLOCKS {
+        true => all.start + i * row..all.start + (i + 1) * row,
+        false => elements(shape, blocks.start + i..blocks.start + i + 1),
+    })
+}
+
+/// The number of rows, and of the elements of each. A single number is a row.
+fn rows(shape: &Shape) -> (usize, usize) {
+    (shape.first().copied().unwrap_or(1), shape.iter().skip(1).product())
 }
 
 /// Some tensors that travel together, in one bucket or in several. Every bucket has as much of one rank's parts as of
@@ -174,6 +190,19 @@ mod tests {
                 }
             }
             assert!(seen.iter().flatten().all(|&n| n == 1));
+        }
+    }
+
+    #[test]
+    fn filled_blocks_are_those_with_elements() {
+        for shape in
+            shapes().into_iter().chain([Shape::new(&[255, 2]), Shape::new(&[256]), Shape::new(&[5, 0])])
+        {
+            for (rank, ranks) in [(0, 1), (0, 3), (1, 3), (2, 3), (6, 7)] {
+                let one_by_one = blocks(rank, ranks).map(|block| elements(&shape, block..block + 1));
+                let expected: Vec<_> = one_by_one.filter(|elements| !elements.is_empty()).collect();
+                assert_eq!(filled(&shape, blocks(rank, ranks)).collect::<Vec<_>>(), expected, "{shape}");
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Clipping of gradients, before an optimizer's step.
 
 use crate::{
-    group::{blocks, elements},
+    group::{blocks, elements, filled},
     module::Module,
 };
 use gradus_autograd::Gradients;
@@ -38,10 +38,9 @@ pub fn grad_norm(model: &dyn Module, gradients: &Gradients) -> f64 {
 pub(crate) fn square_sums(part: &Tensor, shape: &Shape, blocks: Range<usize>) -> impl Iterator<Item = f64> {
     let part = part.contiguous();
     let start = elements(shape, blocks.clone()).start;
-    blocks.filter_map(move |block| {
-        let Range { start: from, end } = elements(shape, block..block + 1);
+    filled(shape, blocks).map(move |range| {
         let numbers = part.as_slice().expect("made contiguous");
-        (from < end).then(|| square_sum(&numbers[from - start..end - start]))
+        square_sum(&numbers[range.start - start..range.end - start])
     })
 }
 

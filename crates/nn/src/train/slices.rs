@@ -1,7 +1,7 @@
 //! One rank's rows of every parameter, where the optimizer's state is split over the ranks of a group.
 
 use crate::{
-    group::{Group, GroupError, Parts, Reader, blocks, elements, gather_words, put_f64},
+    group::{Group, GroupError, Parts, Reader, blocks, elements, filled, gather_words, put_f64},
     module::{Module, update_buffers},
     optim::{Optimizer, clip_by_norm, square_sums},
 };
@@ -106,9 +106,7 @@ impl Slices {
         let mut sum = 0.0;
         for (_, shape) in reached() {
             for (rank, words) in ranks.iter_mut().enumerate() {
-                let filled =
-                    blocks(rank, all.len()).filter(|&block| !elements(shape, block..block + 1).is_empty());
-                for _ in filled {
+                for _ in filled(shape, blocks(rank, all.len())) {
                     sum += words.f64()?;
                 }
             }
