@@ -36,7 +36,8 @@ KERNELS = {
     "crates/tensor/src/ops/conv/unfold.rs": ["fn fold"],
 }
 # Free functions of rules, beside `backward` and `backward_fused`.
-HELPERS = ["fn chain", "fn strong_product", "fn winners_share", "fn tangent", "fn through_statistics", "fn rows"]
+HELPERS = ["fn chain", "fn strong_product", "fn winners_share", "fn tangent", "fn through_statistics", "fn rows", "fn adjoint",
+           "fn by_later_coefficients"]
 LAWS = "autograd/planted"
 OTHER_TESTS = [
     f"autograd/{test}"

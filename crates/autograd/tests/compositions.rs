@@ -270,8 +270,9 @@ fn bags_without_anything() {
 #[test]
 fn sizes_zero_and_one() {
     type Function = for<'t> fn(Var<'t>) -> Var<'t>;
-    let functions: [(&str, Function); 29] = [
+    let functions: [(&str, Function); 30] = [
         ("cumprod", |x| x.cumprod(0)),
+        ("linear_recurrence", |x| x.linear_recurrence(&x, 0)),
         ("cummax", |x| x.cummax(-1)),
         ("logcumsumexp", |x| x.logcumsumexp(0)),
         ("vector_norm", |x| x.vector_norm(3.0, 0, false)),

@@ -103,6 +103,8 @@ fn formula<V: Value>(name: &str, x: &[V]) -> V {
         "cumsum" => x[0].cumsum(1),
         "cumprod" if rest.is_empty() => x[0].cumprod(1),
         "cumprod" => x[0].cumprod(-1),
+        "linear_recurrence" if rest.is_empty() => x[0].linear_recurrence(&x[1], 1),
+        "linear_recurrence" => x[0].linear_recurrence(&x[1], -2),
         "cummax" => x[0].cummax(0),
         "cummin" => x[0].cummin(0),
         "logcumsumexp" => x[0].logcumsumexp(0),

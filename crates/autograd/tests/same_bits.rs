@@ -176,7 +176,7 @@ fn compare(g: Given<Tensor>, about: &str) -> BTreeSet<&'static str> {
             max_axes(&g.x, 1, false); min(&g.x); min_axes(&g.x, 0, false); argmax(&g.x, 1); argmin(&g.x, 0);
             var(&g.x); var_axes(&g.x, 1, 0, true); std(&g.x);
             std_axes(&g.x, 1, 1, false); vector_norm(&g.x, 3.0, 1, false); logsumexp(&g.x);
-            logsumexp_axes(&g.x, 1, false); cumsum(&g.x, 1);
+            logsumexp_axes(&g.x, 1, false); cumsum(&g.x, 1); cumprod(&g.x, 1); linear_recurrence(&g.x, &g.y, 0);
         }
         Shaping {
             broadcast_to(&g.x, [2, 6, 37]); concat(&[&g.x, &g.y], 0); flatten(&g.x); flip(&g.x, 1);

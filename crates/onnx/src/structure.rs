@@ -1,12 +1,14 @@
 //! Shapes, parts of values, reductions and indices.
 
 use crate::{
-    graph::{Name, int, ints},
+    graph::{Graph, Name, int, ints},
     translate::{Step, Translated},
 };
 use gradus_autograd::ops::{
     indexing::{Gather, IndexSelect},
-    reduce::{CumSum, LogSumExp, Max, Min, StandardDeviation, Sum, Variance, VectorNorm},
+    reduce::{
+        CumProd, CumSum, LinearRecurrence, LogSumExp, Max, Min, StandardDeviation, Sum, Variance, VectorNorm,
+    },
     shape::{BroadcastTo, Concat, Parts, Permute, Reshape, SliceAxis, SumTo, Unslice},
 };
 use gradus_tensor::{Axes, OrFail, resolve_permutation, shape::resolve_axis};
@@ -137,8 +139,48 @@ fn reduced(step: &mut Step<'_>) -> Option<Name> {
             let axis = step.graph.whole([axis as i64]);
             step.graph.of_two("CumSum", &x, &axis)
         }
+        "cumprod" => {
+            let CumProd { axis } = step.op();
+            recurrence(step.graph, &x, None, front(axis, &of_x), &of_x)
+        }
+        "linear_recurrence" => {
+            let LinearRecurrence { axis } = step.op();
+            let b = step.input(1).to_owned();
+            recurrence(step.graph, &x, Some(&b), front(axis, &of_x), &of_x)
+        }
         _ => return None,
     })
+}
+
+/// A linear recurrence, or without terms a cumulative product, neither of which opset 20 has. After each round a place holds
+/// what the `reach` places up to it give, and the rounds double the reach.
+fn recurrence(graph: &mut Graph, a: &str, b: Option<&str>, axis: usize, shape: &[usize]) -> Name {
+    let (n, mut reach) = (shape[axis], 1);
+    let (mut product, mut sum) = (a.to_owned(), b.map(str::to_owned));
+    while reach < n {
+        let part = |graph: &mut Graph, x: &str, first: usize, len| graph.slice(x, axis, first as i64, 1, len);
+        let with_first = |graph: &mut Graph, x: &str, later: Name| {
+            let first = part(graph, x, 0, reach);
+            graph.node("Concat", &[&first, &later], vec![int("axis", axis as i64)])
+        };
+        let factors = part(graph, &product, reach, n - reach);
+        let carried = |graph: &mut Graph, x: &str| {
+            let before = part(graph, x, 0, n - reach);
+            graph.of_two("Mul", &factors, &before)
+        };
+        if let Some(y) = sum {
+            let (carried, own) = (carried(graph, &y), part(graph, &y, reach, n - reach));
+            let later = graph.of_two("Add", &carried, &own);
+            sum = Some(with_first(graph, &y, later));
+        }
+        // Of a recurrence the last round's sum is all that is wanted.
+        if sum.is_none() || 2 * reach < n {
+            let later = carried(graph, &product);
+            product = with_first(graph, &product, later);
+        }
+        reach *= 2;
+    }
+    sum.unwrap_or(product)
 }
 
 /// The variance over axes.

@@ -83,6 +83,7 @@ fn operations() -> Vec<Case> {
         "max" |x| x.max_axes(2, false); "min" |x| x.min_axes([0, 1], true); "var" |x| x.var_axes(1, 1, false);
         "std" |x| x.std_axes(-1, 0, true); "norm" |x| x.norm_axes(2, false); "norm 3" |x| x.vector_norm(3.0, 1, false);
         "norm 1" |x| x.vector_norm(1.0, 1, true); "logsumexp" |x| x.logsumexp_axes(1, false); "cumsum" |x| x.cumsum(-1);
+        "cumprod" |x| x.cumprod(1); "linear_recurrence" |x| x.linear_recurrence(&(x * 0.5), -1);
         "softmax" |x| x.softmax(1); "log_softmax" |x| x.log_softmax(-1);
         "scaled_dot_product_attention" |x| x.scaled_dot_product_attention(&(x * 0.5), &x, AttentionOptions::default());
         "causal attention" |x| {

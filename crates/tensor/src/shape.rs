@@ -381,6 +381,14 @@ pub fn matmul(a: &[usize], b: &[usize]) -> Result<Shape, ShapeError> {
     batch.iter().copied().chain(rows).chain(columns).collect::<Shape>().checked("matmul")
 }
 
+/// The position of the axis along which a linear recurrence goes, with coefficients and terms of these shapes: equal ones.
+pub fn linear_recurrence(a: &[usize], b: &[usize], axis: isize) -> Result<usize, ShapeError> {
+    if a != b {
+        return Err(ShapeError::new(format!("linear_recurrence: shapes {a:?} and {b:?} must be equal")));
+    }
+    resolve_axis("linear_recurrence", axis, a)
+}
+
 /// The shape of `x Wᵀ + b`: `[.., in]` with a weight `[out, in]` and a bias `[out]` gives `[.., out]`.
 pub fn linear(x: &[usize], weight: &[usize], bias: Option<&[usize]>) -> Result<Shape, ShapeError> {
     let &[outputs, inputs] = weight else {

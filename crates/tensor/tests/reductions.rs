@@ -176,16 +176,81 @@ proptest! {
         let sums = x.cumsum(axis as isize);
         prop_assert_eq!(&sums.shape()[..], &model.shape[..]);
         for index in indices(&model.shape) {
-            let before = (0..=index[axis]).map(|k| {
-                let mut index = index.clone();
-                index[axis] = k;
-                f64::from(model.get(&index))
-            });
-            let sum: f64 = before.sum();
+            let sum: f64 = up_to(&model, &index, axis).sum();
             // Eighths of moderate size: exact in f64; the rounding to f32 is the only one.
             prop_assert_eq!(sums.get(&index), sum as f32);
         }
     }
+
+    #[test]
+    fn cumulative_products((model, x) in tensors(shapes_of_rank(1..=5), wild_numbers()), choice in 0usize..5) {
+        let axis = choice % model.shape.len();
+        let products = x.cumprod(axis as isize);
+        prop_assert_eq!(&products.shape()[..], &model.shape[..]);
+        for index in indices(&model.shape) {
+            let product: f64 = up_to(&model, &index, axis).product();
+            prop_assert!(same(products.get(&index), product as f32), "{:?}: {product:e}", index);
+        }
+    }
+}
+
+/// The elements along an axis up to an index, in f64.
+fn up_to<'a>(model: &'a Array, index: &[usize], axis: usize) -> impl Iterator<Item = f64> + 'a {
+    let (mut place, last) = (index.to_vec(), index[axis]);
+    (0..=last).map(move |k| {
+        place[axis] = k;
+        f64::from(model.get(&place))
+    })
+}
+
+/// Lengths around the number of runs that go abreast, along every axis, in plain and in strided layouts.
+#[test]
+fn linear_recurrences() {
+    for shape in [[1, 1, 1], [3, 5, 1], [9, 33, 1], [4, 7, 2], [2, 3, 1030], [1, 64, 17]] {
+        let [a, b] = [1, 2].map(|seed| randn(&shape, seed));
+        let turned = |x: &Tensor| x.transpose(0, 2).contiguous().transpose(0, 2);
+        for axis in 0..3 {
+            let y = a.linear_recurrence(&b, axis);
+            assert_eq!(turned(&a).linear_recurrence(&turned(&b), axis - 3), y);
+            assert_eq!(y.shape()[..], shape);
+            // From the definition, with the f64 state of each lane.
+            let mut states = vec![0.0f64; shape.iter().product()];
+            for index in indices(&shape) {
+                let at = flat(&index, &shape);
+                let mut before = index.clone();
+                states[at] = f64::from(b.get(&index));
+                if index[axis as usize] > 0 {
+                    before[axis as usize] -= 1;
+                    states[at] += f64::from(a.get(&index)) * states[flat(&before, &shape)];
+                }
+                assert_eq!(y.get(&index), states[at] as f32, "{shape:?} along {axis} at {index:?}");
+            }
+        }
+    }
+}
+
+/// What stands before the first place is not 0 times a number, of which infinities and NaN would make NaN; and a result that
+/// f32 can hold is right behind one that it cannot.
+#[test]
+fn recurrences_beyond_f32() {
+    let (inf, huge, tiny) = (f32::INFINITY, 2f32.powi(100), 2f32.powi(-100));
+    let bits = |x: &Tensor| x.iter().map(f32::to_bits).collect::<Vec<_>>();
+    for first in [inf, -inf, f32::NAN, 3e38] {
+        let y = Tensor::from([first, 2.0]).linear_recurrence(&Tensor::from([1.0, 3.0]), 0);
+        assert_eq!(y.to_vec(), [1.0, 5.0], "{first}");
+        let y = Tensor::from([[first, first], [2.0, 2.0]])
+            .linear_recurrence(&Tensor::from([[1.0, -0.0], [3.0, 0.0]]), 0);
+        assert_eq!(y.to_vec(), [1.0, -0.0, 5.0, 0.0], "{first}");
+    }
+    let y = Tensor::from([0.0, huge, tiny]).linear_recurrence(&Tensor::from([huge, 0.0, 0.0]), 0);
+    assert_eq!(y.to_vec(), [huge, inf, huge]);
+    assert_eq!(Tensor::from([huge, huge, tiny]).cumprod(0).to_vec(), [huge, inf, huge]);
+    assert_eq!(Tensor::from([tiny, tiny, huge]).cumprod(0).to_vec(), [tiny, 0.0, tiny]);
+    // The sign of a zero is kept, as PyTorch keeps it.
+    let y = Tensor::from([-1.0, 0.0, 2.0, -3.0]).cumprod(0);
+    assert_eq!(bits(&y), bits(&Tensor::from([-1.0, -0.0, -0.0, 0.0])));
+    let y = Tensor::from([-inf, 2.0, 0.0, 1.0]).cumprod(0).to_vec();
+    assert!(y[..2] == [-inf, -inf] && y[2].is_nan() && y[3].is_nan(), "{y:?}");
 }
 
 proptest! {
@@ -293,6 +358,8 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
                 x.var_axes(&axes[..], 1, false),
                 x.max_axes(&axes[..], false),
                 x.cumsum(axes[0]),
+                x.cumprod(axes[0]),
+                x.linear_recurrence(&x, axes[0]),
                 x.logsumexp_axes(&axes[..], false),
                 x.softmax(axes[0]),
             ];
@@ -344,6 +411,8 @@ fn empty_groups() {
     assert_eq!(x.argmax(0).shape(), &[0, 3]);
     assert_eq!(x.argmax(2).shape(), &[2, 0]);
     assert_eq!(x.cumsum(1).shape(), &[2, 0, 3]);
+    assert_eq!(x.cumprod(1).shape(), &[2, 0, 3]);
+    assert_eq!(x.linear_recurrence(&x, 2).shape(), &[2, 0, 3]);
     assert_eq!(Tensor::zeros([0, 70_000]).sum_axes(0, false).to_vec(), [0.0; 70_000]);
 }
 
@@ -374,6 +443,9 @@ fn reductions_panic_with_the_callers_line() {
     fails!(said, Tensor::scalar(1.0).log_softmax(0));
     fails!(said, x.argmax(2));
     fails!(said, x.cumsum(2));
+    fails!(said, x.cumprod(2));
+    fails!(said, x.linear_recurrence(&x, -3));
+    fails!(said, x.linear_recurrence(&Tensor::zeros([3]), 0));
     fails!(said, Tensor::zeros([2, 0]).argmin(1));
     fails!(said, Tensor::zeros([0, 0]).argmax(0));
     said.check();

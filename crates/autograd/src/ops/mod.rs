@@ -153,6 +153,8 @@ pub static ALL: &[Spec] = &[
     Spec::of::<reduce::StandardDeviation>(),
     Spec::of::<reduce::VectorNorm>(),
     Spec::of::<reduce::CumSum>(),
+    Spec::of::<reduce::CumProd>(),
+    Spec::of::<reduce::LinearRecurrence>(),
     Spec::of::<reduce::LogSumExp>(),
     Spec::of::<indexing::IndexSelect>(),
     Spec::of::<indexing::IndexAdd>(),

@@ -288,4 +288,17 @@ case("embedding_bag sum of weighted parts", lambda t, w: F.embedding_bag(words, 
 case("embedding_bag sum of weighted parts without padding",
      lambda t, w: F.embedding_bag(words, t, starts, mode="sum", per_sample_weights=w, padding_idx=-4), normal(4, 3), normal(6))
 
+
+def linear_recurrence(a, b, dim):
+    y = [b.select(dim, 0)]
+    for i in range(1, b.shape[dim]):
+        y.append(a.select(dim, i) * y[-1] + b.select(dim, i))
+    return torch.stack(y, dim)
+
+
+case("linear_recurrence", lambda a, b: linear_recurrence(a, b, 1), normal(2, 7), normal(2, 7))
+case("linear_recurrence down columns", lambda a, b: linear_recurrence(a, b, 1), normal(2, 5, 3), normal(2, 5, 3))
+case("linear_recurrence down columns with zeros", lambda a, b: linear_recurrence(a, b, 0),
+     given([[2.0, 0.0], [0.0, 3.0], [-1.5, 0.5], [0.0, 0.0]]), given([[1.0, 0.0], [2.0, -1.0], [0.0, 0.0], [3.0, 0.0]]))
+
 pathlib.Path(__file__).with_name("golden.txt").write_text("\n".join(out) + "\n")

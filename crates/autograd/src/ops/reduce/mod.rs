@@ -1,8 +1,10 @@
 //! Reductions over axes: sums, means, products, extrema, variances, norms; and the same cumulated along an axis.
 
+mod cumprod;
 mod cumsum;
 mod deviations;
 mod extremum;
+mod linear_recurrence;
 mod logsumexp;
 mod norm;
 mod over;
@@ -10,8 +12,10 @@ mod scan;
 mod sum;
 mod variance;
 
+pub use cumprod::CumProd;
 pub use cumsum::CumSum;
 pub use extremum::{Max, Min};
+pub use linear_recurrence::LinearRecurrence;
 pub use logsumexp::LogSumExp;
 pub use norm::VectorNorm;
 pub use sum::Sum;
@@ -22,7 +26,6 @@ pub(in crate::ops) use deviations::deviations;
 use crate::{
     op::prelude::*,
     ops::{
-        arithmetic::Mul,
         elementwise::{Logaddexp, Maximum, Minimum},
         methods::*,
     },
@@ -384,7 +387,8 @@ pub trait Reduce: Value {
     ///
     /// `y_i = x_0 · .. · x_i; dx_k = Σ g_i Π x_j` over the i ≥ k, and in each the j ≤ i other than k
     ///
-    /// Products are multiplied with products, so that the gradient is right, to every order, where elements are 0.
+    /// The gradient is a [linear recurrence](Reduce::linear_recurrence), in which nothing is divided: it is right, to every
+    /// order, where elements are 0.
     ///
     /// # Panics
     /// When there is no such axis.
@@ -399,7 +403,35 @@ pub trait Reduce: Value {
     /// ```
     #[track_caller]
     fn cumprod(&self, axis: isize) -> Self {
-        scan("cumprod", self, axis, Mul)
+        Self::apply(CumProd { axis }, &[self])
+    }
+
+    /// The linear recurrence of first order along an axis, of coefficients a, which this is, and terms b of the same shape:
+    /// discounted returns, moving averages with weights that change, the states of models such as S4 and Mamba.
+    ///
+    /// `y_i = a_i y_(i-1) + b_i, y_0 = b_0; db_i = λ_i = g_i + a_(i+1) λ_(i+1); da_i = λ_i y_(i-1)`
+    ///
+    /// The a_0 have no part in it, and gradient 0. To begin with a state y_(-1) add `a_0 y_(-1)` to b_0; to go from the end to
+    /// the beginning [`flip`](crate::ops::shape::Shaping::flip) both and the result.
+    ///
+    /// # Panics
+    /// When the shapes differ or have no such axis.
+    ///
+    /// Returns of rewards of 1, each discounted by 1/2 a step: `r_i = 1 + r_(i+1) / 2 = 2 - 2^-(n-1-i)`.
+    ///
+    /// ```
+    /// use gradus_autograd::prelude::*;
+    /// let tape = Tape::new();
+    /// let (discounts, rewards) = (tape.var([0.5; 4]), tape.var([1.0; 4]));
+    /// let returns = discounts.linear_recurrence(&rewards.flip(0), 0).flip(0);
+    /// assert_eq!(returns.value().to_vec(), [1.875, 1.75, 1.5, 1.0]);
+    /// // The first return has 2^-i of the reward i.
+    /// assert_eq!(returns.select(0, 0).backward()[rewards].to_vec(), [1.0, 0.5, 0.25, 0.125]);
+    /// ```
+    #[doc(alias = "associative_scan")]
+    #[track_caller]
+    fn linear_recurrence(&self, b: &Self, axis: isize) -> Self {
+        Self::apply(LinearRecurrence { axis }, &[self, b])
     }
 
     /// Along an axis the largest element up to each place; NaN from the first NaN on. Equal ones share the gradient.

@@ -5,6 +5,7 @@
 mod arg;
 mod cumulative;
 mod groups;
+mod linear_recurrence;
 mod logsumexp;
 mod moments;
 
