@@ -2,16 +2,18 @@
 
 use crate::{
     op::{Batch, Step},
-    ops::shape::Shaping,
+    ops::{linear::MatMul, shape::Shaping},
     tape::{Tape, var::Var},
 };
 use gradus_tensor::{OrFail, Shape};
 use std::{collections::HashMap, panic::Location};
 
 /// What some values, which were recorded from a position on, are for each of a batch of values of `x`, which stands before
-/// them: with the batch as an axis in front. `None` for what does not depend on `x`.
+/// them: with the batch as an axis in front. `None` for what does not depend on `x`. The batch are tensors with a 1 at one
+/// place and 0 elsewhere, the first of them at `first`, each later one at the next place.
 pub(crate) fn record_batch<'t>(
     (x, batch): (Var<'t>, Var<'t>),
+    first: usize,
     start: usize,
     wanted: &[Option<Var<'t>>],
 ) -> Vec<Option<Var<'t>>> {
@@ -39,7 +41,8 @@ pub(crate) fn record_batch<'t>(
             .collect();
         let _line = tape.at_line(location);
         let size = batch.shape()[0];
-        let values = together(&*step, &inputs, (size, &outputs), location)
+        let values = rows(&*step, &inputs, batch, first, &outputs)
+            .or_else(|| together(&*step, &inputs, (size, &outputs), location))
             .unwrap_or_else(|| one_by_one(&*step, &inputs, (size, outputs.len()), location));
         found.extend(values.into_iter().enumerate().map(|(k, value)| ((id + k) as u32, value)));
     }
@@ -51,6 +54,27 @@ struct Input<'t> {
     shape: Shape,
     one: Var<'t>,
     all: Option<Var<'t>>,
+}
+
+/// Where the batch itself, in whatever shape, is multiplied with a matrix: rows of the matrix.
+fn rows<'t>(
+    step: &dyn Step,
+    inputs: &[Input<'t>],
+    units: Var<'t>,
+    first: usize,
+    outputs: &[Shape],
+) -> Option<Vec<Var<'t>>> {
+    step.op().downcast_ref::<MatMul>()?;
+    let (given, units) = (inputs[0].all?.value(), units.value());
+    let [size, numel] = [units.shape()[0], units.numel() / units.shape()[0]];
+    let is_units = given.shares_buffer(&units) && given.is_contiguous();
+    // Transposed ones have another number of columns.
+    let is_product = inputs[0].shape.last() == Some(&numel) && inputs[1].all.is_none();
+    if !is_units || !is_product || inputs[1].shape.len() != 2 {
+        return None;
+    }
+    let rows = inputs[1].one.slice(0, first as isize..(first + size) as isize);
+    Some(vec![under(rows, Shape::new(&[&[size], &outputs[0][..]].concat()))])
 }
 
 /// The outputs by one operation, where there is one.

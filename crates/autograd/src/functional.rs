@@ -299,7 +299,9 @@ impl<'t, X: Values<Var<'t>>> Graph<'t, X> {
         let part = |first: usize| {
             let units = tape.constant(units(&y.shape(), first, together));
             match &sweep {
-                Some((cotangent, start, gradients)) => record_batch((*cotangent, units), *start, gradients),
+                Some((cotangent, start, gradients)) => {
+                    record_batch((*cotangent, units), first, *start, gradients)
+                }
                 None => {
                     let rows = y.grad_from(units.select(0, 0), &self.inputs);
                     rows.into_iter().map(|row| row.map(|row| row.unsqueeze(0))).collect()

@@ -98,6 +98,32 @@ fn rosenbrock() {
     }
 }
 
+/// A unit vector times a matrix is a row of it, which is not computed: of more outputs than are taken at a time, of a vector
+/// and of a matrix of one row.
+#[test]
+fn the_jacobian_of_a_linear_layer_is_its_weight_times_slopes() {
+    let (w, x) = (random(&[150, 7], 1), random(&[7], 2));
+    let slopes = Tensor::ones([7]) - x.tanh().square();
+    for shape in [&[7][..], &[1, 7]] {
+        let tape = Tape::new();
+        let (w, x) = (tape.var(&w), tape.var(x.reshape(shape)));
+        let dy = jacobian(|x| x.tanh().linear(&w, None), x);
+        close(&dy.value().reshape([150, 7]), &(w.value() * &slopes));
+        // It is recorded: the derivative of the sum of its squares by the weight.
+        let by_weight = dy.square().sum().grad(&[w])[0].expect("the Jacobian comes from the weight");
+        close(&by_weight.value(), &(w.value() * slopes.square() * 2.0));
+    }
+}
+
+/// Units that are turned round before they are multiplied are no units: the Jacobian of a bᵀ by a is δ_ik b_j.
+#[test]
+fn the_jacobian_of_an_outer_product() {
+    let tape = Tape::new();
+    let (a, b) = (tape.var(random(&[9, 1], 1)), tape.constant(random(&[1, 9], 2)));
+    let exact = Tensor::eye(9).reshape([9, 1, 9]) * b.value().reshape([1, 9, 1]);
+    close(&jacobian(|a| a.matmul(&b), a).value().reshape([9, 9, 9]), &exact);
+}
+
 /// Of a hundred elements at a time, by operations that have a batched form and by some that have none (sorting, a convolution, a
 /// weight that the cotangent reaches), the rows are what one sweep a row gives.
 #[test]

@@ -82,11 +82,16 @@ impl Multiply<'_> {
     /// A tile of `ROWS` rows and `VECTORS` vectors of columns from `p` on.
     #[inline(always)]
     fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, p: usize) {
-        let (taps, x) = (self.offsets.len(), self.x);
-        let weights: [&[f32]; ROWS] = std::array::from_fn(|r| &self.weights[r * taps..][..taps]);
+        let (offsets, x) = (self.offsets, self.x);
+        let taps = offsets.len();
+        // Not by a closure, which is not always inlined: then each weight below would be looked for in its row's bounds.
+        let mut weights = [&[][..]; ROWS];
+        for r in 0..ROWS {
+            weights[r] = &self.weights[r * taps..][..taps];
+        }
         let mut sums = [[Lane::splat(simd, 0.0); VECTORS]; ROWS];
         for t in 0..taps {
-            let x = &x[self.offsets[t] + p..][..VECTORS * S::LANES];
+            let x = &x[offsets[t] + p..][..VECTORS * S::LANES];
             for r in 0..ROWS {
                 let w = Lane::splat(simd, weights[r][t]);
                 for j in 0..VECTORS {

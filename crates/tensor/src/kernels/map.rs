@@ -105,6 +105,21 @@ pub(crate) fn map_run<S: Simd>(simd: S, f: impl UnaryFn, out: &mut [f32]) {
     }
 }
 
+/// `out[i] = f(x[i])` within a kernel.
+#[inline(always)]
+pub(crate) fn map_run_from<S: Simd>(simd: S, f: impl UnaryFn, x: &[f32], out: &mut [f32]) {
+    let x = &x[..out.len()];
+    let whole = out.len() - out.len() % S::LANES;
+    let mut i = 0;
+    while i < whole {
+        write(f.eval(read(simd, x, i)), out, i);
+        i += S::LANES;
+    }
+    if whole < out.len() {
+        write_partial(f.eval(read_partial(simd, &x[whole..])), &mut out[whole..]);
+    }
+}
+
 /// A formula in `N` numbers: the form in which [`sweep`] sees all of them.
 trait Formula<const N: usize>: Copy {
     fn eval<S: Simd>(self, x: [Lane<S>; N]) -> Lane<S>;

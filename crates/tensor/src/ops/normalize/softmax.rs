@@ -6,7 +6,7 @@ use crate::{
     error::OrFail,
     kernels::{
         fold::{ExpSum, Max, Sum, fold_run},
-        map::{UnaryFn, map_run},
+        map::{UnaryFn, map_run, map_run_from},
     },
     shape::{Shape, resolve_axis},
     simd::{Kernel, Lane, Simd, dispatch},
@@ -82,8 +82,8 @@ impl Tensor {
         Tensor::written(self.shape().clone(), |out| {
             share::for_each_run_chunk(out, n.max(1), share::SOFTMAX, &|rows, out| {
                 for (r, out) in rows.zip(out.chunks_exact_mut(n)) {
-                    out.copy_from_slice(&x[r * n..][..n]);
-                    dispatch(Isa::current(), FromStatistics([statistics[2 * r], statistics[2 * r + 1]], out));
+                    let statistics = [statistics[2 * r], statistics[2 * r + 1]];
+                    dispatch(Isa::current(), FromStatistics(statistics, &x[r * n..][..n], out));
                     finish(r, out);
                 }
             });
@@ -122,14 +122,14 @@ impl Kernel for Softmax<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         for (x, row) in self.x.chunks_exact(self.n).zip(self.out.chunks_exact_mut(self.n)) {
-            row.copy_from_slice(x);
+            let max = fold_run::<Max, S>(simd, x, 0.0);
             if self.log {
-                let max = fold_run::<Max, S>(simd, row, 0.0);
                 // x - max first: it is exact near the maximum, where the logarithm of the sum is small.
-                let log_sum = fold_run::<ExpSum, S>(simd, row, max).ln();
-                map_run(simd, LessBoth(max, log_sum), row);
+                let log_sum = fold_run::<ExpSum, S>(simd, x, max).ln();
+                map_run_from(simd, LessBoth(max, log_sum), x, row);
             } else {
-                softmax_run(simd, row);
+                map_run_from(simd, ExpLess(max), x, row);
+                divide_by_sum(simd, row);
             }
         }
     }
@@ -148,16 +148,16 @@ impl Kernel for Statistics<'_> {
     }
 }
 
-/// The softmax of a row, in its own place, from its statistics.
-struct FromStatistics<'a>([f32; 2], &'a mut [f32]);
+/// The softmax of a row from its statistics.
+struct FromStatistics<'a>([f32; 2], &'a [f32], &'a mut [f32]);
 
 impl Kernel for FromStatistics<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let FromStatistics([max, log_sum], row) = self;
-        map_run(simd, ExpLessBoth(max, log_sum), row);
+        let FromStatistics([max, log_sum], x, row) = self;
+        map_run_from(simd, ExpLessBoth(max, log_sum), x, row);
     }
 }
 
@@ -193,6 +193,11 @@ impl Kernel for InPlace<'_> {
 fn softmax_run<S: Simd>(simd: S, row: &mut [f32]) {
     let max = fold_run::<Max, S>(simd, row, 0.0);
     map_run(simd, ExpLess(max), row);
+    divide_by_sum(simd, row);
+}
+
+#[inline(always)]
+fn divide_by_sum<S: Simd>(simd: S, row: &mut [f32]) {
     let sum = fold_run::<Sum, S>(simd, row, 0.0);
     map_run(simd, Times(1.0 / sum), row);
 }
