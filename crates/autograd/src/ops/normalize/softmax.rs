@@ -1,6 +1,9 @@
 //! The softmax.
 
-use crate::{op::prelude::*, ops::methods::*};
+use crate::{
+    op::prelude::*,
+    ops::{methods::*, reduce::same_shape_along},
+};
 use gradus_tensor::shape::resolve_axis;
 
 /// The softmax along an axis.
@@ -17,9 +20,7 @@ impl Op for Softmax {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity::<Self, _>(inputs);
-        resolve_axis(Self::NAME, self.axis, x)?;
-        Ok(Shape::new(x).into())
+        same_shape_along::<Self>(inputs, self.axis)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {

@@ -28,9 +28,7 @@ impl Op for CumProd {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity::<Self, _>(inputs);
-        resolve_axis(Self::NAME, self.axis, x)?;
-        Ok(Shape::new(x).into())
+        over::same_shape_along::<Self>(inputs, self.axis)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {

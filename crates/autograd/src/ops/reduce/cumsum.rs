@@ -1,5 +1,6 @@
 //! The cumulative sum along an axis.
 
+use super::over;
 use crate::{op::prelude::*, ops::methods::*};
 use gradus_tensor::shape::resolve_axis;
 
@@ -17,9 +18,7 @@ impl Op for CumSum {
     type Saved = ();
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
-        let [x] = arity::<Self, _>(inputs);
-        resolve_axis(Self::NAME, self.axis, x)?;
-        Ok(Shape::new(x).into())
+        over::same_shape_along::<Self>(inputs, self.axis)
     }
 
     fn forward(&self, inputs: &[&Tensor]) -> (Outputs, ()) {
@@ -53,7 +52,6 @@ impl Op for CumSum {
     }
 
     fn error_cases() -> Vec<ErrorCase<CumSum>> {
-        let message = "cumsum: axis 2 is out of range for shape [2, 3]";
-        vec![ErrorCase::new(CumSum { axis: 2 }, &[&[2, 3]], message)]
+        vec![over::no_such_axis(CumSum { axis: 2 })]
     }
 }

@@ -22,6 +22,7 @@ pub use sum::Sum;
 pub use variance::{StandardDeviation, Variance};
 
 pub(in crate::ops) use deviations::deviations;
+pub(in crate::ops) use over::same_shape_along;
 
 use crate::{
     op::prelude::*,

@@ -1,7 +1,10 @@
 //! What reductions over axes have in common: shape rule, reference and window, and the axis that is not there.
 
 use crate::op::prelude::*;
-use gradus_tensor::{Axes, shape::reduced};
+use gradus_tensor::{
+    Axes,
+    shape::{reduced, resolve_axis},
+};
 
 pub(super) fn infer<O: Op>(axes: &Axes, keepdims: bool, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
     let [x] = arity::<O, _>(inputs);
@@ -28,6 +31,16 @@ pub(super) fn reference<O: Op>(
 
 pub(super) fn window<O: Op>(axes: &Axes, keepdims: bool, along: &Along<'_>) -> Option<Window> {
     along.reduced(&axes.resolve(O::NAME, along.shape()).or_fail(), keepdims)
+}
+
+/// The shape of what an operation along an axis gives, an element for each: the input's.
+pub(in crate::ops) fn same_shape_along<O: Op>(
+    inputs: &[&[usize]],
+    axis: isize,
+) -> Result<Shapes, ShapeError> {
+    let [x] = arity::<O, _>(inputs);
+    resolve_axis(O::NAME, axis, x)?;
+    Ok(Shape::new(x).into())
 }
 
 /// The error case of an operation over axis 2.
