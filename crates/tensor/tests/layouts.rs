@@ -285,6 +285,34 @@ fn large_copies_in_every_order_of_axes() {
     assert!((0..1100).all(|i| (0..700).all(|j| turned.get([i, j]) == matrix.get([j, i]))));
 }
 
+/// Large enough that threads share it, with a cut within a block of rows.
+#[test]
+fn large_operands_broadcast_over_every_choice_of_axes() {
+    let sizes = [5, 39, 411];
+    let mut rng = Rng::seed(23);
+    let kept =
+        |choice: usize| std::array::from_fn(|axis| if choice >> axis & 1 == 1 { sizes[axis] } else { 1 });
+    for (one, other) in (0..8).flat_map(|one| (0..8).map(move |other| (one, other))) {
+        let shapes: [[usize; 3]; 2] = [kept(one), kept(other)];
+        let [a, b] = shapes.map(|shape| Tensor::randn(shape, &mut rng));
+        let strided = a.permute([2, 0, 1]).contiguous().permute([1, 2, 0]);
+        let at = |x: &Tensor, index: [usize; 3]| {
+            let [m, n, k] =
+                std::array::from_fn(|axis| if x.size(axis as isize) == 1 { 0 } else { index[axis] });
+            x.to_vec()[(m * x.size(1) + n) * x.size(2) + k]
+        };
+        let joint: [usize; 3] = std::array::from_fn(|axis| shapes[0][axis].max(shapes[1][axis]));
+        for difference in [&a - &b, &strided - &b] {
+            assert_eq!(difference.shape()[..], joint[..]);
+            let found = difference.to_vec();
+            for k in (0..found.len()).step_by(101).chain([found.len() - 1]) {
+                let index = [k / (joint[1] * joint[2]), k / joint[2] % joint[1], k % joint[2]];
+                assert_eq!(found[k], at(&a, index) - at(&b, index), "{shapes:?} at {index:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn views_of_empty_tensors_stay_inside_their_buffer() {
     let x = Tensor::zeros([0, 3]);

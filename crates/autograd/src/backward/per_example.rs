@@ -144,6 +144,11 @@ impl Watch for Apart {
         }
     }
 
+    /// What is common gets its gradients here, one of each example: their sum is of no use.
+    fn wants(&self, id: usize) -> bool {
+        self.of_examples[id]
+    }
+
     fn gave(&mut self, nodes: &[Node], id: usize, _: &[Option<Tensor>]) {
         let node = &nodes[id];
         let outputs = id..id + node.outputs as usize;

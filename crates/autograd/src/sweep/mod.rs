@@ -28,6 +28,11 @@ pub(crate) trait Watch {
     #[track_caller]
     fn complete(&mut self, _tape: &Tape, _id: usize, _gradient: &mut Option<Tensor>) {}
 
+    /// Whether the gradient of the value at `id` is to be computed, if variables lie under it.
+    fn wants(&self, _id: usize) -> bool {
+        true
+    }
+
     /// The rule of the step at `id` gave these gradients to its inputs.
     fn gave(&mut self, _nodes: &[Node], _id: usize, _results: &[Option<Tensor>]) {}
 }
@@ -42,6 +47,10 @@ impl<W: Watch> Watch for Option<W> {
         }
     }
 
+    fn wants(&self, id: usize) -> bool {
+        self.as_ref().is_none_or(|watch| watch.wants(id))
+    }
+
     fn gave(&mut self, nodes: &[Node], id: usize, results: &[Option<Tensor>]) {
         if let Some(watch) = self {
             watch.gave(nodes, id, results);
@@ -54,6 +63,10 @@ impl<A: Watch, B: Watch> Watch for (A, B) {
     fn complete(&mut self, tape: &Tape, id: usize, gradient: &mut Option<Tensor>) {
         self.0.complete(tape, id, gradient);
         self.1.complete(tape, id, gradient);
+    }
+
+    fn wants(&self, id: usize) -> bool {
+        self.0.wants(id) && self.1.wants(id)
     }
 
     fn gave(&mut self, nodes: &[Node], id: usize, results: &[Option<Tensor>]) {
@@ -170,7 +183,7 @@ fn sweep_node(
     let count = node.inputs.len();
     let inputs = List::new(count, input(0).value(), |k| input(k).value());
     let values = List::new(outputs, nodes[id].value(), |k| nodes[id + k].value());
-    let needs = List::new(count, false, |k| input(k).needs);
+    let needs = List::new(count, false, |k| input(k).needs && watch.wants(node.inputs[k] as usize));
     // A tensor is a hundred bytes: what holds it is made and emptied in place, not moved.
     let (mut few, mut many) = ([const { None }; 3], Vec::new());
     let results: &mut [Option<Tensor>] = match few.get_mut(..count) {

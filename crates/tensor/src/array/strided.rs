@@ -2,6 +2,7 @@
 
 use crate::array::layout::Layout;
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// The buffer positions of a layout's elements, in row-major order.
 pub(crate) struct Positions {
@@ -157,7 +158,25 @@ impl<const N: usize> Coalesced<N> {
     }
 
     /// Calls `f` with the position of each operand at the start of each of these runs, in row-major order.
-    pub(crate) fn for_each_run(&self, runs: std::ops::Range<usize>, mut f: impl FnMut(usize, [usize; N])) {
+    pub(crate) fn for_each_run(&self, runs: Range<usize>, mut f: impl FnMut(usize, [usize; N])) {
+        let [_, step] = self.row_strides();
+        self.for_each_rows(runs, |rows, mut at| {
+            for run in rows {
+                f(run, at);
+                at = std::array::from_fn(|k| at[k].wrapping_add_signed(step[k]));
+            }
+        });
+    }
+
+    /// The strides of each operand along a run, and from one run to its neighbour on the axis before the innermost.
+    pub(crate) fn row_strides(&self) -> [[isize; N]; 2] {
+        let mut strides = self.strides.iter().rev().copied();
+        std::array::from_fn(|_| strides.next().unwrap_or([0; N]))
+    }
+
+    /// The same for neighbours on the axis before the innermost together: their numbers, and the position of each operand at
+    /// the start of the first.
+    pub(crate) fn for_each_rows(&self, runs: Range<usize>, mut f: impl FnMut(Range<usize>, [usize; N])) {
         let outer = self.sizes.len() - 1;
         let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer);
         let mut at: [isize; N] = self.offsets.map(|offset| offset as isize);
@@ -169,12 +188,16 @@ impl<const N: usize> Coalesced<N> {
                 *at += stride * index[axis] as isize;
             }
         }
-        for run in runs {
-            f(run, at.map(|at| at as usize));
+        let mut run = runs.start;
+        while run < runs.end {
+            let rows = if outer == 0 { 1 } else { self.sizes[outer - 1] - index[outer - 1] };
+            let mut step = rows.min(runs.end - run);
+            f(run..run + step, at.map(|at| at as usize));
+            run += step;
             for axis in (0..outer).rev() {
-                index[axis] += 1;
+                index[axis] += step;
                 for (at, stride) in at.iter_mut().zip(self.strides[axis]) {
-                    *at += stride;
+                    *at += stride * step as isize;
                 }
                 if index[axis] < self.sizes[axis] {
                     break;
@@ -183,6 +206,7 @@ impl<const N: usize> Coalesced<N> {
                     *at -= stride * self.sizes[axis] as isize;
                 }
                 index[axis] = 0;
+                step = 1;
             }
         }
     }

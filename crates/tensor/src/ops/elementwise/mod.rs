@@ -14,7 +14,6 @@ use crate::{
     shape::{Shape, broadcast},
     threads::share,
 };
-use std::ops::Range;
 
 impl Tensor {
     /// `f` of each element; `op` is its name for messages.
@@ -186,60 +185,44 @@ fn broadcast_runs(
     if b_stride != 0 && b_stride != 1 {
         return broadcast_runs(op, a, &b.contiguous(), kernel);
     }
-    let (a_at, b_at) = (a_layout.offset, b_layout.offset);
-    if let [[_, a_outer, b_outer], _] = loops.strides[..]
-        && let (Some(a), Some(b)) =
-            (Rows::new(x, a_at, [a_outer, a_stride], n), Rows::new(y, b_at, [b_outer, b_stride], n))
-    {
-        return Tensor::written(shape, |out| {
-            share::for_each_run_chunk(out, n, share::ELEMENTWISE, &|rows, out| {
-                kernel(a.operand(&rows, n), b.operand(&rows, n), out);
-            });
-        });
-    }
+    let [_, [_, a_outer, b_outer]] = loops.row_strides();
     Tensor::written(shape, |out| {
         share::for_each_run_chunk(out, n, share::ELEMENTWISE, &|runs, out| {
             let first = runs.start;
-            loops.for_each_run(runs, |run, [_, a_at, b_at]| {
-                let (a, b) = (operand(x, a_at, a_stride, n), operand(y, b_at, b_stride, n));
-                kernel(a, b, &mut out[(run - first) * n..][..n]);
+            loops.for_each_rows(runs, |rows, [_, mut a_at, mut b_at]| {
+                let count = rows.len();
+                let out = &mut out[(rows.start - first) * n..][..count * n];
+                let (a, b) = (
+                    rows_of(x, a_at, [a_outer, a_stride], count, n),
+                    rows_of(y, b_at, [b_outer, b_stride], count, n),
+                );
+                if let (Some(a), Some(b)) = (a, b) {
+                    return kernel(a, b, out);
+                }
+                for out in out.chunks_exact_mut(n) {
+                    kernel(run_of(x, a_at, a_stride, n), run_of(y, b_at, b_stride, n), out);
+                    a_at = a_at.wrapping_add_signed(a_outer);
+                    b_at = b_at.wrapping_add_signed(b_outer);
+                }
             });
         });
     })
 }
 
-/// How the rows of a matrix are read from an operand that was broadcast to it.
-enum Rows<'a> {
-    /// They lie one after the other.
-    All(&'a [f32]),
-    /// They are all the same.
-    One(&'a [f32]),
-    /// They have the same number all along.
-    Numbers(&'a [f32]),
-}
-
-impl<'a> Rows<'a> {
-    /// The rows of `n` elements from position `at`, if they are any of these.
-    fn new(data: &'a [f32], at: usize, strides: [isize; 2], n: usize) -> Option<Rows<'a>> {
-        match strides {
-            [0, 1] => Some(Rows::One(&data[at..at + n])),
-            [1, 0] => Some(Rows::Numbers(&data[at..])),
-            [outer, 1] if outer == n as isize => Some(Rows::All(&data[at..])),
-            _ => None,
-        }
-    }
-
-    fn operand(&self, rows: &Range<usize>, n: usize) -> Operand<'a> {
-        match *self {
-            Rows::All(data) => Operand::Slice(&data[rows.start * n..rows.end * n]),
-            Rows::One(row) => Operand::Row(row),
-            Rows::Numbers(data) => Operand::Column(&data[rows.clone()]),
-        }
+/// The operand of `count` runs of `n` elements, the first from position `at`; strides from run to run and along a run. None
+/// where no [`Operand`] is such rows.
+fn rows_of(data: &[f32], at: usize, strides: [isize; 2], count: usize, n: usize) -> Option<Operand<'_>> {
+    match strides {
+        [0, 0] => Some(Operand::Scalar(data[at])),
+        [0, 1] => Some(Operand::Row(&data[at..at + n])),
+        [1, 0] => Some(Operand::Column(&data[at..at + count])),
+        [outer, 1] if outer == n as isize => Some(Operand::Slice(&data[at..at + count * n])),
+        _ => None,
     }
 }
 
 /// The operand of a run of `n` elements from position `at`, which lie side by side or are all the same.
-fn operand(data: &[f32], at: usize, stride: isize, n: usize) -> Operand<'_> {
+fn run_of(data: &[f32], at: usize, stride: isize, n: usize) -> Operand<'_> {
     match stride {
         0 => Operand::Scalar(data[at]),
         _ => Operand::Slice(&data[at..at + n]),
