@@ -64,7 +64,7 @@ impl Op for Cycle {
         vec![inputs[0].map(|x| (k * x).sin()), inputs[0].map(|x| (k * x).cos())]
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Cycle>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (shape, period) = (g.shape(), g.rng().uniform(1.0, 30.0).into());
         vec![Sample::new(Cycle { period }, [g.normal(shape)])]
     }
@@ -115,13 +115,13 @@ impl Op for Rbf {
         })]
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Rbf>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         // Lengths of 0 and 1 are among them.
         let [n, m, d] = [g.length(), g.length(), g.length()].map(|length| length.min(5));
         vec![Sample::new(Rbf, [g.normal([n, d]), g.normal([m, d]), g.values([m], 0.1, 1.0)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Rbf>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let message = "rbf: x [4, 2], centres [3, 5] and widths [3] must be [n, d], [m, d] and [m]";
         vec![
             ErrorCase::new(Rbf, &[&[4, 2], &[3, 5], &[3]], message),
@@ -171,7 +171,7 @@ impl Op for HastyRbf {
         Rbf.reference(inputs, branches)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<HastyRbf>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         Rbf::samples(g).into_iter().map(|sample| Sample::new(HastyRbf, sample.inputs)).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! A part of a tape recorded again, for a whole batch of values in place of one.
 
 use crate::{
-    op::{Batch, Step},
+    op::{Batch, InBatch, Step},
     ops::{linear::MatMul, shape::Shaping},
     tape::{Tape, var::Var},
 };
@@ -87,7 +87,7 @@ fn together<'t>(
     let shapes: Vec<&[usize]> = inputs.iter().map(|input| &input.shape[..]).collect();
     let is_batched: Vec<bool> = inputs.iter().map(|input| input.all.is_some()).collect();
     let batch = Batch { size, shapes: &shapes, is_batched: &is_batched };
-    let (step, shapes) = step.batched(&batch)?;
+    let InBatch { step, inputs: shapes } = step.batched(&batch)?;
     let given: Vec<Var<'t>> = inputs
         .iter()
         .zip(shapes)

@@ -217,12 +217,12 @@ impl<const FAULT: u8> Op for Fickle<FAULT> {
         vec![x[0].zip(x[1], |a, b| a * b), x[0].zip(x[1], |a, b| a + b)]
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Self>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let shape = g.positive_shape();
-        vec![Sample::new(Fickle, [g.normal(&shape), g.normal(&shape)])]
+        vec![Sample::new(Self, [g.normal(&shape), g.normal(&shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Self>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![]
     }
 }

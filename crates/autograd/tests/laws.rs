@@ -53,8 +53,8 @@ impl<const RIGHT: bool> Op for Upturned<RIGHT> {
         cx.add(0, || g.flip(-2));
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Self>> {
-        batch.with(Upturned)
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
+        batch.with(Self)
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
@@ -63,8 +63,8 @@ impl<const RIGHT: bool> Op for Upturned<RIGHT> {
         vec![Array::from_fn(inputs[0].shape(), upturned)]
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Self>> {
-        vec![Sample::new(Upturned, [g.normal([3, 2])])]
+    fn samples(g: &mut Gen) -> Vec<Sample> {
+        vec![Sample::new(Self, [g.normal([3, 2])])]
     }
 }
 

@@ -157,19 +157,20 @@ impl<const LACK: char> Op for HalfDeclared<LACK> {
         Some(if LACK == 'w' { Window { first: 1.0, ..window } } else { window })
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Self>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let sizes = [g.length(), g.length()];
         match LACK {
             's' => vec![],
-            'z' => vec![Sample::new(HalfDeclared, [g.normal(sizes.map(|n| n + 1))])],
-            _ => vec![Sample::new(HalfDeclared, [g.normal(sizes)])],
+            'o' => vec![Sample::new(ops::arithmetic::Neg, [g.normal(sizes)])],
+            'z' => vec![Sample::new(Self, [g.normal(sizes.map(|n| n + 1))])],
+            _ => vec![Sample::new(Self, [g.normal(sizes)])],
         }
     }
 
-    fn error_cases() -> Vec<ErrorCase<Self>> {
+    fn error_cases() -> Vec<ErrorCase> {
         match LACK {
             'e' => vec![],
-            _ => vec![ErrorCase::new(HalfDeclared, &[&[1, 2, 3]], "half: three axes")],
+            _ => vec![ErrorCase::new(Self, &[&[1, 2, 3]], "half: three axes")],
         }
     }
 }
@@ -186,6 +187,8 @@ fn half_declared_operations_are_noticed() {
     assert_eq!(complaint(Spec::of::<HalfDeclared<'e'>>()), "it refuses shapes, but has no error case");
     let violation = check::laws(&Spec::of::<HalfDeclared<'r'>>(), 1, 3).unwrap_err();
     assert!(violation.detail.contains("1 outputs, 0 references"), "{violation}");
+    let violation = check::laws(&Spec::of::<HalfDeclared<'o'>>(), 1, 3).unwrap_err();
+    assert_eq!(violation.detail, "a sample of half is one of neg");
     let violation = check::laws(&Spec::of::<HalfDeclared<'w'>>(), 1, 3).unwrap_err();
     assert_eq!(violation.law, "an output depends on nothing outside its windows");
 }

@@ -65,9 +65,9 @@ impl<const FAULT: u8> Pointwise for Special<FAULT> {
     }
 
     /// Several, for the more elements there are the likelier a tiny one is among them.
-    fn samples(g: &mut Gen) -> Vec<Sample<Self>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (one, other) = (g.positive_shape(), g.positive_shape());
-        vec![Sample::new(Special, [g.normal(&one)]), Sample::new(Special, [g.normal(&other)])]
+        vec![Sample::new(Self, [g.normal(&one)]), Sample::new(Self, [g.normal(&other)])]
     }
 }
 
@@ -121,7 +121,7 @@ impl Op for Largest {
         vec![Array::new(rows.map(largest).collect(), &x[0].shape()[..1])]
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Self>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         vec![Sample::new(Largest, [g.normal([3, 4])])]
     }
 }

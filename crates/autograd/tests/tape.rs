@@ -208,7 +208,7 @@ impl Op for Fragile {
         vec![inputs[0].map(|x| x * x)]
     }
 
-    fn samples(_: &mut Gen) -> Vec<Sample<Fragile>> {
+    fn samples(_: &mut Gen) -> Vec<Sample> {
         vec![]
     }
 }

@@ -47,11 +47,11 @@ impl Op for Cholesky {
         elements(outputs) * inputs[0].last().map_or(0, |&n| n as u64) / 3
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Cholesky>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         vec![Sample::new(Cholesky, [definite(g)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Cholesky>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![ErrorCase::new(Cholesky, &[&[2, 3]], "cholesky: the matrices of [2, 3] are 2 by 3, not square")]
     }
 }

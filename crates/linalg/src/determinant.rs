@@ -44,11 +44,11 @@ impl Op for Det {
         eliminations(inputs)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Det>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         vec![Sample::new(Det, [regular(g)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Det>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![ErrorCase::new(Det, &[&[2, 3]], "det: the matrices of [2, 3] are 2 by 3, not square")]
     }
 }
@@ -104,7 +104,7 @@ impl Op for Cofactors {
         reference::each_square(inputs, reference::cofactors)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Cofactors>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         vec![Sample::new(Cofactors, [regular(g)])]
     }
 }
@@ -158,11 +158,11 @@ impl Op for Slogdet {
         eliminations(inputs)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Slogdet>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         vec![Sample::new(Slogdet, [regular(g)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Slogdet>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![ErrorCase::new(Slogdet, &[&[4]], "slogdet: shape [4] is no matrix")]
     }
 }

@@ -40,11 +40,11 @@ impl Op for MatrixExp {
         products(inputs, outputs)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<MatrixExp>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         vec![Sample::new(MatrixExp, [moderate(g)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<MatrixExp>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![ErrorCase::new(
             MatrixExp,
             &[&[2, 3]],
@@ -109,13 +109,13 @@ impl Op for MatrixExpDerivative {
         8 * products(inputs, outputs)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<MatrixExpDerivative>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let a = moderate(g);
         let e = g.normal(a.shape());
         vec![Sample::new(MatrixExpDerivative, [a, e])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<MatrixExpDerivative>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = MatrixExpDerivative;
         vec![ErrorCase::new(
             op,

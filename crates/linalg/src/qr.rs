@@ -59,11 +59,11 @@ impl Op for Qr {
         4 * elements(inputs) * inputs[0].last().map_or(0, |&n| n as u64)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Qr>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         vec![Sample::new(Qr, [samples::tall(g)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Qr>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![ErrorCase::new(
             Qr,
             &[&[2, 3]],

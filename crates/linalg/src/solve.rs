@@ -39,11 +39,11 @@ impl Op for Inverse {
         2 * elements(outputs) * inputs[0].last().map_or(0, |&n| n as u64)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Inverse>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         vec![Sample::new(Inverse, [regular(g)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Inverse>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![
             ErrorCase::new(Inverse, &[&[2, 3]], "inverse: the matrices of [2, 3] are 2 by 3, not square"),
             ErrorCase::new(Inverse, &[&[3]], "inverse: shape [3] is no matrix"),
@@ -87,7 +87,7 @@ impl Op for Solve {
         2 * elements(outputs) * n + 2 * elements(&inputs[..1]) * n / 3
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Solve>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let a = regular(g);
         let b = right_side(g, &a);
         // One matrix for the right sides of two.
@@ -96,7 +96,7 @@ impl Op for Solve {
         vec![Sample::new(Solve, [a, b]), Sample::new(Solve, [alone, c])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Solve>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![
             ErrorCase::new(
                 Solve,
@@ -161,13 +161,13 @@ impl Op for TriangularSolve {
         elements(outputs) * inputs[0].last().map_or(0, |&n| n as u64)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<TriangularSolve>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let a = regular(g);
         let b = right_side(g, &a);
         [false, true].map(|upper| Sample::new(TriangularSolve { upper }, [a.clone(), b.clone()])).into()
     }
 
-    fn error_cases() -> Vec<ErrorCase<TriangularSolve>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = TriangularSolve { upper: false };
         vec![
             ErrorCase::new(

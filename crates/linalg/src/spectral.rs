@@ -69,12 +69,12 @@ impl Op for Eigh {
         9 * elements(inputs) * inputs[0].last().map_or(0, |&n| n as u64)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Eigh>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let n = g.length().min(4);
         vec![Sample::new(Eigh, [spread(g, n, n)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Eigh>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![ErrorCase::new(Eigh, &[&[2, 3]], "eigh: the matrices of [2, 3] are 2 by 3, not square")]
     }
 }
@@ -151,12 +151,12 @@ impl Op for Svd {
         14 * elements(inputs) * outputs[1].last().map_or(0, |&k| k as u64)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Svd>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (m, n) = (g.length().min(4), g.length().min(4));
         vec![Sample::new(Svd, [spread(g, m, n)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Svd>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![ErrorCase::new(Svd, &[&[3]], "svd: shape [3] is no matrix")]
     }
 }

@@ -5,9 +5,9 @@
 use super::laws::Violation;
 use crate::{
     op::{
-        examples::Gen,
+        Spec,
+        examples::{Gen, Sample},
         reference::Array,
-        spec::{AnySample, Spec},
     },
     ops::reduce::Reduce,
     replay::{Replay, largest},
@@ -48,7 +48,7 @@ pub fn magnitudes(spec: &Spec, seed: u64, size: usize) -> Result<(), Violation> 
     Ok(())
 }
 
-fn of_operation(sample: &AnySample, inputs: &[Tensor], rng: &mut Rng) -> Result<(), String> {
+fn of_operation(sample: &Sample, inputs: &[Tensor], rng: &mut Rng) -> Result<(), String> {
     let tape = Tape::new();
     let vars: Vec<Var<'_>> = inputs.iter().map(|x| tape.var(x.clone())).collect();
     let references: Vec<&Var<'_>> = vars.iter().collect();

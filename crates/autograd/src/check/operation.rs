@@ -6,7 +6,10 @@ use super::{
     report::{Report, Row, Verdict},
 };
 use crate::{
-    op::{Spec, examples::Gen, spec::AnySample},
+    op::{
+        Spec,
+        examples::{Gen, Sample},
+    },
     replay::surrogate_note,
     tape::{Tape, var::Var},
 };
@@ -107,7 +110,7 @@ impl GradCheck {
 }
 
 /// Whether the rule adds nothing to the gradient of an input: not even zeros.
-fn sends_nothing(sample: &AnySample, input: usize) -> bool {
+fn sends_nothing(sample: &Sample, input: usize) -> bool {
     let tape = Tape::new();
     let vars: Vec<Var<'_>> = sample.inputs.iter().map(|x| tape.var(x)).collect();
     let references: Vec<&Var<'_>> = vars.iter().collect();

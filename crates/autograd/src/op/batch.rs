@@ -1,6 +1,11 @@
 //! An operation on many inputs at once: what it is told of them, and what it answers.
 
+use super::{
+    Op,
+    step::{Recorded, Step},
+};
 use gradus_tensor::Shape;
+use std::fmt;
 
 /// The inputs of an operation, some of which have an axis more in front, along which there are as many as the batch has.
 #[derive(Clone, Copy, Debug)]
@@ -14,12 +19,23 @@ pub struct Batch<'a> {
 }
 
 /// An operation that computes a whole batch.
-#[derive(Clone, Debug)]
-pub struct InBatch<O> {
-    /// The operation. Its outputs have the elements of the whole batch, row-major.
-    pub op: O,
-    /// For each input the shape under which it is given; those that do not have the batch keep theirs.
-    pub inputs: Vec<Shape>,
+pub struct InBatch {
+    pub(crate) step: Box<dyn Step>,
+    pub(crate) inputs: Vec<Shape>,
+}
+
+impl InBatch {
+    /// The operation, whose outputs have the elements of the whole batch, row-major, and for each input the shape under
+    /// which it is given; those that do not have the batch keep theirs.
+    pub fn new(op: impl Op, inputs: Vec<Shape>) -> InBatch {
+        InBatch { step: Recorded::boxed(op), inputs }
+    }
+}
+
+impl fmt::Debug for InBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of shapes {:?}", self.step.describe(), self.inputs)
+    }
 }
 
 impl Batch<'_> {
@@ -29,14 +45,14 @@ impl Batch<'_> {
     }
 
     /// An operation on the inputs with the batch in front of them.
-    pub fn with<O>(&self, op: O) -> Option<InBatch<O>> {
+    pub fn with(&self, op: impl Op) -> Option<InBatch> {
         self.aligned(op, 0)
     }
 
     /// An operation whose inputs broadcast, to at least so many axes: what has the batch gets axes of size 1 behind it, so that
     /// its other axes stay aligned at the back.
-    pub fn aligned<O>(&self, op: O, rank: usize) -> Option<InBatch<O>> {
-        Some(InBatch { op, inputs: self.aligned_shapes(rank) })
+    pub fn aligned(&self, op: impl Op, rank: usize) -> Option<InBatch> {
+        Some(InBatch::new(op, self.aligned_shapes(rank)))
     }
 
     fn aligned_shapes(&self, rank: usize) -> Vec<Shape> {

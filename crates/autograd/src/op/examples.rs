@@ -1,43 +1,66 @@
 //! Examples for the laws: random shapes and values, attributes and inputs.
 
+use super::{
+    Op,
+    reference::{Array, Branches},
+    step::{Recorded, Step},
+};
 use gradus_tensor::{Axes, Indices, Rng, Tensor};
+use std::fmt;
 
-/// One example of an operation: its attributes and inputs that fit them.
-#[derive(Clone, Debug)]
-pub struct Sample<O> {
-    /// The operation with its attributes.
-    pub op: O,
+/// One example of an operation: its attributes and inputs that fit them. The type of the operation is forgotten, so that what
+/// the laws do with examples is compiled once.
+pub struct Sample {
+    pub(crate) step: Box<dyn Step>,
     /// Its inputs.
     pub inputs: Vec<Tensor>,
 }
 
-impl<O> Sample<O> {
+impl Sample {
     /// An example.
-    pub fn new(op: O, inputs: impl Into<Vec<Tensor>>) -> Sample<O> {
-        Sample { op, inputs: inputs.into() }
+    pub fn new(op: impl Op, inputs: impl Into<Vec<Tensor>>) -> Sample {
+        Sample { step: Recorded::boxed(op), inputs: inputs.into() }
+    }
+
+    /// Whether the reference declares a surrogate.
+    pub(crate) fn is_surrogate(&self) -> bool {
+        let inputs: Vec<Array> = self.inputs.iter().map(Array::from).collect();
+        let mut branches = Branches::recording();
+        self.step.reference(&inputs.iter().collect::<Vec<_>>(), &mut branches);
+        branches.is_surrogate()
+    }
+}
+
+impl fmt::Debug for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {:?}", self.step.describe(), self.inputs)
     }
 }
 
 /// Inputs that an operation must refuse.
-#[derive(Clone, Debug)]
-pub struct ErrorCase<O> {
-    /// The operation with its attributes.
-    pub op: O,
+pub struct ErrorCase {
+    pub(crate) step: Box<dyn Step>,
     /// The shapes of the inputs.
     pub shapes: Vec<Vec<usize>>,
     /// How the message begins.
     pub message: String,
 }
 
-impl<O> ErrorCase<O> {
-    /// A case.
-    pub fn new(op: O, shapes: &[&[usize]], message: impl Into<String>) -> ErrorCase<O> {
-        ErrorCase { op, shapes: owned(shapes), message: message.into() }
+impl ErrorCase {
+    /// The operation with its attributes, the shapes of its inputs, and how the message begins.
+    pub fn new(op: impl Op, shapes: &[&[usize]], message: impl Into<String>) -> ErrorCase {
+        ErrorCase { step: Recorded::boxed(op), shapes: owned(shapes), message: message.into() }
     }
 }
 
 fn owned(shapes: &[&[usize]]) -> Vec<Vec<usize>> {
     shapes.iter().map(|shape| shape.to_vec()).collect()
+}
+
+impl fmt::Debug for ErrorCase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of shapes {:?}: {}", self.step.describe(), self.shapes, self.message)
+    }
 }
 
 /// A source of random shapes and values. Its size bounds the ranks and lengths, so that a failing case can be tried

@@ -93,15 +93,15 @@ pub trait Op: Debug + Clone + Send + 'static {
     /// where there is none, and each of the batch is computed by itself. A law holds it to that.
     ///
     /// Jacobians run the backward rules for many cotangents so: with this they are faster, without it no less right.
-    fn batched(&self, _: &Batch<'_>) -> Option<InBatch<Self>> {
+    fn batched(&self, _: &Batch<'_>) -> Option<InBatch> {
         None
     }
 
     /// Examples for the laws: attributes and inputs over the shapes and values where the operation is defined.
-    fn samples(g: &mut Gen) -> Vec<Sample<Self>>;
+    fn samples(g: &mut Gen) -> Vec<Sample>;
 
     /// Inputs that the shape rule must refuse, each with the beginning of its message. None, if not declared.
-    fn error_cases() -> Vec<ErrorCase<Self>> {
+    fn error_cases() -> Vec<ErrorCase> {
         Vec::new()
     }
 }

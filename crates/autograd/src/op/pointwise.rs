@@ -74,15 +74,12 @@ pub trait Pointwise: Debug + Clone + Send + 'static {
     fn reference(&self, x: &[f64], branches: &mut Branches<'_>) -> f64;
 
     /// Examples for the laws.
-    fn samples(g: &mut Gen) -> Vec<Sample<Self>> {
-        let mut sample = |op: &Self| {
-            let (a, b) = g.broadcast_pair();
-            let shapes = (0..Self::INPUTS).map(|k| if k % 2 == 0 { &a } else { &b });
-            let inputs: Vec<Tensor> =
-                shapes.map(|shape| g.values(shape, Self::RANGE.start, Self::RANGE.end)).collect();
-            Sample::new(op.clone(), inputs)
-        };
-        Self::EXAMPLES.iter().map(&mut sample).collect()
+    fn samples(g: &mut Gen) -> Vec<Sample> {
+        let mut samples = Vec::new();
+        for op in Self::EXAMPLES {
+            samples.push(Sample::new(op.clone(), inputs(g, Self::INPUTS, Self::RANGE)));
+        }
+        samples
     }
 }
 
@@ -108,7 +105,7 @@ impl<P: Pointwise> Op for P {
         P::backward_fused(self, cx);
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<P>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         batch.aligned(self.clone(), 0)
     }
 
@@ -124,21 +121,21 @@ impl<P: Pointwise> Op for P {
         along.same()
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<P>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         P::samples(g)
     }
 
     /// Of several inputs, shapes that do not broadcast.
-    fn error_cases() -> Vec<ErrorCase<P>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let samples = if P::INPUTS == 1 { Vec::new() } else { P::samples(&mut Gen::new(0, 0)) };
-        let Some(Sample { op, .. }) = samples.first() else { return Vec::new() };
-        let case = |(shapes, message)| ErrorCase { op: op.clone(), shapes, message };
-        refused(P::NAME, P::INPUTS).map(case).into()
+        let Some(sample) = samples.first() else { return Vec::new() };
+        refused(P::NAME, P::INPUTS, sample)
     }
 }
 
-// What follows is the same for all of them, and so is compiled once.
+// What follows is the same for all of them, and so is compiled once: not inlined into each.
 
+#[inline(never)]
 fn infer(name: &str, count: usize, inputs: &[&[usize]]) -> Result<Shapes, ShapeError> {
     if inputs.len() != count {
         let given = inputs.len();
@@ -157,6 +154,7 @@ fn infer(name: &str, count: usize, inputs: &[&[usize]]) -> Result<Shapes, ShapeE
     }
 }
 
+#[inline(never)]
 fn reference(name: &str, inputs: &[&Array], f: &mut dyn FnMut(&[f64]) -> f64) -> Array {
     match inputs {
         [x] => x.map(|x| f(&[x])),
@@ -173,12 +171,23 @@ fn reference(name: &str, inputs: &[&Array], f: &mut dyn FnMut(&[f64]) -> f64) ->
     }
 }
 
-/// Shapes of so many inputs that do not broadcast, and what is said to them.
-fn refused(name: &str, inputs: usize) -> [(Vec<Vec<usize>>, String); 3] {
+/// So many inputs of shapes that broadcast, their values drawn from the range.
+#[inline(never)]
+fn inputs(g: &mut Gen, count: usize, range: Range<f32>) -> Vec<Tensor> {
+    let (a, b) = g.broadcast_pair();
+    let shapes = (0..count).map(|k| if k % 2 == 0 { &a } else { &b });
+    shapes.map(|shape| g.values(shape, range.start, range.end)).collect()
+}
+
+/// Shapes of so many inputs that do not broadcast, and what the operation of a sample says to them.
+#[inline(never)]
+fn refused(name: &str, inputs: usize, sample: &Sample) -> Vec<ErrorCase> {
     let pairs: [[&[usize]; 2]; 3] = [[&[2, 3], &[4]], [&[2, 3], &[2]], [&[0], &[2]]];
-    pairs.map(|[a, b]| {
+    let case = |[a, b]: [&[usize]; 2]| {
         let mut shapes = vec![a.to_vec(); inputs];
         shapes[1] = b.to_vec();
-        (shapes, format!("{name}: shapes {a:?} and {b:?} do not broadcast"))
-    })
+        let message = format!("{name}: shapes {a:?} and {b:?} do not broadcast");
+        ErrorCase { step: sample.step.fresh(), shapes, message }
+    };
+    pairs.map(case).into()
 }

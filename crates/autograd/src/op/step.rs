@@ -6,7 +6,7 @@ use super::{
     window::{Along, Window},
 };
 use crate::tape::var::Var;
-use gradus_tensor::{Shape, ShapeError, Tensor};
+use gradus_tensor::{ShapeError, Tensor};
 use std::any::Any;
 
 /// An operation whose type is forgotten, with what its forward saved: what a tape holds.
@@ -21,8 +21,8 @@ pub(crate) trait Step: Send {
     fn precision(&self) -> Precision;
     fn flops(&self, inputs: &[&[usize]], outputs: &[&[usize]]) -> u64;
     fn window(&self, along: &Along<'_>) -> Option<Window>;
-    /// See [`Op::batched`]: the operation, and the shapes of its inputs.
-    fn batched(&self, _: &Batch<'_>) -> Option<(Box<dyn Step>, Vec<Shape>)> {
+    /// See [`Op::batched`].
+    fn batched(&self, _: &Batch<'_>) -> Option<InBatch> {
         None
     }
     /// The operation itself, for who knows its type.
@@ -98,9 +98,8 @@ impl<O: Op> Step for Recorded<O> {
         self.op.window(along)
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<(Box<dyn Step>, Vec<Shape>)> {
-        let InBatch { op, inputs } = self.op.batched(batch)?;
-        Some((Recorded::boxed(op), inputs))
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
+        self.op.batched(batch)
     }
 
     fn op(&self) -> &dyn Any {

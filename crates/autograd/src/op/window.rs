@@ -75,6 +75,7 @@ impl Along<'_> {
 }
 
 /// The number of elements of all these shapes together.
+#[inline(never)] // in each operation it would be a loop of its own
 pub fn elements(shapes: &[&[usize]]) -> u64 {
     shapes.iter().map(|shape| shape.iter().map(|&n| n as u64).product::<u64>()).sum()
 }

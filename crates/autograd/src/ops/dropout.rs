@@ -138,14 +138,14 @@ impl Op for Dropout {
         along.same()
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Dropout>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let p = [0.0, 0.25, 0.5, 0.9, 1.0][g.between(0, 4)];
         let (seed, shape) = (g.rng().bits(), g.shape());
         let channels = shape.len() >= 2 && g.between(0, 1) == 1;
         vec![Sample::new(Dropout { p, seed, channels }, [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Dropout>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = Dropout { p: 0.5, seed: 0, channels: true };
         vec![ErrorCase::new(op, &[&[3]], "dropout: shape [3] has no channels: [images, channels, ..]")]
     }

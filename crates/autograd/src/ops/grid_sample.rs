@@ -205,7 +205,7 @@ impl Op for GridSample {
         }
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<GridSample>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let [n, channels, rows, columns] = [0; 4].map(|_| g.length().min(4));
         let [h, w] = [0; 2].map(|_| g.positive_length().min(5));
         let options = |g: &mut Gen, mode| GridOptions {
@@ -221,7 +221,7 @@ impl Op for GridSample {
         .into()
     }
 
-    fn error_cases() -> Vec<ErrorCase<GridSample>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = GridSample(GridOptions {
             mode: GridMode::Bilinear,
             padding: GridPadding::Zeros,

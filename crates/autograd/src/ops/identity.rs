@@ -27,7 +27,7 @@ impl Op for Identity {
         cx.add(0, || g);
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Identity>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         batch.with(Identity)
     }
 
@@ -44,7 +44,7 @@ impl Op for Identity {
         along.same()
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Identity>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let shape = g.shape();
         vec![Sample::new(Identity, [g.normal(shape)])]
     }

@@ -248,13 +248,13 @@ impl Op for Interpolate {
         Some(Window::covering(axis, stride, seen))
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Interpolate>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (shape, axis, size, how) = random(g);
         let scale = random_scale(g, shape[axis.rem_euclid(shape.len() as isize) as usize], size);
         vec![Sample::new(Interpolate { axis, size, scale, how }, [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Interpolate>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = |axis, size| Interpolate { axis, size, scale: None, how: Interpolation::Nearest };
         vec![
             ErrorCase::new(op(2, 3), &[&[2, 3]], "interpolate: axis 2 is out of range for shape [2, 3]"),
@@ -316,13 +316,13 @@ impl Op for InterpolateGrad {
         along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<InterpolateGrad>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (shape, axis, size, how) = random(g);
         let scale = random_scale(g, size, shape[axis.rem_euclid(shape.len() as isize) as usize]);
         vec![Sample::new(InterpolateGrad { axis, size, scale, how }, [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<InterpolateGrad>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = |axis, size| InterpolateGrad { axis, size, scale: None, how: Interpolation::Nearest };
         vec![
             ErrorCase::new(

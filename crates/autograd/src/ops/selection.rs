@@ -97,14 +97,14 @@ impl Op for SelectWhere {
         along.same()
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<SelectWhere>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (a, b) = g.broadcast_pair();
         let mask = if g.between(0, 1) == 0 { &a } else { &b };
         let mask = g.normal(mask).map(|x| if x > 0.0 { 1.0 } else { 0.0 });
         vec![Sample::new(SelectWhere, [mask, g.normal(a), g.normal(b)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<SelectWhere>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let message = "select_where: shapes [2] and [3] do not broadcast";
         vec![
             ErrorCase::new(SelectWhere, &[&[2], &[3], &[3]], message),

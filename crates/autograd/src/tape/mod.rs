@@ -293,10 +293,11 @@ impl Tape {
     }
 
     #[track_caller]
-    pub(crate) fn record<'t, O: Op, const M: usize>(op: O, inputs: &[&Var<'t>]) -> [Var<'t>; M] {
+    pub(crate) fn record<'t, const M: usize>(step: Box<dyn Step>, inputs: &[&Var<'t>]) -> [Var<'t>; M] {
         let location = Location::caller();
-        let (tape, first, outputs) = Tape::try_record_step(Recorded::boxed(op), inputs, location).or_fail();
-        assert!(outputs == M, "{}: has {outputs} outputs, {M} were asked for", O::NAME);
+        let name = step.name();
+        let (tape, first, outputs) = Tape::try_record_step(step, inputs, location).or_fail();
+        assert!(outputs == M, "{name}: has {outputs} outputs, {M} were asked for");
         std::array::from_fn(|k| Var::new(tape, first + k as u32))
     }
 

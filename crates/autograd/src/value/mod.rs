@@ -7,7 +7,7 @@ pub(crate) mod values;
 pub use place::{Place, eager};
 
 use crate::{
-    op::{Op, Outputs, Shapes, check_inferred, of_forward},
+    op::{Op, Outputs, Recorded, Shapes, check_inferred, of_forward},
     tape::{Tape, few::List, var::Var},
     value::{
         param::{BufferUpdate, Param},
@@ -310,20 +310,23 @@ impl Value for Tensor {
 
 #[track_caller]
 fn run<O: Op>(op: O, inputs: &[&Tensor]) -> Outputs {
-    let shapes = shapes(inputs);
-    let inferred = op.infer(shapes.as_slice());
-    run_forward(O::NAME, shapes.as_slice(), &inferred, &|| op.forward(inputs).0)
+    run_forward(O::NAME, inputs, &|shapes| op.infer(shapes), &|| op.forward(inputs).0)
 }
+
+/// What a shape rule says.
+type Inferred = Result<Shapes, ShapeError>;
 
 /// What is left of [`run`] is short, for it is compiled for each operation.
 #[track_caller]
 fn run_forward(
     name: &'static str,
-    shapes: &[&[usize]],
-    inferred: &Result<Shapes, ShapeError>,
+    inputs: &[&Tensor],
+    infer: &dyn Fn(&[&[usize]]) -> Inferred,
     forward: &dyn Fn() -> Outputs,
 ) -> Outputs {
-    check_inferred(inferred, || name).or_fail();
+    let shapes = shapes(inputs);
+    let shapes = shapes.as_slice();
+    check_inferred(&infer(shapes), || name).or_fail();
     if ShapeError::is_caught() {
         return forward(); // whoever catches it says where
     }
@@ -353,12 +356,12 @@ impl<'t> Value for Var<'t> {
 
     #[track_caller]
     fn apply_n<O: Op, const M: usize>(op: O, inputs: &[&Var<'t>]) -> [Var<'t>; M] {
-        Tape::record(op, inputs)
+        Tape::record(Recorded::boxed(op), inputs)
     }
 
     #[track_caller]
     fn apply<O: Op>(op: O, inputs: &[&Var<'t>]) -> Var<'t> {
-        let [y] = Tape::record(op, inputs);
+        let [y] = Tape::record(Recorded::boxed(op), inputs);
         y
     }
 

@@ -58,7 +58,7 @@ impl Op for Crooked {
         vec![inputs[0].map(|x| x * x)]
     }
 
-    fn samples(_: &mut Gen) -> Vec<Sample<Crooked>> {
+    fn samples(_: &mut Gen) -> Vec<Sample> {
         vec![]
     }
 }
@@ -90,7 +90,7 @@ impl Op for Ramp {
         vec![inputs[0].map(|x| if branches.test(x > 0.0) { x } else { 0.0 })]
     }
 
-    fn samples(_: &mut Gen) -> Vec<Sample<Ramp>> {
+    fn samples(_: &mut Gen) -> Vec<Sample> {
         vec![]
     }
 }

@@ -76,7 +76,7 @@ impl Op for Planted {
         vec![functions::forward(&self.0.function, inputs, branches)]
     }
 
-    fn samples(_: &mut Gen) -> Vec<Sample<Planted>> {
+    fn samples(_: &mut Gen) -> Vec<Sample> {
         vec![]
     }
 }

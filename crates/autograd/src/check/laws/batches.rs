@@ -2,13 +2,13 @@
 
 use super::{Outcome, within};
 use crate::{
-    op::{Batch, Step, reference::Array, spec::AnySample},
+    op::{Batch, InBatch, Step, examples::Sample, reference::Array},
     replay::largest,
 };
 use gradus_tensor::Tensor;
 
 /// The sample's inputs, the same in reverse, and again as they are; all inputs as a batch, and each one alone.
-pub(super) fn batches(sample: &AnySample, outputs: &[Tensor]) -> Outcome {
+pub(super) fn batches(sample: &Sample, outputs: &[Tensor]) -> Outcome {
     let count = sample.inputs.len();
     let alone = (0..count).filter(|_| count > 1).map(|k| (0..count).map(|i| i == k).collect());
     for is_batched in [vec![true; count]].into_iter().chain(alone) {
@@ -22,9 +22,11 @@ pub(super) fn batches(sample: &AnySample, outputs: &[Tensor]) -> Outcome {
     Ok(())
 }
 
-fn batch(sample: &AnySample, outputs: &[Tensor], is_batched: &[bool]) -> Result<(), String> {
+fn batch(sample: &Sample, outputs: &[Tensor], is_batched: &[bool]) -> Result<(), String> {
     let shapes: Vec<&[usize]> = sample.inputs.iter().map(|x| &x.shape()[..]).collect();
-    let Some((mut step, given)) = sample.step.batched(&Batch { size: 3, shapes: &shapes, is_batched }) else {
+    let Some(InBatch { mut step, inputs: given }) =
+        sample.step.batched(&Batch { size: 3, shapes: &shapes, is_batched })
+    else {
         return Ok(());
     };
     let other = |(x, is_batched): (&Tensor, &bool)| if *is_batched { reversed(x) } else { x.clone() };

@@ -11,11 +11,10 @@ use super::{
     laws::{batches::batches, stress::stress, windows::windows},
     neighbours::Recorded,
 };
-use crate::op::examples::Gen;
-use crate::op::spec::{AnySample, Spec};
 use crate::{
     op::{
-        Precision, Step,
+        Precision, Spec, Step,
+        examples::{Gen, Sample},
         reference::{Array, Branches, Changing, Update},
     },
     ops::reduce::Reduce,
@@ -50,6 +49,7 @@ pub(super) type Outcome = Result<(), (&'static str, String)>;
 
 /// Holds an operation to the laws, on the samples of one seed. Sizes run from 0, the smallest shapes, to 5.
 ///
+/// - The samples are of the operation itself.
 /// - The shape rule gives the shapes of the outputs, and refuses the error cases with their messages.
 /// - The outputs equal the f64 reference within the stated precision, for any layout of the inputs.
 /// - The update of the reference, where there is one, equals the reference of the changed inputs.
@@ -79,26 +79,30 @@ pub fn laws(spec: &Spec, seed: u64, size: usize) -> Result<(), Violation> {
         return Err(Violation { op, law: "bad shapes are refused with their message", detail });
     }
     for sample in (spec.samples)(&mut g) {
+        if sample.step.name() != spec.name {
+            let detail = format!("a sample of {} is one of {}", spec.name, sample.step.name());
+            return Err(Violation::of(&sample, ("samples are of the operation itself", detail)));
+        }
         laws_of_sample(&sample, &mut g).map_err(|broken| Violation::of(&sample, broken))?;
     }
     Ok(())
 }
 
 impl Violation {
-    fn of(sample: &AnySample, (law, detail): (&'static str, String)) -> Violation {
+    fn of(sample: &Sample, (law, detail): (&'static str, String)) -> Violation {
         let shapes: Vec<String> = sample.inputs.iter().map(|x| x.shape().to_string()).collect();
         Violation { op: format!("{} of {}", sample.step.describe(), shapes.join(", ")), law, detail }
     }
 }
 
-pub(super) fn laws_of_sample(sample: &AnySample, g: &mut Gen) -> Outcome {
+pub(super) fn laws_of_sample(sample: &Sample, g: &mut Gen) -> Outcome {
     let outputs = forward_laws(sample, g)?;
     windows(sample, &outputs, g)?;
     batches(sample, &outputs)?;
     backward_laws(sample, &outputs, g)
 }
 
-fn forward_laws(sample: &AnySample, g: &mut Gen) -> Result<Vec<Tensor>, (&'static str, String)> {
+fn forward_laws(sample: &Sample, g: &mut Gen) -> Result<Vec<Tensor>, (&'static str, String)> {
     let inputs: Vec<&Tensor> = sample.inputs.iter().collect();
     let shapes: Vec<&[usize]> = inputs.iter().map(|x| &x.shape()[..]).collect();
     let law = "the shape rule gives the shapes of the outputs";
@@ -144,7 +148,7 @@ fn forward_laws(sample: &AnySample, g: &mut Gen) -> Result<Vec<Tensor>, (&'stati
 }
 
 /// What `reference_update` makes of a few changed elements of each input is what the reference makes of them.
-fn updates(sample: &AnySample, arrays: &[Array], g: &mut Gen) -> Result<(), String> {
+fn updates(sample: &Sample, arrays: &[Array], g: &mut Gen) -> Result<(), String> {
     let reference = |arrays: &[Array], branches: &mut Branches<'_>| {
         sample.step.reference(&arrays.iter().collect::<Vec<_>>(), branches)
     };
@@ -194,7 +198,7 @@ impl<'t> Recording<'t> {
         Recording { inputs, loss }
     }
 
-    fn of(tape: &'t Tape, sample: &AnySample, cotangents: &[Tensor]) -> Recording<'t> {
+    fn of(tape: &'t Tape, sample: &Sample, cotangents: &[Tensor]) -> Recording<'t> {
         let inputs = sample.inputs.iter().map(|x| tape.var(x.clone())).collect();
         Recording::new(tape, &*sample.step, inputs, cotangents)
     }
@@ -205,7 +209,7 @@ impl<'t> Recording<'t> {
     }
 }
 
-fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Outcome {
+fn backward_laws(sample: &Sample, outputs: &[Tensor], g: &mut Gen) -> Outcome {
     let cotangents: Vec<Tensor> = outputs.iter().map(|y| g.normal(y.shape())).collect();
     let tape = Tape::of_check();
     let recording = Recording::of(&tape, sample, &cotangents);
@@ -243,7 +247,7 @@ fn backward_laws(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Outcome
 }
 
 /// How large the terms of gradients are that are sums, which may cancel: they have products of inputs and cotangents in them.
-fn term_of(sample: &AnySample, cotangents: &[Tensor]) -> f64 {
+fn term_of(sample: &Sample, cotangents: &[Tensor]) -> f64 {
     match sample.step.precision() {
         Precision::Ulps(_) => 0.0,
         Precision::UlpsOfLargest(_) => {
@@ -339,7 +343,7 @@ fn differences<'t>(
 
 /// What each output alone sends back for its cotangent, by output, then by input.
 fn one_by_one(
-    sample: &AnySample,
+    sample: &Sample,
     inputs: &[Tensor],
     cotangents: &[Tensor],
     rule: Rule,
@@ -358,7 +362,7 @@ fn one_by_one(
 
 /// Inputs and cotangents of other layouts give the same gradients, by both rules. The cotangents come to the rule as they
 /// are, output by output: a product on the way would make them contiguous.
-fn strided(sample: &AnySample, cotangents: &[Tensor], term: f64, g: &mut Gen) -> Outcome {
+fn strided(sample: &Sample, cotangents: &[Tensor], term: f64, g: &mut Gen) -> Outcome {
     let inputs: Vec<Tensor> = sample.inputs.iter().map(|x| other_layout(x, g)).collect();
     let others: Vec<Tensor> = cotangents.iter().map(|x| other_layout(x, g)).collect();
     for rule in [Rule::OfRecord, Rule::Fused] {
@@ -376,7 +380,7 @@ fn strided(sample: &AnySample, cotangents: &[Tensor], term: f64, g: &mut Gen) ->
 }
 
 /// Each input alone is a variable, the others are constants: its gradient keeps its bits.
-fn wanted_alone(sample: &AnySample, cotangents: &[Tensor], all: &[Option<Tensor>]) -> Outcome {
+fn wanted_alone(sample: &Sample, cotangents: &[Tensor], all: &[Option<Tensor>]) -> Outcome {
     for (wanted, expected) in all.iter().enumerate() {
         let tape = Tape::of_check();
         let place = |(i, x): (usize, &Tensor)| {
@@ -394,7 +398,7 @@ fn wanted_alone(sample: &AnySample, cotangents: &[Tensor], all: &[Option<Tensor>
 }
 
 /// One variable given as the first two inputs gets the sum of what two variables get.
-fn used_twice(sample: &AnySample, g: &mut Gen) -> Outcome {
+fn used_twice(sample: &Sample, g: &mut Gen) -> Outcome {
     let [a, b, ..] = &sample.inputs[..] else { return Ok(()) };
     if a.shape() != b.shape() {
         return Ok(());

@@ -8,9 +8,9 @@ use crate::{
         report::{Row, Verdict},
     },
     op::{
-        examples::Gen,
+        Spec,
+        examples::{Gen, Sample},
         reference::{Array, Branches},
-        spec::{AnySample, Spec},
     },
     replay::largest,
     sweep::Rule,
@@ -50,7 +50,7 @@ const MANY: usize = 50_000;
 /// Holds an operation to laws where random samples never come: at special values, and in shapes of many elements and axes.
 pub(in crate::check) fn laws_beyond_samples(spec: &Spec, check: &GradCheck, seed: u64) -> Vec<Violation> {
     let mut broken = Vec::new();
-    let mut note = |sample: &AnySample, outcome: Outcome| {
+    let mut note = |sample: &Sample, outcome: Outcome| {
         broken.extend(outcome.err().map(|broken| Violation::of(sample, broken)));
     };
     for size in SPECIAL_SIZES {
@@ -82,13 +82,13 @@ impl Kind {
 
 /// The forward and both rules at special values, where the operation has finite results there. Which derivative an operation has
 /// at a kink is its own affair.
-fn special_values(sample: &AnySample, check: &GradCheck, g: &mut Gen) -> Outcome {
+fn special_values(sample: &Sample, check: &GradCheck, g: &mut Gen) -> Outcome {
     if sample.is_surrogate() {
         return Ok(()); // its rule is not the derivative, and where its path bends is its own affair
     }
     for (kind, law) in KINDS {
         let inputs: Vec<Tensor> = sample.inputs.iter().map(|x| kind.of(x, g.rng())).collect();
-        let sample = AnySample { step: sample.step.fresh(), inputs };
+        let sample = Sample { step: sample.step.fresh(), inputs };
         if !is_defined(&sample) {
             continue;
         }
@@ -121,7 +121,7 @@ fn special_values(sample: &AnySample, check: &GradCheck, g: &mut Gen) -> Outcome
 }
 
 /// Whether all results are finite, and there are any. What panics is not defined there.
-fn is_defined(sample: &AnySample) -> bool {
+fn is_defined(sample: &Sample) -> bool {
     let inputs: Vec<Array> = sample.inputs.iter().map(Array::from).collect();
     let is_finite = || {
         let exact = sample.step.reference(&inputs.iter().collect::<Vec<_>>(), &mut Branches::recording());
@@ -134,7 +134,7 @@ fn is_defined(sample: &AnySample) -> bool {
 
 /// The forward, and the fused rule beside the rule of record, of shapes of many elements and axes. `Ok` for an operation whose
 /// samples do not grow.
-fn large(sample: &AnySample, g: &mut Gen) -> Outcome {
+fn large(sample: &Sample, g: &mut Gen) -> Outcome {
     let inputs: Vec<&Tensor> = sample.inputs.iter().collect();
     if inputs.iter().all(|x| x.numel() < MANY) {
         return Ok(());

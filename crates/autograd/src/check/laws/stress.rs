@@ -2,7 +2,10 @@
 
 use super::{Outcome, equal, near, one_by_one};
 use crate::{
-    op::{examples::Gen, reference::Array, spec::AnySample},
+    op::{
+        examples::{Gen, Sample},
+        reference::Array,
+    },
     replay::largest,
     sweep::Rule,
     tape::{Tape, var::Var},
@@ -19,7 +22,7 @@ const MOST_INPUTS: usize = 5;
 type Gradients = Vec<Vec<Option<Tensor>>>;
 
 pub(super) fn stress(
-    sample: &AnySample,
+    sample: &Sample,
     cotangents: &[Tensor],
     all: &[Option<Tensor>],
     term: f64,
@@ -110,7 +113,7 @@ fn powers(cotangents: &[Tensor], once: &Gradients, run: impl Fn(&[Tensor]) -> Gr
 }
 
 /// Every choice of several inputs gets what all get.
-fn wanted_together(sample: &AnySample, cotangents: &[Tensor]) -> Outcome {
+fn wanted_together(sample: &Sample, cotangents: &[Tensor]) -> Outcome {
     let n = sample.inputs.len();
     if !(3..=MOST_INPUTS).contains(&n) {
         return Ok(()); // each alone, and all, are tried elsewhere

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::op::examples::Gen;
-use crate::op::spec::AnySample;
+use crate::op::examples::Sample;
 use crate::op::window::{Along, Window};
 use gradus_tensor::Tensor;
 
@@ -10,7 +10,7 @@ use gradus_tensor::Tensor;
 const CHANGED: usize = 6;
 
 /// Changes elements of the inputs and looks at which elements of the outputs change with them.
-pub(super) fn windows(sample: &AnySample, outputs: &[Tensor], g: &mut Gen) -> Outcome {
+pub(super) fn windows(sample: &Sample, outputs: &[Tensor], g: &mut Gen) -> Outcome {
     let shapes: Vec<&[usize]> = sample.inputs.iter().map(|x| &x.shape()[..]).collect();
     for (input, x) in sample.inputs.iter().enumerate().filter(|(_, x)| !x.is_empty()) {
         for _ in 0..CHANGED.min(x.numel()) {

@@ -206,11 +206,11 @@ impl<O: Op> Op for Faulty<O> {
         self.op.reference(inputs, branches)
     }
 
-    fn samples(_: &mut Gen) -> Vec<Sample<Faulty<O>>> {
+    fn samples(_: &mut Gen) -> Vec<Sample> {
         vec![]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Faulty<O>>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![]
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::check::laws::{laws_of_sample, other_layout};
 use crate::op::examples::Gen;
-use crate::op::spec::{AnySample, Spec};
+use crate::op::{Spec, examples::Sample};
 use crate::{
     op::{
         Backward, Outputs, Precision, Shapes, Step,
@@ -266,10 +266,10 @@ fn outcome(spec: &Spec, fault: Fault) -> Outcome {
     let mut outcome = Outcome::NotApplicable;
     for seed in 0..48 {
         let mut g = Gen::new(seed, 2 + seed as usize % 4);
-        for AnySample { step, inputs } in (spec.samples)(&mut g) {
+        for Sample { step, inputs } in (spec.samples)(&mut g) {
             let changed = Arc::new(AtomicBool::new(false));
             let mutant = Mutant { stale: step.fresh(), step, fault, changed: changed.clone() };
-            let sample = AnySample { step: Box::new(mutant), inputs };
+            let sample = Sample { step: Box::new(mutant), inputs };
             // A single sweep tells whether there is anything to find; the laws take many.
             let swept = catch_unwind(AssertUnwindSafe(|| sweep(&sample, &mut g)));
             if swept.is_ok() && !changed.load(Relaxed) {
@@ -286,7 +286,7 @@ fn outcome(spec: &Spec, fault: Fault) -> Outcome {
 }
 
 /// The gradients of all inputs, in another layout, for random cotangents, by both rules.
-fn sweep(sample: &AnySample, g: &mut Gen) {
+fn sweep(sample: &Sample, g: &mut Gen) {
     let tape = Tape::new();
     let inputs: Vec<Var<'_>> = sample.inputs.iter().map(|x| tape.var(other_layout(x, g))).collect();
     let inputs: Vec<&Var<'_>> = inputs.iter().collect();

@@ -29,7 +29,7 @@ macro_rules! binary {
                 $forward
             }
 
-            fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
+            fn samples(g: &mut Gen) -> Vec<Sample> {
                 let (a, b) = g.broadcast_pair();
                 let range: std::ops::Range<f32> = $range;
                 vec![Sample::new($Op, [g.normal(a), g.values(b, range.start, range.end)])]
@@ -98,7 +98,7 @@ macro_rules! with_scalar {
                 $forward
             }
 
-            fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
+            fn samples(g: &mut Gen) -> Vec<Sample> {
                 let (shape, scalar) = (g.shape(), g.rng().uniform(0.5, 2.0).into());
                 let range: std::ops::Range<f32> = $range;
                 vec![Sample::new($Op(scalar), [g.values(shape, range.start, range.end)])]

@@ -106,7 +106,7 @@ impl Op for DotProductAttention {
     }
 
     /// If queries, keys and values have the batch, or all that have no mask with it.
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<DotProductAttention>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         let all = batch.is_batched[..3].iter().all(|&is_batched| is_batched);
         if all && batch.is_batched.get(3) != Some(&true) { batch.with(*self) } else { None }
     }
@@ -170,7 +170,7 @@ impl Op for DotProductAttention {
         }
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<DotProductAttention>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let lead = g.shape().into_iter().take(2).map(|n| n.min(3)).collect::<Vec<_>>();
         let [queries, keys, d, size] = [0; 4].map(|_| g.positive_length().min(5));
         let with = |last: [usize; 2]| [&lead[..], &last].concat();
@@ -184,7 +184,7 @@ impl Op for DotProductAttention {
         vec![Sample::new(DotProductAttention { is_causal: g.between(0, 1) == 1, scale }, inputs)]
     }
 
-    fn error_cases() -> Vec<ErrorCase<DotProductAttention>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = DotProductAttention { is_causal: false, scale: None };
         vec![
             ErrorCase::new(

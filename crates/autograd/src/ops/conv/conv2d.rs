@@ -99,7 +99,7 @@ impl Op for Conv2d {
         Some(sliding(along.axis, along.inputs[1], self.0))
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Conv2d>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (plain, biased) = (random_shape(g), random_shape(g));
         vec![
             Sample::new(Conv2d(plain.options), [g.normal(plain.x()), g.normal(plain.w())]),
@@ -110,7 +110,7 @@ impl Op for Conv2d {
         ]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Conv2d>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let plain = Conv2dOptions::default();
         let case = |options: Conv2dOptions, shapes: &[&[usize]], message: &'static str| {
             ErrorCase::new(Conv2d(options), shapes, message)

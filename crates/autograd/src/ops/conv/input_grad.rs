@@ -73,13 +73,13 @@ impl Op for Conv2dInputGrad {
         Some(Window { axis, first: (-first - reach) / stride, reach: reach / stride, stride: 1.0 / stride })
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Conv2dInputGrad>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let shape = random_shape(g);
         let op = Conv2dInputGrad { size: shape.input, options: shape.options };
         vec![Sample::new(op, [g.normal(shape.w()), g.normal(shape.y())])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Conv2dInputGrad>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = Conv2dInputGrad { size: [5, 5], options: Conv2dOptions::default() };
         let none = Conv2dInputGrad { options: Conv2dOptions { groups: 0, ..op.options }, ..op };
         vec![

@@ -85,13 +85,13 @@ impl Op for Unfold {
         image_only(along, 0)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Unfold>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let shape = random(g).0;
         let op = Unfold { kernel: shape.kernel, options: shape.options };
         vec![Sample::new(op, [g.normal(shape.x())])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Unfold>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = Unfold { kernel: [3, 3], options: Conv2dOptions::default() };
         vec![
             ErrorCase::new(
@@ -147,13 +147,13 @@ impl Op for Fold {
         image_only(along, 0)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Fold>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let shape = random(g);
         let op = Fold { size: shape.0.input, kernel: shape.0.kernel, options: shape.0.options };
         vec![Sample::new(op, [g.normal(shape.columns())])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Fold>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = Fold { size: [3, 3], kernel: [2, 2], options: Conv2dOptions::default() };
         vec![
             ErrorCase::new(

@@ -62,13 +62,13 @@ impl Op for Conv2dWeightGrad {
         products(inputs[1], outputs[0])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Conv2dWeightGrad>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let shape = random_shape(g);
         let op = Conv2dWeightGrad { kernel: shape.kernel, options: shape.options };
         vec![Sample::new(op, [g.normal(shape.x()), g.normal(shape.y())])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Conv2dWeightGrad>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = Conv2dWeightGrad { kernel: [3, 3], options: Conv2dOptions::default() };
         let grouped = Conv2dWeightGrad { options: Conv2dOptions { groups: 2, ..op.options }, ..op };
         vec![

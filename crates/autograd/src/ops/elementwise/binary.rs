@@ -59,7 +59,7 @@ macro_rules! pairs {
                     $reference
                 }
 
-                fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
+                fn samples(g: &mut Gen) -> Vec<Sample> {
                     let (a, b) = g.broadcast_pair();
                     let (in_a, in_b): (Range<f32>, Range<f32>) = ($a_range, $b_range);
                     vec![Sample::new($Op, [g.values(a, in_a.start, in_a.end), g.values(b, in_b.start, in_b.end)])]

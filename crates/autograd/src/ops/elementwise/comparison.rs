@@ -96,7 +96,7 @@ macro_rules! steps {
                     $reference
                 }
 
-                fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
+                fn samples(g: &mut Gen) -> Vec<Sample> {
                     let shape = g.shape();
                     vec![Sample::new($Op, [g.nonzero(shape, 0.1)])]
                 }
@@ -125,7 +125,7 @@ macro_rules! steps {
                     if branches.test($holds) { 1.0 } else { 0.0 }
                 }
 
-                fn samples(g: &mut Gen) -> Vec<Sample<$PairOp>> {
+                fn samples(g: &mut Gen) -> Vec<Sample> {
                     let (a, b) = g.broadcast_pair();
                     vec![Sample::new($PairOp, [g.tied(a), g.tied(b)])]
                 }

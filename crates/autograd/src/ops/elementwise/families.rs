@@ -36,7 +36,7 @@ macro_rules! orders {
                 $function(self.order, x[0])
             }
 
-            fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
+            fn samples(g: &mut Gen) -> Vec<Sample> {
                 let (shape, range): (_, Range<f32>) = (g.shape(), $samples);
                 let op = $Op { order: g.between(0, 2) as u32 };
                 vec![Sample::new(op, [g.values(shape, range.start, range.end)])]

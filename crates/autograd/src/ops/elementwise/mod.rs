@@ -107,7 +107,7 @@ macro_rules! unary {
                     $reference
                 }
 
-                fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
+                fn samples(g: &mut Gen) -> Vec<Sample> {
                     let shape = g.shape();
                     let range: Range<f32> = $samples;
                     let x = g.values(shape, range.start, range.end);

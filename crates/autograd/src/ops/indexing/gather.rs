@@ -125,12 +125,12 @@ impl Op for Gather {
         along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Gather>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (shape, axis, indices) = sample(g);
         vec![Sample::new(Gather { axis, indices }, [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Gather>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = |indices| Gather { axis: 1, indices };
         vec![
             ErrorCase::new(
@@ -201,14 +201,14 @@ impl Op for ScatterAdd {
         }
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<ScatterAdd>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (shape, axis, indices) = sample(g);
         let source = g.normal(indices.shape());
         let op = ScatterAdd { axis, indices, shape: Shape::new(&shape) };
         vec![Sample::new(op.clone(), [source.clone()]), Sample::new(op, [source, g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<ScatterAdd>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = |indices: Indices| ScatterAdd { axis: 0, indices, shape: [3].into() };
         vec![
             ErrorCase::new(op([0, 3].into()), &[&[2]], "scatter_add: index 3 is out of range for axis 0"),

@@ -109,14 +109,14 @@ impl Op for IndexSelect {
         beside(along, axis, 1, self.indices.shape().rank())
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<IndexSelect>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let rank = g.between(1, 3);
         let (shape, axis) = (g.shape_of_rank(rank), g.axis(rank));
         let indices = g.indices_into(shape[axis.rem_euclid(rank as isize) as usize]);
         vec![Sample::new(IndexSelect { axis, indices }, [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<IndexSelect>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = |axis, indices: [i32; 1]| IndexSelect { axis, indices: indices.into() };
         vec![
             ErrorCase::new(
@@ -186,7 +186,7 @@ impl Op for IndexAdd {
         }
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<IndexAdd>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let rank = g.between(1, 3);
         let (shape, axis) = (g.shape_of_rank(rank), g.between(0, rank - 1));
         let indices = g.indices_into(shape[axis]);
@@ -195,7 +195,7 @@ impl Op for IndexAdd {
         vec![Sample::new(op.clone(), [source.clone()]), Sample::new(op, [source, g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<IndexAdd>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = |indices| IndexAdd { axis: 0, indices, shape: [4, 3].into() };
         vec![
             ErrorCase::new(op([0, 4].into()), &[&[2, 3]], "index_add: index 4 is out of range for axis 0"),

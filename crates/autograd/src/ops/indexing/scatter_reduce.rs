@@ -198,7 +198,7 @@ impl Op for ScatterExtremum {
         vec![Array::new(y, shape)]
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<ScatterExtremum>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (shape, axis, indices) = gather::sample(g);
         let (largest, include_self) = (g.between(0, 1) == 0, g.between(0, 1) == 0);
         let op = ScatterExtremum { axis, indices: indices.clone(), largest, include_self };
@@ -207,7 +207,7 @@ impl Op for ScatterExtremum {
         vec![Sample::new(op.clone(), apart), Sample::new(op, tied)]
     }
 
-    fn error_cases() -> Vec<ErrorCase<ScatterExtremum>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = |indices| ScatterExtremum { axis: 0, indices, largest: true, include_self: true };
         vec![
             ErrorCase::new(

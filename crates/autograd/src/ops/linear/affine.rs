@@ -47,7 +47,7 @@ impl Op for Linear {
     }
 
     /// More rows; the weight must be one.
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Linear>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         if batch.is_batched[1..].contains(&true) { None } else { batch.with(Linear) }
     }
 
@@ -92,7 +92,7 @@ impl Op for Linear {
         }
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Linear>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (features, out) = (g.length(), g.length());
         let leading: Vec<usize> = g.shape().into_iter().take(3).map(|n| n.min(4)).collect();
         let x = g.normal([&leading[..], &[features]].concat());
@@ -101,7 +101,7 @@ impl Op for Linear {
         vec![Sample::new(Linear, [x.clone(), w.clone()]), Sample::new(Linear, [x, w, b])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Linear>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![
             ErrorCase::new(
                 Linear,

@@ -117,7 +117,7 @@ impl Op for CosineSimilarity {
             .filter(|window| along.output[window.axis] == along.shape()[along.axis])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<CosineSimilarity>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let rank = g.between(1, 3);
         let (axis, n) = (g.between(0, rank - 1), g.positive_length());
         let mut shape = g.shape_of_rank(rank);
@@ -129,7 +129,7 @@ impl Op for CosineSimilarity {
         vec![Sample::new(op, [g.nonzero(shape, 0.3), g.nonzero(other, 0.3)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<CosineSimilarity>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = CosineSimilarity { axis: 1 };
         vec![
             ErrorCase::new(

@@ -38,13 +38,13 @@ impl Op for MatMul {
     }
 
     /// Rows of one matrix, where only the left has the batch.
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<MatMul>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         let [a, b] = *batch.shapes else { unreachable!("two factors") };
         if batch.is_batched[1] || b.len() > 2 {
             return batch.aligned(MatMul, 0);
         }
         let [rows, k] = [a[..a.len() - 1].iter().product::<usize>(), a[a.len() - 1]];
-        Some(InBatch { op: MatMul, inputs: vec![[batch.size * rows, k].into(), Shape::new(b)] })
+        Some(InBatch::new(MatMul, vec![[batch.size * rows, k].into(), Shape::new(b)]))
     }
 
     fn reference(&self, inputs: &[&Array], _: &mut Branches<'_>) -> Vec<Array> {
@@ -89,7 +89,7 @@ impl Op for MatMul {
         along.same_but(&[if along.input == 0 { rank - 1 } else { rank - 2 }])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<MatMul>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (m, k, n) = (g.length(), g.length(), g.length());
         let (a, b) = g.broadcast_pair();
         // Matrices and up to two small batch axes.
@@ -102,7 +102,7 @@ impl Op for MatMul {
         ]
     }
 
-    fn error_cases() -> Vec<ErrorCase<MatMul>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![
             ErrorCase::new(MatMul, &[&[2, 3], &[4, 5]], "matmul: inner dimensions differ: [2, 3] · [4, 5]"),
             ErrorCase::new(

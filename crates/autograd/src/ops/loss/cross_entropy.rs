@@ -230,7 +230,7 @@ impl Op for CrossEntropy {
         if self.options.reduction == Reduction::None { along.reduced(&[1], false) } else { None }
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<CrossEntropy>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (n, classes) = (g.positive_length(), g.positive_length());
         let inner: Vec<usize> = g.shape().into_iter().take(2).map(|n| n.clamp(1, 3)).collect();
         let plain = CrossEntropy { labels: g.indices([n], classes), options: CrossEntropyOptions::default() };
@@ -251,7 +251,7 @@ impl Op for CrossEntropy {
         vec![Sample::new(plain, [g.normal([n, classes])]), Sample::new(varied, [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<CrossEntropy>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = |labels: Indices| CrossEntropy { labels, options: CrossEntropyOptions::default() };
         let with = |options| CrossEntropy { labels: [0].into(), options };
         vec![

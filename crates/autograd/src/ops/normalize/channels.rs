@@ -164,13 +164,13 @@ impl Op for BatchNorm {
         (along.axis == channels).then(|| Window::same(along.output.len().min(2) - 1))
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<BatchNorm>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (images, channels) = (g.between(1, 4), g.between(0, 3));
         let (inputs, eps) = random(g, images, channels);
         vec![Sample::new(BatchNorm { eps }, inputs)]
     }
 
-    fn error_cases() -> Vec<ErrorCase<BatchNorm>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = BatchNorm { eps: 1e-5 };
         vec![
             ErrorCase::new(op, &[&[4]], "batch_norm: the input has shape [4], not [images, channels, ..]"),
@@ -266,13 +266,13 @@ impl Op for GroupNorm {
         (along.axis == 0).then(|| Window::same(if along.input == 0 { 0 } else { 1 }))
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<GroupNorm>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (images, groups, each) = (g.between(0, 2), g.between(1, 3), g.between(0, 3));
         let (inputs, eps) = random(g, images, groups * each);
         vec![Sample::new(GroupNorm { groups, eps }, inputs)]
     }
 
-    fn error_cases() -> Vec<ErrorCase<GroupNorm>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = |groups| GroupNorm { groups, eps: 1e-5 };
         vec![
             ErrorCase::new(op(2), &[&[4]], "group_norm: the input has shape [4], not [images, channels, ..]"),

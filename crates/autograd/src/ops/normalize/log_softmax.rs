@@ -49,13 +49,13 @@ impl Op for LogSoftmax {
         along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<LogSoftmax>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let rank = g.between(1, 4);
         let (shape, axis) = (g.shape_of_rank(rank), g.axis(rank));
         vec![Sample::new(LogSoftmax { axis }, [g.normal(shape) * 2.0])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<LogSoftmax>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let message = "log_softmax: axis 2 is out of range for shape [2, 3]";
         vec![ErrorCase::new(LogSoftmax { axis: 2 }, &[&[2, 3]], message)]
     }

@@ -105,7 +105,7 @@ impl<const CENTERED: bool> Op for NormalizedRows<CENTERED> {
         }
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Self>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (outer, inner) = (g.between(0, 2), g.between(1, 2));
         let outer: Vec<usize> = g.shape_of_rank(outer).into_iter().map(|n| n.min(5)).collect();
         let row = g.shape_of_rank(inner);
@@ -113,13 +113,14 @@ impl<const CENTERED: bool> Op for NormalizedRows<CENTERED> {
         // Weight and bias, the weight, or neither.
         (0..g.between(0, if CENTERED { 2 } else { 1 })).for_each(|_| inputs.push(g.normal(&row)));
         // An eps that keeps its gradients from cancelling.
-        let op = NormalizedRows { normalized_shape: Shape::new(&row), eps: [0.1, 1.0][g.between(0, 1)] };
+        let op: Self =
+            NormalizedRows { normalized_shape: Shape::new(&row), eps: [0.1, 1.0][g.between(0, 1)] };
         vec![Sample::new(op, inputs)]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Self>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let case = |row: &[usize], inputs: &[&[usize]], message: &str| {
-            let op = NormalizedRows { normalized_shape: row.into(), eps: 1e-5 };
+            let op: Self = NormalizedRows { normalized_shape: row.into(), eps: 1e-5 };
             ErrorCase::new(op, inputs, format!("{}: {message}", Self::NAME))
         };
         vec![

@@ -53,13 +53,13 @@ impl Op for Softmax {
         along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Softmax>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let rank = g.between(1, 4);
         let (shape, axis) = (g.shape_of_rank(rank), g.axis(rank));
         vec![Sample::new(Softmax { axis }, [g.normal(shape) * 2.0])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Softmax>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let softmax = |axis| Softmax { axis };
         vec![
             ErrorCase::new(softmax(2), &[&[2, 3]], "softmax: axis 2 is out of range for shape [2, 3]"),

@@ -83,13 +83,13 @@ impl Op for AvgPool2d {
         Some(pooled(&self.windows, along))
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<AvgPool2d>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (windows, shape) = random_windows(g);
         let op = AvgPool2d { windows: random_divisor(windows, g) };
         vec![Sample::new(op, [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<AvgPool2d>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = |options| AvgPool2d { windows: Pool::Sliding(options) };
         let sliding = |kernel: [usize; 2]| {
             let moving = PoolOptions { stride: [1, 1], padding: [1, 0], ..PoolOptions::new(kernel) };
@@ -159,14 +159,14 @@ impl Op for AvgPool2dGrad {
         along.same_but(&[2, 3])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<AvgPool2dGrad>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (windows, shape) = random_windows(g);
         let pool = AvgPool2d { windows: random_divisor(windows, g) };
         let pooled = windows.shape("avg_pool2d", &shape).or_fail().y();
         vec![Sample::new(AvgPool2dGrad { pool, size: [shape[2], shape[3]] }, [g.normal(pooled)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<AvgPool2dGrad>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let windows = Pool::Adaptive { output: [2, 2] };
         let op = AvgPool2dGrad { pool: AvgPool2d { windows }, size: [4, 4] };
         vec![

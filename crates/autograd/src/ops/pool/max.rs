@@ -73,7 +73,7 @@ impl Op for MaxPool2d {
         Some(pooled(&self.windows, along))
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<MaxPool2d>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let ((first, apart), (second, tied)) = (random_windows(g), random_windows(g));
         vec![
             Sample::new(MaxPool2d { windows: first }, [g.normal(apart)]),
@@ -81,7 +81,7 @@ impl Op for MaxPool2d {
         ]
     }
 
-    fn error_cases() -> Vec<ErrorCase<MaxPool2d>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = |options| MaxPool2d { windows: Pool::Sliding(options) };
         let sliding = |kernel: usize, stride: usize, padding: usize, dilation: usize| {
             let (stride, padding, dilation) = ([stride; 2], [padding; 2], [dilation; 2]);

@@ -71,13 +71,13 @@ impl Op for PlaneGather {
         along.same_but(&[2, 3])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<PlaneGather>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (indices, size) = random_indices(g);
         let shape = [indices.shape()[0], indices.shape()[1], size[0], size[1]];
         vec![Sample::new(PlaneGather { indices }, [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<PlaneGather>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = PlaneGather { indices: Indices::new([0, 1], [1, 2, 1, 1]) };
         vec![
             ErrorCase::new(
@@ -127,13 +127,13 @@ impl Op for PlaneScatter {
         along.same_but(&[2, 3])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<PlaneScatter>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (indices, size) = random_indices(g);
         let x = g.normal(indices.shape());
         vec![Sample::new(PlaneScatter { indices, size }, [x])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<PlaneScatter>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = PlaneScatter { indices: Indices::new([0, 1], [1, 2, 1, 1]), size: [2, 2] };
         vec![ErrorCase::new(
             op,

@@ -366,7 +366,7 @@ impl Op for Recurrence {
         (!is_weight && Some(along.axis) == examples).then(|| Window::same(along.output.len() - 2))
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Recurrence>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let cell = [Cell::Tanh, Cell::Relu, Cell::Lstm, Cell::Gru][g.between(0, 3)];
         let (steps, n, hidden) = (g.between(1, 4), g.length().min(3), g.positive_length().min(5));
         let width = cell.gates() * hidden;
@@ -385,7 +385,7 @@ impl Op for Recurrence {
         vec![Sample::new(Recurrence { cell, reverse: g.between(0, 1) == 1, lengths, projected }, inputs)]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Recurrence>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let case =
             |cell, shapes: &[&[usize]], message| ErrorCase::new(Recurrence::new(cell), shapes, message);
         let padded = |lengths: &[usize], message| {

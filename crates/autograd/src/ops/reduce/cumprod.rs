@@ -47,7 +47,7 @@ impl Op for CumProd {
         });
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<CumProd>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         batch.with(CumProd { axis: behind_batch(self.axis) })
     }
 
@@ -66,7 +66,7 @@ impl Op for CumProd {
         along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<CumProd>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let rank = g.between(1, 4);
         let (shape, axis) = (g.shape_of_rank(rank), g.axis(rank));
         // Some of the second one's are 0.
@@ -76,7 +76,7 @@ impl Op for CumProd {
         ]
     }
 
-    fn error_cases() -> Vec<ErrorCase<CumProd>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![over::no_such_axis(CumProd { axis: 2 })]
     }
 }

@@ -45,13 +45,13 @@ impl Op for CumSum {
         along.same_but(&[resolve_axis(Self::NAME, self.axis, along.shape()).or_fail()])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<CumSum>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let rank = g.between(1, 4);
         let (shape, axis) = (g.shape_of_rank(rank), g.axis(rank));
         vec![Sample::new(CumSum { axis }, [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<CumSum>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![over::no_such_axis(CumSum { axis: 2 })]
     }
 }

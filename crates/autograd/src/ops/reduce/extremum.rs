@@ -68,13 +68,13 @@ macro_rules! extremum {
                 over::window::<Self>(&self.axes, self.keepdims, along)
             }
 
-            fn samples(g: &mut Gen) -> Vec<Sample<$Op>> {
+            fn samples(g: &mut Gen) -> Vec<Sample> {
                 let (shape, axes) = over::random(g, $name);
                 let op = $Op { axes, keepdims: g.between(0, 1) == 0 };
                 vec![Sample::new(op.clone(), [g.normal(&shape)]), Sample::new(op, [g.tied(shape)])]
             }
 
-            fn error_cases() -> Vec<ErrorCase<$Op>> {
+            fn error_cases() -> Vec<ErrorCase> {
                 let op = $Op { axes: 2.into(), keepdims: false };
                 vec![over::no_such_axis(op)]
             }

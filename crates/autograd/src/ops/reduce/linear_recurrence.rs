@@ -58,7 +58,7 @@ impl Op for LinearRecurrence {
     }
 
     /// Where both have the batch: the coefficients are as many as the terms.
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<LinearRecurrence>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         if batch.is_batched.contains(&false) {
             return None;
         }
@@ -90,13 +90,13 @@ impl Op for LinearRecurrence {
         along.same_but(&[shape::linear_recurrence(a, b, self.axis).or_fail()])
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<LinearRecurrence>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let rank = g.between(1, 4);
         let (shape, axis) = (g.shape_of_rank(rank), g.axis(rank));
         vec![Sample::new(LinearRecurrence { axis }, [g.normal(&shape), g.normal(&shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<LinearRecurrence>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let along = |axis| LinearRecurrence { axis };
         vec![
             ErrorCase::new(

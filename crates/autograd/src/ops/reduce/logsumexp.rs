@@ -59,7 +59,7 @@ impl Op for LogSumExp {
         over::window::<Self>(&self.axes, self.keepdims, along)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<LogSumExp>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let shape = g.shape();
         let axes = g.some_axes(shape.len());
         let op = LogSumExp { axes, keepdims: g.between(0, 1) == 0 };
@@ -69,7 +69,7 @@ impl Op for LogSumExp {
         if infinite { vec![] } else { vec![Sample::new(op, [x])] }
     }
 
-    fn error_cases() -> Vec<ErrorCase<LogSumExp>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = LogSumExp { axes: 2.into(), keepdims: false };
         vec![over::no_such_axis(op)]
     }

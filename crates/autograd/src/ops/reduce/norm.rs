@@ -102,14 +102,14 @@ impl Op for VectorNorm {
         over::window::<Self>(&self.axes, self.keepdims, along)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<VectorNorm>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (shape, axes) = over::random(g, "vector_norm");
         let p = [2.0, 2.0, 1.5, 3.0, 4.5, 0.5, -1.0][g.between(0, 6)];
         let op = VectorNorm { p, axes, keepdims: g.between(0, 1) == 0 };
         vec![Sample::new(op, [g.nonzero(shape, 0.3)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<VectorNorm>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = VectorNorm { p: 2.0, axes: 2.into(), keepdims: false };
         vec![over::no_such_axis(op)]
     }

@@ -44,7 +44,7 @@ pub(in crate::ops) fn same_shape_along<O: Op>(
 }
 
 /// The error case of an operation over axis 2.
-pub(super) fn no_such_axis<O: Op>(op: O) -> ErrorCase<O> {
+pub(super) fn no_such_axis<O: Op>(op: O) -> ErrorCase {
     ErrorCase::new(op, &[&[2, 3]], format!("{}: axis 2 is out of range for shape [2, 3]", O::NAME))
 }
 

@@ -37,7 +37,7 @@ impl Op for Sum {
         cx.add(0, || g.reshape(reduced(&shape, &axes, true)).broadcast_to(&shape));
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Sum>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         let axes = self.axes.resolve(Self::NAME, batch.shapes[0]).ok()?;
         let axes: Vec<isize> = axes.iter().map(|&axis| 1 + axis as isize).collect();
         batch.with(Sum { axes: axes.into(), keepdims: self.keepdims })
@@ -73,13 +73,13 @@ impl Op for Sum {
         over::window::<Self>(&self.axes, self.keepdims, along)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Sum>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let shape = g.shape();
         let axes = g.some_axes(shape.len());
         vec![Sample::new(Sum { axes, keepdims: g.between(0, 1) == 0 }, [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Sum>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let sum = |axes: [isize; 2]| Sum { axes: axes.into(), keepdims: false };
         vec![
             ErrorCase::new(sum([0, 2]), &[&[2, 3]], "sum: axis 2 is out of range for shape [2, 3]"),

@@ -104,12 +104,12 @@ impl Op for Variance {
         over::window::<Self>(&self.axes, self.keepdims, along)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Variance>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (axes, correction, keepdims, x) = random(g, "var");
         vec![Sample::new(Variance { axes, correction, keepdims }, [x])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Variance>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = Variance { axes: 2.into(), correction: 1, keepdims: false };
         vec![over::no_such_axis(op)]
     }
@@ -174,7 +174,7 @@ impl Op for StandardDeviation {
         over::window::<Self>(&self.axes, self.keepdims, along)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<StandardDeviation>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (axes, correction, keepdims, x) = random(g, "std");
         // A single element has no slope.
         let groups = x.std_axes(axes.clone(), 0, false);
@@ -182,7 +182,7 @@ impl Op for StandardDeviation {
         if groups.iter().all(|y| y > 0.0) { vec![Sample::new(op, [x])] } else { vec![] }
     }
 
-    fn error_cases() -> Vec<ErrorCase<StandardDeviation>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let op = StandardDeviation { axes: 2.into(), correction: 1, keepdims: false };
         vec![over::no_such_axis(op)]
     }

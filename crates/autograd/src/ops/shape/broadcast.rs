@@ -56,7 +56,7 @@ impl Op for BroadcastTo {
         cx.add(0, || g.sum_to(x.shape()));
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<BroadcastTo>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         batch.aligned(BroadcastTo(batch.before(&self.0)), self.0.rank())
     }
 
@@ -73,12 +73,12 @@ impl Op for BroadcastTo {
         along.same()
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<BroadcastTo>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (small, large) = sample(g);
         vec![Sample::new(BroadcastTo(Shape::new(&large)), [g.normal(small)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<BroadcastTo>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![
             ErrorCase::new(
                 BroadcastTo([2, 3].into()),
@@ -116,7 +116,7 @@ impl Op for SumTo {
         cx.add(0, || g.broadcast_to(x.shape()));
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<SumTo>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         let filled = [&vec![1; batch.shapes[0].len() - self.0.rank()], &self.0[..]].concat();
         batch.with(SumTo(batch.before(&filled)))
     }
@@ -143,12 +143,12 @@ impl Op for SumTo {
         along.same()
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<SumTo>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let (small, large) = sample(g);
         vec![Sample::new(SumTo(Shape::new(&small)), [g.normal(large)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<SumTo>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![ErrorCase::new(SumTo([2].into()), &[&[2, 3]], "sum_to: shape [2] does not broadcast to [2, 3]")]
     }
 }

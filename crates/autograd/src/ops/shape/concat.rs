@@ -51,7 +51,7 @@ impl Op for Concat {
         }
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Concat>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         if batch.is_batched.contains(&false) {
             None
         } else {
@@ -85,7 +85,7 @@ impl Op for Concat {
         Some(Window { first, ..Window::same(along.axis) })
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Concat>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let rank = g.between(1, 4);
         let (shape, axis) = (g.shape_of_rank(rank), g.axis(rank));
         let position = axis.rem_euclid(rank as isize) as usize;
@@ -97,7 +97,7 @@ impl Op for Concat {
         vec![Sample::new(Concat { axis }, parts)]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Concat>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let concat = |axis| Concat { axis };
         vec![
             ErrorCase::new(

@@ -80,7 +80,7 @@ impl Op for Parts {
         Some(Window { first, ..Window::same(along.axis) })
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Parts>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let rank = g.between(1, 4);
         let (shape, axis, count) = (g.shape_of_rank(rank), g.axis(rank), g.between(1, 4));
         let position = axis.rem_euclid(rank as isize) as usize;
@@ -88,7 +88,7 @@ impl Op for Parts {
         vec![Sample::new(Parts { axis, count }, [g.normal(whole)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Parts>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let parts = |axis, count| Parts { axis, count };
         vec![
             ErrorCase::new(parts(-1, 2), &[&[4, 3]], "parts: axis 1 of shape [4, 3] has not 2 equal parts"),

@@ -40,7 +40,7 @@ impl Op for Permute {
         cx.add(0, || g.permute(back));
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Permute>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         let behind = self.0.iter().map(|axis| 1 + axis.rem_euclid(self.0.len() as isize));
         batch.with(Permute([0].into_iter().chain(behind).collect()))
     }
@@ -85,7 +85,7 @@ impl Op for Permute {
         axes.iter().position(|&axis| axis == along.axis).map(Window::same)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Permute>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let shape = g.shape();
         let mut axes: Vec<isize> = (0..shape.len() as isize).collect();
         g.rng().shuffle(&mut axes);
@@ -95,7 +95,7 @@ impl Op for Permute {
         vec![Sample::new(Permute(axes), [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Permute>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![
             ErrorCase::new(Permute(vec![0, 0]), &[&[2, 3]], "permute: axis 0 of shape [2, 3] is named twice"),
             ErrorCase::new(

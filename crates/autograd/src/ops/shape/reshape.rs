@@ -30,7 +30,7 @@ impl Op for Reshape {
         cx.add(0, || g.reshape(x.shape()));
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Reshape>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         let shape = resolve_reshape(batch.shapes[0], &self.0).ok()?;
         batch.with(Reshape(batch.before(&shape)))
     }
@@ -58,7 +58,7 @@ impl Op for Reshape {
         (0..y.len()).find(stays).map(Window::same)
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Reshape>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let from = g.shape();
         // The factors in another order, neighbours merged now and then, a size of 1 put in.
         let mut to = from.clone();
@@ -74,7 +74,7 @@ impl Op for Reshape {
         vec![Sample::new(Reshape(Shape::new(&to)), [g.normal(from)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Reshape>> {
+    fn error_cases() -> Vec<ErrorCase> {
         vec![ErrorCase::new(Reshape([4, 2].into()), &[&[2, 3]], "reshape: [2, 3] has 6 elements")]
     }
 }

@@ -72,7 +72,7 @@ impl Op for SliceAxis {
         cx.add(0, || V::apply(Unslice { axis: self.axis, slice: self.slice, size }, &[&g]));
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<SliceAxis>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         batch.with(SliceAxis { axis: behind_batch(self.axis), ..*self })
     }
 
@@ -98,7 +98,7 @@ impl Op for SliceAxis {
         Some(if along.axis == axis { Window { first, stride, ..same } } else { same })
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<SliceAxis>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let rank = g.between(1, 4);
         let shape = g.shape_of_rank(rank);
         let axis = g.axis(rank);
@@ -106,7 +106,7 @@ impl Op for SliceAxis {
         vec![Sample::new(SliceAxis { axis, slice }, [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<SliceAxis>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let slice = |axis, slice| SliceAxis { axis, slice };
         vec![
             ErrorCase::new(
@@ -142,7 +142,7 @@ impl Op for Unslice {
         cx.add(0, || g.slice(self.axis, self.slice));
     }
 
-    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch<Unslice>> {
+    fn batched(&self, batch: &Batch<'_>) -> Option<InBatch> {
         batch.with(Unslice { axis: behind_batch(self.axis), ..*self })
     }
 
@@ -177,7 +177,7 @@ impl Op for Unslice {
         })
     }
 
-    fn samples(g: &mut Gen) -> Vec<Sample<Unslice>> {
+    fn samples(g: &mut Gen) -> Vec<Sample> {
         let rank = g.between(1, 4);
         let mut shape = g.shape_of_rank(rank);
         let axis = g.axis(rank);
@@ -188,7 +188,7 @@ impl Op for Unslice {
         vec![Sample::new(Unslice { axis, slice, size }, [g.normal(shape)])]
     }
 
-    fn error_cases() -> Vec<ErrorCase<Unslice>> {
+    fn error_cases() -> Vec<ErrorCase> {
         let unslice = |slice, size| Unslice { axis: 0, slice, size };
         vec![
             ErrorCase::new(unslice((..2).into(), 5), &[&[3]], "unslice: axis 0 of shape [3] has 3 elements"),

@@ -344,13 +344,8 @@ struct Strip<'a> {
 
 impl Group for Strip<'_> {
     #[inline(always)]
-    fn fold<F: Fold, S: Simd>(&self, simd: S, _: F, shift: &[f32], out: &mut [f32]) {
-        let rows = 0..self.count / self.run;
-        if rows.len() <= LEAF_ROWS {
-            self.leaf::<F, S>(simd, rows, shift, out);
-        } else {
-            self.tree::<F>(shift, out);
-        }
+    fn fold<F: Fold, S: Simd>(&self, _: S, _: F, shift: &[f32], out: &mut [f32]) {
+        self.tree::<F>(shift, out); // whose leaves are kernels of their own: inlined here, all folds would be one function
     }
 
     #[inline(always)]
@@ -395,33 +390,6 @@ impl Strip<'_> {
         self.branch::<F>(middle..rows.end, shift, other);
         out.iter_mut().zip(other).for_each(|(a, b)| *a = F::join(*a, *b));
     }
-
-    /// The fold of at most [`LEAF_ROWS`] rows.
-    #[inline(always)]
-    fn leaf<F: Fold, S: Simd>(self, simd: S, rows: Range<usize>, shift: &[f32], out: &mut [f32]) {
-        let mut starts = [0; LEAF_ROWS];
-        let starts = &mut starts[..rows.len()];
-        for (start, at) in starts.iter_mut().zip(Positions::from(self.rows, self.at, rows.start)) {
-            *start = at;
-        }
-        out.fill(F::IDENTITY);
-        if self.run > 1 {
-            for &start in starts.iter() {
-                for j in 0..out.len() {
-                    let at = start.wrapping_add_signed(self.stride * j as isize);
-                    out[j] = F::join(out[j], fold_run::<F, S>(simd, &self.data[at..at + self.run], shift[j]));
-                }
-            }
-        } else if self.stride == 1 {
-            join_rows::<F, S>(simd, self.data, starts, shift, out);
-        } else {
-            let mut block = PER_GROUP;
-            for &at in starts.iter() {
-                gather(self.data, at, self.stride, &mut block[..out.len()]);
-                join_rows::<F, S>(simd, &block, &[0], shift, out);
-            }
-        }
-    }
 }
 
 /// At most [`LEAF_ROWS`] rows of a strip.
@@ -438,6 +406,28 @@ impl<F: Fold> Kernel for LeafRows<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        self.strip.leaf::<F, S>(simd, self.rows, self.shift, self.out);
+        let LeafRows { strip: Strip { data, rows: axes, run, at, stride, .. }, rows, shift, out, .. } = self;
+        let mut starts = [0; LEAF_ROWS];
+        let starts = &mut starts[..rows.len()];
+        for (start, at) in starts.iter_mut().zip(Positions::from(axes, at, rows.start)) {
+            *start = at;
+        }
+        out.fill(F::IDENTITY);
+        if run > 1 {
+            for &start in starts.iter() {
+                for j in 0..out.len() {
+                    let at = start.wrapping_add_signed(stride * j as isize);
+                    out[j] = F::join(out[j], fold_run::<F, S>(simd, &data[at..at + run], shift[j]));
+                }
+            }
+        } else if stride == 1 {
+            join_rows::<F, S>(simd, data, starts, shift, out);
+        } else {
+            let mut block = PER_GROUP;
+            for &at in starts.iter() {
+                gather(data, at, stride, &mut block[..out.len()]);
+                join_rows::<F, S>(simd, &block, &[0], shift, out);
+            }
+        }
     }
 }
