@@ -188,7 +188,7 @@ fn half_declared_operations_are_noticed() {
     let violation = check::laws(&Spec::of::<HalfDeclared<'r'>>(), 1, 3).unwrap_err();
     assert!(violation.detail.contains("1 outputs, 0 references"), "{violation}");
     let violation = check::laws(&Spec::of::<HalfDeclared<'o'>>(), 1, 3).unwrap_err();
-    assert_eq!(violation.detail, "a sample of half is one of neg");
+    assert_eq!(violation.detail, "Neg is given with half");
     let violation = check::laws(&Spec::of::<HalfDeclared<'w'>>(), 1, 3).unwrap_err();
     assert_eq!(violation.law, "an output depends on nothing outside its windows");
 }

@@ -1,7 +1,7 @@
 //! An operation as an entry of a list: its declaration with the type forgotten.
 
 use super::{
-    Op,
+    Op, Step,
     examples::{ErrorCase, Gen, Sample},
 };
 use gradus_tensor::Shape;
@@ -16,12 +16,20 @@ pub struct Spec {
     pub formula: &'static str,
     pub(crate) samples: fn(&mut Gen) -> Vec<Sample>,
     pub(crate) error_cases: fn() -> Vec<ErrorCase>,
+    /// Whether a step is of this operation, which samples and error cases no longer say by their type.
+    pub(crate) is_own: fn(&dyn Step) -> bool,
 }
 
 impl Spec {
     /// The entry of an operation.
     pub const fn of<O: Op>() -> Spec {
-        Spec { name: O::NAME, formula: O::FORMULA, samples: O::samples, error_cases: O::error_cases }
+        Spec {
+            name: O::NAME,
+            formula: O::FORMULA,
+            samples: O::samples,
+            error_cases: O::error_cases,
+            is_own: |step| step.op().is::<O>(),
+        }
     }
 
     /// What the shape rule says to each of its error cases.

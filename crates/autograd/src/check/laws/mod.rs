@@ -49,7 +49,7 @@ pub(super) type Outcome = Result<(), (&'static str, String)>;
 
 /// Holds an operation to the laws, on the samples of one seed. Sizes run from 0, the smallest shapes, to 5.
 ///
-/// - The samples are of the operation itself.
+/// - Samples and error cases are of the operation itself.
 /// - The shape rule gives the shapes of the outputs, and refuses the error cases with their messages.
 /// - The outputs equal the f64 reference within the stated precision, for any layout of the inputs.
 /// - The update of the reference, where there is one, equals the reference of the changed inputs.
@@ -67,7 +67,19 @@ pub(super) type Outcome = Result<(), (&'static str, String)>;
 /// The first law that is broken.
 pub fn laws(spec: &Spec, seed: u64, size: usize) -> Result<(), Violation> {
     let mut g = Gen::new(seed, size);
-    for case in (spec.error_cases)() {
+    let samples = (spec.samples)(&mut g);
+    let cases = (spec.error_cases)();
+    for step in samples.iter().map(|sample| &sample.step).chain(cases.iter().map(|case| &case.step)) {
+        if !(spec.is_own)(&**step) {
+            let detail = format!("{} is given with {}", step.describe(), spec.name);
+            return Err(Violation {
+                op: step.describe(),
+                law: "samples and error cases are of the operation itself",
+                detail,
+            });
+        }
+    }
+    for case in cases {
         let shapes: Vec<&[usize]> = case.shapes.iter().map(|s| &s[..]).collect();
         let said = match case.step.infer(&shapes) {
             Ok(shapes) => format!("accepted, with shapes {:?}", shapes.0),
@@ -78,11 +90,7 @@ pub fn laws(spec: &Spec, seed: u64, size: usize) -> Result<(), Violation> {
         let op = case.step.describe();
         return Err(Violation { op, law: "bad shapes are refused with their message", detail });
     }
-    for sample in (spec.samples)(&mut g) {
-        if sample.step.name() != spec.name {
-            let detail = format!("a sample of {} is one of {}", spec.name, sample.step.name());
-            return Err(Violation::of(&sample, ("samples are of the operation itself", detail)));
-        }
+    for sample in samples {
         laws_of_sample(&sample, &mut g).map_err(|broken| Violation::of(&sample, broken))?;
     }
     Ok(())
