@@ -26,10 +26,9 @@ use std::{
 
 /// What the thread is to do.
 pub(crate) enum Job {
-    /// The words to send, and how many of them go to each rank.
-    Exchange(Vec<u32>, Vec<usize>),
-    /// The words to send, and how many come from each rank.
-    Gather(Vec<u32>, Vec<usize>),
+    /// Words to send, how many of them go to each rank and where those begin; how many come from each rank, and the place for
+    /// them.
+    Exchange { words: Vec<u32>, counts: Vec<usize>, begins: Vec<usize>, come: Vec<usize>, place: Vec<u32> },
     /// MPI's own sum, to measure by, and the place for it.
     Reduce(Vec<f32>, Vec<f32>),
 }
@@ -40,8 +39,8 @@ pub(crate) enum Answer {
     Begun { rank: usize, size: usize, host: String },
     /// MPI cannot be used.
     Unusable(String),
-    /// What a job gave.
-    Words(Vec<u32>),
+    /// What a job gave, and what it was given.
+    Words(Vec<u32>, Vec<u32>),
     /// What [`Job::Reduce`] gave, and what it was given.
     Sums(Vec<f32>, Vec<f32>),
     /// MPI has ended as it should, on all ranks.
@@ -69,9 +68,8 @@ pub(crate) fn start(
         let (rank, size) = (world.rank() as usize, world.size() as usize);
         let host = processor_name().unwrap_or_default();
         let _ = answers.send(Answer::Begun { rank, size, host });
-        let mut spare = Vec::new();
         for job in jobs {
-            if answers.send(run(&world, job, &mut spare, &computing)).is_err() {
+            if answers.send(run(&world, job, &computing)).is_err() {
                 break;
             }
         }
@@ -80,37 +78,26 @@ pub(crate) fn start(
     })
 }
 
-/// Does a job. The words of the last one are the place for the next one's.
-fn run(world: &SimpleCommunicator, job: Job, spare: &mut Vec<u32>, computing: &AtomicBool) -> Answer {
-    let (rank, size) = (world.rank() as usize, world.size() as usize);
-    let mut all = std::mem::take(spare);
+fn run(world: &SimpleCommunicator, job: Job, computing: &AtomicBool) -> Answer {
     match job {
-        Job::Exchange(words, counts) => {
-            let mine = vec![counts[rank]; size];
-            all.resize(mine.iter().sum(), 0);
-            let (sent, received) = (of_mpi(&counts), of_mpi(&mine));
-            let sent = Partition::new(&words[..], &sent.0[..], &sent.1[..]);
-            let mut received = PartitionMut::new(&mut all[..], &received.0[..], &received.1[..]);
+        Job::Exchange { words, counts, begins, come, mut place } => {
+            place.resize(come.iter().sum(), 0);
+            let begin: Vec<usize> =
+                come.iter().scan(0, |next, count| Some(std::mem::replace(next, *next + count))).collect();
+            let (sent, sent_from) = (of_mpi(&counts), of_mpi(&begins));
+            let (received, received_at) = (of_mpi(&come), of_mpi(&begin));
+            let sent = Partition::new(&words[..], &sent[..], &sent_from[..]);
+            let mut received = PartitionMut::new(&mut place[..], &received[..], &received_at[..]);
             scope(|scope| {
                 wait(world.immediate_all_to_all_varcount_into(scope, &sent, &mut received), computing);
             });
-            *spare = words;
-        }
-        Job::Gather(words, counts) => {
-            all.resize(counts.iter().sum(), 0);
-            let received = of_mpi(&counts);
-            let mut received = PartitionMut::new(&mut all[..], &received.0[..], &received.1[..]);
-            scope(|scope| {
-                wait(world.immediate_all_gather_varcount_into(scope, &words[..], &mut received), computing);
-            });
-            *spare = words;
+            Answer::Words(place, words)
         }
         Job::Reduce(numbers, mut sums) => {
             world.all_reduce_into(&numbers[..], &mut sums[..], SystemOperation::sum());
-            return Answer::Sums(numbers, sums);
+            Answer::Sums(numbers, sums)
         }
     }
-    Answer::Words(all)
 }
 
 /// How long a job may take before its thread sleeps: beside a sweep, whose thread may need the core, and beside nobody.
@@ -138,9 +125,8 @@ fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>, computing: 
     }
 }
 
-/// Counts and where each part begins, as MPI wants them.
-fn of_mpi(counts: &[usize]) -> (Vec<i32>, Vec<i32>) {
-    let whole = |n: usize| i32::try_from(n).expect("words of one job are fewer than 2^31");
-    let begin = counts.iter().scan(0, |next, &count| Some(std::mem::replace(next, *next + count)));
-    (counts.iter().copied().map(whole).collect(), begin.map(whole).collect())
+/// As MPI wants them.
+fn of_mpi(counts: &[usize]) -> Vec<i32> {
+    let whole = |&n: &usize| i32::try_from(n).expect("words of one job are fewer than 2^31");
+    counts.iter().map(whole).collect()
 }

@@ -4,7 +4,7 @@ use crate::{
     carrier::{Answer, Job, start},
     watch::Watch,
 };
-use gradus_nn::group::{Group, GroupError};
+use gradus_nn::group::{Group, GroupError, gather_texts};
 use std::{
     fmt,
     sync::{
@@ -28,6 +28,10 @@ pub struct MpiGroup {
     computing: Arc<AtomicBool>,
     jobs: Option<Sender<Job>>,
     answers: Receiver<Answer>,
+    /// Whether ranks are on several machines.
+    is_network: bool,
+    /// Memory for words, the largest last.
+    spare: Vec<Vec<u32>>,
     carrier: Option<JoinHandle<()>>,
     watch: Option<Watch>,
     /// Those that have left, and after how many calls.
@@ -61,6 +65,8 @@ impl MpiGroup {
             computing,
             jobs: Some(jobs),
             answers,
+            is_network: false,
+            spare: Vec::new(),
             carrier,
             watch: None,
             left: Vec::new(),
@@ -74,6 +80,7 @@ impl MpiGroup {
                     return Err(error);
                 }
             }
+            group.is_network = gather_texts(&mut group, &host)?.iter().any(|other| *other != host);
         }
         Ok(group)
     }
@@ -91,11 +98,27 @@ impl MpiGroup {
         }
     }
 
-    fn words(&mut self, job: Job) -> Result<Vec<u32>, GroupError> {
-        match self.run(job)? {
-            Answer::Words(words) => Ok(words),
+    /// Sends each rank so many words that begin there, and gives what comes from each.
+    fn exchange(
+        &mut self,
+        words: Vec<u32>,
+        counts: Vec<usize>,
+        begins: Vec<usize>,
+        come: Vec<usize>,
+    ) -> Result<Vec<u32>, GroupError> {
+        let place = self.memory();
+        match self.run(Job::Exchange { words, counts, begins, come, place })? {
+            Answer::Words(words, sent) => {
+                self.reuse(sent);
+                Ok(words)
+            }
             _ => unreachable!("what words give"),
         }
+    }
+
+    /// Numbers for each rank, of which this one's is 0: it sends itself nothing.
+    fn of_others(&self, number: impl Fn(usize) -> usize) -> Vec<usize> {
+        (0..self.size).map(|rank| if rank == self.rank { 0 } else { number(rank) }).collect()
     }
 
     /// Gives the thread a job and waits for it, or for the news that it will never be done.
@@ -139,11 +162,32 @@ impl Group for MpiGroup {
     }
 
     fn all_to_all(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError> {
-        self.words(Job::Exchange(words, counts.to_vec()))
+        let (sent, come) = (self.of_others(|rank| counts[rank]), self.of_others(|_| counts[self.rank]));
+        let begins =
+            sent.iter().scan(0, |next, count| Some(std::mem::replace(next, *next + count))).collect();
+        self.exchange(words, sent, begins, come)
     }
 
     fn all_gather(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError> {
-        self.words(Job::Gather(words, counts.to_vec()))
+        let (sent, come) = (self.of_others(|_| counts[self.rank]), self.of_others(|rank| counts[rank]));
+        self.exchange(words, sent, vec![0; self.size], come)
+    }
+
+    fn memory(&mut self) -> Vec<u32> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Keeps the two largest: what is sent, and the place for what comes.
+    fn reuse(&mut self, words: Vec<u32>) {
+        self.spare.push(words);
+        self.spare.sort_by_key(Vec::capacity);
+        if self.spare.len() > 2 {
+            self.spare.remove(0);
+        }
+    }
+
+    fn overlaps(&self) -> bool {
+        self.is_network
     }
 
     fn set_computing(&mut self, computing: bool) {

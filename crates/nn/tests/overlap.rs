@@ -166,6 +166,7 @@ impl Exchanged {
 /// A group whose buckets are counted.
 struct Counted {
     group: LocalGroup,
+    overlaps: bool,
     exchanged: Arc<Exchanged>,
     computing: bool,
     /// For each bucket, whether its rank computed meanwhile, as the group was told.
@@ -193,6 +194,10 @@ impl Group for Counted {
         self.group.all_gather(words, counts)
     }
 
+    fn overlaps(&self) -> bool {
+        self.overlaps
+    }
+
     fn set_computing(&mut self, computing: bool) {
         self.computing = computing;
     }
@@ -205,15 +210,16 @@ struct Deep {
 }
 module!(Deep { lower, upper });
 
-/// A step of a group of three; `passed` is called between the sweep's two layers.
+/// A step of a group; `passed` is called between the sweep's two layers. Gives for each bucket whether it went beside a sweep.
 fn step(
     group: LocalGroup,
+    overlaps: bool,
     shards: usize,
     passed: impl Fn(usize, &Exchanged) + Send + Sync + 'static,
-) -> Result<(), GroupError> {
+) -> Result<Vec<bool>, GroupError> {
     let (rank, exchanged) = (group.rank(), Arc::new(Exchanged::default()));
     let (computing, beside_a_sweep) = (false, Vec::new());
-    let mut group = Counted { group, exchanged: Arc::clone(&exchanged), computing, beside_a_sweep };
+    let mut group = Counted { group, overlaps, exchanged: Arc::clone(&exchanged), computing, beside_a_sweep };
     let rng = &mut Rng::seed(2);
     let mut net = Deep { lower: Linear::new(4, 1024, rng), upper: Linear::new(1024, 600, rng) };
     let x = Tensor::randn([6, 4], rng);
@@ -229,16 +235,25 @@ fn step(
         },
         &mut [],
     )?;
-    assert_eq!(group.beside_a_sweep, [true, true, false]);
-    Ok(())
+    Ok(group.beside_a_sweep)
 }
 
 #[test]
 fn a_bucket_is_exchanged_before_the_sweep_is_over() {
-    LocalGroup::run(2, |group| {
-        step(group, 1, |_, exchanged| assert!(exchanged.wait(), "no bucket came while the sweep went on"))
-            .unwrap();
+    let beside = LocalGroup::run(2, |group| {
+        step(group, true, 1, |_, exchanged| {
+            assert!(exchanged.wait(), "no bucket came while the sweep went on")
+        })
     });
+    assert_eq!(beside, [Ok(vec![true, true, false]), Ok(vec![true, true, false])]);
+}
+
+#[test]
+fn a_group_that_does_not_overlap_exchanges_when_the_sweep_is_over() {
+    let beside = LocalGroup::run(2, |group| {
+        step(group, false, 1, |_, exchanged| assert_eq!(*exchanged.count.lock().unwrap(), 0))
+    });
+    assert_eq!(beside, [Ok(vec![false; 3]), Ok(vec![false; 3])]);
 }
 
 /// The first bucket is exchanged by then, and the others wait in the second one.
@@ -250,7 +265,7 @@ fn a_rank_that_breaks_in_its_sweep_is_an_error_on_all_others() {
             let group = Mutex::new(Some(group));
             let run = || {
                 let group = group.lock().unwrap().take().unwrap();
-                step(group, shards, move |rank, exchanged| {
+                step(group, true, shards, move |rank, exchanged| {
                     // Two shards of one thread come one after the other: then there is no bucket yet.
                     assert!(rank != 1 || shards == 1 && !exchanged.wait(), "it breaks");
                 })

@@ -61,6 +61,11 @@ impl LocalGroup {
         })
     }
 
+    fn others(&self) -> impl Iterator<Item = usize> + use<> {
+        let me = self.rank;
+        (0..self.to.len()).filter(move |&rank| rank != me)
+    }
+
     fn lost(&self, rank: usize) -> GroupError {
         GroupError::lost(*self.left.get().unwrap_or(&rank), "it has left the group")
     }
@@ -94,25 +99,25 @@ impl Group for LocalGroup {
 
     fn all_to_all(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError> {
         let mut rest = &words[..];
-        for (rank, &count) in counts.iter().enumerate() {
-            let (part, after) = rest.split_at(count);
+        for rank in self.others() {
+            let (part, after) = rest.split_at(counts[rank]);
             self.send(rank, part.to_vec())?;
             rest = after;
         }
-        let mut all = Vec::with_capacity(counts[self.rank] * self.size());
-        for rank in 0..self.size() {
+        let mut all = Vec::with_capacity(counts[self.rank] * (self.size() - 1));
+        for rank in self.others() {
             self.receive(rank, counts[self.rank], &mut all)?;
         }
         Ok(all)
     }
 
     fn all_gather(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError> {
-        for rank in 0..self.size() {
+        for rank in self.others() {
             self.send(rank, words.clone())?;
         }
         let mut all = Vec::with_capacity(counts.iter().sum());
-        for (rank, &count) in counts.iter().enumerate() {
-            self.receive(rank, count, &mut all)?;
+        for rank in self.others() {
+            self.receive(rank, counts[rank], &mut all)?;
         }
         Ok(all)
     }

@@ -14,9 +14,9 @@ mod words;
 pub use agreement::Agreement;
 pub(crate) use agreement::{HASH, hash_model, hash_words};
 pub use local::LocalGroup;
+pub use parts::sum;
 pub(crate) use parts::{BUCKET, Parts, blocks, elements, filled};
 pub(crate) use sum::in_pairs;
-pub use sum::sum;
 pub(crate) use words::{Reader, put_f64};
 pub use words::{gather_texts, gather_words};
 
@@ -32,8 +32,9 @@ use std::{fmt, ops::Range};
 /// use gradus_nn::group::{Group, LocalGroup, sum};
 ///
 /// let sums = LocalGroup::run(3, |mut group| {
-///     let mine = [1.5f32, group.rank() as f32].map(f32::to_bits);
-///     sum(&mut group, mine.to_vec()).unwrap().into_iter().map(f32::from_bits).collect::<Vec<f32>>()
+///     let mut numbers = [1.5, group.rank() as f32];
+///     sum(&mut group, &mut numbers).unwrap();
+///     numbers
 /// });
 /// assert_eq!(sums, [[4.5, 3.0]; 3]);
 /// ```
@@ -44,20 +45,30 @@ pub trait Group: Send {
     /// The number of ranks.
     fn size(&self) -> usize;
 
-    /// Sends the first `counts[0]` words to rank 0, the next `counts[1]` to rank 1, and so on; gives what came from every
-    /// rank, `counts[rank]` words each, in the order of the ranks. All ranks give the same counts.
+    /// Sends every other rank its words, `counts[r]` to rank `r`, which follow each other in the order of the ranks; gives what
+    /// came from every other, `counts[rank]` words each, in their order. All ranks give the same counts. What is this
+    /// rank's own stays with the caller, and is in neither.
     ///
     /// # Errors
     /// When a rank has left the group, or ranks give other counts. The group cannot be used any more then, and every
     /// rank has the error.
     fn all_to_all(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError>;
 
-    /// Sends these words, `counts[rank]` of them, to all; gives those of all ranks in the order of the ranks. All ranks give
+    /// Sends these words, `counts[rank]` of them, to all others; gives those of all others in their order. All ranks give
     /// the same counts.
     ///
     /// # Errors
     /// As [`Group::all_to_all`].
     fn all_gather(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError>;
+
+    /// Memory for words, of any content: to send what is as long as before in the memory of before, for fresh pages cost
+    /// more than the copies.
+    fn memory(&mut self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    /// Takes back memory that a call has given, when its words have been read.
+    fn reuse(&mut self, _words: Vec<u32>) {}
 
     /// Waits until all ranks are here.
     ///
@@ -66,6 +77,12 @@ pub trait Group: Send {
     fn barrier(&mut self) -> Result<(), GroupError> {
         let counts = vec![1; self.size()];
         self.all_gather(vec![0], &counts).map(drop)
+    }
+
+    /// Whether gradients are sent while the sweep still goes on, for a network moves them meanwhile. Between ranks of one
+    /// machine the cores themselves do, which compute then.
+    fn overlaps(&self) -> bool {
+        true
     }
 
     /// Says whether this rank computes while its calls wait, as in a sweep whose gradients are sent. A carrier that waits by
@@ -86,12 +103,12 @@ impl Group for Alone {
         1
     }
 
-    fn all_to_all(&mut self, words: Vec<u32>, _: &[usize]) -> Result<Vec<u32>, GroupError> {
-        Ok(words)
+    fn all_to_all(&mut self, _: Vec<u32>, _: &[usize]) -> Result<Vec<u32>, GroupError> {
+        Ok(Vec::new())
     }
 
-    fn all_gather(&mut self, words: Vec<u32>, _: &[usize]) -> Result<Vec<u32>, GroupError> {
-        Ok(words)
+    fn all_gather(&mut self, _: Vec<u32>, _: &[usize]) -> Result<Vec<u32>, GroupError> {
+        Ok(Vec::new())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tensors of which every rank has a part, whole rows, on their way in buckets.
 
-use super::{Group, GroupError, share, sum::add_rows};
+use super::{Group, GroupError, share, sum::add_others};
 use gradus_tensor::Shape;
 use std::ops::Range;
 
@@ -74,57 +74,51 @@ impl Parts {
             .collect()
     }
 
-    /// Where the words of a rank in a bucket stand in its parts alone.
-    fn places_in_parts(&self, rank: usize, bucket: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
-        self.places(rank, bucket).map(move |(tensor, range)| {
-            let start = self.parts[rank][tensor].start;
-            (tensor, range.start - start..range.end - start)
-        })
+    /// Where the words of the other ranks in a bucket stand, in their order.
+    fn places_of_others(&self, rank: usize, bucket: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+        (0..self.parts.len())
+            .filter(move |&other| other != rank)
+            .flat_map(move |other| self.places(other, bucket))
     }
 
-    /// The sums of tensors that all ranks have, in the order of [`in_pairs`](super::in_pairs): those of this rank's part in
-    /// a bucket, by their bits. A tensor that is not there adds nothing. `words` are the memory to pack into: buckets follow
-    /// each other, and fresh pages cost more than the copies.
+    /// Adds what all ranks have, in the order of [`in_pairs`](super::in_pairs): in this rank's part of a bucket are then the sums.
     pub(crate) fn reduce(
         &self,
         group: &mut dyn Group,
         bucket: usize,
-        tensors: &[Option<&[f32]>],
-        mut words: Vec<u32>,
-    ) -> Result<Vec<u32>, GroupError> {
-        let (ranks, counts) = (group.size(), self.counts(bucket));
-        words.clear();
-        words.reserve_exact(counts.iter().sum());
-        for (tensor, range) in (0..ranks).flat_map(|rank| self.places(rank, bucket)) {
-            match tensors[tensor] {
-                Some(numbers) => words.extend(numbers[range].iter().map(|x| x.to_bits())),
-                // What is added to it keeps its bits, as it would not with 0: -0 + 0 is 0.
-                None => words.resize(words.len() + range.len(), (-0.0f32).to_bits()),
-            }
+        whole: &mut [&mut [f32]],
+    ) -> Result<(), GroupError> {
+        let (rank, counts) = (group.rank(), self.counts(bucket));
+        let words = packed(group.memory(), whole, self.places_of_others(rank, bucket));
+        let mut others = group.all_to_all(words, &counts)?;
+        let mut start = 0;
+        for (tensor, range) in self.places(rank, bucket) {
+            let len = range.len();
+            add_others(rank, &mut whole[tensor][range], &mut others, counts[rank], start);
+            start += len;
         }
-        let mut rows = group.all_to_all(words, &counts)?;
-        let mine = counts[group.rank()];
-        add_rows(&mut rows, mine, ranks);
-        rows.truncate(mine);
-        Ok(rows)
+        group.reuse(others);
+        Ok(())
     }
 
-    /// Gives this rank's words of a bucket to all, into tensors that are whole; and back what memory they took.
+    /// Gives this rank's part of a bucket to all others, and puts theirs where they belong.
     pub(crate) fn spread(
         &self,
         group: &mut dyn Group,
         bucket: usize,
-        words: Vec<u32>,
         whole: &mut [&mut [f32]],
-    ) -> Result<Vec<u32>, GroupError> {
-        let words = group.all_gather(words, &self.counts(bucket))?;
-        put(&words, whole, (0..group.size()).flat_map(|rank| self.places(rank, bucket)));
-        Ok(words)
-    }
-
-    /// Puts this rank's words of a bucket into its parts of the tensors.
-    pub(crate) fn keep(&self, rank: usize, bucket: usize, words: &[u32], parts: &mut [&mut [f32]]) {
-        put(words, parts, self.places_in_parts(rank, bucket));
+    ) -> Result<(), GroupError> {
+        let (rank, counts) = (group.rank(), self.counts(bucket));
+        let words = packed(group.memory(), whole, self.places(rank, bucket));
+        let others = group.all_gather(words, &counts)?;
+        let mut rest = &others[..];
+        for (tensor, range) in self.places_of_others(rank, bucket) {
+            let (now, later) = rest.split_at(range.len());
+            whole[tensor][range].iter_mut().zip(now).for_each(|(x, &word)| *x = f32::from_bits(word));
+            rest = later;
+        }
+        group.reuse(others);
+        Ok(())
     }
 
     /// Makes tensors whole of which every rank has its part.
@@ -134,27 +128,40 @@ impl Parts {
         parts: &[&[f32]],
         whole: &mut [&mut [f32]],
     ) -> Result<(), GroupError> {
-        let mut words = Vec::new();
-        for bucket in 0..self.buckets {
-            words.clear();
-            // As much as comes back.
-            words.reserve_exact(self.counts(bucket).iter().sum());
-            for (tensor, range) in self.places_in_parts(group.rank(), bucket) {
-                words.extend(parts[tensor][range].iter().map(|x| x.to_bits()));
-            }
-            words = self.spread(group, bucket, words, whole)?;
+        for ((part, whole), range) in parts.iter().zip(&mut *whole).zip(&self.parts[group.rank()]) {
+            whole[range.clone()].copy_from_slice(part);
         }
-        Ok(())
+        (0..self.buckets).try_for_each(|bucket| self.spread(group, bucket, whole))
     }
 }
 
-/// Writes numbers that are given by their bits to their places.
-fn put(mut words: &[u32], tensors: &mut [&mut [f32]], places: impl Iterator<Item = (usize, Range<usize>)>) {
-    for (tensor, range) in places {
-        let (now, later) = words.split_at(range.len());
-        tensors[tensor][range].iter_mut().zip(now).for_each(|(x, &word)| *x = f32::from_bits(word));
-        words = later;
+/// Adds to numbers that every rank has those of all others: element by element, first neighbouring ranks, then neighbours
+/// among the sums. All ranks get the same bits.
+///
+/// Every rank adds one part of the elements for all: it sends and receives twice the elements, however many ranks there are.
+///
+/// # Errors
+/// When a rank is lost, or ranks have other numbers of elements.
+pub fn sum(group: &mut dyn Group, numbers: &mut [f32]) -> Result<(), GroupError> {
+    let parts = Parts::new([&Shape::new(&[numbers.len()])].into_iter(), group.size());
+    for bucket in 0..parts.buckets {
+        parts.reduce(group, bucket, &mut [numbers])?;
+        parts.spread(group, bucket, &mut [numbers])?;
     }
+    Ok(())
+}
+
+/// The numbers at some places by their bits, in memory that is given.
+fn packed(
+    mut words: Vec<u32>,
+    tensors: &[&mut [f32]],
+    places: impl Iterator<Item = (usize, Range<usize>)>,
+) -> Vec<u32> {
+    words.clear();
+    for (tensor, range) in places {
+        words.extend(tensors[tensor][range].iter().map(|x| x.to_bits()));
+    }
+    words
 }
 
 #[cfg(test)]
@@ -220,7 +227,7 @@ mod tests {
         }
     }
 
-    /// Reduced and spread, or reduced, kept and gathered: the sums in pairs either way.
+    /// Reduced and spread, or reduced, its own part kept and gathered: the sums in pairs either way.
     #[test]
     fn sums_come_to_their_places() {
         let shapes = shapes();
@@ -230,22 +237,17 @@ mod tests {
         let sums = LocalGroup::run(3, |mut group| {
             let (parts, me) = (Parts::new(shapes.iter(), 3), group.rank());
             let of = |shape: &Shape| (0..shape.numel()).map(|i| number(me, i)).collect::<Vec<f32>>();
-            let mine: Vec<Vec<f32>> = shapes.iter().map(of).collect();
-            let given: Vec<Option<&[f32]>> = mine.iter().map(|numbers| Some(&numbers[..])).collect();
-            let zeros = || shapes.iter().map(|shape| vec![0.0; shape.numel()]).collect::<Vec<Vec<f32>>>();
-            let (mut at_once, mut later) = (zeros(), zeros());
-            let mut kept: Vec<Vec<f32>> =
-                shapes.iter().map(|shape| vec![0.0; elements(shape, blocks(me, 3)).len()]).collect();
+            let mut at_once: Vec<Vec<f32>> = shapes.iter().map(of).collect();
+            let mut reduced = at_once.clone();
             for bucket in 0..parts.buckets {
-                let words = parts.reduce(&mut group, bucket, &given, Vec::new()).unwrap();
-                let mut kept: Vec<&mut [f32]> = kept.iter_mut().map(|part| &mut part[..]).collect();
-                parts.keep(me, bucket, &words, &mut kept);
-                let mut whole: Vec<&mut [f32]> = at_once.iter_mut().map(|sums| &mut sums[..]).collect();
-                parts.spread(&mut group, bucket, words, &mut whole).unwrap();
+                parts.reduce(&mut group, bucket, &mut slices_of(&mut at_once)).unwrap();
+                parts.spread(&mut group, bucket, &mut slices_of(&mut at_once)).unwrap();
+                parts.reduce(&mut group, bucket, &mut slices_of(&mut reduced)).unwrap();
             }
-            let kept: Vec<&[f32]> = kept.iter().map(|part| &part[..]).collect();
-            let mut whole: Vec<&mut [f32]> = later.iter_mut().map(|sums| &mut sums[..]).collect();
-            parts.gather(&mut group, &kept, &mut whole).unwrap();
+            let mine = |(shape, sums)| &Vec::as_slice(sums)[elements(shape, blocks(me, 3))];
+            let kept: Vec<&[f32]> = shapes.iter().zip(&reduced).map(mine).collect();
+            let mut later: Vec<Vec<f32>> = shapes.iter().map(|shape| vec![0.0; shape.numel()]).collect();
+            parts.gather(&mut group, &kept, &mut slices_of(&mut later)).unwrap();
             assert!(at_once == later);
             at_once
         });
@@ -255,16 +257,7 @@ mod tests {
         assert!(sums[1] == sums[0] && sums[2] == sums[0]);
     }
 
-    #[test]
-    fn what_is_not_there_adds_nothing() {
-        let shape = Shape::new(&[2]);
-        let sums = LocalGroup::run(2, |mut group| {
-            let parts = Parts::new([&shape].into_iter(), 2);
-            let there: [f32; 2] = [-0.0, 1.5];
-            let mine = (group.rank() == 0).then_some(&there[..]);
-            let words = parts.reduce(&mut group, 0, &[mine], Vec::new()).unwrap();
-            words[0]
-        });
-        assert_eq!(sums, [(-0.0f32).to_bits(), 1.5f32.to_bits()]);
+    fn slices_of(tensors: &mut [Vec<f32>]) -> Vec<&mut [f32]> {
+        tensors.iter_mut().map(|tensor| &mut tensor[..]).collect()
     }
 }

@@ -1,9 +1,7 @@
 //! Sums over ranks, in one order whoever computes them.
 
-use super::{Group, GroupError, share};
-
 /// How many sums are computed side by side.
-const COLUMNS: usize = 4096;
+const COLUMNS: usize = 2048;
 
 /// Adds neighbours, then neighbours among the sums, until one is left. One without a neighbour waits for the next round.
 ///
@@ -24,41 +22,22 @@ pub(crate) fn in_pairs<T>(mut parts: Vec<T>, mut add: impl FnMut(T, T) -> T) -> 
     parts.pop()
 }
 
-/// The sums over all ranks of numbers that every rank has, given and returned by their bits: element by element, first
-/// neighbouring ranks, then neighbours among the sums. All ranks get the same bits.
-///
-/// Every rank adds one part of the elements for all: it sends and receives twice the elements, however many ranks there are.
-///
-/// # Errors
-/// When a rank is lost, or ranks have other numbers of elements.
-pub fn sum(group: &mut dyn Group, words: Vec<u32>) -> Result<Vec<u32>, GroupError> {
-    let ranks = group.size();
-    if ranks == 1 {
-        return Ok(words);
-    }
-    let counts: Vec<usize> = (0..ranks).map(|rank| share(words.len(), rank, ranks).len()).collect();
-    let mut rows = group.all_to_all(words, &counts)?;
-    let len = counts[group.rank()];
-    add_rows(&mut rows, len, ranks);
-    rows.truncate(len);
-    group.all_gather(rows, &counts)
-}
-
-/// Adds rows of `len` numbers into the first one, in the order of [`in_pairs`].
-pub(super) fn add_rows(rows: &mut [u32], len: usize, count: usize) {
-    for start in (0..len).step_by(COLUMNS) {
-        let columns = COLUMNS.min(len - start);
-        let mut step = 1;
-        while step < count {
-            for row in (0..count - step).step_by(2 * step) {
-                let (before, from) = rows.split_at_mut((row + step) * len);
-                let to = &mut before[row * len + start..][..columns];
-                for (a, b) in to.iter_mut().zip(&from[start..]) {
-                    *a = (f32::from_bits(*a) + f32::from_bits(*b)).to_bits();
-                }
-            }
-            step *= 2;
-        }
+/// Adds to this rank's numbers what came from the others, in the order of [`in_pairs`]: rows of `len` words, of which those
+/// from `start` on are for these numbers, and are overwritten.
+pub(super) fn add_others(rank: usize, numbers: &mut [f32], others: &mut [u32], len: usize, start: usize) {
+    let mut mine = [0; COLUMNS];
+    for (i, numbers) in numbers.chunks_mut(COLUMNS).enumerate() {
+        let (mine, start) = (&mut mine[..numbers.len()], start + i * COLUMNS);
+        mine.iter_mut().zip(&*numbers).for_each(|(word, x)| *word = x.to_bits());
+        let mut rows: Vec<&mut [u32]> =
+            others.chunks_exact_mut(len).map(|row| &mut row[start..start + numbers.len()]).collect();
+        rows.insert(rank, mine);
+        let sums = in_pairs(rows, |a, b| {
+            a.iter_mut().zip(b).for_each(|(a, b)| *a = (f32::from_bits(*a) + f32::from_bits(*b)).to_bits());
+            a
+        });
+        let sums = sums.expect("this rank's are among them");
+        numbers.iter_mut().zip(sums).for_each(|(x, word)| *x = f32::from_bits(*word));
     }
 }
 
@@ -92,19 +71,25 @@ mod tests {
         }
     }
 
-    /// Numbers whose sum depends on the order, on more columns than are added at once.
+    /// Numbers whose sum depends on the order, on more columns than are added at once, in two pieces.
     #[test]
-    fn rows_are_added_in_the_same_order() {
+    fn others_are_added_in_the_order_of_the_ranks() {
         for count in 1..=9 {
-            let len = COLUMNS + 3;
+            let len = 2 * COLUMNS + 3;
             let number = |i: usize| ((i * 2_654_435_761) % 1000) as f32 * 10f32.powi((i % 11) as i32);
             let rows: Vec<Vec<f32>> =
                 (0..count).map(|row| (0..len).map(|i| number(row * len + i)).collect()).collect();
-            let mut words: Vec<u32> = rows.iter().flatten().map(|x| x.to_bits()).collect();
-            add_rows(&mut words, len, count);
-            for i in 0..len {
-                let expected = in_pairs(rows.iter().map(|row| row[i]).collect(), |a, b| a + b).unwrap();
-                assert_eq!(words[i], expected.to_bits(), "{count} rows, column {i}");
+            for rank in 0..count {
+                let (mut mine, mut others) = (rows[rank].clone(), rows.clone());
+                others.remove(rank);
+                let mut others: Vec<u32> = others.iter().flatten().map(|x| x.to_bits()).collect();
+                let (first, second) = mine.split_at_mut(5);
+                add_others(rank, first, &mut others, len, 0);
+                add_others(rank, second, &mut others, len, 5);
+                for i in 0..len {
+                    let expected = in_pairs(rows.iter().map(|row| row[i]).collect(), |a, b| a + b).unwrap();
+                    assert_eq!(mine[i].to_bits(), expected.to_bits(), "{count} ranks, {rank}, column {i}");
+                }
             }
         }
     }

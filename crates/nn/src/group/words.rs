@@ -12,16 +12,22 @@ pub fn gather_words(group: &mut dyn Group, words: Vec<u32>) -> Result<Vec<Vec<u3
     }
     let len = u32::try_from(words.len())
         .map_err(|_| GroupError::new(format!("{} words are too many at once", words.len())))?;
-    let ones = vec![1; group.size()];
-    let counts: Vec<usize> = group.all_gather(vec![len], &ones)?.into_iter().map(|n| n as usize).collect();
-    let all = group.all_gather(words, &counts)?;
-    let mut rest = &all[..];
-    let part = |&count: &usize| {
+    let (rank, ones) = (group.rank(), vec![1; group.size()]);
+    let others = group.all_gather(vec![len], &ones)?;
+    let mut counts: Vec<usize> = others.into_iter().map(|n| n as usize).collect();
+    counts.insert(rank, words.len());
+    let others = group.all_gather(words.clone(), &counts)?;
+    counts.remove(rank);
+    let mut rest = &others[..];
+    let part = |count: usize| {
         let (part, after) = rest.split_at(count);
         rest = after;
         part.to_vec()
     };
-    Ok(counts.iter().map(part).collect())
+    let mut all: Vec<Vec<u32>> = counts.into_iter().map(part).collect();
+    all.insert(rank, words);
+    group.reuse(others);
+    Ok(all)
 }
 
 /// The texts of all ranks, in their order.

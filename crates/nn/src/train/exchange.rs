@@ -6,7 +6,7 @@
 
 use super::{
     combine::{About, Batch, Whole, merge},
-    slices::{Slices, part_shape},
+    slices::Slices,
 };
 use crate::{
     group::{BUCKET, Group, GroupError, Parts, Reader, gather_words, in_pairs, put_f64},
@@ -14,7 +14,6 @@ use crate::{
 };
 use gradus_autograd::{Gradients, Param, ParamId};
 use gradus_tensor::Tensor;
-use std::ops::Range;
 
 /// What becomes known of a shard, in this order.
 pub(super) enum News {
@@ -71,10 +70,10 @@ pub(super) fn exchange(
         }
         reached.push(gradient.is_some());
         numbers += param.value().numel();
-        waiting.push(gradient.map(|gradient| gradient.contiguous()));
+        waiting.push(gradient);
         if numbers >= BUCKET || is_last {
             let params = &trained[at + 1 - waiting.len()..=at];
-            sums.extend(sums_of(group, params, std::mem::take(&mut waiting), slices.map(Slices::blocks))?);
+            sums.extend(sums_of(group, params, std::mem::take(&mut waiting), slices)?);
             numbers = 0;
         }
     }
@@ -94,39 +93,30 @@ pub(super) fn exchange(
     Ok(whole.batch(gradients, &ends.is_finite))
 }
 
-/// The sums over all ranks of gradients of these parameters; with blocks of rows those of these alone, which are this rank's.
+/// The sums over all ranks of gradients of these parameters; with slices those of this rank's rows alone.
 fn sums_of(
     group: &mut dyn Group,
     params: &[&Param],
     gradients: Vec<Option<Tensor>>,
-    blocks: Option<Range<usize>>,
+    slices: Option<&Slices>,
 ) -> Result<Vec<Tensor>, GroupError> {
     let shapes = || params.iter().map(|param| param.value().shape());
-    let (parts, rank) = (Parts::new(shapes(), group.size()), group.rank());
-    let is_there: Vec<bool> = gradients.iter().map(Option::is_some).collect();
-    let or_zeros = |(gradient, shape): (Option<Tensor>, _)| gradient.unwrap_or_else(|| Tensor::zeros(shape));
-    let mut gradients: Vec<Tensor> = gradients.into_iter().zip(shapes()).map(or_zeros).collect();
-    let mut kept: Vec<Tensor> = match &blocks {
-        Some(blocks) => shapes().map(|shape| Tensor::zeros(part_shape(shape, blocks))).collect(),
-        None => Vec::new(),
-    };
-    let mut memory = Vec::new();
+    let parts = Parts::new(shapes(), group.size());
+    // What is added to -0 keeps its bits, as it would not with 0: -0 + 0 is 0.
+    let or_nothing =
+        |(gradient, shape): (Option<Tensor>, _)| gradient.unwrap_or_else(|| Tensor::full(shape, -0.0));
+    let mut sums: Vec<Tensor> = gradients.into_iter().zip(shapes()).map(or_nothing).collect();
+    let mut whole = slices_of(&mut sums);
     for bucket in 0..parts.buckets {
-        let numbers = |(gradient, &is_there): (_, &bool)| {
-            is_there.then(|| Tensor::as_slice(gradient).expect("made contiguous"))
-        };
-        let given: Vec<Option<&[f32]>> = gradients.iter().zip(&is_there).map(numbers).collect();
-        let words = parts.reduce(group, bucket, &given, memory)?;
-        memory = match blocks {
-            Some(_) => {
-                parts.keep(rank, bucket, &words, &mut slices_of(&mut kept));
-                words
-            }
-            // The sums come into the place of what was added.
-            None => parts.spread(group, bucket, words, &mut slices_of(&mut gradients))?,
-        };
+        parts.reduce(group, bucket, &mut whole)?;
+        if slices.is_none() {
+            parts.spread(group, bucket, &mut whole)?;
+        }
     }
-    Ok(if blocks.is_some() { kept } else { gradients })
+    Ok(match slices {
+        Some(slices) => sums.iter().map(|sum| slices.rows(sum)).collect(),
+        None => sums,
+    })
 }
 
 fn slices_of(tensors: &mut [Tensor]) -> Vec<&mut [f32]> {

@@ -211,8 +211,8 @@ impl<M: Module + Sync, I: Examples, T: Examples, O: Objective<M, I, T>> Run<'_, 
         Part { about, gradients, is_finite }
     }
 
-    /// The batch of all ranks, of which these shards are this one's. A thread speaks with the others while the sweeps go on, if
-    /// there is more than one bucket: the last one is full when they are over.
+    /// The batch of all ranks, of which these shards are this one's. In a group that overlaps, a thread speaks with the others
+    /// while the sweeps go on, if there is more than one bucket: the last one is full when they are over.
     #[track_caller]
     fn with_others(
         &self,
@@ -243,12 +243,13 @@ impl<M: Module + Sync, I: Examples, T: Examples, O: Objective<M, I, T>> Run<'_, 
                 .map(drop),
             }
         };
+        let numbers: usize = params.iter().map(|param| param.value().numel()).sum();
+        let overlaps = group.overlaps() && numbers > BUCKET;
         let speak = |computing| {
             group.set_computing(computing);
             exchange(group, model, params, slices, count, &mut heard.into_iter())
         };
-        let numbers: usize = params.iter().map(|param| param.value().numel()).sum();
-        if numbers <= BUCKET {
+        if !overlaps {
             return match sweep() {
                 Ok(()) => speak(false),
                 Err(panicked) => self.repeat(panicked),

@@ -40,7 +40,7 @@ impl Slices {
         }
         let slices = Slices { params, shapes, blocks };
         let shape = |name: &str| slices.find(name).map(|at| slices.params[at].1.value().shape().clone());
-        let cut = |_: &str, tensor: &Tensor| Ok::<_, Infallible>(rows(tensor, &slices.blocks));
+        let cut = |_: &str, tensor: &Tensor| Ok::<_, Infallible>(slices.rows(tensor));
         let Ok(()) = optimizer.base_mut().change_rows(true, shape, cut);
         slices
     }
@@ -49,9 +49,9 @@ impl Slices {
         self.params.iter().position(|(other, _)| other == name)
     }
 
-    /// The blocks of rows that are this rank's.
-    pub(super) fn blocks(&self) -> Range<usize> {
-        self.blocks.clone()
+    /// This rank's rows of a tensor.
+    pub(super) fn rows(&self, tensor: &Tensor) -> Tensor {
+        rows(tensor, &self.blocks)
     }
 
     /// The slices of the trained parameters in the order in which their gradients are told: the last first.
@@ -144,7 +144,7 @@ fn rows(tensor: &Tensor, blocks: &Range<usize>) -> Tensor {
 
 /// The shape of the rows of a tensor in some blocks: it has as many axes as the tensor, but for a single number that is in
 /// none of them.
-pub(super) fn part_shape(shape: &Shape, blocks: &Range<usize>) -> Vec<usize> {
+fn part_shape(shape: &Shape, blocks: &Range<usize>) -> Vec<usize> {
     let range = elements(shape, blocks.clone());
     let row: usize = shape.iter().skip(1).product();
     let mut sizes = shape.to_vec();
