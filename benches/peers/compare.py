@@ -80,7 +80,8 @@ def processor():
 options = options.parse_args()
 commands, unit = (options.ours, options.peer), "MB" if options.memory else "us"
 programs = [] if options.memory else [Program(command) for command in commands]
-both = [name for name in names(options.ours) if name in set(names(options.peer))]
+known = set(names(options.peer))
+both = [name for name in names(options.ours) if name in known]
 rows = {}
 for name in both:
     rounds = [[peak(command, name) for command in commands]] if options.memory else [times(programs, name) for _ in range(options.rounds)]

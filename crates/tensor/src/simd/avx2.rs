@@ -40,6 +40,7 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     const FUSED: bool = true;
     const TILE_ROWS: usize = 6; // of 16 registers
+    const TILE_STEPS: usize = 4;
     const INTERVALS: usize = 4;
     type F32 = __m256;
     type I32 = __m256i;

@@ -20,6 +20,7 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const FUSED: bool = true;
     const TILE_ROWS: usize = 14; // of 32 registers
+    const TILE_STEPS: usize = 1; // more would not leave the sums in registers where rows are apart
     const INTERVALS: usize = 16;
     type F32 = __m512;
     type I32 = __m512i;

@@ -143,6 +143,9 @@ pub trait Simd: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     /// Rows of a tile of sums two vectors wide, as many as leave registers for two vectors and one element of the
     /// operands.
     const TILE_ROWS: usize;
+    /// Steps of such a tile between two jumps back: what counts and moves addresses is an issue slot that a multiplication of the
+    /// core's other thread could have.
+    const TILE_STEPS: usize;
     /// The intervals from 1 to 16 that [`Simd::look_up`] tells apart at the cost of one: 4, each to the next power of two,
     /// or 16.
     const INTERVALS: usize;

@@ -92,6 +92,7 @@ impl Simd for Portable {
     const LANES: usize = N;
     const FUSED: bool = false;
     const TILE_ROWS: usize = 4; // of 16 registers, without an instruction that multiplies and adds
+    const TILE_STEPS: usize = 1;
     const INTERVALS: usize = 16;
     type F32 = [f32; N];
     type I32 = [i32; N];

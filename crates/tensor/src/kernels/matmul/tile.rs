@@ -62,13 +62,16 @@ struct Compute<'a, const MR: usize, const NV: usize, const ADJACENT: bool>(&'a T
 /// level.
 const PREFETCH_STEPS: usize = 8;
 
+/// The floats of a cache line, which is fetched once.
+const CACHE_LINE: usize = 16;
+
 impl<const MR: usize, const NV: usize, const ADJACENT: bool> Kernel for Compute<'_, MR, NV, ADJACENT> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Compute(tile) = self;
-        let Tile { k, mut a, mut b, out, out_row_stride, .. } = *tile;
+        let Tile { k, a, b, out, out_row_stride, .. } = *tile;
         // With a stride that is not known the address of each row hangs on that of the row before: an addition
         // for each, in a chain that would take longer than the multiplications of two FMA units.
         let a_row_stride = if ADJACENT { 1 } else { tile.a_row_stride };
@@ -78,21 +81,17 @@ impl<const MR: usize, const NV: usize, const ADJACENT: bool> Kernel for Compute<
             }
         }
         let mut sums = [[Lane::splat(simd, 0.0); NV]; MR];
-        for _ in 0..k {
-            let mut columns = [Lane::splat(simd, 0.0); NV];
-            for (j, column) in columns.iter_mut().enumerate() {
-                // SAFETY: there are `k` steps to read.
-                *column = unsafe { Lane::load(simd, b.start.add(j * S::LANES)) };
-                simd.prefetch(b.from(PREFETCH_STEPS).start.wrapping_add(j * S::LANES));
-            }
-            for (i, row) in sums.iter_mut().enumerate() {
-                // SAFETY: as above.
-                let x = Lane::splat(simd, unsafe { *a.start.wrapping_offset(i as isize * a_row_stride) });
-                for (sum, column) in row.iter_mut().zip(columns) {
-                    *sum = x.mul_add(column, *sum);
+        let mut at = (a, b);
+        // SAFETY: there are `k` steps to read.
+        unsafe {
+            for _ in 0..k / S::TILE_STEPS {
+                for _ in 0..S::TILE_STEPS {
+                    at = step(simd, &mut sums, at, a_row_stride);
                 }
             }
-            (a, b) = (a.from(1), b.from(1));
+            for _ in 0..k % S::TILE_STEPS {
+                at = step(simd, &mut sums, at, a_row_stride);
+            }
         }
         // SAFETY: the promise to `kernel`.
         unsafe {
@@ -103,6 +102,35 @@ impl<const MR: usize, const NV: usize, const ADJACENT: bool> Kernel for Compute<
             }
         }
     }
+}
+
+/// Adds the products of one step of both walks, and gives the walks from the next step on.
+///
+/// # Safety
+/// There is a step to read, as [`TileKernel`] says of each.
+#[inline(always)]
+unsafe fn step<S: Simd, const MR: usize, const NV: usize>(
+    simd: S,
+    sums: &mut [[Lane<S>; NV]; MR],
+    (a, b): (Walk, Walk),
+    a_row_stride: isize,
+) -> (Walk, Walk) {
+    let mut columns = [Lane::splat(simd, 0.0); NV];
+    for (j, column) in columns.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *column = unsafe { Lane::load(simd, b.start.add(j * S::LANES)) };
+        if (j * S::LANES).is_multiple_of(CACHE_LINE) {
+            simd.prefetch(b.from(PREFETCH_STEPS).start.wrapping_add(j * S::LANES));
+        }
+    }
+    for (i, row) in sums.iter_mut().enumerate() {
+        // SAFETY: as above.
+        let x = Lane::splat(simd, unsafe { *a.start.wrapping_offset(i as isize * a_row_stride) });
+        for (sum, column) in row.iter_mut().zip(columns) {
+            *sum = x.mul_add(column, *sum);
+        }
+    }
+    (a.from(1), b.from(1))
 }
 
 /// Adds to the sums what the tile asks for and writes them. One short loop per task, so that every loop unrolls
