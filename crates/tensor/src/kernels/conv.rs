@@ -37,26 +37,21 @@ impl Kernel for Multiply<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        if 2 * S::LANES >= CHUNK { self.tiles::<S, 2>(simd) } else { self.tiles::<S, 4>(simd) }
+    fn run<S: Simd>(mut self, simd: S) {
+        if S::TILE_ROWS >= 8 {
+            self.rows::<S, 8, 2>(simd);
+        }
+        if S::TILE_ROWS >= 6 {
+            self.rows::<S, 6, 2>(simd);
+        }
+        self.rows::<S, 4, 2>(simd);
+        self.rows::<S, 2, 2>(simd);
+        // A row alone, as each channel of a depthwise convolution is, needs chains of sums side by side.
+        self.rows::<S, 1, 8>(simd);
     }
 }
 
 impl Multiply<'_> {
-    #[inline(always)]
-    fn tiles<S: Simd, const VECTORS: usize>(mut self, simd: S) {
-        let most_rows = 2 * S::TILE_ROWS / VECTORS;
-        if most_rows >= 8 {
-            self.rows::<S, 8, VECTORS>(simd);
-        }
-        if most_rows >= 4 {
-            self.rows::<S, 4, VECTORS>(simd);
-        }
-        self.rows::<S, 2, VECTORS>(simd);
-        // A row alone, as each channel of a depthwise convolution is, needs chains of sums side by side.
-        self.rows::<S, 1, 8>(simd);
-    }
-
     /// Computes rows, so many at a time, until there are fewer left.
     #[inline(always)]
     fn rows<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S) {
