@@ -31,6 +31,9 @@ const SQUARE: usize = INPUTS * INPUTS;
 /// Channels, of either side, from which the method pays: below, the transforms take longer than what they save.
 const FEWEST_CHANNELS: usize = 16;
 
+/// Input channels whose kernels are transformed at a time: those of a block of the transposition.
+const CHANNELS: usize = 16;
+
 /// Tiles that are transformed and multiplied at a time: enough rows for the matrix products, few enough for the caches.
 const TILES: usize = 64;
 
@@ -220,19 +223,24 @@ impl Plan {
 
     /// The transformed kernels of a panel of outputs: `[square, input, output]`.
     fn transform_kernels(&self, first: usize, taps: &Taps<'_>, panel: &mut [f32]) {
-        let width = panel_width();
+        let (isa, width) = (Isa::current(), panel_width());
         let outputs = first..self.outputs.count.min(first + width);
-        let mut turned = vec![0.0; AREA * width];
+        // Kernels of neighbouring inputs follow each other in the weight as it is, and are turned at once.
+        let together = if taps.input == AREA { CHANNELS } else { 1 };
+        let mut turned = vec![0.0; together * AREA * width];
         let read = squares::<TAPS>(width);
         let read = if taps.turned { read.map(|row| row.map(|at| (AREA - 1) * width - at)) } else { read };
-        panel.fill(0.0);
-        for c in 0..self.inputs.count {
-            for (at, o) in outputs.clone().enumerate() {
-                let kernel = &taps.w[o * taps.output + c * taps.input..][..AREA];
-                kernel.iter().zip(turned[at..].iter_mut().step_by(width)).for_each(|(&tap, to)| *to = tap);
+        if outputs.len() < width || self.inputs.count < self.inputs.padded {
+            panel.fill(0.0);
+        }
+        for first in (0..self.inputs.count).step_by(together) {
+            let inputs = first..self.inputs.count.min(first + together);
+            let from = &taps.w[outputs.start * taps.output + first * taps.input..];
+            transpose(isa, from, taps.output, [outputs.len(), inputs.len() * AREA], &mut turned, width);
+            for (c, turned) in inputs.zip(turned.chunks_exact(AREA * width)) {
+                let write = squares::<INPUTS>(self.kernel_pitch()).map(|row| row.map(|at| at + c * width));
+                transform::<OfKernel, TAPS, INPUTS>(turned, &read, panel, &write, width, &[]);
             }
-            let write = squares::<INPUTS>(self.kernel_pitch()).map(|row| row.map(|at| at + c * width));
-            transform::<OfKernel, TAPS, INPUTS>(&turned, &read, panel, &write, width, &[]);
         }
     }
 
