@@ -233,6 +233,9 @@ impl Plan {
         if outputs.len() < width || self.inputs.count < self.inputs.padded {
             panel.fill(0.0);
         }
+        if outputs.is_empty() {
+            return;
+        }
         for first in (0..self.inputs.count).step_by(together) {
             let inputs = first..self.inputs.count.min(first + together);
             let from = &taps.w[outputs.start * taps.output + first * taps.input..];
