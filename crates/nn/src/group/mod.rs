@@ -76,7 +76,9 @@ pub trait Group: Send {
     /// As [`Group::all_to_all`].
     fn barrier(&mut self) -> Result<(), GroupError> {
         let counts = vec![1; self.size()];
-        self.all_gather(vec![0], &counts).map(drop)
+        let others = self.all_gather(vec![0], &counts)?;
+        self.reuse(others);
+        Ok(())
     }
 
     /// Whether gradients are sent while the sweep still goes on, for a network moves them meanwhile. Between ranks of one

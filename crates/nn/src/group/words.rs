@@ -13,9 +13,10 @@ pub fn gather_words(group: &mut dyn Group, words: Vec<u32>) -> Result<Vec<Vec<u3
     let len = u32::try_from(words.len())
         .map_err(|_| GroupError::new(format!("{} words are too many at once", words.len())))?;
     let (rank, ones) = (group.rank(), vec![1; group.size()]);
-    let others = group.all_gather(vec![len], &ones)?;
-    let mut counts: Vec<usize> = others.into_iter().map(|n| n as usize).collect();
+    let lens = group.all_gather(vec![len], &ones)?;
+    let mut counts: Vec<usize> = lens.iter().map(|&n| n as usize).collect();
     counts.insert(rank, words.len());
+    group.reuse(lens);
     let others = group.all_gather(words.clone(), &counts)?;
     counts.remove(rank);
     let mut rest = &others[..];
