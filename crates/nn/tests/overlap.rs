@@ -120,6 +120,25 @@ fn parameters_that_are_not_reached_by_all_have_the_bits_of_shards() {
     }
 }
 
+/// What a rank has no gradient of is added as -0, the number that changes no other.
+#[test]
+fn a_gradient_of_minus_zero_on_one_rank_alone_keeps_its_sign() {
+    let (x, labels): (_, Indices) = (Tensor::ones([2, 6]), [0, 3].into_iter().collect());
+    let all = LocalGroup::run(2, |mut group| {
+        let net = Odd::new(false);
+        let step = group_gradients(&mut group, &net, &x, &labels, &[1, 2], |y, labels| {
+            let squares = y.square().mean();
+            if labels.iter().all(|label| label != 3) {
+                return squares;
+            }
+            squares + (y.tape().param(&net.sometimes) * -0.0).sum()
+        });
+        let (_, gradients) = step.unwrap();
+        gradients[&net.sometimes].iter().map(f32::to_bits).collect::<Vec<_>>()
+    });
+    assert_eq!(all, [vec![(-0.0f32).to_bits(); 7], vec![(-0.0f32).to_bits(); 7]]);
+}
+
 /// The identity, which calls a function when a sweep passes it.
 #[derive(Clone)]
 struct Passed(Arc<dyn Fn() + Send + Sync>);
