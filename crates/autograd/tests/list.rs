@@ -170,6 +170,7 @@ impl<const LACK: char> Op for HalfDeclared<LACK> {
     fn error_cases() -> Vec<ErrorCase> {
         match LACK {
             'e' => vec![],
+            'c' => vec![ErrorCase::new(ops::arithmetic::Neg, &[&[1, 2, 3]], "half: three axes")],
             _ => vec![ErrorCase::new(Self, &[&[1, 2, 3]], "half: three axes")],
         }
     }
@@ -188,6 +189,8 @@ fn half_declared_operations_are_noticed() {
     let violation = check::laws(&Spec::of::<HalfDeclared<'r'>>(), 1, 3).unwrap_err();
     assert!(violation.detail.contains("1 outputs, 0 references"), "{violation}");
     let violation = check::laws(&Spec::of::<HalfDeclared<'o'>>(), 1, 3).unwrap_err();
+    assert_eq!(violation.detail, "Neg is given with half");
+    let violation = check::laws(&Spec::of::<HalfDeclared<'c'>>(), 1, 3).unwrap_err();
     assert_eq!(violation.detail, "Neg is given with half");
     let violation = check::laws(&Spec::of::<HalfDeclared<'w'>>(), 1, 3).unwrap_err();
     assert_eq!(violation.law, "an output depends on nothing outside its windows");

@@ -82,10 +82,8 @@ fn run(world: &SimpleCommunicator, job: Job, computing: &AtomicBool) -> Answer {
     match job {
         Job::Exchange { words, counts, begins, come, mut place } => {
             place.resize(come.iter().sum(), 0);
-            let begin: Vec<usize> =
-                come.iter().scan(0, |next, count| Some(std::mem::replace(next, *next + count))).collect();
             let (sent, sent_from) = (of_mpi(&counts), of_mpi(&begins));
-            let (received, received_at) = (of_mpi(&come), of_mpi(&begin));
+            let (received, received_at) = (of_mpi(&come), of_mpi(&one_behind_the_other(&come)));
             let sent = Partition::new(&words[..], &sent[..], &sent_from[..]);
             let mut received = PartitionMut::new(&mut place[..], &received[..], &received_at[..]);
             scope(|scope| {
@@ -123,6 +121,11 @@ fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>, computing: 
             thread::sleep(ASLEEP);
         }
     }
+}
+
+/// Where parts of so many words begin that follow each other.
+pub(crate) fn one_behind_the_other(counts: &[usize]) -> Vec<usize> {
+    counts.iter().scan(0, |next, count| Some(std::mem::replace(next, *next + count))).collect()
 }
 
 /// As MPI wants them.

@@ -1,7 +1,7 @@
 //! The group of all processes that one `mpirun` has started.
 
 use crate::{
-    carrier::{Answer, Job, start},
+    carrier::{Answer, Job, one_behind_the_other, start},
     watch::Watch,
 };
 use gradus_nn::group::{Group, GroupError, gather_texts};
@@ -163,8 +163,7 @@ impl Group for MpiGroup {
 
     fn all_to_all(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError> {
         let (sent, come) = (self.of_others(|rank| counts[rank]), self.of_others(|_| counts[self.rank]));
-        let begins =
-            sent.iter().scan(0, |next, count| Some(std::mem::replace(next, *next + count))).collect();
+        let begins = one_behind_the_other(&sent);
         self.exchange(words, sent, begins, come)
     }
 

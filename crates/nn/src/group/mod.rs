@@ -61,13 +61,13 @@ pub trait Group: Send {
     /// As [`Group::all_to_all`].
     fn all_gather(&mut self, words: Vec<u32>, counts: &[usize]) -> Result<Vec<u32>, GroupError>;
 
-    /// Memory for words, of any content: to send what is as long as before in the memory of before, for fresh pages cost
+    /// Memory to put words into, of any content: what the carrier has kept of earlier calls, if it keeps any. Fresh pages cost
     /// more than the copies.
     fn memory(&mut self) -> Vec<u32> {
         Vec::new()
     }
 
-    /// Takes back memory that a call has given, when its words have been read.
+    /// Takes the words that a call has given, when they have been read, as memory for later ones.
     fn reuse(&mut self, _words: Vec<u32>) {}
 
     /// Waits until all ranks are here.
@@ -81,8 +81,8 @@ pub trait Group: Send {
         Ok(())
     }
 
-    /// Whether gradients are sent while the sweep still goes on, for a network moves them meanwhile. Between ranks of one
-    /// machine the cores themselves do, which compute then.
+    /// Whether gradients are to be sent while the sweep still goes on. That pays where a network moves them; between ranks of
+    /// one machine the cores that compute have to copy them.
     fn overlaps(&self) -> bool {
         true
     }
